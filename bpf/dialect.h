@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * One dialect for two engines. Every kernel access is base pointer plus field offset through
+ * bpf_probe_read_kernel, so that libbpf (offsets by CO-RE) and BCC (offsets as -D flags, which
+ * execaudit/btf.py takes from the running kernel) compile the same programs.
+ */
+#ifndef EXECAUDIT_DIALECT_H
+#define EXECAUDIT_DIALECT_H
+
+#ifdef EXECAUDIT_BCC
+
+#define OFF(type, field) OFF_##type##_##field
+#define HAS(type, field) HAS_##type##_##field
+#define KERNFS_PARENT	 OFF_kernfs_node_parent
+#define PT_REGS_SIZE	 SIZE_pt_regs
+#define HAS_TASK_PT_REGS HAVE_TASK_PT_REGS
+#define SECUREEXEC(bprm)                                                                           \
+	({                                                                                         \
+		u32 word_ = 0;                                                                     \
+		READ_AT(word_, bprm, WORD_linux_binprm_secureexec);                                \
+		(word_ >> SHIFT_linux_binprm_secureexec) & 1;                                      \
+	})
+#define SECTION(name)
+#define MAP(name)	       ((void *)bpf_pseudo_fd(1, FD_##name))
+#define map__lookup(name, key) bpf_map_lookup_elem_((unsigned long)MAP(name), key)
+
+#else
+
+#include <linux/bpf.h>
+#include <stdbool.h>
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef long long s64;
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include "kernel.h"
+
+#define OFF(type, field) bpf_core_field_offset(struct type, field)
+#define HAS(type, field) bpf_core_field_exists(((struct type *)0)->field)
+#define KERNFS_PARENT                                                                              \
+	(bpf_core_field_exists(((struct kernfs_node___before_6_15 *)0)->parent)                    \
+			? bpf_core_field_offset(struct kernfs_node___before_6_15, parent)          \
+			: bpf_core_field_offset(struct kernfs_node, __parent))
+#define PT_REGS_SIZE	       bpf_core_type_size(struct pt_regs)
+#define HAS_TASK_PT_REGS       bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)
+#define SECUREEXEC(bprm)       BPF_CORE_READ_BITFIELD_PROBED(((struct linux_binprm *)(bprm)), secureexec)
+#define SECTION(name)	       SEC(name)
+#define MAP(name)	       (&name)
+#define map__lookup(name, key) bpf_map_lookup_elem(&name, key)
+
+#endif
+
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+
+/* Both return 0 or a negative errno, as the helper does; the caller flags what failed. */
+#define READ_AT(dst, base, offset)                                                                 \
+	bpf_probe_read_kernel(&(dst), sizeof(dst), (void *)(base) + (offset))
+#define READ(dst, base, type, field) READ_AT(dst, base, OFF(type, field))
+
+/* A pointer member; NULL when it cannot be read, which makes the reads behind it fail in turn. */
+#define POINTER_AT(base, offset)                                                                   \
+	({                                                                                         \
+		void *pointer_ = 0;                                                                \
+		READ_AT(pointer_, base, offset);                                                   \
+		pointer_;                                                                          \
+	})
+#define POINTER(base, type, field) POINTER_AT(base, OFF(type, field))
+
+/* Keeps a value in one register, so that the check before it binds the use after it. */
+#define PIN(value) asm volatile("" : "+r"(value))
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Failed execs, seen where the system call returns. The arguments come from the user registers,
+ * which the kernel saved on entry and which still hold them, so that there is no hook on entry and
+ * no state per thread. Which of the hooks below is attached is user space's choice
+ * (execaudit/hooks.py): they differ in what they cost other system calls.
+ */
+#ifndef EXECAUDIT_FAILURE_H
+#define EXECAUDIT_FAILURE_H
+
+#include "identity.h"
+
+#if defined(__TARGET_ARCH_arm64)
+#define ARG_EXECVE_FILENAME   OFF(pt_regs, orig_x0)
+#define ARG_EXECVE_ARGV	      (OFF(pt_regs, regs) + 8)
+#define ARG_EXECVEAT_FILENAME (OFF(pt_regs, regs) + 8)
+#define ARG_EXECVEAT_ARGV     (OFF(pt_regs, regs) + 16)
+#define RETURN_VALUE	      OFF(pt_regs, regs)
+#define SYSCALL_NUMBER	      OFF(pt_regs, syscallno)
+#define SYSCALL_EXECVE	      "__arm64_sys_execve"
+#define SYSCALL_EXECVEAT      "__arm64_sys_execveat"
+#define NR_EXECVE	      221
+#define NR_EXECVEAT	      281
+#else
+#define ARG_EXECVE_FILENAME   OFF(pt_regs, di)
+#define ARG_EXECVE_ARGV	      OFF(pt_regs, si)
+#define ARG_EXECVEAT_FILENAME OFF(pt_regs, si)
+#define ARG_EXECVEAT_ARGV     OFF(pt_regs, dx)
+#define RETURN_VALUE	      OFF(pt_regs, ax)
+#define SYSCALL_NUMBER	      OFF(pt_regs, orig_ax)
+#define SYSCALL_EXECVE	      "__x64_sys_execve"
+#define SYSCALL_EXECVEAT      "__x64_sys_execveat"
+#define COMPAT_EXECVE	      "__ia32_compat_sys_execve"
+#define COMPAT_EXECVEAT	      "__ia32_compat_sys_execveat"
+#define NR_EXECVE	      59
+#define NR_EXECVEAT	      322
+#endif
+
+/* THREAD_SIZE of the kernels that lack bpf_task_pt_regs (before 5.15): x86-64, arm64 with 4K pages
+ */
+#define STACK_BYTES 16384
+/* errno values from here on restart the call; user space never sees them */
+#define ERESTARTSYS 512
+
+#ifdef EXECAUDIT_BCC
+#define TASK_PT_REGS() ((void *)bpf_task_pt_regs(bpf_get_current_task_btf()))
+#else
+#define TASK_PT_REGS() ((void *)bpf_task_pt_regs((void *)bpf_get_current_task_btf()))
+#endif
+
+static __always_inline void *task__user_regs(void)
+{
+#ifdef EXECAUDIT_BCC
+#if HAVE_TASK_PT_REGS
+	return TASK_PT_REGS();
+#endif
+#else
+	if (HAS_TASK_PT_REGS)
+		return TASK_PT_REGS();
+#endif
+	return POINTER((void *)bpf_get_current_task(), task_struct, stack) + STACK_BYTES -
+	       PT_REGS_SIZE;
+}
+
+/* Appends the strings of a user pointer array, `width` bytes to a pointer. */
+static __always_inline void record__add_user_argv(
+	struct scratch *buf, struct slot *slot, u64 array, const u32 width)
+{
+	struct exec_record *r = (struct exec_record *)buf;
+	u64 begin = END(slot), end;
+	long n;
+
+	r->argc = 0;
+	if (!array) /* a NULL argv is an empty one */
+		goto out;
+	slot->flags |= FLAG_CUT_ARGV;
+	for (u64 i = 0; i < FAILURE_ARGS; i++) {
+		u64 string = 0;
+
+		if (bpf_probe_read_user(&string, width, (void *)(array + i * width))) {
+			slot->flags |= FLAG_BAD_ARGV;
+			break;
+		}
+		if (!string) {
+			slot->flags &= ~(u64)FLAG_CUT_ARGV;
+			break;
+		}
+		end = END(slot);
+		if (end > SCRATCH_BYTES - FAILURE_ARG)
+			break;
+		PIN(end);
+		n = bpf_probe_read_user_str(buf->bytes + end, FAILURE_ARG, (void *)string);
+		if (n < 1) {
+			slot->flags |= FLAG_BAD_ARGV;
+			break;
+		}
+		END(slot) = end + n;
+		r->argc++;
+		if (n == FAILURE_ARG) /* its end is not there; do not go on as if it were */
+			break;
+	}
+out:
+	r->argv_bytes = r->argv_inline = r->argv_head = r->argv_tail = END(slot) - begin;
+}
+
+static __always_inline void record__add_user_filename(
+	struct scratch *buf, struct slot *slot, u64 filename)
+{
+	struct exec_record *r = (struct exec_record *)buf;
+	u64 end = END(slot);
+	long n;
+
+	if (end > PATHS_END)
+		return;
+	PIN(end);
+	n = bpf_probe_read_user_str(buf->bytes + end, FILENAME_BYTES, (void *)filename);
+	if (n < 1) {
+		slot->flags |= FLAG_BAD_FILENAME;
+		return;
+	}
+	if (n == FILENAME_BYTES)
+		slot->flags |= FLAG_CUT_FILENAME;
+	r->filename_bytes = n;
+	END(slot) = end + n;
+}
+
+static __always_inline int failure__record(
+	u32 hook, u64 filename, u64 argv, const u32 width, long error)
+{
+	void *thread = (void *)bpf_get_current_task();
+	void *task = POINTER(thread, task_struct, group_leader);
+	u64 pid_tgid = bpf_get_current_pid_tgid();
+	u32 zero = 0;
+	struct scratch *buf = map__lookup(scratch, &hook);
+	struct slot *slot = map__lookup(slots, &hook);
+	struct config *conf = map__lookup(config, &zero);
+	struct exec_record *r = (struct exec_record *)buf;
+	void *cred, *file;
+
+	if (!buf || !slot || !conf)
+		return 0;
+	cred = POINTER(thread, task_struct, cred);
+	file = POINTER(POINTER(thread, task_struct, mm), mm_struct, exe_file);
+	slot->flags = 0;
+	END(slot) = sizeof(*r);
+	event__begin(&r->head, slot, hook, KIND_FAILURE, bpf_ktime_get_boot_ns());
+	r->pid = pid_tgid >> 32;
+	r->tid = pid_tgid;
+	r->error = error;
+	r->machine = r->interp_bytes = r->filename_bytes = r->chunks = 0;
+	r->old_comm[0] = 0;
+	r->env_bytes = r->env_inline = r->env_head = r->env_tail = 0;
+	identity__process(r, slot, task);
+	identity__cred(r, slot, thread, cred);
+	identity__namespaces(r, slot, task, cred);
+	identity__tty(r, slot, task);
+	identity__ancestors(r, slot, task);
+	identity__exe(r, slot, file);
+	record__add_user_filename(buf, slot, filename);
+	identity__paths(buf, slot, thread, file);
+	identity__cgroup(buf, slot, thread);
+	record__add_user_argv(buf, slot, argv, width);
+	record__send(buf, slot, conf);
+	return 0;
+}
+
+static __always_inline u64 regs__word(void *regs, u32 offset)
+{
+	u64 word = 0;
+
+	READ_AT(word, regs, offset);
+	return word;
+}
+
+static __always_inline int failure__native(u32 hook, void *regs, long error)
+{
+	if (error >= 0 || error <= -ERESTARTSYS)
+		return 0;
+	if (hook == HOOK_EXECVE)
+		return failure__record(hook, regs__word(regs, ARG_EXECVE_FILENAME),
+			regs__word(regs, ARG_EXECVE_ARGV), 8, error);
+	return failure__record(hook, regs__word(regs, ARG_EXECVEAT_FILENAME),
+		regs__word(regs, ARG_EXECVEAT_ARGV), 8, error);
+}
+
+#ifdef COMPAT_EXECVE
+/* Registers of a 32-bit call: bx, cx, dx. */
+static __always_inline int failure__compat(u32 hook, void *regs, long error)
+{
+	u32 filename =
+		regs__word(regs, hook == HOOK_COMPAT_EXECVE ? OFF(pt_regs, bx) : OFF(pt_regs, cx));
+	u32 argv =
+		regs__word(regs, hook == HOOK_COMPAT_EXECVE ? OFF(pt_regs, cx) : OFF(pt_regs, dx));
+
+	if (error >= 0 || error <= -ERESTARTSYS)
+		return 0;
+	return failure__record(hook, filename, argv, 4, error);
+}
+#endif
+
+/* fexit: arguments of the function, here its one pointer to the registers, then the result. */
+#define FEXIT(name, symbol, abi, hook)                                                             \
+	SECTION("fexit/" symbol)                                                                   \
+	int name(u64 *ctx)                                                                         \
+	{                                                                                          \
+		return failure__##abi(hook, task__user_regs(), (long)ctx[1]);                      \
+	}
+
+/* kretprobe: the context is the registers of the returning function. */
+#define KRETPROBE(name, symbol, abi, hook)                                                         \
+	SECTION("kretprobe/" symbol)                                                               \
+	int name(void *ctx)                                                                        \
+	{                                                                                          \
+		return failure__##abi(                                                             \
+			hook, task__user_regs(), (long)regs__word(ctx, RETURN_VALUE));             \
+	}
+
+/* struct trace_event_raw_sys_exit, include/trace/events/syscalls.h */
+struct sys_exit_args {
+	u64 common;
+	s64 number;
+	s64 result;
+};
+
+#define TRACEPOINT(name, event, hook)                                                              \
+	SECTION("tp/syscalls/" event)                                                              \
+	int name(struct sys_exit_args *ctx)                                                        \
+	{                                                                                          \
+		return failure__native(hook, task__user_regs(), ctx->result);                      \
+	}
+
+#if !defined(EXECAUDIT_BCC) || defined(FAILURE_FEXIT)
+FEXIT(fexit_execve, SYSCALL_EXECVE, native, HOOK_EXECVE)
+FEXIT(fexit_execveat, SYSCALL_EXECVEAT, native, HOOK_EXECVEAT)
+#ifdef COMPAT_EXECVE
+FEXIT(fexit_compat_execve, COMPAT_EXECVE, compat, HOOK_COMPAT_EXECVE)
+FEXIT(fexit_compat_execveat, COMPAT_EXECVEAT, compat, HOOK_COMPAT_EXECVEAT)
+#endif
+#endif
+
+#if !defined(EXECAUDIT_BCC) || defined(FAILURE_KRETPROBE)
+KRETPROBE(kretprobe_execve, SYSCALL_EXECVE, native, HOOK_EXECVE)
+KRETPROBE(kretprobe_execveat, SYSCALL_EXECVEAT, native, HOOK_EXECVEAT)
+#ifdef COMPAT_EXECVE
+KRETPROBE(kretprobe_compat_execve, COMPAT_EXECVE, compat, HOOK_COMPAT_EXECVE)
+KRETPROBE(kretprobe_compat_execveat, COMPAT_EXECVEAT, compat, HOOK_COMPAT_EXECVEAT)
+#endif
+#endif
+
+#if !defined(EXECAUDIT_BCC) || defined(FAILURE_TRACEPOINT)
+TRACEPOINT(tracepoint_execve, "sys_exit_execve", HOOK_EXECVE)
+TRACEPOINT(tracepoint_execveat, "sys_exit_execveat", HOOK_EXECVEAT)
+#endif
+
+#if !defined(EXECAUDIT_BCC) || defined(FAILURE_SYS_EXIT)
+/*
+ * Runs on the return of every system call: only where it is asked for by name. The number is
+ * cleared on the way out of some calls, so that it is read from the registers.
+ */
+SECTION("raw_tp/sys_exit")
+int sys_exit_any(struct bpf_raw_tracepoint_args *ctx)
+{
+	void *regs = (void *)ctx->args[0];
+	long error = ctx->args[1];
+	u32 number;
+
+	if (error >= 0 || error <= -ERESTARTSYS)
+		return 0;
+	number = regs__word(regs, SYSCALL_NUMBER);
+	if (number == NR_EXECVE)
+		return failure__native(HOOK_EXECVE, regs, error);
+	if (number == NR_EXECVEAT)
+		return failure__native(HOOK_EXECVEAT, regs, error);
+	return 0;
+}
+#endif
+
+#endif

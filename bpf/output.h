@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Maps, sequence numbers, loss accounting and the way into the ring buffer. Every event takes its
+ * sequence number before anything can fail, so that user space knows what did not arrive.
+ */
+#ifndef EXECAUDIT_OUTPUT_H
+#define EXECAUDIT_OUTPUT_H
+
+#include "dialect.h"
+#include "wire.h"
+
+struct scratch {
+	char bytes[SCRATCH_BYTES];
+};
+
+#ifndef EXECAUDIT_BCC
+/* Sizes marked "set" are replaced by user space before loading. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20); /* set */
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, HOOK_COUNT); /* set */
+	__type(key, u32);
+	__type(value, struct scratch);
+} scratch SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, HOOK_COUNT);
+	__type(key, u32);
+	__type(value, struct slot);
+} slots SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct config);
+} config SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, BEFORE_ENTRIES);
+	__type(key, u32);
+	__type(value, struct before);
+} before SEC(".maps");
+#endif
+
+/* Takes the next sequence number and fills the header. */
+static __always_inline void event__begin(
+	struct event_head *head, struct slot *slot, u32 hook, u32 kind, u64 now)
+{
+	u64 seq = slot->seq + 1;
+
+	slot->seq = seq;
+	head->kind = kind;
+	head->version = WIRE_VERSION;
+	head->hook = hook;
+	head->pad = 0;
+	head->seq = seq;
+	head->time_ns = now;
+	head->cpu = bpf_get_smp_processor_id();
+	head->lost = slot->lost_pending;
+	head->lost_first_ns = slot->lost_first_ns;
+}
+
+/*
+ * The kernel wakes a reader that has caught up; a reader that sleeps to collect a batch is woken
+ * when the ring fills beyond config.wake_bytes.
+ */
+static __always_inline u64 event__wakeup(const struct config *conf)
+{
+	u64 pending = bpf_ringbuf_query(MAP(events), BPF_RB_AVAIL_DATA);
+
+	return conf && pending >= conf->wake_bytes ? BPF_RB_FORCE_WAKEUP : 0;
+}
+
+static __always_inline void event__send(
+	void *data, u64 size, struct slot *slot, const struct config *conf, u64 now)
+{
+	if (bpf_ringbuf_output(MAP(events), data, size, event__wakeup(conf)) == 0) {
+		slot->lost_pending = 0;
+		slot->lost_first_ns = 0;
+		return;
+	}
+	if (!slot->lost_pending)
+		slot->lost_first_ns = now;
+	slot->lost++;
+	slot->lost_pending++;
+	slot->lost_last_ns = now;
+}
+
+/* Sends the scratch buffer as far as it is filled. */
+static __always_inline void record__send(
+	struct scratch *buf, struct slot *slot, const struct config *conf)
+{
+	struct exec_record *r = (struct exec_record *)buf;
+	u64 end = *(volatile u64 *)&slot->end;
+
+	if (end > SCRATCH_BYTES)
+		return;
+	PIN(end);
+	r->head.size = end;
+	r->flags = slot->flags;
+	event__send(buf, end, slot, conf, r->head.time_ns);
+}
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Successful execs. sched_process_exec fires once for each, of any ABI, after the new image is in
+ * place and before its first instruction: no argument can change under the reader, and no page of
+ * the argument block is missing because nobody touched it yet. The name before the exec is
+ * gone by then; it is saved by whichever earlier hook the kernel has.
+ */
+#ifndef EXECAUDIT_SUCCESS_H
+#define EXECAUDIT_SUCCESS_H
+
+#include "area.h"
+#include "identity.h"
+
+static __always_inline int before__save(void *task)
+{
+	u32 index = (bpf_get_current_pid_tgid() >> 32) % BEFORE_ENTRIES;
+	struct before *b;
+
+	if (task != (void *)bpf_get_current_task())
+		return 0; /* another thread being renamed through /proc */
+	b = map__lookup(before, &index);
+	if (!b)
+		return 0;
+	bpf_get_current_comm(b->comm, sizeof(b->comm));
+	b->task = (u64)task;
+	return 0;
+}
+
+static __always_inline void before__recall(struct exec_record *r, struct slot *slot, void *task)
+{
+	u32 index = r->pid % BEFORE_ENTRIES;
+	struct before *b = map__lookup(before, &index);
+
+	if (!b || b->task != (u64)task) {
+		slot->flags |= FLAG_BAD_OLD_COMM;
+		return;
+	}
+	__builtin_memcpy(r->old_comm, b->comm, sizeof(r->old_comm));
+	b->task = 0;
+}
+
+/* Since 6.10: before the exec changes anything. */
+SECTION("raw_tp/sched_prepare_exec")
+int before_exec(struct bpf_raw_tracepoint_args *ctx)
+{
+	return before__save((void *)ctx->args[0]);
+}
+
+/* Older kernels: any change of a name, the one that an exec makes among them. */
+SECTION("raw_tp/task_rename")
+int before_rename(struct bpf_raw_tracepoint_args *ctx)
+{
+	return before__save((void *)ctx->args[0]);
+}
+
+static __always_inline void record__add_binprm(struct scratch *buf, struct slot *slot, void *bprm)
+{
+	struct exec_record *r = (struct exec_record *)buf;
+	void *filename = POINTER(bprm, linux_binprm, filename);
+	void *interp = POINTER(bprm, linux_binprm, interp);
+	u32 magic = 0;
+
+	READ(r->argc, bprm, linux_binprm, argc);
+	if (SECUREEXEC(bprm))
+		slot->flags |= FLAG_PRIVILEGED;
+	READ_AT(magic, bprm, OFF(linux_binprm, buf));
+	if (magic == 0x464c457f) /* "\177ELF" */
+		READ_AT(r->machine, bprm, OFF(linux_binprm, buf) + 18);
+	r->filename_bytes = string__append(buf, slot, filename, FILENAME_BYTES);
+	if (!r->filename_bytes)
+		slot->flags |= FLAG_BAD_FILENAME;
+	if (interp == filename)
+		return;
+	slot->flags |= FLAG_SCRIPT;
+	r->interp_bytes = string__append(buf, slot, interp, INTERP_BYTES);
+}
+
+SECTION("raw_tp/sched_process_exec")
+int on_exec(struct bpf_raw_tracepoint_args *ctx)
+{
+	void *task = (void *)ctx->args[0], *bprm = (void *)ctx->args[2];
+	u32 hook = HOOK_EXEC, zero = 0;
+	struct scratch *buf = map__lookup(scratch, &hook);
+	struct slot *slot = map__lookup(slots, &hook);
+	struct config *conf = map__lookup(config, &zero);
+	struct exec_record *r = (struct exec_record *)buf;
+	void *cred, *mm, *file;
+
+	if (!buf || !slot || !conf)
+		return 0;
+	cred = POINTER(task, task_struct, cred);
+	mm = POINTER(task, task_struct, mm);
+	file = POINTER(mm, mm_struct, exe_file);
+	slot->flags = 0;
+	END(slot) = sizeof(*r);
+	event__begin(&r->head, slot, HOOK_EXEC, KIND_EXEC, bpf_ktime_get_boot_ns());
+	r->pid = bpf_get_current_pid_tgid() >> 32;
+	r->tid = ctx->args[1];
+	r->error = 0;
+	r->machine = r->interp_bytes = r->chunks = 0;
+	before__recall(r, slot, task);
+	identity__process(r, slot, task);
+	identity__cred(r, slot, task, cred);
+	identity__namespaces(r, slot, task, cred);
+	identity__tty(r, slot, task);
+	identity__ancestors(r, slot, task);
+	identity__exe(r, slot, file);
+	record__add_binprm(buf, slot, bprm);
+	identity__paths(buf, slot, task, file);
+	identity__cgroup(buf, slot, task);
+	record__add_env(buf, slot, conf, mm);
+	record__add_argv(buf, slot, conf, mm);
+	record__send(buf, slot, conf);
+	return 0;
+}
+
+#endif

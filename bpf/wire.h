@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the kernel side writes into the ring buffer and the maps it shares with user space.
+ * Mirrored by execaudit/record.py; a test holds the two against each other through the object's
+ * BTF. Native byte order, natural alignment, no implicit padding. Change anything: bump
+ * WIRE_VERSION.
+ */
+#ifndef EXECAUDIT_WIRE_H
+#define EXECAUDIT_WIRE_H
+
+typedef unsigned char w8;
+typedef unsigned short w16;
+typedef unsigned int w32;
+typedef unsigned long long w64;
+
+#define WIRE_VERSION 1
+
+enum event_kind {
+	KIND_EXEC = 1,	  /* struct exec_record: a successful exec */
+	KIND_FAILURE = 2, /* struct exec_record: a failed one, fields of the caller */
+	KIND_CHUNK = 3, /* struct chunk_record: a piece of argv or environment of a later record */
+	KIND_EXIT = 4,	/* struct exit_record */
+};
+
+/*
+ * One sequence and one scratch buffer per hook and CPU: on a preemptible kernel a program may be
+ * interrupted by another one on the same CPU, never by itself (the kernel skips and counts that).
+ */
+enum hook {
+	HOOK_EXEC = 0,
+	HOOK_EXIT = 1,
+	HOOK_EXECVE = 2,
+	HOOK_EXECVEAT = 3,
+	HOOK_COMPAT_EXECVE = 4,
+	HOOK_COMPAT_EXECVEAT = 5,
+	HOOK_COUNT = 6,
+};
+
+enum area {
+	AREA_ARGV = 0,
+	AREA_ENV = 1,
+};
+
+enum record_flag {
+	FLAG_PRIVILEGED = 1 << 0, /* bprm->secureexec: AT_SECURE is set for the new image */
+	FLAG_SCRIPT = 1 << 1,	  /* an interpreter was chosen for the file (binfmt_script, misc) */
+	FLAG_CWD_DELETED = 1 << 2, /* the working directory is unhashed */
+
+	FLAG_CUT_FILENAME = 1 << 8,
+	FLAG_CUT_EXE = 1 << 9,
+	FLAG_CUT_CWD = 1 << 10,
+	FLAG_CUT_ROOT = 1 << 11,
+	FLAG_CUT_CGROUP = 1 << 12,
+	FLAG_CUT_ANCESTORS = 1 << 13,
+	FLAG_CUT_ARGV = 1 << 14, /* failures only: the array went on beyond what was read */
+
+	FLAG_BAD_IDS = 1 << 16, /* FLAG_BAD_…: a kernel read behind the field failed */
+	FLAG_BAD_CAPS = 1 << 17,
+	FLAG_BAD_NS = 1 << 18,
+	FLAG_BAD_TTY = 1 << 19,
+	FLAG_BAD_EXE = 1 << 20,
+	FLAG_BAD_EXE_PATH = 1 << 21,
+	FLAG_BAD_CWD = 1 << 22,
+	FLAG_BAD_ROOT = 1 << 23,
+	FLAG_BAD_CGROUP = 1 << 24,
+	FLAG_BAD_FILENAME = 1 << 25,
+	FLAG_BAD_ARGV = 1 << 26,
+	FLAG_BAD_ENV = 1 << 27,
+	FLAG_BAD_ANCESTORS = 1 << 28,
+	FLAG_BAD_OLD_COMM = 1 << 29,
+	FLAG_BAD_START = 1 << 30,
+};
+
+enum exe_flag {
+	EXE_DELETED = 1 << 0, /* the dentry is unhashed */
+	EXE_PSEUDO = 1 << 1,  /* its own root, but not its mount's: memfd and the like */
+};
+
+struct event_head {
+	w32 size;	   /* bytes of this record, this header included */
+	w8 kind;	   /* enum event_kind */
+	w8 version;	   /* WIRE_VERSION */
+	w8 hook;	   /* enum hook */
+	w8 pad;		   /* 0 */
+	w64 seq;	   /* per CPU and hook, from 1, taken before the output attempt */
+	w64 time_ns;	   /* CLOCK_BOOTTIME */
+	w32 cpu;	   /* processor number */
+	w32 lost;	   /* records of this CPU and hook lost since the one before this */
+	w64 lost_first_ns; /* when the first of these was lost, CLOCK_BOOTTIME; 0 if none */
+};
+
+struct ancestor {
+	w64 start_ns;	/* start of its thread group, CLOCK_BOOTTIME */
+	w32 pid;	/* thread group id, initial pid namespace */
+	w32 exec_count; /* low 32 bits of task->self_exec_id */
+	char comm[16];	/* NUL terminated */
+};
+
+#define ANCESTORS  8
+#define COMM_BYTES 16
+#define TTY_BYTES  16
+
+struct exec_record {
+	struct event_head head;
+	w64 flags;	     /* enum record_flag */
+	int error;	     /* 0, or the negative errno of a failure */
+	w32 argc;	     /* arguments the kernel counted; of a failure, those read */
+	w32 pid;	     /* thread group id, initial pid namespace */
+	w32 tid;	     /* calling thread, initial pid namespace */
+	w64 start_ns;	     /* start of the process, CLOCK_BOOTTIME */
+	w32 exec_count;	     /* low 32 bits of task->self_exec_id, after the exec */
+	w32 nspid;	     /* thread group id in the innermost pid namespace */
+	w32 argv_bytes;	     /* true length of the argument block (success) */
+	w32 argv_inline;     /* of these, in this record */
+	w32 argv_head;	     /* the budget keeps [0, argv_head) … */
+	w32 argv_tail;	     /* … and [argv_tail, argv_bytes) */
+	w32 env_bytes;	     /* the same four for the environment block */
+	w32 env_inline;	     /* */
+	w32 env_head;	     /* */
+	w32 env_tail;	     /* */
+	w16 filename_bytes;  /* lengths of the strings behind this struct, in this order, */
+	w16 interp_bytes;    /* each with its NULs */
+	w16 exe_bytes;	     /* paths: components leaf first, each NUL terminated */
+	w16 cwd_bytes;	     /* */
+	w16 root_bytes;	     /* 0: the root of its mount namespace */
+	w16 cgroup_bytes;    /* components leaf first */
+	w16 chunks;	     /* chunk records sent before this one */
+	w16 ancestor_count;  /* valid entries of ancestors */
+	w32 uid;	     /* struct cred from here: kuid_t and kgid_t values */
+	w32 gid;	     /* */
+	w32 suid;	     /* */
+	w32 sgid;	     /* */
+	w32 euid;	     /* */
+	w32 egid;	     /* */
+	w32 fsuid;	     /* */
+	w32 fsgid;	     /* */
+	w32 auid;	     /* task->loginuid, 0xffffffff: unset */
+	w32 ses;	     /* task->sessionid, 0xffffffff: unset */
+	w64 cap_inheritable; /* kernel_cap_t masks */
+	w64 cap_permitted;   /* */
+	w64 cap_effective;   /* */
+	w64 cap_bounding;    /* */
+	w64 cap_ambient;     /* */
+	w32 securebits;	     /* cred->securebits */
+	w32 pad_cred;	     /* 0 */
+	w32 ns_mnt;	     /* ns_common.inum of each namespace */
+	w32 ns_pid;	     /* */
+	w32 ns_net;	     /* */
+	w32 ns_uts;	     /* */
+	w32 ns_ipc;	     /* */
+	w32 ns_cgroup;	     /* */
+	w32 ns_user;	     /* cred->user_ns */
+	w32 pad_ns;	     /* 0 */
+	w64 exe_ino;	     /* inode->i_ino of mm->exe_file */
+	w32 exe_dev;	     /* super_block->s_dev, kernel form: major << 20 | minor */
+	w32 exe_nlink;	     /* inode->i_nlink */
+	w32 exe_uid;	     /* inode->i_uid */
+	w32 exe_gid;	     /* inode->i_gid */
+	w16 exe_mode;	     /* inode->i_mode */
+	w16 machine;	     /* e_machine of its ELF header; 0: not an ELF file, or a failure */
+	w32 exe_flags;	     /* enum exe_flag */
+	w64 cgroup_id;	     /* kernfs_node->id of the task's v2 cgroup */
+	char comm[16];	     /* NUL terminated */
+	char old_comm[16];   /* before the exec; empty for failures */
+	char tty[16];	     /* tty->name; empty: none */
+	struct ancestor ancestors[ANCESTORS]; /* parent first */
+};
+
+#define CHUNK_BYTES 16384
+
+struct chunk_record {
+	struct event_head head; /* seq, cpu and hook are those of the record it belongs to */
+	w32 area;		/* enum area */
+	w32 offset;		/* of data in the argument or environment block */
+	w32 wanted;		/* bytes this chunk stands for */
+	w32 got;		/* valid bytes in data: wanted, or 0 when they could not be read */
+	char data[CHUNK_BYTES];
+};
+
+struct exit_record {
+	struct event_head head;
+	w64 flags;	       /* enum record_flag */
+	w64 start_ns;	       /* as in exec_record */
+	w64 parent_start_ns;   /* */
+	w32 pid;	       /* */
+	w32 exec_count;	       /* */
+	w32 ppid;	       /* */
+	w32 parent_exec_count; /* */
+	w32 status;	       /* wait(2) status word */
+	w32 uid;	       /* real uid */
+	char comm[16];	       /* NUL terminated */
+};
+
+/* Map "slots": one entry per hook, per CPU. */
+struct slot {
+	w64 seq;	   /* events seen */
+	w64 lost;	   /* of these, not delivered because the ring was full */
+	w64 lost_pending;  /* of these, since the last record that got through */
+	w64 lost_first_ns; /* first of the pending ones, CLOCK_BOOTTIME */
+	w64 lost_last_ns;  /* last of them */
+	w64 chunks_lost;   /* chunk records for which the ring had no room */
+	w64 end;	   /* private from here: fill level of the scratch buffer */
+	w64 flags;	   /* flags of the record under construction */
+	w64 area_start;	   /* user address of the block being sent in chunks */
+	w32 area_bytes;	   /* its length */
+	w32 area_head;	   /* the budget keeps [0, head) */
+	w32 area_tail;	   /* and [tail, bytes) */
+	w32 area_at;	   /* how far it is sent */
+};
+
+/* Map "config", one entry, written by user space before the programs are attached. */
+struct config {
+	w64 wake_bytes; /* wake the reader at once when this much is pending */
+	w32 argv_bytes; /* argument bytes kept per exec */
+	w32 argv_tail;	/* of these, at the end of the block */
+	w32 env_bytes;	/* environment bytes kept; 0: do not read it */
+	w32 env_tail;	/* of these, at the end */
+};
+
+/* Map "before": the name a task had when its exec began, indexed by its thread group id. */
+struct before {
+	w64 task;      /* struct task_struct pointer, guards against a collision */
+	char comm[16]; /* NUL terminated */
+};
+
+#define BEFORE_ENTRIES 4096 /* two execs in flight would have to be this many pids apart */
+
+/*
+ * Scratch buffer of one record: a per-CPU map value is at most 32 KiB. PATHS_END bounds where the
+ * last string before the environment may begin; each later part has its place up to the end.
+ */
+#define SCRATCH_BYTES	32768
+#define PATHS_END	20480
+#define ENV_INLINE	8192
+#define ARGV_BEGIN_MAX	28672
+#define ARGV_INLINE	4096
+#define FILENAME_BYTES	4096 /* PATH_MAX */
+#define INTERP_BYTES	256  /* BINPRM_BUF_SIZE */
+#define NAME_BYTES	256  /* NAME_MAX and its NUL */
+#define PATH_BYTES	4096
+#define CGROUP_BYTES	2048
+#define PATH_COMPONENTS 128 /* verifier: about 700 instructions seen for each */
+#define CGROUP_LEVELS	32
+#define CHUNKS		130 /* 2 MiB and a little */
+#define FAILURE_ARGS	512
+#define FAILURE_BYTES	16384
+#define FAILURE_ARG	4096
+
+#endif

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A capture: the programs loaded by one of the engines, their maps, and the attachments.
+
+Owns the choice of the engine and the life of the descriptors. It reads no events.
+"""
+
+import os
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from execaudit import hooks, libbpf, record
+from execaudit.btf import KERNEL_BTF
+from execaudit.errors import InvalidArgument, NoPermission
+from execaudit.hooks import AttachPoint, FailureHook
+
+ENGINES = ("auto", "libbpf", "bcc")
+_ZERO = b"\0\0\0\0"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the kernel side is to do. Sizes in bytes."""
+
+    ring_bytes: int = 4 << 20  # a power of two, at least a page
+    wake_bytes: int = 1 << 20  # wake the reader at once when this much is pending
+    argv_bytes: int = 64 << 10  # argument bytes kept per exec, head and tail
+    env_bytes: int = 64 << 10  # environment bytes searched per exec; 0: none
+    failures: str = ""  # name of a failure hook or "auto"; empty: none
+    exits: bool = False
+
+    def config(self) -> bytes:
+        """The value of the map "config" (struct config)."""
+        wake = min(self.wake_bytes, self.ring_bytes // 4)
+        return struct.pack(
+            record.CONFIG.format,
+            wake,
+            self.argv_bytes,
+            self.argv_bytes // 4,
+            self.env_bytes,
+            self.env_bytes // 4,
+        )
+
+
+@dataclass(slots=True)
+class Capture:
+    """Loaded programs and their maps. Close it to detach and release everything."""
+
+    engine: str
+    reason: str
+    settings: Settings
+    points: dict[str, AttachPoint]
+    failure_hook: FailureHook | None
+    programs: dict[str, int]
+    maps: dict[str, int]
+    links: list[int] = field(default_factory=list)
+
+    def attach(self) -> None:
+        """Attach all programs: from here on, execs are seen."""
+        libbpf.update_map(self.maps["config"], _ZERO, self.settings.config())
+        self.links = hooks.attach_all(self.programs, self.points)
+
+    def detach(self) -> None:
+        """Detach all programs; what they wrote can still be read."""
+        while self.links:
+            os.close(self.links.pop())
+
+    def close(self) -> None:
+        """Detach, and release programs and maps."""
+        self.detach()
+        for fd in (*self.programs.values(), *self.maps.values()):
+            os.close(fd)
+        self.programs, self.maps = {}, {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _map_sizes(settings: Settings, points: dict[str, AttachPoint]) -> dict[str, int]:
+    """Entries of the maps whose size depends on the settings."""
+    # One scratch buffer of 32 KiB per CPU for each hook that builds records.
+    has_failures = any(name not in ("on_exec", "on_exit") for name in points if "before" not in name)
+    return {
+        "events": settings.ring_bytes,
+        "scratch": len(record.HOOKS) if has_failures else 1,
+    }
+
+
+def choose(wanted: str) -> tuple[str, str]:
+    """Resolve "auto": the engine's name and why it was taken."""
+    if wanted not in ENGINES:
+        raise InvalidArgument(f"Unknown engine '{wanted}': expected one of {', '.join(ENGINES)}")
+    if wanted != "auto":
+        return wanted, "as asked for"
+    if Path(KERNEL_BTF).exists():
+        return "libbpf", "the kernel has BTF"
+    return "bcc", "the kernel has no BTF"
+
+
+def open_capture(wanted: str, settings: Settings) -> Capture:
+    """Load the programs with the engine `wanted` ("auto", "libbpf" or "bcc"), unattached.
+
+    Raises NoPermission, NotImplementedByKernel or NotConfigured.
+    """
+    name, reason = choose(wanted)
+    _check_permission()
+    failure_hook = hooks.choose_failure_hook(settings.failures) if settings.failures else None
+    points = {**hooks.before_programs(), **hooks.SUCCESS}
+    if settings.exits:
+        points |= hooks.EXIT
+    if failure_hook:
+        points |= failure_hook.programs
+    if name == "libbpf":
+        from execaudit.engine.libbpf import load  # noqa: PLC0415 - import only what runs
+    else:
+        from execaudit.engine.bcc import load  # noqa: PLC0415
+    programs, maps = load(points, _map_sizes(settings, points))
+    return Capture(name, reason, settings, points, failure_hook, programs, maps)
+
+
+def _check_permission() -> None:
+    """One sentence instead of the many ways in which the kernel says no."""
+    try:
+        os.close(libbpf.create_map(libbpf.MAP_ARRAY, "trial", 4, 4, 1))
+        program = hooks.load("trial", hooks.RETURN_ZERO, hooks.SUCCESS["on_exec"], None)
+        os.close(program)
+    except OSError as error:
+        if error.errno not in (1, 13):
+            raise
+        raise NoPermission(
+            "Failed to use BPF: Operation not permitted; run as root, or with the capabilities"
+            " CAP_BPF and CAP_PERFMON (execaudit doctor says what is missing)"
+        ) from error

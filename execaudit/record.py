@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mirror of bpf/wire.h: what the kernel side writes, as layouts and flag numbers.
+
+Owns the meaning of the bytes and nothing else: it reads none. A test compares every layout with the
+BTF of the compiled object. Byte order and alignment are native.
+"""
+
+import struct
+from typing import NamedTuple
+
+WIRE_VERSION = 1
+
+KIND_EXEC = 1
+KIND_FAILURE = 2
+KIND_CHUNK = 3
+KIND_EXIT = 4
+
+HOOKS = ("exec", "exit", "execve", "execveat", "compat_execve", "compat_execveat")
+"""Names of enum hook, in its order."""
+
+AREA_ARGV = 0
+AREA_ENV = 1
+
+FLAG_PRIVILEGED = 1 << 0
+FLAG_SCRIPT = 1 << 1
+FLAG_CWD_DELETED = 1 << 2
+FLAG_CUT_FILENAME = 1 << 8
+FLAG_CUT_EXE = 1 << 9
+FLAG_CUT_CWD = 1 << 10
+FLAG_CUT_ROOT = 1 << 11
+FLAG_CUT_CGROUP = 1 << 12
+FLAG_CUT_ANCESTORS = 1 << 13
+FLAG_CUT_ARGV = 1 << 14
+FLAG_BAD_IDS = 1 << 16
+FLAG_BAD_CAPS = 1 << 17
+FLAG_BAD_NS = 1 << 18
+FLAG_BAD_TTY = 1 << 19
+FLAG_BAD_EXE = 1 << 20
+FLAG_BAD_EXE_PATH = 1 << 21
+FLAG_BAD_CWD = 1 << 22
+FLAG_BAD_ROOT = 1 << 23
+FLAG_BAD_CGROUP = 1 << 24
+FLAG_BAD_FILENAME = 1 << 25
+FLAG_BAD_ARGV = 1 << 26
+FLAG_BAD_ENV = 1 << 27
+FLAG_BAD_ANCESTORS = 1 << 28
+FLAG_BAD_OLD_COMM = 1 << 29
+FLAG_BAD_START = 1 << 30
+
+EXE_DELETED = 1 << 0
+EXE_PSEUDO = 1 << 1
+
+UNSET_ID = 0xFFFFFFFF
+"""Value of loginuid and sessionid where nobody logged in."""
+
+ANCESTORS = 8
+CHUNK_BYTES = 16384
+BEFORE_ENTRIES = 4096
+SCRATCH_BYTES = 32768
+
+
+class Layout(NamedTuple):
+    """One struct of wire.h: its name there, and (member, struct format code) in order."""
+
+    name: str
+    members: tuple[tuple[str, str], ...]
+
+    @property
+    def format(self) -> str:
+        """The `struct` format of the whole, native byte order and alignment."""
+        return "@" + "".join(code for _, code in self.members)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole; wire.h has no padding that is not a member."""
+        return struct.calcsize(self.format)
+
+    def offset(self, member: str) -> int:
+        """Byte offset of a member."""
+        names = [name for name, _ in self.members]
+        before = self.members[: names.index(member)]
+        return struct.calcsize("@" + "".join(code for _, code in before))
+
+
+HEAD = Layout(
+    "event_head",
+    (
+        ("size", "I"),
+        ("kind", "B"),
+        ("version", "B"),
+        ("hook", "B"),
+        ("pad", "B"),
+        ("seq", "Q"),
+        ("time_ns", "Q"),
+        ("cpu", "I"),
+        ("lost", "I"),
+        ("lost_first_ns", "Q"),
+    ),
+)
+
+ANCESTOR = Layout(
+    "ancestor", (("start_ns", "Q"), ("pid", "I"), ("exec_count", "I"), ("comm", "16s"))
+)
+
+EXEC = Layout(
+    "exec_record",
+    (
+        ("head", f"{HEAD.size}s"),
+        ("flags", "Q"),
+        ("error", "i"),
+        ("argc", "I"),
+        ("pid", "I"),
+        ("tid", "I"),
+        ("start_ns", "Q"),
+        ("exec_count", "I"),
+        ("nspid", "I"),
+        ("argv_bytes", "I"),
+        ("argv_inline", "I"),
+        ("argv_head", "I"),
+        ("argv_tail", "I"),
+        ("env_bytes", "I"),
+        ("env_inline", "I"),
+        ("env_head", "I"),
+        ("env_tail", "I"),
+        ("filename_bytes", "H"),
+        ("interp_bytes", "H"),
+        ("exe_bytes", "H"),
+        ("cwd_bytes", "H"),
+        ("root_bytes", "H"),
+        ("cgroup_bytes", "H"),
+        ("chunks", "H"),
+        ("ancestor_count", "H"),
+        ("uid", "I"),
+        ("gid", "I"),
+        ("suid", "I"),
+        ("sgid", "I"),
+        ("euid", "I"),
+        ("egid", "I"),
+        ("fsuid", "I"),
+        ("fsgid", "I"),
+        ("auid", "I"),
+        ("ses", "I"),
+        ("cap_inheritable", "Q"),
+        ("cap_permitted", "Q"),
+        ("cap_effective", "Q"),
+        ("cap_bounding", "Q"),
+        ("cap_ambient", "Q"),
+        ("securebits", "I"),
+        ("pad_cred", "I"),
+        ("ns_mnt", "I"),
+        ("ns_pid", "I"),
+        ("ns_net", "I"),
+        ("ns_uts", "I"),
+        ("ns_ipc", "I"),
+        ("ns_cgroup", "I"),
+        ("ns_user", "I"),
+        ("pad_ns", "I"),
+        ("exe_ino", "Q"),
+        ("exe_dev", "I"),
+        ("exe_nlink", "I"),
+        ("exe_uid", "I"),
+        ("exe_gid", "I"),
+        ("exe_mode", "H"),
+        ("machine", "H"),
+        ("exe_flags", "I"),
+        ("cgroup_id", "Q"),
+        ("comm", "16s"),
+        ("old_comm", "16s"),
+        ("tty", "16s"),
+        ("ancestors", f"{ANCESTORS * ANCESTOR.size}s"),
+    ),
+)
+
+CHUNK = Layout(
+    "chunk_record",
+    (
+        ("head", f"{HEAD.size}s"),
+        ("area", "I"),
+        ("offset", "I"),
+        ("wanted", "I"),
+        ("got", "I"),
+        ("data", f"{CHUNK_BYTES}s"),
+    ),
+)
+
+EXIT = Layout(
+    "exit_record",
+    (
+        ("head", f"{HEAD.size}s"),
+        ("flags", "Q"),
+        ("start_ns", "Q"),
+        ("parent_start_ns", "Q"),
+        ("pid", "I"),
+        ("exec_count", "I"),
+        ("ppid", "I"),
+        ("parent_exec_count", "I"),
+        ("status", "I"),
+        ("uid", "I"),
+        ("comm", "16s"),
+    ),
+)
+
+SLOT = Layout(
+    "slot",
+    (
+        ("seq", "Q"),
+        ("lost", "Q"),
+        ("lost_pending", "Q"),
+        ("lost_first_ns", "Q"),
+        ("lost_last_ns", "Q"),
+        ("chunks_lost", "Q"),
+        ("end", "Q"),
+        ("flags", "Q"),
+        ("area_start", "Q"),
+        ("area_bytes", "I"),
+        ("area_head", "I"),
+        ("area_tail", "I"),
+        ("area_at", "I"),
+    ),
+)
+
+CONFIG = Layout(
+    "config",
+    (
+        ("wake_bytes", "Q"),
+        ("argv_bytes", "I"),
+        ("argv_tail", "I"),
+        ("env_bytes", "I"),
+        ("env_tail", "I"),
+    ),
+)
+
+BEFORE = Layout("before", (("task", "Q"), ("comm", "16s")))
+
+LAYOUTS = (HEAD, ANCESTOR, EXEC, CHUNK, EXIT, SLOT, CONFIG, BEFORE)
