@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Quoting: nothing but printable text comes out, and exactly what went in can be read back."""
+
+import os
+import subprocess
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from execaudit.quoting import quote, quote_cell, quote_head, width
+from tests.unit.shell_words import Word, read_words
+
+# The characters that matter are rare among all of Unicode: favour them.
+NASTY = (
+    " \t\n\r\x00\x1b\x07\x7f\x80\x85\x9b\x9f\xa0\xad'\"\\$`*?…<>()+-=#~{}[]!|&;"
+    "\u0301\u200b\u200e\u202a\u202e\u2028\u2029\u2066\u2069\u3000\u3164\u2800\ufe0f\ufeff\ufffd"
+    "\ud800\udbff\udc80\udcff日本한글é\uff41\U0001f600\U000e0041"
+)
+ANY_TEXT = st.text(
+    st.one_of(
+        st.sampled_from(NASTY),
+        st.characters(min_codepoint=0x20, max_codepoint=0x7E),
+        st.characters(exclude_categories=()),
+    ),
+    max_size=30,
+)
+
+
+def assert_harmless(line: str) -> None:
+    """Check that a line has no character that moves, hides or reorders anything."""
+    for char in line:
+        assert char.isprintable(), repr(char)
+        assert unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp"), repr(char)
+        assert char != "\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ls", "ls"),
+        ("--color=auto", "--color=auto"),
+        ("/usr/bin/x_1.2:3,4@h%", "/usr/bin/x_1.2:3,4@h%"),
+        ("[", "["),
+        ("{}", "{}"),
+        ("[a", "'[a'"),
+        ("", "''"),
+        ("a b", "'a b'"),
+        (" ", "' '"),
+        ("$HOME", "'$HOME'"),
+        ("*.c", "'*.c'"),
+        ("a;b", "'a;b'"),
+        ('say "hi"', "'say \"hi\"'"),
+        ("it's", r"$'it\'s'"),
+        ("back\\slash", r"'back\slash'"),
+        ("it's\\", r"$'it\'s\\'"),
+        ("\n", r"$'\n'"),
+        ("a\tb\r", r"$'a\tb\r'"),
+        ("\x1b[2J", r"$'\x1b[2J'"),
+        ("\x7f", r"$'\x7f'"),
+        ("\x9b31m", r"$'\u009b31m'"),
+        ("\u202egnp.exe", r"$'\u202egnp.exe'"),
+        ("a\u2028b", r"$'a\u2028b'"),
+        ("\u2066x\u2069", r"$'\u2066x\u2069'"),
+        ("a\u00a0b", r"$'a\u00a0b'"),
+        ("a\u200bb", r"$'a\u200bb'"),
+        ("\u3164", r"$'\u3164'"),
+        ("\ufffd", r"$'\ufffd'"),
+        ("\udcff", r"$'\xff'"),
+        ("\ud800", r"$'\ud800'"),
+        ("\U000e0041", r"$'\U000e0041'"),
+        ("café", "café"),
+        ("日本", "日本"),
+        ("😀", "'😀'"),
+        ("e\u0301", "'e\u0301'"),
+        ("\u0301e", r"$'\u0301e'"),
+        ("\n\u0301", r"$'\n\u0301'"),
+        ("…", "'…'"),
+        ("...", "..."),
+        ("<unreadable>", "'<unreadable>'"),
+    ],
+)
+def test_quote_is_minimal_and_escapes_what_is_not_printable(text: str, expected: str) -> None:
+    assert quote(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ls", '"ls"'),
+        ("", '""'),
+        ("a b", '"a b"'),
+        ('say "hi"', r'"say \"hi\""'),
+        ("it's", '"it\'s"'),
+        ("\\", r'"\\"'),
+        ("\\n", r'"\\n"'),
+        ("\n", r'"\n"'),
+        ("\x1b[0m", r'"\x1b[0m"'),
+        ("\udc80é", r'"\x80é"'),
+    ],
+)
+def test_quote_always_uses_double_quotes(text: str, expected: str) -> None:
+    assert quote(text, always=True) == expected
+
+
+@given(st.lists(ANY_TEXT, max_size=5), st.booleans(), st.booleans())
+def test_quoted_words_are_harmless_and_read_back_exactly(
+    texts: list[str], always: bool, ascii_only: bool
+) -> None:
+    line = " ".join(quote(text, always=always, ascii_only=ascii_only) for text in texts)
+    assert_harmless(line)
+    assert not ascii_only or line.isascii()
+    assert read_words(line) == [Word(text, "") for text in texts]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.lists(st.binary(max_size=20).map(lambda raw: raw.replace(b"\0", b"")))))
+def test_quoted_bytes_pasted_into_a_shell_give_the_same_arguments(
+    commands: list[list[bytes]],
+) -> None:
+    script = "\n".join(
+        "printf '%s\\0' " + " ".join(["-", *(quote(os.fsdecode(raw)) for raw in words)])
+        for words in commands
+    )
+    output = subprocess.run(
+        ["bash", "--norc"],
+        input=script.encode(),
+        capture_output=True,
+        check=True,
+        env={"LC_ALL": "C.UTF-8"},
+    ).stdout
+    assert output == b"".join(b"%b\0" % raw for words in commands for raw in [b"-", *words])
+
+
+@given(ANY_TEXT, st.integers(0, 60), st.booleans(), st.booleans())
+def test_quote_head_fits_and_is_a_beginning(
+    text: str, room: int, always: bool, ascii_only: bool
+) -> None:
+    head = quote_head(text, room, always=always, ascii_only=ascii_only)
+    assert width(head) <= room
+    assert_harmless(head)
+    if head:
+        (word,) = read_words(head)
+        assert word.text
+        assert text.startswith(word.text)
+
+
+def test_quote_head_is_the_whole_text_when_there_is_room() -> None:
+    assert quote_head("a b\n", 8) == r"$'a b\n'"
+    assert quote_head("a b\n", 7) == "$'a b'"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("bash", "bash"),
+        ("kworker/0:1", "kworker/0:1"),
+        ("(sd-pam)", "(sd-pam)"),
+        ("-bash", "-bash"),
+        ("tmux: server", "'tmux: server'"),
+        ("", "''"),
+        ("?", "'?'"),
+        ("-", "'-'"),
+        ("***", "'***'"),
+        ("$'x'", r"$'$\'x\''"),
+        ("a\\x1b", r"'a\x1b'"),
+        ("\x1b[31m", r"$'\x1b[31m'"),
+        ("日本", "日本"),
+        ("\udcff", r"$'\xff'"),
+    ],
+)
+def test_quote_cell_quotes_only_what_would_be_misread(text: str, expected: str) -> None:
+    assert quote_cell(text) == expected
+
+
+@given(ANY_TEXT, ANY_TEXT)
+def test_quote_cell_never_shows_two_names_the_same(one: str, other: str) -> None:
+    assert_harmless(quote_cell(one))
+    assert (quote_cell(one) == quote_cell(other)) == (one == other)
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("", 0),
+        ("abc", 3),
+        ("é", 1),
+        ("e\u0301", 1),
+        ("日本", 4),
+        ("\uff41", 2),
+        ("한글", 4),
+        ("\u1112\u1161\u11ab", 2),
+        ("😀", 2),
+        ("…", 1),
+        ("ك", 1),
+    ],
+)
+def test_width_counts_wide_and_combining_characters(text: str, columns: int) -> None:
+    assert width(text) == columns
