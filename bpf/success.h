@@ -33,6 +33,7 @@ static __always_inline void before__recall(struct exec_record *r, struct slot *s
 
 	if (!b || b->task != (u64)task) {
 		slot->flags |= FLAG_BAD_OLD_COMM;
+		r->old_comm[0] = 0;
 		return;
 	}
 	__builtin_memcpy(r->old_comm, b->comm, sizeof(r->old_comm));

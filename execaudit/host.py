@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Facts about the host that records carry: its name, its boot, its clock, the names of its users.
+
+Owns their look-up and caching. A replay takes them from the recording, so that it prints what the
+traced host would have printed.
+"""
+
+import pwd
+import socket
+import time
+from pathlib import Path
+
+_NAMES_KEPT = 4096
+_CLOCK_STEP_NS = 1_000_000
+
+
+class Host:
+    """`boot` is the boot id, 32 hex digits. `wall_offset_ns` is wall clock minus boot-time clock."""
+
+    def __init__(
+        self, name: str, boot: str, wall_offset_ns: int, users: dict[int, str | None] | None = None
+    ) -> None:
+        self.name = name
+        self.boot = boot
+        self.wall_offset_ns = wall_offset_ns
+        self.is_live = users is None
+        self.users: dict[int, str | None] = users or {}
+        self._second = -1
+        self._second_text = ""
+
+    @classmethod
+    def this(cls) -> "Host":
+        """The host this process runs on."""
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", "")
+        return cls(socket.gethostname(), boot, _measure_offset())
+
+    def follow_clock(self) -> bool:
+        """Take over a step of the wall clock; True if there was one. Once per batch is enough."""
+        if not self.is_live:
+            return False
+        offset = _measure_offset()
+        # Below this it is the jitter of two clock reads, or slewing: keep times steady.
+        if abs(offset - self.wall_offset_ns) < _CLOCK_STEP_NS:
+            return False
+        self.wall_offset_ns = offset
+        return True
+
+    def time(self, boot_ns: int) -> str:
+        """RFC 3339 UTC with nanoseconds of a CLOCK_BOOTTIME time."""
+        second, fraction = divmod(boot_ns + self.wall_offset_ns, 1_000_000_000)
+        if second != self._second:
+            try:
+                self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            except (ValueError, OverflowError, OSError):  # a recording may hold any number
+                return "9999-12-31T23:59:59.999999999Z"
+            self._second = second
+        return f"{self._second_text}.{fraction:09d}Z"
+
+    def identity(self, pid: int, start_ns: int, exec_count: int) -> str:
+        """The id of a program image, unique across pid reuse, second execs, boots and hosts."""
+        return f"{self.boot[:12]}-{pid:x}-{start_ns:x}-{exec_count:x}"
+
+    def user(self, uid: int) -> str | None:
+        """Name of a uid; None if it has none."""
+        try:
+            return self.users[uid]
+        except KeyError:
+            pass
+        if not self.is_live:
+            return None
+        if len(self.users) >= _NAMES_KEPT:
+            self.users.clear()
+        try:
+            name = pwd.getpwuid(uid).pw_name
+        except KeyError:
+            name = None
+        self.users[uid] = name
+        return name
+
+
+def _measure_offset() -> int:
+    return time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
