@@ -15,6 +15,8 @@ from execaudit.btf import KERNEL_BTF
 from execaudit.errors import InvalidArgument, NoPermission
 from execaudit.hooks import AttachPoint, FailureHook
 
+_PROG_INFO_BYTES = 232  # struct bpf_prog_info of linux/bpf.h, to its last member of 5.16
+_RECURSION_MISSES_AT = 208
 ENGINES = ("auto", "libbpf", "bcc")
 _ZERO = b"\0\0\0\0"
 
@@ -61,6 +63,28 @@ class Capture:
         libbpf.update_map(self.maps["config"], _ZERO, self.settings.config())
         self.links = hooks.attach_all(self.programs, self.points)
 
+    def slots(self) -> list[list[bytes]]:
+        """The counters (struct slot) by hook and CPU."""
+        size = record.SLOT.size
+        cpus = libbpf.num_possible_cpus()
+        out: list[list[bytes]] = []
+        for hook in range(len(record.HOOKS)):
+            raw = libbpf.lookup_map(self.maps["slots"], struct.pack("@I", hook), size * cpus)
+            values = raw or b""
+            out.append([values[at : at + size] for at in range(0, len(values), size)])
+        return out
+
+    def misses(self) -> dict[int, int]:
+        """Runs that the kernel skipped because the program was already running, by hook (5.12)."""
+        out: dict[int, int] = {}
+        for name, fd in self.programs.items():
+            hook = _hook_of(name)
+            if hook is not None:
+                info = libbpf.object_info(fd, _PROG_INFO_BYTES)
+                (count,) = struct.unpack_from("@Q", info, _RECURSION_MISSES_AT)
+                out[hook] = out.get(hook, 0) + count
+        return out
+
     def detach(self) -> None:
         """Detach all programs; what they wrote can still be read."""
         while self.links:
@@ -78,6 +102,17 @@ class Capture:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _hook_of(program: str) -> int | None:
+    """Index in record.HOOKS of the events a program writes; None if it writes none."""
+    if program.startswith("before"):
+        return None
+    if program in ("on_exec", "on_exit"):
+        return record.HOOKS.index(program.removeprefix("on_"))
+    if program == "sys_exit_any":
+        return record.HOOKS.index("execve")
+    return record.HOOKS.index(program.split("_", 1)[1])
 
 
 def _map_sizes(settings: Settings, points: dict[str, AttachPoint]) -> dict[str, int]:

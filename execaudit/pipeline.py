@@ -19,6 +19,7 @@ from execaudit.text import dumps
 _CHUNKS_KEPT = 512  # twice what the largest record has
 _EXECS_KEPT = 65536
 _SLOT = struct.Struct(record.SLOT.format)
+_NOTHING: FieldDict = {}
 
 
 @dataclass(slots=True)
@@ -68,6 +69,11 @@ class Pipeline:
     def measure_durations(self) -> None:
         """Remember when programs were started, for `duration_ns` of their exit records."""
         self._wants_durations = True
+
+    @staticmethod
+    def line(fields: FieldDict) -> bytes:
+        """One JSON line."""
+        return dumps(fields) + b"\n"
 
     def lines(self, buf: bytes, offsets: list[int]) -> list[bytes]:
         """JSON lines of a batch, each with its newline."""
@@ -225,4 +231,3 @@ class Pipeline:
         return out
 
 
-_NOTHING: FieldDict = {}

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options of `execaudit trace`, and the checks of their values.
+
+Kept apart from what carries them out, so that a wrong option is answered before anything loads.
+"""
+
+import argparse
+
+DEFAULT_ENV = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "SSH_CONNECTION", "SUDO_USER")
+_MIB = 1 << 20
+_UNITS = {"": 1, "K": 1 << 10, "M": _MIB}
+_ARGV_BYTES = (1 << 10, _MIB)
+_RING_BYTES = (64 << 10, 512 * _MIB)
+
+
+def size(text: str) -> int:
+    """Bytes of "4096", "64K" or "4M"."""
+    number, unit = text[:-1], text[-1:].upper()
+    if unit not in _UNITS:
+        number, unit = text, ""
+    if not number.isascii() or not number.isdigit():
+        raise argparse.ArgumentTypeError(f"'{text}' is not a size such as 65536, 64K or 4M")
+    return int(number) * _UNITS[unit]
+
+
+def argv_size(text: str) -> int:
+    """A budget for arguments."""
+    low, high = _ARGV_BYTES
+    value = size(text)
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"'{text}' is not between 1K and 1M")
+    return value
+
+
+def ring_size(text: str) -> int:
+    """A size that the kernel takes for a ring buffer."""
+    low, high = _RING_BYTES
+    value = size(text)
+    if not low <= value <= high or value & (value - 1):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a power of two between 64K and 512M")
+    return value
+
+
+def count(text: str) -> int:
+    """A number of arguments, at least one."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1 up")
+    return int(text)
+
+
+def add_trace_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `execaudit trace` takes: execsnoop's options and its own."""
+    add = parser.add_argument
+    parser.description = "Print every exec on this host as it happens."
+    add("-T", "--time", action="store_true", help="column: time of day")
+    add("-t", "--timestamp", action="store_true", help="column: seconds since the first record")
+    add("-x", "--fails", action="store_true", help="include failed execs")
+    add("--cgroupmap", metavar="PATH", help="only cgroup ids in this pinned BPF map")
+    add("--mntnsmap", metavar="PATH", help="only mount namespaces in this pinned BPF map")
+    add("-u", "--uid", metavar="USER", help="only this user (number or name)")
+    add("-q", "--quote", action="store_true", help="put every argument in double quotes")
+    add("-n", "--name", metavar="REGEX", help="only commands whose name (comm) matches")
+    add("-l", "--line", metavar="REGEX", help="only commands whose joined arguments match")
+    add("-U", "--print-uid", action="store_true", help="column: user id")
+    add("-C", "--print-cpu", action="store_true", help="column: processor")
+    add("-M", "--print-pcomm", action="store_true", help="column: the parent's name")
+    add("--max-args", type=count, metavar="N", help="show at most N arguments (default: all)")
+    add("-P", "--ppid", metavar="PPID", help="only children of this process")
+    add("--ebpf", action="store_true", help="print the BPF source and exit")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="JSON lines (default when piped)")
+    form.add_argument("--table", action="store_true", help="a table (default on a terminal)")
+    add("--engine", choices=("auto", "libbpf", "bcc"), default="auto", help="default: auto")
+    add(
+        "--failure-hook",
+        choices=("auto", "fexit", "kretprobe", "tracepoint", "sys_exit"),
+        default="auto",
+        help="how failed execs are seen (default: the cheapest that works)",
+    )
+    add("--exits", action="store_true", help="include the ends of processes")
+    add(
+        "--env",
+        action="append",
+        metavar="NAME",
+        help=f"also record this environment variable (besides {', '.join(DEFAULT_ENV)})",
+    )
+    add("--argv-bytes", type=argv_size, default=64 << 10, metavar="SIZE",
+        help="argument bytes kept per exec (default: 64K, at most 1M)")  # fmt: skip
+    add("--ring-bytes", type=ring_size, default=4 * _MIB, metavar="SIZE",
+        help="ring buffer (default: 4M)")  # fmt: skip
+    add("--record", metavar="FILE", help="also save raw records to FILE")
+    add("--replay", metavar="FILE", help="print the records saved in FILE instead of tracing")
+    add("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
