@@ -62,7 +62,9 @@ def _explain(begin: int, end: int, head: int, tail: int) -> list[Gap]:
     ]
 
 
-def split_strings(pieces: list[Piece], gaps: list[Gap]) -> tuple[list[bytes], list[dict[str, object]]]:
+def split_strings(
+    pieces: list[Piece], gaps: list[Gap]
+) -> tuple[list[bytes], list[dict[str, object]]]:
     """NUL terminated strings of the pieces, and for each gap where it lies among them.
 
     Without gaps these are exactly the block's strings, empty ones included. A string that a gap

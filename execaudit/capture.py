@@ -118,7 +118,9 @@ def _hook_of(program: str) -> int | None:
 def _map_sizes(settings: Settings, points: dict[str, AttachPoint]) -> dict[str, int]:
     """Entries of the maps whose size depends on the settings."""
     # One scratch buffer of 32 KiB per CPU for each hook that builds records.
-    has_failures = any(name not in ("on_exec", "on_exit") for name in points if "before" not in name)
+    has_failures = any(
+        name not in ("on_exec", "on_exit") for name in points if "before" not in name
+    )
     return {
         "events": settings.ring_bytes,
         "scratch": len(record.HOOKS) if has_failures else 1,

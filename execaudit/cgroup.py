@@ -65,5 +65,5 @@ def _container(components: list[str]) -> str | None:
 
 
 def _unescape(name: str) -> str:
-    """Undo systemd's \\xNN escaping of a name inside a unit name."""
+    r"""Undo systemd's \xNN escaping of a name inside a unit name."""
     return re.sub(r"\\x([0-9a-f]{2})", lambda match: chr(int(match[1], 16)), name)

@@ -8,6 +8,7 @@ from execaudit import __version__
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
 from execaudit.options import add_trace_options
 
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:  # type: ignore[override]
         raise InvalidArgument(f"{message}; see '{self.prog} --help'")
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
             return doctor.run(args)
         return _trace(args)
     except ExecauditError as error:
-        print(f"execaudit: {error}", file=sys.stderr)  # noqa: T201
+        print(f"execaudit: {error}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:  # before the loop took the signal over
         return 130

@@ -281,9 +281,7 @@ def _file_fields(parts: Parts) -> FieldDict:
 
 def _argv_fields(parts: Parts, chunks: list[Chunk]) -> FieldDict:
     of_argv = [chunk for chunk in chunks if chunk.area == record.AREA_ARGV]
-    pieces, gaps = assemble(
-        parts.argv, parts.argv_bytes, parts.argv_head, parts.argv_tail, of_argv
-    )
+    pieces, gaps = assemble(parts.argv, parts.argv_bytes, parts.argv_head, parts.argv_tail, of_argv)
     strings, marks = split_strings(pieces, gaps)
     flags = parts.flags
     if parts.error and flags & (record.FLAG_CUT_ARGV | record.FLAG_BAD_ARGV):

@@ -102,7 +102,7 @@ def follow(capture: Capture, output: Output, recorder: Recorder | None) -> None:
 def _announce(capture: Capture) -> None:
     hook = capture.failure_hook
     failures = f"failed execs by {hook.name}, which {hook.cost}" if hook else "no failed execs (-x)"
-    print(  # noqa: T201 - for the person at the terminal
+    print(
         f"execaudit: tracing, engine {capture.engine} ({capture.reason}), {failures}",
         file=sys.stderr,
         flush=True,

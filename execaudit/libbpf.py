@@ -84,7 +84,7 @@ class PerfEventAttr(c.Structure):
     )
 
 
-def _prototype(name: str, result: Any, *arguments: Any) -> Any:  # noqa: ANN401 - ctypes has no types for functions
+def _prototype(name: str, result: Any, *arguments: Any) -> Any:
     function = getattr(_lib, name)
     function.restype = result
     function.argtypes = arguments
@@ -137,7 +137,7 @@ def check(result: int) -> int:
     raise OSError(code, os.strerror(code))
 
 
-def load_program(  # noqa: D417
+def load_program(
     kind: int, name: str, instructions: bytes, attach_type: int = 0, btf_id: int = 0
 ) -> int:
     """Load one program from raw instructions (struct bpf_insn, 8 bytes each).
@@ -191,7 +191,7 @@ def open_pinned(path: str) -> int:
 
 
 def object_info(fd: int, info_bytes: int) -> bytes:
-    """struct bpf_prog_info, bpf_map_info or bpf_link_info of a descriptor (linux/bpf.h)."""
+    """Struct bpf_prog_info, bpf_map_info or bpf_link_info of a descriptor (linux/bpf.h)."""
     info = c.create_string_buffer(info_bytes)
     size = c.c_uint32(info_bytes)
     check(_info_by_fd(fd, info, c.byref(size)))

@@ -122,10 +122,12 @@ class Pipeline:
         None: it is not a record of its own (a chunk, or undecodable).
         """
         if len(buf) - at < record.HEAD.size:
-            return self._undecodable()
+            self.counts.undecodable += 1
+            return None
         _, kind, version, hook, _, seq, time_ns, cpu, lost, lost_first_ns = HEAD(buf, at)
         if version != record.WIRE_VERSION or hook >= len(record.HOOKS) or not 1 <= kind <= 4:
-            return self._undecodable()
+            self.counts.undecodable += 1
+            return None
         stream = self._streams.get(cpu << 3 | hook)
         if stream is None:
             stream = self._streams[cpu << 3 | hook] = _Stream()
@@ -145,7 +147,7 @@ class Pipeline:
     def _keep_chunk(self, stream: _Stream, buf: bytes, at: int, seq: int) -> None:
         chunk = split_chunk(buf, at)
         if chunk is None:
-            self._undecodable()
+            self.counts.undecodable += 1
             return
         if stream.chunks is None or stream.chunk_seq != seq:
             stream.chunk_seq = seq
@@ -160,7 +162,7 @@ class Pipeline:
         parts = split(buf, at)
         if parts is None:
             self.counts.seen -= 1
-            self._undecodable()
+            self.counts.undecodable += 1
             return None
         chunks: list[Chunk] = []
         stream = self._streams[parts.cpu << 3 | parts.hook]
@@ -176,7 +178,7 @@ class Pipeline:
         event = split_exit(buf, at)
         if event is None:
             self.counts.seen -= 1
-            self._undecodable()
+            self.counts.undecodable += 1
             return None
         key = (event.pid, event.start_ns, event.exec_count)
         began = self._exec_times.pop(key, None)
@@ -190,9 +192,6 @@ class Pipeline:
             del self._exec_times[next(iter(self._exec_times))]
         self._exec_times[pid, start_ns, exec_count] = time_ns
 
-    def _undecodable(self) -> None:
-        self.counts.undecodable += 1
-
     def _lost(
         self, reason: str, hook: int, cpu: int | None, count: int, first_ns: int, last_ns: int
     ) -> FieldDict:
@@ -200,7 +199,9 @@ class Pipeline:
         self.counts.lost += count
         return lost_fields(self._host, reason, hook, cpu, count, first_ns, last_ns)
 
-    def settle(self, slots: list[list[bytes]], misses: dict[int, int], now_ns: int) -> list[FieldDict]:
+    def settle(
+        self, slots: list[list[bytes]], misses: dict[int, int], now_ns: int
+    ) -> list[FieldDict]:
         """Account for what no later record has told of.
 
         `slots` are the values of the map "slots" (struct slot) by hook and CPU, read *before* the
@@ -229,5 +230,3 @@ class Pipeline:
             self._misses[-1] = self.counts.undecodable
             out.append(self._lost("undecodable", 0, None, more, now_ns, now_ns))
         return out
-
-

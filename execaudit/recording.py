@@ -160,5 +160,5 @@ def _parse_settle(data: bytes) -> tuple[list[list[bytes]], dict[int, int], int]:
     raw = [[bytes.fromhex(slot) for slot in cpus] for cpus in slots]
     for slot in (slot for cpus in raw for slot in cpus):
         if len(slot) != record.SLOT.size:
-            raise ValueError("slot")  # noqa: TRY301 - joins the other damage
+            raise ValueError("slot")
     return raw, {int(hook): int(count) for hook, count in misses}, int(now_ns)

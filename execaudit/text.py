@@ -21,7 +21,7 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _encode_stdlib = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
-def _dumps_stdlib(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
+def _dumps_stdlib(value: Any) -> bytes:
     return _encode_stdlib(value).encode()
 
 
@@ -34,7 +34,7 @@ except ImportError:
     _dumps = _dumps_stdlib
 
 
-def dumps(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
+def dumps(value: Any) -> bytes:
     """Encode compact JSON, UTF-8, without control characters that a terminal would obey."""
     encoded = _dumps(value)
     if encoded.isascii() and b"\x7f" not in encoded:

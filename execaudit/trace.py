@@ -15,7 +15,7 @@ from execaudit.capture import Settings, open_capture
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
 from execaudit.fields import FieldDict
 from execaudit.filters import Filters, build_filters, record_predicate
-from execaudit.follow import Format, Output, follow, replay
+from execaudit.follow import Output, follow, replay
 from execaudit.host import Host
 from execaudit.options import DEFAULT_ENV
 from execaudit.pipeline import Counts, Keep, Pipeline
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _summarize(counts: Counts) -> None:
-    print(  # noqa: T201 - for the person at the terminal
+    print(
         f"execaudit: {counts.seen} seen, {counts.shown} shown,"
         f" {counts.filtered} dropped by filter, {counts.lost} lost",
         file=sys.stderr,

@@ -66,9 +66,7 @@ def _create_maps(sizes: dict[str, int]) -> dict[str, int]:
         "scratch": create(libbpf.MAP_PERCPU_ARRAY, "scratch", 4, record.SCRATCH_BYTES, scratch),
         "slots": create(libbpf.MAP_PERCPU_ARRAY, "slots", 4, record.SLOT.size, len(record.HOOKS)),
         "config": create(libbpf.MAP_ARRAY, "config", 4, record.CONFIG.size, 1),
-        "before": create(
-            libbpf.MAP_ARRAY, "before", 4, record.BEFORE.size, record.BEFORE_ENTRIES
-        ),
+        "before": create(libbpf.MAP_ARRAY, "before", 4, record.BEFORE.size, record.BEFORE_ENTRIES),
     }
 
 
@@ -80,9 +78,7 @@ def _load_one(name: str, instructions: bytes, point: AttachPoint, btf: Btf | Non
         raise kind(f"Failed to load '{name}': {error.strerror}") from error
 
 
-def _compile(
-    names: list[str], defines: list[str], btf: Btf | None, folder: str
-) -> dict[str, str]:
+def _compile(names: list[str], defines: list[str], btf: Btf | None, folder: str) -> dict[str, str]:
     """In the child: instructions of each program as hexadecimal text. `folder` is scratch."""
     source = locations.source_directory()
     if btf is not None:
@@ -131,7 +127,7 @@ def compile_constants(prologue: str, expressions: list[str]) -> list[int]:
     return values
 
 
-def _bpf_class() -> Any:  # noqa: ANN401 - BCC has no types
+def _bpf_class() -> Any:
     try:
         from bcc import BPF  # noqa: PLC0415 - loads LLVM; only ever in the child
     except ImportError as error:
@@ -157,7 +153,7 @@ def _point_to_headers(folder: str) -> None:
     os.environ["BCC_KERNEL_SOURCE"] = str(join_trees(headers, Path(folder)))
 
 
-def _in_child(work: Callable[[], Any]) -> Any:  # noqa: ANN401 - JSON
+def _in_child(work: Callable[[], Any]) -> Any:
     """The result of `work` in a forked child (a JSON value), or its error."""
     read_fd, write_fd = os.pipe2(os.O_CLOEXEC)
     with tempfile.TemporaryFile() as messages:
@@ -190,7 +186,7 @@ def _run_child(work: Callable[[], Any], write_fd: int, messages_fd: int) -> None
         os.dup2(messages_fd, sys.stderr.fileno())
         try:
             answer = ["result", work()]
-        except Exception as error:  # noqa: BLE001 - whatever it was, the parent says it
+        except Exception as error:
             answer = [type(error).__name__, str(error)]
         with os.fdopen(write_fd, "wb") as pipe:
             pipe.write(json.dumps(answer).encode())

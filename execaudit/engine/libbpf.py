@@ -78,7 +78,6 @@ def _reason(path: str) -> str:
     vsnprintf = ctypes.CDLL(None).vsnprintf
     vsnprintf.argtypes = (ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_void_p)
 
-    @libbpf.PRINT_FUNCTION
     def keep(_level: int, text: bytes, arguments: int) -> int:
         buffer = ctypes.create_string_buffer(4096)
         vsnprintf(buffer, len(buffer), text, arguments)
@@ -86,7 +85,8 @@ def _reason(path: str) -> str:
         return 0
 
     with contextlib.ExitStack() as stack:
-        libbpf.set_print(ctypes.cast(keep, ctypes.c_void_p))
+        callback = libbpf.PRINT_FUNCTION(keep)
+        libbpf.set_print(ctypes.cast(callback, ctypes.c_void_p))
         stack.callback(libbpf.set_print, None)
         handle = libbpf.object_open_file(path.encode(), None)
         stack.callback(libbpf.object_close, handle)
