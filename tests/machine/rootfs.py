@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a guest is made of: one Debian userland, and per suite a kernel with modules and headers.
+
+Owns fetching them with mmdebstrap and packing them into ext4 images, each cached whole. The images
+are never written by a guest. It must not know how a guest boots or what runs in it.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.machine import cache
+
+CHECKOUT = Path(__file__).parents[2]
+# One userland serves every kernel: what is tested is the kernel, not the distribution.
+USERLAND_SUITE = "bookworm"
+USERLAND_PYTHON = "3.11"
+USERLAND_PACKAGES = (
+    "acl",
+    "auditd",
+    "bpftool",
+    "gcc",
+    "gcc-multilib",
+    "kmod",
+    "libbpf1",
+    "libc6-dev",
+    "libcap2-bin",
+    "procps",
+    "python3",
+    "python3-bpfcc",
+    "python3-systemd",
+    "strace",
+    "systemd",
+    "systemd-sysv",
+    "util-linux",
+)
+# Where the test tools lie in the guest: the same versions as on the host, not the distribution's.
+TOOLS = "opt/test-tools"
+KERNEL_PACKAGES = ("linux-image-amd64", "linux-headers-amd64")
+# A mirror's Release file of a moving suite is easily older than its validity, and an archived
+# suite's always is; signatures are still checked.
+APT_OPTIONS = ('Acquire::Check-Valid-Until "false"', 'Acquire::Languages "none"')
+# No journal (guests never survive a power cut) and no checksums (ext4 then needs no crypto).
+EXT4_FEATURES = "^has_journal,^metadata_csum"
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """One suite's kernel: `image` to boot, `disk` with /lib/modules and /usr/src as an ext4."""
+
+    suite: str
+    release: str
+    image: Path
+    disk: Path
+    modules: Path
+
+
+def _run(command: Sequence[str | Path]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        tail = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
+        raise RuntimeError(f"Failed to run '{command[0]}': exit status {done.returncode}\n{tail}")
+
+
+def _say(message: str, start: float | None = None) -> None:
+    took = "" if start is None else f" ({time.monotonic() - start:.0f} s)"
+    print(f"machine: {message}{took}", file=sys.stderr, flush=True)
+
+
+def _mmdebstrap(suite: str, tree: Path, packages: Sequence[str], *options: str) -> None:
+    apt = [f"--aptopt={option}" for option in APT_OPTIONS]
+    _run(["mmdebstrap", *options, *apt, f"--include={','.join(packages)}", suite, tree])
+
+
+def _pack(tree: Path, image: Path, free_mib: int) -> None:
+    used = subprocess.run(["du", "-sm", tree], capture_output=True, text=True, check=True)
+    # An eighth more than the files' size leaves room for inodes and directories.
+    size_mib = int(used.stdout.split()[0]) * 9 // 8 + free_mib
+    options = ["-q", "-t", "ext4", "-O", EXT4_FEATURES, "-E", "lazy_itable_init=1,nodiscard"]
+    _run(["mke2fs", *options, "-d", tree, image, f"{size_mib}M"])
+
+
+def _test_requirements() -> list[str]:
+    """The pinned test tools, without those that only look at the source."""
+    lines = (CHECKOUT / "tests/requirements.txt").read_text().split()
+    return [line for line in lines if not re.match(r"(mypy|ruff)==", line)]
+
+
+def userland() -> Path:
+    """Return the ext4 image of the guests' root file system."""
+    requirements = _test_requirements()
+
+    def build(directory: Path) -> None:
+        start = time.monotonic()
+        _say(f"making a {USERLAND_SUITE} root file system")
+        tree = directory / "tree"
+        no_docs = [f"--dpkgopt=path-exclude=/usr/share/{d}/*" for d in ("doc", "man", "locale")]
+        _mmdebstrap(USERLAND_SUITE, tree, USERLAND_PACKAGES, "--variant=minbase", *no_docs)
+        pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        pip += ["--root-user-action=ignore", "--no-compile", "--only-binary=:all:"]
+        pip += ["--python-version", USERLAND_PYTHON, "--target", str(tree / TOOLS)]
+        _run([*pip, *requirements])
+        # Compiled now: a guest would do it at each boot, slowly, and forget.
+        _run(["chroot", tree, "python3", "-m", "compileall", "-q", f"/{TOOLS}"])
+        (tree / "etc/hostname").write_text("execaudit-guest\n")
+        (tree / "etc/fstab").write_text("")
+        (tree / "kernel").mkdir()
+        _pack(tree, directory / "root.img", free_mib=1024)
+        shutil.rmtree(tree)
+        _say("root file system made", start)
+
+    version = cache.key([USERLAND_SUITE, *USERLAND_PACKAGES, *requirements])
+    return cache.entry("userland", version, build) / "root.img"
+
+
+def _kernel_tree(directory: Path, suite: str) -> None:
+    extracted, tree = directory / "extracted", directory / "tree"
+    _mmdebstrap(suite, extracted, KERNEL_PACKAGES, "--variant=extract")
+    # Packages of a merged-/usr suite put the modules below /usr.
+    lib = next(p for p in (extracted / "usr/lib/modules", extracted / "lib/modules") if p.is_dir())
+    (tree / "lib").mkdir(parents=True)
+    (tree / "usr").mkdir()
+    lib.rename(tree / "lib/modules")
+    (extracted / "usr/src").rename(tree / "usr/src")
+    (release,) = (p.name for p in (tree / "lib/modules").iterdir() if (p / "kernel").is_dir())
+    _run(["depmod", "-b", tree, release])
+    _pack(tree, directory / "kernel.img", free_mib=16)
+    # Newer packages ship the kernel beside its modules.
+    images = (extracted / f"boot/vmlinuz-{release}", tree / f"lib/modules/{release}/vmlinuz")
+    next(image for image in images if image.exists()).rename(directory / "vmlinuz")
+    (directory / "release").write_text(release)
+    shutil.rmtree(extracted)
+
+
+def kernel(suite: str) -> Kernel:
+    """Return the kernel of a Debian suite with its modules and the headers that match it."""
+
+    def build(directory: Path) -> None:
+        start = time.monotonic()
+        _say(f"fetching the kernel of {suite}")
+        _kernel_tree(directory, suite)
+        _say(f"kernel of {suite} fetched", start)
+
+    directory = cache.entry(f"kernel-{suite}", cache.key(KERNEL_PACKAGES), build)
+    release = (directory / "release").read_text()
+    modules = directory / "tree/lib/modules" / release
+    return Kernel(suite, release, directory / "vmlinuz", directory / "kernel.img", modules)
