@@ -70,7 +70,6 @@ TimeoutStartSec=infinity
 RUN = f"""stty -F /dev/ttyS1 raw -echo
 exec </dev/null >/dev/ttyS1 2>&1
 stty -F /dev/ttyS2 raw -echo
-mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
 cd /{CHECKOUT}
 HOME=/root PYTHONPATH=/{rootfs.TOOLS} EXECAUDIT_REQUIRE_KERNEL=1 bash /srv/guest/command
 status=$?
@@ -179,23 +178,24 @@ def run(suite: str, command: str, *, timeout_s: float, show: bool = False) -> Re
         (directory / "payload.tar").write_bytes(_payload(command, word))
         qemu = _qemu(kernel, directory)
         start = time.monotonic()
-        with (directory / "errors").open("wb") as errors:
-            process = subprocess.Popen(
+        with (
+            (directory / "errors").open("wb") as errors,
+            subprocess.Popen(
                 qemu,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env={**os.environ, "TMPDIR": name},
-            )
-        watch = threading.Timer(timeout_s, process.kill)
-        watch.start()
-        try:
-            output = _read_all(process, word, show=show)
-            process.wait()
-        finally:
-            watch.cancel()
-            process.kill()
-            process.wait()
+            ) as process,
+        ):
+            watch = threading.Timer(timeout_s, process.kill)
+            watch.start()
+            try:
+                output = _read_all(process, word, show=show)
+            finally:
+                # Its output is closed: it has ended, or nobody reads it any more.
+                watch.cancel()
+                process.kill()
         seconds = time.monotonic() - start
         body, found, status = output.rpartition(f"\n{word} ")
         console = (directory / "errors").read_text(errors="replace")

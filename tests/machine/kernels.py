@@ -1,43 +1,103 @@
 # SPDX-License-Identifier: Apache-2.0
 """The verb `./dev kernels`: the project's core tests under real Debian kernels.
 
-Owns the list of kernels, the command line and the table of results. It must not know how a guest
-boots.
+Owns the list of kernels with the engines tested on each, the command line and the tables. It must
+not know how a guest boots nor how a report is read.
 """
 
 import argparse
 import json
 import os
 import sys
+from dataclasses import dataclass
 
-from tests.machine import guest
+from tests.machine import core_suite, guest, rootfs
 
-SUITES = {"bullseye": "5.10", "bookworm": "6.1", "trixie": "6.12", "sid": "the newest"}
-TIMEOUT_S = 900.0
+TIMEOUT_S = 1500.0
+OUTPUT_LINES = 60
 VERIFIER = f"EXECAUDIT_GUEST_RESULT={guest.RESULT} python3 -m tests.machine.verifier"
 
 
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A kernel of the matrix: its Debian suite's `version`, and the engines that must work."""
+
+    version: str
+    engines: tuple[str, ...]
+
+
+KERNELS = {
+    "bullseye": Tested("5.10", ("libbpf",)),
+    "bookworm": Tested("6.1", ("libbpf", "bcc")),
+    "trixie": Tested("6.12", ("libbpf",)),
+    "sid": Tested("newest", ("libbpf",)),
+}
+
+
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./dev kernels", description=__doc__)
-    parser.add_argument("names", metavar="NAME", nargs="*", help=f"of {', '.join(SUITES)}")
-    parser.add_argument(
+    parser = argparse.ArgumentParser(
+        prog="./dev kernels",
+        description="Run the core tests, or something else, under Debian kernels in QEMU guests.",
+        epilog="Options after -- go to pytest in the guest; paths among them replace the suite's.",
+    )
+    names = ", ".join(f"{name} ({tested.version})" for name, tested in KERNELS.items())
+    parser.add_argument("names", metavar="NAME", nargs="*", help=f"of {names}; default all")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
         "--verifier",
         action="store_true",
         help="only load each program of the built object and say what the verifier made of it",
     )
-    parser.add_argument("--shell-command", metavar="CMD", help="run only this in each guest")
-    parser.add_argument("--timeout", type=float, default=TIMEOUT_S, metavar="S", help="per guest")
-    arguments = parser.parse_args()
+    what.add_argument(
+        "--shell-command", metavar="CMD", help="only run this in the checkout, and show its output"
+    )
+    parser.add_argument(
+        "--engines",
+        type=lambda text: tuple(text.split(",")),
+        metavar="LIST",
+        help="libbpf, bcc or both with a comma, in place of those the matrix names",
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=TIMEOUT_S, metavar="SECONDS", help="for each guest"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no output of guests that end well")
+    own, options = _split(sys.argv[1:])
+    arguments = parser.parse_args(own)
+    arguments.options, arguments.table = options, []
     for name in arguments.names:
-        if name not in SUITES:
-            parser.error(f"unknown kernel '{name}': one of {', '.join(SUITES)}")
-    arguments.names = arguments.names or list(SUITES)
+        if name not in KERNELS:
+            parser.error(f"unknown kernel '{name}': one of {', '.join(KERNELS)}")
+    arguments.names = arguments.names or list(KERNELS)
     return arguments
 
 
-def _show_verifier(result: guest.Result) -> bool:
+def _split(words: list[str]) -> tuple[list[str], list[str]]:
+    """What stands before and after the first `--`."""
+    cut = words.index("--") if "--" in words else len(words)
+    return words[:cut], words[cut + 1 :]
+
+
+def _show_end(name: str, result: guest.Result, *, shown: bool) -> None:
+    """Say how a guest ended; show the end of what it said if that was not well."""
+    if result.status is None:
+        print(f"-- {name}: did not finish, stopped after {result.seconds:.0f} s; its console:")
+        print("\n".join(result.console.splitlines()[-OUTPUT_LINES:]))
+    if result.status != 0 and not shown:
+        print("\n".join(result.output.splitlines()[-OUTPUT_LINES:]))
+
+
+def _shell(name: str, arguments: argparse.Namespace) -> bool:
+    result = guest.run(name, arguments.shell_command, timeout_s=arguments.timeout, show=True)
+    _show_end(name, result, shown=True)
+    print(f"-- {name}: exit status {result.status} after {result.seconds:.1f} s", flush=True)
+    return result.status == 0
+
+
+def _verifier(name: str, arguments: argparse.Namespace) -> bool:
     """Print a line for each program of the object; whether all were accepted."""
-    good = True
+    result = guest.run(name, VERIFIER, timeout_s=arguments.timeout)
+    _show_end(name, result, shown=False)
+    good = result.status == 0
     print(f"{'program':32} {'section':36} {'insns':>8} {'states':>7} {'ms':>7}")
     for line in result.result.splitlines():
         report = json.loads(line)
@@ -48,23 +108,34 @@ def _show_verifier(result: guest.Result) -> bool:
         else:
             milliseconds = report["us"] / 1000
             print(f"{start} {report['insns']:8} {report['peak_states']:7} {milliseconds:7.1f}")
+    print(f"-- {name}: after {result.seconds:.1f} s", flush=True)
     return good
 
 
-def _run(name: str, arguments: argparse.Namespace) -> bool:
-    """Boot one kernel and show what came of it."""
-    command = VERIFIER if arguments.verifier else arguments.shell_command
-    result = guest.run(name, command, timeout_s=arguments.timeout, show=not arguments.verifier)
-    if result.status is None:
-        print(f"-- {name}: no end within {result.seconds:.0f} s; its console:")
-        print(result.console[-4000:])
-        return False
-    good = result.status == 0
-    if arguments.verifier:
-        print(result.output, end="")
-        good &= _show_verifier(result)
-    print(f"-- {name}: exit status {result.status} after {result.seconds:.1f} s", flush=True)
+def _core(name: str, arguments: argparse.Namespace) -> bool:
+    """Run the core suite, add its counts to the table."""
+    engines = arguments.engines or KERNELS[name].engines
+    show = not arguments.quiet
+    report = core_suite.run(
+        name, engines, arguments.options, timeout_s=arguments.timeout, show=show
+    )
+    _show_end(name, report.guest, shown=show)
+    good = report.is_good(engines)
+    print(f"-- {name}: {'good' if good else 'BAD'} after {report.guest.seconds:.0f} s", flush=True)
+    for engine in (*engines, core_suite.ANY):
+        counts = report.engines.get(engine, core_suite.Counts())
+        row = (rootfs.kernel(name).release, engine, counts.passed, counts.failed, counts.skipped)
+        arguments.table.append((name, *map(str, row)))
     return good
+
+
+def _show_table(rows: list[tuple[str, ...]]) -> None:
+    heads = ("suite", "kernel", "engine", "passed", "failed", "skipped")
+    widths = [max(len(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
+    for row in [heads, *rows]:
+        print(
+            "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        )
 
 
 def main() -> int:
@@ -73,10 +144,17 @@ def main() -> int:
     if os.uname().machine != "x86_64":
         print("./dev kernels: the guests are x86_64, this machine is not", file=sys.stderr)
         return 1
+    one = _core
+    if arguments.verifier:
+        one = _verifier
+    elif arguments.shell_command:
+        one = _shell
     good = True
     for name in arguments.names:
-        print(f"== {name} ({SUITES[name]})", flush=True)
-        good &= _run(name, arguments)
+        print(f"== {name} ({KERNELS[name].version})", flush=True)
+        good &= one(name, arguments)
+    if arguments.table:
+        _show_table(arguments.table)
     return 0 if good else 1
 
 

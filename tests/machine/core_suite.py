@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The core correctness suite (tests/integration) run in one guest, and its results by engine.
+
+Owns the command the guest runs and the reading of pytest's report. It must not know which kernels
+there are, nor print.
+"""
+
+import re
+import shlex
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tests.machine import guest
+
+SUITE = "tests/integration"
+# Tests that take no engine are counted under this name.
+ANY = "any"
+
+
+@dataclass(slots=True)
+class Counts:
+    """How many tests ended how, for one engine."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The suite's results on one kernel; `engines` is empty when pytest wrote no report."""
+
+    guest: guest.Result
+    engines: dict[str, Counts]
+    failures: list[str] = field(default_factory=list)
+    skips: list[str] = field(default_factory=list)
+
+    def is_good(self, engines: Sequence[str]) -> bool:
+        """Whether the suite ended well and did run on each of `engines`."""
+        ran = all(self.engines.get(engine, Counts()).passed for engine in engines)
+        return self.guest.status == 0 and ran and not self.failures
+
+
+def command(engines: Sequence[str], options: Sequence[str]) -> str:
+    """Return the shell script that runs the suite in the checkout."""
+    pytest = ["python3", "-m", "pytest", f"--junitxml={guest.RESULT}", "--color=no", "-rsfE"]
+    pytest += options
+    if not any(option.startswith("tests/") for option in options):
+        pytest.append(SUITE)
+    return f"EXECAUDIT_ENGINES={','.join(engines)} {shlex.join(pytest)}"
+
+
+def read(result: guest.Result, engines: Sequence[str]) -> Report:
+    """Sort the cases of the guest's report by engine, which the names of its tests carry."""
+    counts: dict[str, Counts] = {}
+    report = Report(result, counts)
+    if not result.result:
+        return report
+    # The report was written by pytest in a guest we made.
+    for case in ET.fromstring(result.result).iter("testcase"):  # noqa: S314
+        name = case.get("name", "")
+        words = re.split(r"[\[\]-]", name)
+        engine = next((engine for engine in engines if engine in words), ANY)
+        count = counts.setdefault(engine, Counts())
+        label = f"{case.get('classname', '').rsplit('.', 1)[-1]}::{name}"
+        if case.find("failure") is not None or case.find("error") is not None:
+            count.failed += 1
+            report.failures.append(label)
+        elif (skipped := case.find("skipped")) is not None:
+            count.skipped += 1
+            report.skips.append(f"{label}: {skipped.get('message', '')}")
+        else:
+            count.passed += 1
+    return report
+
+
+def run(
+    suite: str,
+    engines: Sequence[str],
+    options: Sequence[str] = (),
+    *,
+    timeout_s: float,
+    show: bool = False,
+) -> Report:
+    """Run the core suite over `engines` under the kernel of the Debian `suite`.
+
+    `options` go to pytest; paths among them replace the suite's.
+    """
+    script = command(engines, options)
+    return read(guest.run(suite, script, timeout_s=timeout_s, show=show), engines)
