@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * storm COUNT fork|vfork PROGRAM: COUNT times fork, execve and wait, one after the other. Each
- * exec is verified by the exit status that only PROGRAM (tiny.c) gives. The first argument of
- * each is --run=MARK:INDEX, so that every single exec can be found in a tracer's output; MARK
- * comes by the environment to keep this program's own exec free of it. Prints nanoseconds for all.
+ * storm COUNT fork|vfork PROGRAM FIRST: COUNT times fork, execve and wait, one after the other.
+ * Each exec is verified by the exit status that only PROGRAM (tiny.c) gives. The first argument
+ * of each is --run=MARK:INDEX, from FIRST on, so that every single exec can be found in a
+ * tracer's output; MARK comes by the environment to keep this program's own exec free of it.
+ * Prints the nanoseconds for all.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,18 +51,19 @@ int main(int argc, char **argv)
 	char *arguments[] = {NULL, marked, "--output=json", "--level=3", "--retries=5", "--jobs=2",
 		"-v", input, NULL};
 	long long started;
-	long count;
+	long count, first;
 	int by_vfork;
 
-	if (argc != 4 || !mark) {
-		fprintf(stderr, "usage: BENCH_MARK=MARK storm COUNT fork|vfork PROGRAM\n");
+	if (argc != 5 || !mark) {
+		fprintf(stderr, "usage: BENCH_MARK=MARK storm COUNT fork|vfork PROGRAM FIRST\n");
 		return 2;
 	}
 	count = atol(argv[1]);
+	first = atol(argv[4]);
 	by_vfork = !strcmp(argv[2], "vfork");
 	arguments[0] = argv[3];
 	started = now_ns();
-	for (long i = 0; i < count; i++) {
+	for (long i = first; i < first + count; i++) {
 		snprintf(marked, sizeof(marked), "--run=%s:%ld", mark, i);
 		snprintf(input, sizeof(input), "--input=/var/lib/app/data/%08ld.json", i);
 		run(by_vfork, argv[3], arguments);

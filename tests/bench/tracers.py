@@ -72,7 +72,7 @@ class Command(Tracer):
         *,
         package: str = "",
         needle: bytes = b"",
-        lost: bytes = rb"^Lost (\d+) events",
+        lost: bytes = rb"Lost (\d+) events$",
     ) -> None:
         self.name = name
         self.has_bpf = True

@@ -7,6 +7,7 @@ carries `--run=MARK:INDEX` as its first argument and is verified to have taken p
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -48,11 +49,12 @@ done
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """One storm: `count` execs, one after the other."""
+    """One storm: `count` execs, shared among so many processes that run at the same time."""
 
     name: str
     kind: Literal["vfork", "fork", "shell"]
     count: int
+    processes: int = 1
 
     def run(self, mark: str) -> int:
         """Execute it and give the nanoseconds it took; raise if one exec did not take place."""
@@ -62,16 +64,32 @@ class Workload:
             started = time.monotonic_ns()
             subprocess.run(command, env=environment, check=True)
             return time.monotonic_ns() - started
-        command = [str(OUTPUT / "storm"), str(self.count), self.kind, str(OUTPUT / "tiny")]
-        done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
-        return int(done.stdout)
+        share = self.count // self.processes
+        command = [str(OUTPUT / "storm"), str(share), self.kind, str(OUTPUT / "tiny")]
+        with contextlib.ExitStack() as stack:
+            storms = [
+                stack.enter_context(
+                    subprocess.Popen(
+                        [*command, str(at * share)], env=environment, stdout=subprocess.PIPE
+                    )
+                )
+                for at in range(self.processes)
+            ]
+            took = [int(storm.communicate()[0] or 0) for storm in storms]
+        if any(storm.returncode for storm in storms):
+            raise RuntimeError(f"the {self.name} did not make all its execs")
+        return max(took)
 
 
 def storms(*, quick: bool) -> list[Workload]:
     """Give the storms of a run: exec almost alone, with a fork's page tables, as shells do it."""
+    cpus = os.cpu_count() or 1
+    count = 4000 if quick else 20000
     return [
         Workload("vfork storm", "vfork", 3000 if quick else 10000),
         Workload("fork storm", "fork", 2000 if quick else 6000),
+        # As many as the machine can make: what happens to a tracer that is given no CPU to spare.
+        Workload(f"vfork storm on {cpus} CPUs", "vfork", count // cpus * cpus, cpus),
         Workload("shell loop", "shell", 500 if quick else 2000),
     ]
 
