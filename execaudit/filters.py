@@ -17,6 +17,7 @@ from execaudit.command import Record, command_words, restore_argv, restore_text
 from execaudit.errors import InvalidArgument
 
 _MAX_UID = 2**32 - 2  # 2^32-1 is (uid_t)-1, no user
+_IDS_KEPT = 65536
 _MAX_PID = 2**22  # PID_MAX_LIMIT, include/linux/threads.h
 
 
@@ -121,27 +122,43 @@ def matches_line(
 def record_predicate(filters: Filters) -> Callable[[Record], bool]:
     """Return a function that tells whether a record (docs/record.md) is to be shown.
 
-    A `lost` record always is. An `exit` record has no arguments and -l does not apply to it: who
-    wants the exits of shown execs only goes by `id`.
+    A `lost` record always is. An `exit` record is if its exec was, joined by `id`, for the newest
+    65,536 of them. For others (begun before tracing) the process decides, and -l, which needs
+    arguments, lets none through.
     """
+    shown: dict[str, None] = {}
 
     def is_shown(record: Record) -> bool:
-        if record["type"] == "lost":
+        kind = record["type"]
+        if kind == "lost":
+            return True
+        if kind == "exit" and record.get("id") in shown:
+            del shown[record["id"]]
             return True
         comm = _encode(restore_text(record, "comm") or "")
         if not matches_process(filters, record.get("uid"), record.get("ppid"), comm):
             return False
-        if filters.line is None or record["type"] == "exit":
-            return True
-        filename = restore_text(record, "filename")
-        return matches_line(
-            filters,
-            None if filename is None else _encode(filename),
-            [_encode(text) for text in restore_argv(record)],
-            is_script="script" in record,
-        )
+        if kind == "exit":
+            return filters.line is None
+        if filters.line is not None and not _matches_record_line(filters, record):
+            return False
+        if "id" in record and record.get("result") != "failure":
+            if len(shown) >= _IDS_KEPT:
+                del shown[next(iter(shown))]
+            shown[record["id"]] = None
+        return True
 
     return is_shown
+
+
+def _matches_record_line(filters: Filters, record: Record) -> bool:
+    filename = restore_text(record, "filename")
+    return matches_line(
+        filters,
+        None if filename is None else _encode(filename),
+        [_encode(text) for text in restore_argv(record)],
+        is_script="script" in record,
+    )
 
 
 def _encode(text: str) -> bytes:

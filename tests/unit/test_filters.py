@@ -148,8 +148,30 @@ def test_line_without_arguments_or_file_name() -> None:
     assert not is_shown({"type": "exec", "comm": "x", "unreadable": ["argv", "filename"]}, line=".")
 
 
-def test_lost_is_always_shown_and_exit_by_process_only() -> None:
+def test_lost_is_always_shown() -> None:
     assert is_shown({"type": "lost", "count": 3}, user="0", line="x")
-    record = {"type": "exit", "uid": 1000, "ppid": 17, "comm": "ls"}
-    assert is_shown(record, user="1000", line="no arguments here")
-    assert not is_shown(record, name="cat")
+
+
+def test_exit_is_shown_when_its_exec_was() -> None:
+    keep = record_predicate(build_filters(user="1000", line="-l"))
+    shown, hidden = {**RECORD, "id": "a"}, {**RECORD, "id": "b", "argv": ["ls"]}
+    failed = {**RECORD, "id": "c", "result": "failure"}
+    assert [keep(shown), keep(hidden), keep(failed)] == [True, False, True]
+    # Its user may be another by now.
+    ends = [{"type": "exit", "id": name, "uid": 0, "comm": "ls"} for name in "abc"]
+    assert [keep(end) for end in ends] == [True, False, False]
+
+
+def test_exit_of_an_earlier_program_goes_by_its_process() -> None:
+    end = {"type": "exit", "id": "x", "uid": 1000, "ppid": 17, "comm": "ls"}
+    assert is_shown(end, user="1000", name="ls")
+    assert not is_shown(end, name="cat")
+    assert not is_shown(end, user="1000", line="ls")
+
+
+def test_ids_of_shown_execs_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("execaudit.filters._IDS_KEPT", 2)
+    keep = record_predicate(build_filters(line="-l"))
+    assert all(keep({**RECORD, "id": name}) for name in "abc")
+    ends = [{"type": "exit", "id": name, "comm": "ls"} for name in "abc"]
+    assert [keep(end) for end in ends] == [False, True, True]
