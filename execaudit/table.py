@@ -25,8 +25,9 @@ _BOLD_YELLOW = "\x1b[1;33m"
 
 # With fewer columns left than this, cut arguments tell nothing: the terminal wraps the line.
 _MIN_ARGS_WIDTH = 16
-# Fields that have a column: what is missing of them is marked there.
-_SHOWN = frozenset({"comm", "pcomm", "pid", "ppid", "uid", "filename", "argv"})
+# Fields that need no note: they have a column, where what is missing is marked; or are always cut
+# at the same place, for want of room in a record and not by whoever was traced.
+_UNNOTED = frozenset({"comm", "pcomm", "pid", "ppid", "uid", "filename", "argv", "ancestors"})
 _LOST_REASONS = {
     "ring": "the ring buffer was full",
     "recursion": "the kernel skipped the program",
@@ -126,12 +127,12 @@ class Table:
             case "COMM" | "PCOMM":
                 text = restore_text(record, title.lower())
                 if text is None:
-                    return "?"
+                    return _absent(title, record)
                 return quote_cell(text, ascii_only=self._options.arguments.ascii_only)
             case "RET":
                 return "-" if record["type"] == "exit" else str(-record.get("errno_code", 0))
             case _:
-                return str(record.get(title.lower(), "?"))
+                return str(record.get(title.lower(), _absent(title, record)))
 
     def _wall_clock(self, stamp: str) -> tuple[int, str]:
         """Return an RFC 3339 UTC time in nanoseconds since 1970, and the local time of day."""
@@ -167,6 +168,11 @@ def _choose_columns(options: TableOptions) -> list[_Column]:
     return [column for is_chosen, column in columns if is_chosen]
 
 
+def _absent(title: str, record: Record) -> str:
+    """Return what stands for a missing value: unreadable, or there is none in such a record."""
+    return "?" if title.lower() in record.get("unreadable", ()) else "-"
+
+
 def _color(title: str, record: Record) -> str:
     if title == "COMM":
         if record.get("privileged"):
@@ -177,8 +183,8 @@ def _color(title: str, record: Record) -> str:
 
 def _describe_missing(record: Record) -> str:
     """Return the mark for what is missing of fields that have no column."""
-    unreadable = [name for name in record.get("unreadable", ()) if name not in _SHOWN]
-    cut = [name for name in record.get("truncated", {}) if name not in _SHOWN]
+    unreadable = [name for name in record.get("unreadable", ()) if name not in _UNNOTED]
+    cut = [name for name in record.get("truncated", {}) if name not in _UNNOTED]
     note = f" <unreadable: {', '.join(unreadable)}>" if unreadable else ""
     return note + (f" <cut: {', '.join(cut)}>" if cut else "")
 
