@@ -5,6 +5,7 @@ Owns the arithmetic of gaps. A block is `total` bytes long; of it the budget kep
 [tail, total).
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 from execaudit.decode import Chunk
@@ -56,10 +57,7 @@ def assemble(
 def _explain(begin: int, end: int, head: int, tail: int) -> list[Gap]:
     """What is missing in [begin, end): the budget took [head, tail), the full ring the rest."""
     cuts = sorted({begin, end, *(cut for cut in (head, tail) if begin < cut < end)})
-    return [
-        Gap(a, b, "budget" if head <= a and b <= tail else "ring")
-        for a, b in zip(cuts, cuts[1:], strict=False)
-    ]
+    return [Gap(a, b, "budget" if head <= a and b <= tail else "ring") for a, b in pairwise(cuts)]
 
 
 def split_strings(

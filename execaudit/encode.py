@@ -145,7 +145,7 @@ class Encoder:
         """Forget what was made with the old wall clock offset."""
         self._ancestors.clear()
 
-    def encode(self, buf: bytes, at: int) -> bytes | None:
+    def encode(self, buf: bytes, at: int) -> bytes | None:  # noqa: PLR0911 - each a reason
         """One line for the exec record at `at`, or None if it has to go the long way."""
         if at + STRINGS_AT > len(buf):
             return None

@@ -44,7 +44,10 @@ _UNREADABLE = (
     (record.FLAG_BAD_EXE_PATH, ("exe",)),
     (record.FLAG_BAD_CWD, ("cwd",)),
     (record.FLAG_BAD_ROOT, ("root",)),
-    (record.FLAG_BAD_CGROUP, ("cgroup", "cgroup_id", "unit", "user_unit", "slice", "session", "container")),
+    (
+        record.FLAG_BAD_CGROUP,
+        ("cgroup", "cgroup_id", "unit", "user_unit", "slice", "session", "container"),
+    ),
     (record.FLAG_BAD_FILENAME, ("filename",)),
     (record.FLAG_BAD_ANCESTORS, ("parent_id", "ppid", "pcomm", "ancestors")),
     (record.FLAG_BAD_OLD_COMM, ("old_comm",)),

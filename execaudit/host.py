@@ -15,7 +15,7 @@ _CLOCK_STEP_NS = 1_000_000
 
 
 class Host:
-    """`boot` is the boot id, 32 hex digits. `wall_offset_ns` is wall clock minus boot-time clock."""
+    """`boot` is 32 hex digits; `wall_offset_ns` is wall clock minus boot-time clock."""
 
     def __init__(
         self, name: str, boot: str, wall_offset_ns: int, users: dict[int, str | None] | None = None

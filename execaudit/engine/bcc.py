@@ -88,8 +88,8 @@ def _compile(names: list[str], defines: list[str], btf: Btf | None, folder: str)
         if not running_headers():
             release = os.uname().release
             raise NotConfigured(
-                f"Failed to find the headers of kernel {release}: it has no BTF, so exactly they are"
-                f" needed (Debian: linux-headers-{release})"
+                f"Failed to find the headers of kernel {release}: without BTF, exactly they"
+                f" are needed (Debian: linux-headers-{release})"
             )
         flags = offsets.flags_from_headers(source, compile_constants)
     machine = os.uname().machine
