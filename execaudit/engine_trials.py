@@ -12,7 +12,7 @@ from execaudit import hooks, libbpf
 from execaudit.check import Check
 from execaudit.engine.bcc import load as compile_source
 from execaudit.engine.libbpf import load as load_object
-from execaudit.errors import ExecauditError, NotConfigured
+from execaudit.errors import ExecauditError, NoPermission, NotConfigured
 from execaudit.hooks import AttachPoint
 from execaudit.trials import RING_BYTES, TRY_AGAIN, UNTRIED
 
@@ -28,6 +28,10 @@ def try_libbpf_engine(denied: bool) -> Check:
         took_ms = _load_and_release(load_object)
     except NotConfigured as error:
         advice = "Run ./dev build in a checkout, or reinstall the execaudit package."
+        return Check(check.name, "fail", str(error), advice, error.exit_status)
+    except NoPermission as error:
+        # Maps and programs as such were permitted, or this would not have been tried.
+        advice = "Raise the limit of locked memory (in a systemd unit: LimitMEMLOCK=infinity)."
         return Check(check.name, "fail", str(error), advice, error.exit_status)
     except ExecauditError as error:
         advice = "Report this with the kernel's version."
