@@ -78,7 +78,7 @@ class Btf:
         return [(name, bit // 8) for name, _, bit, _ in self._members(type_id)]
 
     def _type(self, type_id: int) -> tuple[int, int, int, bool, int]:
-        """Parts of struct btf_type: (address, kind, members, has bit fields, size or referred type)."""
+        """One struct btf_type: (address, kind, members, has bit fields, size or other type)."""
         pointer = libbpf.btf_type_by_id(self._btf, type_id)
         _, info, size = struct.unpack("@III", ctypes.string_at(pointer, 12))
         return pointer, (info >> 24) & 0x1F, info & 0xFFFF, bool(info >> 31), size

@@ -26,7 +26,7 @@ EXE = slice(NAMESPACES.stop, record.EXEC.offset("cgroup_id"))
 CGROUP = slice(EXE.stop, record.EXEC.offset("comm"))
 NAMES = slice(CGROUP.stop, record.EXEC.offset("ancestors"))
 ANCESTORS_AT = NAMES.stop
-STRINGS_AT = record.EXEC.size
+STRINGS_AT = record.EXEC_BYTES
 
 
 class Parts(NamedTuple):
@@ -124,7 +124,7 @@ class Chunk(NamedTuple):
 
 def split_chunk(buf: bytes, at: int) -> Chunk | None:
     """Take a KIND_CHUNK record apart; None when its lengths disagree."""
-    if len(buf) - at < record.CHUNK.size:
+    if len(buf) - at < record.CHUNK_BYTES_IN_ALL:
         return None
     _, area, offset, wanted, got = _CHUNK(buf, at)
     if got > record.CHUNK_BYTES or wanted > record.CHUNK_BYTES or offset + wanted > 1 << 32:
@@ -153,9 +153,9 @@ class Exit(NamedTuple):
 
 def split_exit(buf: bytes, at: int) -> Exit | None:
     """Take a KIND_EXIT record apart; None when it is too short or of another version."""
-    if len(buf) - at < record.EXIT.size:
+    if len(buf) - at < record.EXIT_BYTES:
         return None
     size, _, version, _, _, seq, time_ns, cpu, _, _ = HEAD(buf, at)
-    if size != record.EXIT.size or version != record.WIRE_VERSION:
+    if size != record.EXIT_BYTES or version != record.WIRE_VERSION:
         return None
     return Exit(time_ns, cpu, seq, *_EXIT(buf, at)[1:])

@@ -7,15 +7,16 @@ unreadable, not UTF-8, in chunks) is left to `fields.exec_fields`; a test holds 
 byte-identical output.
 """
 
+import struct
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from execaudit import record
 from execaudit.decode import (
     CGROUP,
     CRED,
     EXE,
-    HEAD,
     NAMES,
     NAMESPACES,
     SCALARS,
@@ -38,7 +39,7 @@ from execaudit.fields import (
 from execaudit.host import Host
 from execaudit.text import SAFE, dumps
 
-_KEPT = 4096
+_SECONDS_KEPT = 256
 _ORDINARY = (
     record.FLAG_PRIVILEGED
     | record.FLAG_SCRIPT
@@ -50,28 +51,30 @@ _SAFE_OR_NUL = SAFE + b"\0"
 _ANCESTOR_BYTES = record.ANCESTOR.size
 _CRED_AT, _NS_AT, _EXE_AT = CRED.start, NAMESPACES.start, EXE.start
 _CGROUP_AT, _NAMES_AT, _ANCESTORS_AT = CGROUP.start, NAMES.start, NAMES.stop
+_LENGTHS_AT = record.EXEC.offset("filename_bytes")
+_LENGTHS = struct.Struct("@8H").unpack_from
+
+Made = TypeVar("Made")
 
 _LINE = (
-    b'{"time":"%b.%09dZ","type":"exec",%b"cpu":%d,"seq":%d,"id":"%b-%x-%x-%x","pid":%d%b,%b,%b,'
-    b'"filename":%b,%b,"cwd":%b,"argv":%b,"argc":%d,"result":"%b","start":"%b.%09dZ"%b,'
-    b"%b,%b%b%b%b}\n"
+    b'{"time":"%b.%09dZ","type":"exec",%b"cpu":%d,"seq":%d,"id":"%b-%x-%x-%x","pid":%d%b,%b,'
+    b'"argv":%b,"argc":%d,"result":"%b","start":"%b.%09dZ"%b,%b%b%b%b}\n'
 )
 
 
-class _Fragments(dict[bytes, bytes | None]):
-    """JSON of raw slices, made on first sight. None: has to go the long way. Bounded."""
+class _Fragments(dict[bytes, Made | None]):
+    """What was made of raw slices, on first sight. None: has to go the long way. Bounded."""
 
-    __slots__ = ("_make", "clears")
+    __slots__ = ("_keep", "_make")
 
-    def __init__(self, make: Callable[[bytes], bytes | None]) -> None:
+    def __init__(self, make: Callable[[bytes], Made | None], keep: int) -> None:
         super().__init__()
         self._make = make
-        self.clears = 0
+        self._keep = keep
 
-    def __missing__(self, raw: bytes) -> bytes | None:
-        if len(self) >= _KEPT:
+    def __missing__(self, raw: bytes) -> Made | None:
+        if len(self) >= self._keep:
             self.clear()
-            self.clears += 1
         value = self[raw] = self._make(raw)
         return value
 
@@ -80,7 +83,7 @@ class _Seconds(dict[int, bytes]):
     """RFC 3339 text of whole seconds since the epoch. Bounded."""
 
     def __missing__(self, second: int) -> bytes:
-        if len(self) >= _KEPT:
+        if len(self) >= _SECONDS_KEPT:
             self.clear()
         text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)).encode()
         self[second] = text
@@ -95,6 +98,10 @@ def _members(fields: FieldDict) -> bytes | None:
 def _after(members: bytes | None) -> bytes | None:
     """The same for a place where there may be none: with the comma before."""
     return b"," + members if members else members
+
+
+def _labelled(name: bytes, value: bytes | None) -> bytes | None:
+    return None if value is None else name + value
 
 
 def _string(raw: bytes) -> bytes | None:
@@ -125,14 +132,16 @@ class Encoder:
         self._host = host
         self._env_names = env_names
         self._seconds = _Seconds()
-        self._cred = _Fragments(lambda raw: _members(cred_fields(raw, host)))
-        self._names = _Fragments(lambda raw: _members(name_fields(raw)))
-        self._exe = _Fragments(lambda raw: _members(exe_fields(raw)))
-        self._cgroup = _Fragments(lambda raw: _members(cgroup_fields(raw)))
-        self._namespaces = _Fragments(lambda raw: _members(namespace_fields(raw)))
-        self._ancestors = _Fragments(lambda raw: _after(_members(ancestor_fields(raw, host))))
-        self._path = _Fragments(lambda raw: _string(path_bytes(raw)))
-        self._filename = _Fragments(lambda raw: _string(raw[:-1]))
+        self._places = _Fragments(self._make_place, 1024)
+        self._cred = _Fragments(lambda raw: _members(cred_fields(raw, host)), 1024)
+        self._names = _Fragments(lambda raw: _members(name_fields(raw)), 1024)
+        self._exe = _Fragments(lambda raw: _members(exe_fields(raw)), 2048)
+        self._cgroup = _Fragments(lambda raw: _members(cgroup_fields(raw)), 1024)
+        self._namespaces = _Fragments(lambda raw: _members(namespace_fields(raw)), 1024)
+        self._ancestors = _Fragments(lambda raw: _after(_members(ancestor_fields(raw, host))), 1024)
+        self._path = _Fragments(lambda raw: _string(path_bytes(raw)), 2048)
+        self._filename = _Fragments(lambda raw: _string(raw[:-1]), 2048)
+        self._env = _Fragments(self._select_env, 256)
         self._flags: dict[int, bytes] = {}
         self._errors: dict[int, bytes] = {}
         constant = dumps({"host": host.name, "boot": host.boot})[1:-1] + b","
@@ -144,12 +153,14 @@ class Encoder:
     def follow_clock(self) -> None:
         """Forget what was made with the old wall clock offset."""
         self._ancestors.clear()
+        self._places.clear()
 
-    def encode(self, buf: bytes, at: int) -> bytes | None:  # noqa: PLR0911 - each a reason
-        """One line for the exec record at `at`, or None if it has to go the long way."""
-        if at + STRINGS_AT > len(buf):
-            return None
-        size, _, version, hook, _, seq, time_ns, cpu, _, _ = HEAD(buf, at)
+    def encode(self, buf: bytes, at: int, head: tuple[int, ...]) -> bytes | None:
+        """One line for the exec record at `at`, or None if it has to go the long way.
+
+        `head` is its unpacked header; the fixed part lies wholly within `buf`.
+        """
+        size, _, version, hook, _, seq, time_ns, cpu, _, _ = head
         (
             flags, error, argc, pid, tid, start_ns, exec_count, nspid,
             argv_bytes, argv_inline, _, _, env_bytes, env_inline, _, _,
@@ -158,45 +169,23 @@ class Encoder:
         if flags & _UNUSUAL or chunks or argv_inline != argv_bytes or env_inline != env_bytes:
             return None
         filename_at = at + STRINGS_AT
-        interp_at = filename_at + filename
-        exe_at = interp_at + interp
-        cwd_at = exe_at + exe
-        root_at = cwd_at + cwd
-        cgroup_at = root_at + root
-        env_at = cgroup_at + cgroup
+        env_at = filename_at + filename + interp + exe + cwd + root + cgroup
         argv_at = env_at + env_inline
         end = argv_at + argv_inline
         if end - at != size or end > len(buf) or version != record.WIRE_VERSION:
             return None
         if hook >= len(record.HOOKS) or ancestors > record.ANCESTORS:
             return None
-
-        cred = self._cred[buf[at + _CRED_AT : at + _NS_AT]]
-        names = self._names[buf[at + _NAMES_AT : at + _ANCESTORS_AT]]
-        asked = self._filename[buf[filename_at:interp_at]]
-        program = self._exe[buf[at + _EXE_AT : at + _CGROUP_AT] + buf[exe_at:cwd_at]]
-        directory = self._path[buf[cwd_at:root_at]]
-        argv = _strings(buf[argv_at:end])
-        group = self._cgroup[buf[at + _CGROUP_AT : at + _NAMES_AT] + buf[cgroup_at:env_at]]
-        spaces = self._namespaces[buf[at + _NS_AT : at + _EXE_AT]]
-        first = at + _ANCESTORS_AT
-        parents = self._ancestors[buf[first : first + ancestors * _ANCESTOR_BYTES]]
-        env = self._select(buf[env_at:argv_at])
-        if (
-            cred is None or names is None or asked is None or program is None or directory is None
-            or argv is None or group is None or spaces is None or parents is None or env is None
-        ):  # fmt: skip
+        if flags & record.FLAG_SCRIPT and not interp:
             return None
-        if flags & record.FLAG_SCRIPT:
-            script = _string(buf[interp_at : exe_at - 1])
-            if script is None or not interp:
-                return None
-            program += b',"script":' + asked + b',"interp":' + script
-        if root:
-            top = self._path[buf[root_at:cgroup_at]]
-            if top is None:
-                return None
-            directory += b',"root":' + top
+        # Lengths, identity, names and ancestors lie side by side; so do the strings.
+        block_end = at + _ANCESTORS_AT + ancestors * _ANCESTOR_BYTES
+        place = self._places[buf[at + _LENGTHS_AT : block_end] + buf[filename_at:env_at]]
+        argv = _strings(buf[argv_at:end])
+        env = self._env[buf[env_at:argv_at]] if env_inline else b""
+        if place is None or argv is None or env is None:
+            return None
+        program, group, parents = place
 
         offset = self._host.wall_offset_ns
         seconds = self._seconds
@@ -206,13 +195,46 @@ class Encoder:
             seconds[second], fraction, self._heads[hook], cpu, seq,
             self._boot, pid, start_ns, exec_count, pid,
             b"" if tid == pid == nspid else _other_ids(pid, tid, nspid),
-            cred, names, asked, program, directory, argv, argc,
+            program, argv, argc,
             b"failure" if error else b"success", seconds[start_second], start_fraction,
             self._error(error) if error else b"",
-            group, spaces, env, parents, self._flag_members(flags),
+            group, env, parents, self._flag_members(flags) if flags else b"",
         )  # fmt: skip
 
-    def _select(self, env: bytes) -> bytes | None:
+    def _make_place(self, raw: bytes) -> tuple[bytes, bytes, bytes] | None:
+        """Fragments of all that tends to repeat: before argv, before env, and the ancestors."""
+        lengths = _LENGTHS(raw)
+        count = lengths[-1]
+        base = -_LENGTHS_AT
+        strings: list[bytes] = []
+        at = base + _ANCESTORS_AT + count * _ANCESTOR_BYTES
+        ancestors = raw[base + _ANCESTORS_AT : at]
+        for length in lengths[:6]:
+            strings.append(raw[at : at + length])
+            at += length
+        filename, interp, exe, cwd, root, cgroup = strings
+        parts = [
+            self._cred[raw[base + _CRED_AT : base + _NS_AT]],
+            self._names[raw[base + _NAMES_AT : base + _ANCESTORS_AT]],
+            _labelled(b'"filename":', self._filename[filename]),
+            self._exe[raw[base + _EXE_AT : base + _CGROUP_AT] + exe],
+        ]
+        if interp:
+            parts.append(_labelled(b'"script":', self._filename[filename]))
+            parts.append(_labelled(b'"interp":', self._filename[interp]))
+        parts.append(_labelled(b'"cwd":', self._path[cwd]))
+        if root:
+            parts.append(_labelled(b'"root":', self._path[root]))
+        group = [
+            self._cgroup[raw[base + _CGROUP_AT : base + _NAMES_AT] + cgroup],
+            self._namespaces[raw[base + _NS_AT : base + _EXE_AT]],
+        ]
+        parents = self._ancestors[ancestors]
+        if parents is None or None in parts or None in group:
+            return None
+        return b",".join(filter(None, parts)), b",".join(filter(None, group)), parents
+
+    def _select_env(self, env: bytes) -> bytes | None:
         for name in self._env_names:
             if name in env:
                 break

@@ -232,4 +232,10 @@ CONFIG = Layout(
 
 BEFORE = Layout("before", (("task", "Q"), ("comm", "16s")))
 
+HEAD_BYTES = HEAD.size
+EXEC_BYTES = EXEC.size
+CHUNK_BYTES_IN_ALL = CHUNK.size
+EXIT_BYTES = EXIT.size
+"""Sizes as constants, for the hot path."""
+
 LAYOUTS = (HEAD, ANCESTOR, EXEC, CHUNK, EXIT, SLOT, CONFIG, BEFORE)
