@@ -28,7 +28,7 @@ Format = Callable[[FieldDict], bytes]
 
 
 class _ReaderGone(Exception):  # noqa: N818 - not an error: `execaudit trace | head`
-    """Standard output was closed by its reader."""
+    """Standard output was closed by its reader, or is not being read while we are to stop."""
 
 
 class Output:
@@ -36,6 +36,7 @@ class Output:
 
     def __init__(self, pipeline: Pipeline, write: Write, form: Format | None) -> None:
         self.pipeline = pipeline
+        self.is_writing = False
         self._write = write
         self._format = form
 
@@ -55,22 +56,33 @@ class Output:
     def _print(self, data: bytes) -> None:
         if not data:
             return
+        self.is_writing = True
         try:
             self._write(data)
         except BrokenPipeError as error:
             raise _ReaderGone from error
         except OSError as error:
             raise ExecauditError(f"Failed to write standard output: {error.strerror}") from error
+        finally:
+            self.is_writing = False
 
 
 class _Signals:
-    """SIGINT and SIGTERM as a readable descriptor instead of an exception anywhere."""
+    """SIGINT and SIGTERM as a readable descriptor, not as an exception anywhere.
 
-    def __init__(self) -> None:
+    But for one place: a write to a pipe that nobody empties, which would never end.
+    """
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
         self.fd, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: None)
+            signal.signal(number, self._interrupt)
+
+    def _interrupt(self, *_: object) -> None:
+        if self._output.is_writing:
+            raise _ReaderGone("nobody reads standard output: the last records are missing there")
 
     def close(self) -> None:
         signal.set_wakeup_fd(-1)
@@ -81,7 +93,7 @@ class _Signals:
 def follow(capture: Capture, output: Output, recorder: Recorder | None) -> None:
     """Attach, and print events until SIGINT, SIGTERM or the reader's end; then drain and settle."""
     ring = Ring(capture.maps["events"], capture.settings.ring_bytes)
-    signals = _Signals()
+    signals = _Signals(output)
     poll = select.epoll()
     try:
         poll.register(signals.fd, select.EPOLLIN)
@@ -91,7 +103,9 @@ def follow(capture: Capture, output: Output, recorder: Recorder | None) -> None:
         _loop(capture, ring, poll, signals.fd, output, recorder)
         capture.detach()
         _settle(capture, ring, output, recorder)
-    except _ReaderGone:
+    except _ReaderGone as gone:
+        if gone.args:
+            print(f"execaudit: {gone}", file=sys.stderr)  # noqa: T201
         _silence_stdout()
     finally:
         poll.close()

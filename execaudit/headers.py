@@ -9,6 +9,9 @@ import os
 import re
 from pathlib import Path
 
+KERNEL_HEADERS = Path("/sys/kernel/kheaders.tar.xz")
+"""The running kernel's own, where it was built with them (CONFIG_IKHEADERS); BCC unpacks it."""
+
 _MODULES = Path("/lib/modules")
 _MACHINE_FOLDERS = {"x86_64": "x86", "aarch64": "arm64"}
 

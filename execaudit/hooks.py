@@ -96,6 +96,8 @@ def attach(program: int, point: AttachPoint) -> int:
         return _attach_perf(attr, program)
     import ctypes  # noqa: PLC0415 - only this way of attaching needs it here
 
+    if not _KPROBE_PMU.exists():
+        raise OSError(2, "the kernel has no kprobes that BPF programs can use")
     symbol = ctypes.create_string_buffer(point.where.encode())
     attr.type = int((_KPROBE_PMU / "type").read_text())
     bit = (_KPROBE_PMU / "format/retprobe").read_text().strip().removeprefix("config:")
@@ -187,7 +189,8 @@ def choose_failure_hook(wanted: str) -> FailureHook:
             reasons.append(f"{hook.name}: {reason}")
     raise NotImplementedByKernel(
         f"Failed to find a hook for failed execs ({'; '.join(reasons)});"
-        " try --failure-hook sys_exit, which costs every system call about 20 ns"
+        " execaudit doctor says what each would need; --failure-hook sys_exit works without,"
+        " but adds about 20 ns to every system call"
     )
 
 

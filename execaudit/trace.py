@@ -62,14 +62,20 @@ def _summarize(counts: Counts) -> None:
 def _build_output(args: argparse.Namespace, host: Host, keep: Keep | None) -> Output:
     names = tuple(os.fsencode(f"{name}=") for name in (*DEFAULT_ENV, *(args.env or ())))
     pipeline = Pipeline(host, names, keep)
-    if args.exits:
+    if args.exits or args.replay:  # a recording may hold exits
         pipeline.measure_durations()
     is_terminal = sys.stdout.isatty()
     wants_json = args.json or not (args.table or is_terminal)
     if not wants_json:
         table = _build_table(args, is_terminal=is_terminal)
         _write(table.header().encode() + b"\n")
-        return Output(pipeline, _write, lambda fields: _encode_line(table.line(fields)))
+
+        def line(fields: FieldDict) -> bytes:
+            if is_terminal:  # it may have been resized
+                table.width = _terminal_width()
+            return _encode_line(table.line(fields))
+
+        return Output(pipeline, _write, line)
     if args.max_args is None:
         return Output(pipeline, _write, None)
 
@@ -93,8 +99,12 @@ def _build_table(args: argparse.Namespace, *, is_terminal: bool) -> Table:
         color=wants_color(args.color, is_terminal=is_terminal, environ=os.environ),
         arguments=style,
     )
-    width = os.get_terminal_size(sys.stdout.fileno()).columns if is_terminal else None
-    return Table(options, width or None)
+    return Table(options, _terminal_width() if is_terminal else None)
+
+
+def _terminal_width() -> int | None:
+    """Columns of the terminal; None where it does not tell."""
+    return os.get_terminal_size(sys.stdout.fileno()).columns or None
 
 
 def _encode_line(line: str) -> bytes:

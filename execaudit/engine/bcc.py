@@ -20,7 +20,7 @@ from typing import Any
 from execaudit import hooks, libbpf, locations, offsets, record
 from execaudit.btf import KERNEL_BTF, Btf
 from execaudit.errors import ExecauditError, NoPermission, NotConfigured, NotImplementedByKernel
-from execaudit.headers import any_headers, join_trees, running_headers
+from execaudit.headers import KERNEL_HEADERS, any_headers, join_trees, running_headers
 from execaudit.hooks import AttachPoint
 
 _ARCH = {"x86_64": "x86", "aarch64": "arm64"}
@@ -85,7 +85,7 @@ def _compile(names: list[str], defines: list[str], btf: Btf | None, folder: str)
         _point_to_headers(folder)
         flags = offsets.flags_from_btf(source, btf)
     else:
-        if not running_headers():
+        if not (running_headers() or KERNEL_HEADERS.exists() or "BCC_KERNEL_SOURCE" in os.environ):
             release = os.uname().release
             raise NotConfigured(
                 f"Failed to find the headers of kernel {release}: without BTF, exactly they"
@@ -142,7 +142,7 @@ def _bpf_class() -> Any:
 def _point_to_headers(folder: str) -> None:
     if "BCC_KERNEL_SOURCE" in os.environ or running_headers():
         return
-    if Path("/sys/kernel/kheaders.tar.xz").exists():
+    if KERNEL_HEADERS.exists():
         return
     headers = any_headers()
     if headers is None:
