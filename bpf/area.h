@@ -61,7 +61,11 @@ static __always_inline int chunk__send(const struct event_head *head, struct slo
 	if (bpf_probe_read_user(c->data, bytes, (void *)(slot->area_start + at)))
 		c->got = 0;
 	AREA(slot, at) = at + bytes;
-	bpf_ringbuf_submit(c, BPF_RB_NO_WAKEUP);
+	/*
+	 * The kernel wakes a reader only for the record where it stopped reading, and after a quiet
+	 * time that is this one: without a wake-up here there would be none for what follows it.
+	 */
+	bpf_ringbuf_submit(c, 0);
 	return 1;
 }
 
