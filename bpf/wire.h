@@ -234,7 +234,7 @@ struct before {
 #define ENV_INLINE	8192
 #define ARGV_BEGIN_MAX	28672
 #define ARGV_INLINE	4096
-#define FILENAME_BYTES	4096 /* PATH_MAX */
+#define FILENAME_BYTES	4128 /* PATH_MAX, and the /dev/fd/N/ that execveat puts in front */
 #define INTERP_BYTES	256  /* BINPRM_BUF_SIZE */
 #define NAME_BYTES	256  /* NAME_MAX and its NUL */
 #define PATH_BYTES	4096
