@@ -74,14 +74,19 @@ def split_strings(
     parts: list[tuple[int, Piece | Gap]] = [(p.offset, p) for p in pieces]
     parts += [(g.begin, g) for g in gaps]
     parts.sort(key=lambda item: item[0])
+    is_ended = False
     for _, part in parts:
         if isinstance(part, Gap):
             missing = part.end - part.begin
+            # The gap begins at the end of the text before it, whose NUL is not shown either.
+            missing += is_ended
+            is_ended = False
             index = len(strings) - 1
             marks.append({"index": index, "missing_bytes": missing, "reason": part.reason})
             continue
         texts = part.data.split(b"\0")
-        if part.data.endswith(b"\0"):
+        is_ended = part.data.endswith(b"\0")
+        if is_ended:
             texts.pop()
         strings += texts
     return strings, marks
