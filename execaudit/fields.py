@@ -243,7 +243,7 @@ def exec_fields(
         _file_fields(parts),
         _argv_fields(parts, chunks),
         _result_fields(parts, host),
-        cgroup_fields(parts.cgroup),
+        _cgroup_fields(parts),
         namespace_fields(parts.namespaces),
         _env_fields(parts, chunks, env_names),
         ancestor_fields(parts.ancestors, host),
@@ -276,9 +276,19 @@ def _file_fields(parts: Parts) -> FieldDict:
     add_text(fields, "cwd", path_bytes(parts.cwd))
     if parts.root:
         add_text(fields, "root", path_bytes(parts.root))
-    for bit, name in _CUT[1:5]:
+    for bit, name in _CUT[1:4]:
         if parts.flags & bit and name in fields:
             fields[name] = "…" + fields[name]
+    return fields
+
+
+def _cgroup_fields(parts: Parts) -> FieldDict:
+    fields = cgroup_fields(parts.cgroup)
+    if parts.flags & record.FLAG_CUT_CGROUP:
+        # Units are told by the beginning, which is what is missing; the container by the end.
+        for name in ("unit", "user_unit", "slice", "session"):
+            fields.pop(name, None)
+        fields["cgroup"] = "…" + fields["cgroup"]
     return fields
 
 
