@@ -297,6 +297,10 @@ def _argv_fields(parts: Parts, chunks: list[Chunk]) -> FieldDict:
     pieces, gaps = assemble(parts.argv, parts.argv_bytes, parts.argv_head, parts.argv_tail, of_argv)
     strings, marks = split_strings(pieces, gaps)
     flags = parts.flags
+    if flags & record.FLAG_BAD_ARGV and not strings:
+        # The kernel counted the arguments of a success; of a failure, argc is those read: none.
+        counted = {} if parts.error else {"argc": parts.argc}
+        return counted | {"unreadable": ["argv"]}
     if parts.error and flags & (record.FLAG_CUT_ARGV | record.FLAG_BAD_ARGV):
         reason = "unreadable" if flags & record.FLAG_BAD_ARGV else "budget"
         marks.append({"index": len(strings) - 1, "reason": reason})
