@@ -23,6 +23,8 @@
 #define SECTION(name)
 #define MAP(name)	       ((void *)bpf_pseudo_fd(1, FD_##name))
 #define map__lookup(name, key) bpf_map_lookup_elem_((unsigned long)MAP(name), key)
+#define map__insert(name, key, value)                                                              \
+	bpf_map_update_elem_((unsigned long)MAP(name), key, value, BPF_NOEXIST)
 
 #else
 
@@ -42,12 +44,14 @@ typedef long long s64;
 	(bpf_core_field_exists(((struct kernfs_node___before_6_15 *)0)->parent)                    \
 			? bpf_core_field_offset(struct kernfs_node___before_6_15, parent)          \
 			: bpf_core_field_offset(struct kernfs_node, __parent))
-#define PT_REGS_SIZE	       bpf_core_type_size(struct pt_regs)
-#define HAS_TASK_PT_REGS       bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)
-#define SECUREEXEC(bprm)       BPF_CORE_READ_BITFIELD_PROBED(((struct linux_binprm *)(bprm)), secureexec)
-#define SECTION(name)	       SEC(name)
-#define MAP(name)	       (&name)
-#define map__lookup(name, key) bpf_map_lookup_elem(&name, key)
+#define PT_REGS_SIZE		      bpf_core_type_size(struct pt_regs)
+#define HAS_TASK_PT_REGS	      bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)
+#define SECUREEXEC(bprm)	      BPF_CORE_READ_BITFIELD_PROBED(((struct linux_binprm *)(bprm)), secureexec)
+#define SECTION(name)		      SEC(name)
+#define MAP(name)		      (&name)
+#define map__lookup(name, key)	      bpf_map_lookup_elem(&name, key)
+/* Of several processors that insert the same key, one succeeds. */
+#define map__insert(name, key, value) bpf_map_update_elem(&name, key, value, BPF_NOEXIST)
 
 #endif
 

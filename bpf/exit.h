@@ -7,6 +7,7 @@
 
 #define PF_FORKNOEXEC	  0x00000040
 #define SIGNAL_GROUP_EXIT 0x00000004
+#define EEXIST		  17
 
 static __always_inline u32 process__status(void *task, void *signal)
 {
@@ -32,6 +33,7 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 	struct slot *slot = map__lookup(slots, &hook);
 	struct config *conf = map__lookup(config, &zero);
 	struct exit_record r = {};
+	struct ended key = {};
 	u64 count = 0;
 	long err;
 
@@ -41,12 +43,18 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 	READ(task_flags, leader, task_struct, flags);
 	if (live || task_flags & PF_FORKNOEXEC)
 		return 0;
+	err = READ(key.pid, leader, task_struct, tgid);
+	err |= READ(key.start_ns, leader, task_struct, start_boottime);
+	err |= READ(count, leader, task_struct, self_exec_id);
+	key.exec_count = count;
+	/* Threads that end at the same time all find none left alive. */
+	if (map__insert(ended, &key, &zero) == -EEXIST)
+		return 0;
 	event__begin(&r.head, slot, HOOK_EXIT, KIND_EXIT, bpf_ktime_get_boot_ns());
 	r.head.size = sizeof(r);
-	err = READ(r.pid, leader, task_struct, tgid);
-	err |= READ(r.start_ns, leader, task_struct, start_boottime);
-	err |= READ(count, leader, task_struct, self_exec_id);
-	r.exec_count = count;
+	r.pid = key.pid;
+	r.start_ns = key.start_ns;
+	r.exec_count = key.exec_count;
 	err |= READ(r.ppid, parent, task_struct, tgid);
 	err |= READ(r.parent_start_ns, parent, task_struct, start_boottime);
 	err |= READ(count, parent, task_struct, self_exec_id);

@@ -47,6 +47,13 @@ struct {
 	__type(key, u32);
 	__type(value, struct before);
 } before SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, ENDED_ENTRIES);
+	__type(key, struct ended);
+	__type(value, u32);
+} ended SEC(".maps");
 #endif
 
 /* Takes the next sequence number and fills the header. */

@@ -225,6 +225,15 @@ struct before {
 
 #define BEFORE_ENTRIES 4096 /* two execs in flight would have to be this many pids apart */
 
+/* Map "ended": processes whose end has been reported; the oldest are forgotten. */
+struct ended {
+	w64 start_ns;	/* as in exit_record, as all of it */
+	w32 pid;	/* */
+	w32 exec_count; /* */
+};
+
+#define ENDED_ENTRIES 2048 /* two threads that both take themselves for the last end together */
+
 /*
  * Scratch buffer of one record: a per-CPU map value is at most 32 KiB. PATHS_END bounds where the
  * last string before the environment may begin; each later part has its place up to the end.

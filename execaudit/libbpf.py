@@ -14,6 +14,7 @@ from execaudit.errors import NotConfigured
 MAP_HASH = 1
 MAP_ARRAY = 2
 MAP_PERCPU_ARRAY = 6
+MAP_LRU_HASH = 9
 MAP_RINGBUF = 27
 
 PROG_KPROBE = 2

@@ -56,6 +56,7 @@ UNSET_ID = 0xFFFFFFFF
 ANCESTORS = 8
 CHUNK_BYTES = 16384
 BEFORE_ENTRIES = 4096
+ENDED_ENTRIES = 2048
 SCRATCH_BYTES = 32768
 
 
@@ -230,6 +231,8 @@ CONFIG = Layout(
     ),
 )
 
+ENDED = Layout("ended", (("start_ns", "Q"), ("pid", "I"), ("exec_count", "I")))
+
 BEFORE = Layout("before", (("task", "Q"), ("comm", "16s")))
 
 HEAD_BYTES = HEAD.size
@@ -238,4 +241,4 @@ CHUNK_BYTES_IN_ALL = CHUNK.size
 EXIT_BYTES = EXIT.size
 """Sizes as constants, for the hot path."""
 
-LAYOUTS = (HEAD, ANCESTOR, EXEC, CHUNK, EXIT, SLOT, CONFIG, BEFORE)
+LAYOUTS = (HEAD, ANCESTOR, EXEC, CHUNK, EXIT, SLOT, CONFIG, BEFORE, ENDED)

@@ -67,6 +67,7 @@ def _create_maps(sizes: dict[str, int]) -> dict[str, int]:
         "slots": create(libbpf.MAP_PERCPU_ARRAY, "slots", 4, record.SLOT.size, len(record.HOOKS)),
         "config": create(libbpf.MAP_ARRAY, "config", 4, record.CONFIG.size, 1),
         "before": create(libbpf.MAP_ARRAY, "before", 4, record.BEFORE.size, record.BEFORE_ENTRIES),
+        "ended": create(libbpf.MAP_LRU_HASH, "ended", record.ENDED.size, 4, record.ENDED_ENTRIES),
     }
 
 
