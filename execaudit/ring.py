@@ -47,7 +47,7 @@ class Ring:
         """Bytes written and not yet read."""
         return self._producer[0] - self._consumer[0]
 
-    def read(self, limit: int = 1 << 20) -> tuple[bytes, list[int]]:
+    def read(self, limit: int = 1 << 18) -> tuple[bytes, list[int]]:
         """Take out at most about `limit` bytes of finished records.
 
         Returns a copy of them and the offset of each record's first byte in it; empty when there
