@@ -29,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
     if args.replay:
         if args.record:
             raise InvalidArgument("--record and --replay exclude each other")
+        keep = _as_traced(args, keep)
         output = replay(args.replay, lambda host: _build_output(args, host, keep))
         _summarize(output.pipeline.counts)
         return EXIT_OK
@@ -149,6 +150,21 @@ def _build_filter(args: argparse.Namespace) -> Keep | None:
     if not tests:
         return None
     return lambda fields: all(test(fields) for test in tests)
+
+
+def _as_traced(args: argparse.Namespace, keep: Keep | None) -> Keep | None:
+    """Of a recording, keep what tracing with these options would have seen."""
+    if args.fails and args.exits:
+        return keep
+
+    def is_seen(fields: FieldDict) -> bool:
+        if fields["type"] == "exit" and not args.exits:
+            return False
+        if fields.get("result") == "failure" and not args.fails:
+            return False
+        return keep is None or keep(fields)
+
+    return is_seen
 
 
 def _open_map(path: str) -> int:
