@@ -105,7 +105,7 @@ def follow(capture: Capture, output: Output, recorder: Recorder | None) -> None:
         _settle(capture, ring, output, recorder)
     except _ReaderGone as gone:
         if gone.args:
-            print(f"execaudit: {gone}", file=sys.stderr)  # noqa: T201
+            print(f"execaudit: {gone}", file=sys.stderr)
         _silence_stdout()
     finally:
         poll.close()
