@@ -2,11 +2,16 @@
 """The command line: verbs, options, exit status. Everything else is imported when it is run."""
 
 import argparse
+import contextlib
+import errno
+import os
 import sys
 
 from execaudit import __version__
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
 from execaudit.options import add_trace_options
+
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -29,18 +34,74 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run; the exit status of execaudit(8)."""
+    _occupy_standard_files()
+    try:
+        return _run(arguments)
+    except ExecauditError as error:
+        return _fail(str(error), error.exit_status)
+    except BrokenPipeError:  # `execaudit doctor | head -1`: the reader has what it wanted
+        _silence()
+        return EXIT_OK
+    except OSError as error:
+        return _fail(f"Failed to {_describe(error)}", ExecauditError.exit_status)
+    except KeyboardInterrupt:  # before the loop took the signal over
+        return 130
+
+
+def _occupy_standard_files() -> None:
+    """Give closed standard files a place to go to (`2>&-`).
+
+    Else the next file that is opened gets their number, and print() takes stdout for stderr.
+    """
+    while (fd := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass
+    os.close(fd)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", closefd=False)
+
+
+def _run(arguments: list[str] | None) -> int:
+    if sys.stdout is None:
+        raise ExecauditError("Failed to write standard output: it is closed")
     try:
         args = build_parser().parse_args(arguments)
         if args.verb == "doctor":
             from execaudit import doctor  # noqa: PLC0415
 
-            return doctor.run(args)
-        return _trace(args)
-    except ExecauditError as error:
-        print(f"execaudit: {error}", file=sys.stderr)
-        return error.exit_status
-    except KeyboardInterrupt:  # before the loop took the signal over
-        return 130
+            status = doctor.run(args)
+        else:
+            status = _trace(args)
+    except SystemExit as end:  # --help, --version
+        status = int(end.code or EXIT_OK)
+    sys.stdout.flush()
+    return status
+
+
+def _describe(error: OSError) -> str:
+    """Tell what failed, of an error that nothing below could explain."""
+    if error.filename:
+        return f"open '{error.filename}': {error.strerror}"
+    doing = "write standard output" if error.errno in _DISK_ERRORS else "go on"
+    return f"{doing}: {error.strerror}"
+
+
+def _fail(message: str, status: int) -> int:
+    with contextlib.suppress(OSError):  # if nobody listens there either, the status says it
+        print(f"execaudit: {message}", file=sys.stderr, flush=True)
+    _silence()
+    return status
+
+
+def _silence() -> None:
+    """Keep the interpreter from complaining once more, as it ends, of what cannot be written."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())
+            os.close(null)
 
 
 def _trace(args: argparse.Namespace) -> int:

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Standard output and error that are closed, full or left by their reader."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXECAUDIT = ("/usr/bin/python3", "-m", "execaudit")
+COMMANDS = (
+    ["--help"],
+    ["--version"],
+    ["trace", "--help"],
+    ["trace", "--ebpf"],
+    ["trace", "--table", "--replay", "RECORDING"],
+    ["doctor"],
+)
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """A recording of no events: the table still has its line of titles."""
+    header = {
+        "format": "execaudit recording",
+        "wire": 1,
+        "byteorder": sys.byteorder,
+        "host": "h",
+        "boot": "0" * 32,
+        "wall_offset_ns": 0,
+    }
+    path = tmp_path / "recording"
+    path.write_text(json.dumps(header) + "\n")
+    return path
+
+
+def run(command: list[str], recording: Path, redirections: str) -> tuple[int, str]:
+    """Exit status and standard error (unless redirected) of a command with shell redirections."""
+    words = [str(recording) if word == "RECORDING" else word for word in command]
+    # Buffered as for everybody: a test runner may have asked Python for the opposite.
+    environ = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    result = subprocess.run(
+        ["bash", "-c", f'exec "$@" {redirections}', "bash", *EXECAUDIT, *words],
+        capture_output=True,
+        env=environ,
+        timeout=60,
+        check=False,
+    )
+    return result.returncode, result.stderr.decode()
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_full_disk_on_stdout_is_one_sentence(command: list[str], recording: Path) -> None:
+    status, stderr = run(command, recording, ">/dev/full")
+    assert (status, stderr) == (
+        1,
+        "execaudit: Failed to write standard output: No space left on device\n",
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_closed_stdout_is_one_sentence(command: list[str], recording: Path) -> None:
+    status, stderr = run(command, recording, ">&-")
+    assert (status, stderr) == (
+        1,
+        "execaudit: Failed to write standard output: it is closed\n",
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_reader_that_left_ends_the_command_quietly(command: list[str], recording: Path) -> None:
+    # Nobody ever reads from this pipe.
+    status, stderr = run(command, recording, "> >(exec <&-)")
+    assert "Traceback" not in stderr
+    assert "Exception" not in stderr
+    assert status == 0 or "doctor" in command
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_full_disk_on_both_still_gives_the_exit_status(command: list[str], recording: Path) -> None:
+    assert run(command, recording, ">/dev/full 2>/dev/full") == (1, "")
+
+
+def test_messages_never_go_to_stdout_when_stderr_is_closed(recording: Path) -> None:
+    result = subprocess.run(
+        ["bash", "-c", '"$@" 2>&-', "bash", *EXECAUDIT, "trace", "--replay", str(recording)],
+        stdout=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    assert (result.returncode, result.stdout) == (0, b"")
