@@ -48,6 +48,13 @@ def count(text: str) -> int:
     return int(text)
 
 
+def variable(text: str) -> str:
+    """A name of an environment variable: anything but "=" and NUL, which end one."""
+    if not text or "=" in text or "\0" in text:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a name of an environment variable")
+    return text
+
+
 def add_trace_options(parser: argparse.ArgumentParser) -> None:
     """Add what `execaudit trace` takes: execsnoop's options and its own."""
     add = parser.add_argument
@@ -81,6 +88,7 @@ def add_trace_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--env",
         action="append",
+        type=variable,
         metavar="NAME",
         help=f"also record this environment variable (besides {', '.join(DEFAULT_ENV)})",
     )
