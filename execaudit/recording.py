@@ -9,6 +9,7 @@ settled. A recording holds all arguments and environments: mode 0600.
 
 import json
 import os
+import stat
 import struct
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,8 @@ class Recorder:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             self._file = os.fdopen(os.open(path, flags, 0o600), "wb")
+            if stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
+                os.fchmod(self._file.fileno(), 0o600)  # of a file that was there before, too
         except OSError as error:
             raise ExecauditError(f"Failed to create '{path}': {error.strerror}") from error
         self._path = path
