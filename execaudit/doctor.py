@@ -22,7 +22,8 @@ from execaudit.table import wants_color
 
 _COLORS = {"pass": "\x1b[32m", "warn": "\x1b[33m", "fail": "\x1b[1;31m"}
 _RESET = "\x1b[0m"
-_NARROWEST = 60
+_NARROWEST = 24
+_ROOM = 40  # with fewer columns for the texts, they stand below the names
 
 
 def run(args: argparse.Namespace) -> int:
@@ -98,7 +99,8 @@ def render(checks: list[Check], width: int | None, color: bool) -> list[str]:
 
     """
     name_width = max(len(check.name) for check in checks) + 2
-    indent = " " * (6 + name_width)
+    is_stacked = width is not None and width < 6 + name_width + _ROOM
+    indent = " " * (6 if is_stacked else 6 + name_width)
     room = max(width, _NARROWEST) - len(indent) if width else None
     lines = []
     for check in checks:
@@ -106,8 +108,11 @@ def render(checks: list[Check], width: int | None, color: bool) -> list[str]:
         if check.advice:
             texts += _wrap(f"→ {check.advice}", room)
         label = f"{_COLORS[check.status]}{check.status}{_RESET}" if color else check.status
-        lines.append(f"{label}  {check.name:{name_width}}{texts[0]}")
-        lines += [indent + text for text in texts[1:]]
+        if is_stacked:
+            lines.append(f"{label}  {check.name}")
+        else:
+            lines.append(f"{label}  {check.name:{name_width}}{texts.pop(0)}")
+        lines += [indent + text for text in texts]
     return lines
 
 

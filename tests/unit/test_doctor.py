@@ -88,3 +88,10 @@ def test_table_fits_the_terminal_and_is_colored_by_result() -> None:
 def test_control_characters_in_what_was_found_are_escaped() -> None:
     (line,) = render([Check("x", "pass", "a\x1b[31m\nb")], None, color=False)
     assert line == r"pass  x  a\x1b[31m\nb"
+
+
+def test_report_stands_below_the_names_on_a_narrow_terminal() -> None:
+    lines = render([PASS, Check("a name of some length", "warn", "word " * 20, "do " * 20)], 50,
+        color=False)  # fmt: skip
+    assert "warn  a name of some length" in lines
+    assert all(len(line) <= 50 for line in lines)
