@@ -36,6 +36,13 @@ def main() -> int:
     capture.add_argument(
         "--part", action="append", choices=PARTS, help="only this part; may be repeated"
     )
+    capture.add_argument(
+        "--patience",
+        type=float,
+        default=60,
+        metavar="SECONDS",
+        help="wait so long in all for other programs to leave the machine alone (default 60)",
+    )
     capture.add_argument("--json", type=Path, metavar="FILE", help="write figures and samples")
     options = parser.parse_args()
     if os.geteuid() != 0:
@@ -57,7 +64,7 @@ def run_capture(options: argparse.Namespace) -> int:
         or any(text in tracer.name for text in options.only)
     ]
     rounds = options.rounds or (2 if options.quick else 5)
-    capture = Capture(tracers, rounds=rounds, quick=options.quick)
+    capture = Capture(tracers, rounds=rounds, quick=options.quick, patience_s=options.patience)
     results = capture.run(set(options.part or PARTS))
     print(render(results))
     if options.json:

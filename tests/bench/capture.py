@@ -12,6 +12,7 @@ import itertools
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 FIRST_EVENT_LIMIT_S = 30
 PROBE_INTERVAL_S = 0.002
+STORM_TRIES = 3
+FAILURES_TAKEN = 2  # of a tracer, each costing one round, before it is left out
 SHARED_MEMORY = "/dev/shm"
 # Those whose cost for unrelated system calls is measured: none as the control, then by mechanism.
 CALL_TRACERS = (BASELINE, "execsnoop (libbpf)", "auditd", "execaudit libbpf", "execaudit -x")
@@ -118,21 +121,37 @@ class Measured:
     storm_cpu_us: float
     tracer_cpu_us: float
     bpf_ns: int
+    others_cpus: float
 
 
 def measure_storm(session: Session, workload: Workload) -> Measured:
+    """Run one storm; again, if other programs took much of the machine. Give the calmest."""
+    tries: list[Measured] = []
+    while len(tries) < STORM_TRIES:
+        tries.append(_measure_storm(session, workload))
+        if tries[-1].others_cpus < measure.DISTURBED_CPUS:
+            break
+    return min(tries, key=lambda measured: measured.others_cpus)
+
+
+def _measure_storm(session: Session, workload: Workload) -> Measured:
     """Run one storm and let the tracer work off what it has to."""
     mark = f"storm-{next(_serial)}"
     pids = session.cgroup.pids()
     bpf_before = measure.bpf_run_time_ns(pids)
     before = session.meter.read_us()
     storm_before = session.storm_cgroup.cpu_us()
+    machine_before, began = measure.machine_cpu_us(), time.monotonic()
     with session.storm_cgroup.joined():
         wall_ns = workload.run(mark)
+    took_us = (time.monotonic() - began) * 1e6
     storm_cpu_us = session.storm_cgroup.cpu_us() - storm_before
+    ours_us = storm_cpu_us + session.meter.read_us() - before
+    others_us = measure.machine_cpu_us() - machine_before - ours_us
     tracer_cpu_us = session.meter.settle() - before if session.tracer.logs() else 0.0
     bpf_ns = measure.bpf_run_time_ns(pids) - bpf_before
-    return Measured(workload, mark, wall_ns, storm_cpu_us, tracer_cpu_us, bpf_ns)
+    others = max(others_us / took_us, 0.0)
+    return Measured(workload, mark, wall_ns, storm_cpu_us, tracer_cpu_us, bpf_ns, others)
 
 
 def storm_sample(round_: int, session: Session, of: Measured) -> StormSample:
@@ -150,6 +169,7 @@ def storm_sample(round_: int, session: Session, of: Measured) -> StormSample:
         delivered=len(found[0].indexes),
         cut=found[0].cut,
         foreign=found[0].foreign,
+        others_cpus=of.others_cpus,
         bytes_per_exec=sum(log.bytes_per_event for log in found),
     )
 
@@ -157,9 +177,13 @@ def storm_sample(round_: int, session: Session, of: Measured) -> StormSample:
 class Capture:
     """One run of the benchmark."""
 
-    def __init__(self, tracers: list[Tracer], *, rounds: int, quick: bool) -> None:
+    def __init__(
+        self, tracers: list[Tracer], *, rounds: int, quick: bool, patience_s: float
+    ) -> None:
         self._rounds = rounds
         self._quick = quick
+        self._patience = measure.Patience(patience_s)
+        self._failures: Counter[str] = Counter()
         self._storms = workloads.storms(quick=quick)
         self.results = Results(facts(rounds))
         self._tracers: list[Tracer] = []
@@ -189,10 +213,14 @@ class Capture:
     def _each(self, title: str, tracers: list[Tracer], step: Callable[[Tracer], None]) -> None:
         for tracer in list(tracers):
             print(f"bench: {title}: {tracer.name}", file=sys.stderr)
+            self._patience.wait()
             try:
                 step(tracer)
             except Unusable as error:
-                self.results.unusable[tracer.name] = str(error)
+                self.results.unusable[tracer.name] = f"{title}: {error}"
+                self._failures[tracer.name] += 1
+                if self._failures[tracer.name] < FAILURES_TAKEN:
+                    continue
                 self._tracers = [other for other in self._tracers if other is not tracer]
 
     def _storm_round(self, round_: int) -> Callable[[Tracer], None]:

@@ -22,6 +22,8 @@ QUIET_POLLS = 5
 POLL_S = 0.05
 QUIET_US = 1500  # in one poll: an idle tracer on a machine where little else executes
 SETTLE_LIMIT_S = 60
+QUIET_WINDOW_S = 0.5
+DISTURBED_CPUS = 0.2  # so much of one processor used by others spoils a comparison of times
 
 
 class Cgroup:
@@ -99,6 +101,32 @@ class CpuMeter:
             quiet = quiet + 1 if now - last < QUIET_US else 0
             last = now
         return last
+
+
+def machine_cpu_us() -> float:
+    """Give the time that all processors have been busy since boot, to a tick (10 ms)."""
+    user, nice, system, _, _, irq, softirq, *_ = (
+        int(ticks) for ticks in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    )
+    return (user + nice + system + irq + softirq) * 1e6 / os.sysconf("SC_CLK_TCK")
+
+
+class Patience:
+    """Waits for a machine that others use to fall quiet, up to a limit over the whole run."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._left_s = limit_s
+
+    def wait(self) -> None:
+        """Return once others use little CPU, or when the patience is used up."""
+        while self._left_s > 0:
+            began, before, own = time.monotonic(), machine_cpu_us(), time.process_time()
+            time.sleep(QUIET_WINDOW_S)
+            took = time.monotonic() - began
+            busy_s = (machine_cpu_us() - before) / 1e6 - (time.process_time() - own)
+            if busy_s / took < DISTURBED_CPUS:
+                return
+            self._left_s -= took
 
 
 def memory_kib(pids: Iterable[int]) -> tuple[int, int]:

@@ -31,6 +31,7 @@ class StormSample:
     delivered: int
     cut: int  # delivered without all arguments
     foreign: int
+    others_cpus: float  # processors that other programs kept busy meanwhile
     bytes_per_exec: float
 
 
@@ -139,6 +140,7 @@ def storm_figures(results: Results, workload: str, tracer: str) -> dict[str, Any
         "lost": sum(s.expected - s.delivered for s in mine),
         "cut": sum(s.cut for s in mine),
         "foreign": sum(s.foreign for s in mine),
+        "others_cpus": Spread.of(s.others_cpus for s in mine),
         "bytes_per_exec": Spread.of(s.bytes_per_exec for s in mine),
     }
 

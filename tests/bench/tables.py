@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 STORM_HEADING = ["", "slowdown", "(range)", "µs/exec", "storm CPU", "tracer CPU", "BPF", "CPU+BPF"]
-DELIVERY_HEADING = ["lost", "argv cut", "of", "foreign", "bytes/exec"]
+DELIVERY_HEADING = ["lost", "argv cut", "of", "foreign", "others", "bytes/exec"]
 SESSION_HEADING = ["", "version", "ready ms", "(range)", "first event ms", "resident MiB"]
 
 
@@ -62,6 +62,7 @@ def _storm_table(results: Results, workload: str) -> str:
                 str(of["cut"]) if traced else "",
                 str(of["expected"]),
                 str(of["foreign"]) if traced else "",
+                _number(of["others_cpus"], 2),
                 _number(of["bytes_per_exec"], 0) if traced else "",
             ]
         )

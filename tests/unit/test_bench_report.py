@@ -34,6 +34,7 @@ def storm(round_: int, tracer: str, wall_us: float, **other: Any) -> StormSample
         "delivered": 10,
         "cut": 0,
         "foreign": 0,
+        "others_cpus": 0.0,
         "bytes_per_exec": 0.0,
     }
     return StormSample(round=round_, tracer=tracer, wall_us=wall_us, **{**given, **other})
