@@ -37,7 +37,7 @@ struct inode {
 	unsigned int i_nlink;
 };
 struct hlist_bl_node {
-	struct hlist_bl_node *next, **pprev;
+	struct hlist_bl_node **pprev;
 };
 struct dentry {
 	struct hlist_bl_node d_hash;
@@ -139,7 +139,7 @@ struct task_struct {
 	void *stack;
 	unsigned int flags;
 	int exit_code;
-	int pid, tgid;
+	int tgid;
 	struct task_struct *real_parent, *group_leader;
 	unsigned long long start_boottime;
 	unsigned long long self_exec_id;

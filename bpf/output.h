@@ -9,8 +9,14 @@
 #include "dialect.h"
 #include "wire.h"
 
+/* A record under construction. All kinds are named, so that the object's BTF describes them. */
 struct scratch {
-	char bytes[SCRATCH_BYTES];
+	union {
+		char bytes[SCRATCH_BYTES];
+		struct exec_record exec;
+		struct chunk_record chunk;
+		struct exit_record exit;
+	};
 };
 
 #ifndef EXECAUDIT_BCC
