@@ -7,13 +7,12 @@ bytes of strings that are not UTF-8 gather under "b64".
 """
 
 import errno
-import signal
 import struct
 from typing import Any
 
 from execaudit import cgroup, record
 from execaudit.area import assemble, split_strings
-from execaudit.decode import Chunk, Exit, Parts
+from execaudit.decode import Chunk, Parts
 from execaudit.host import Host
 from execaudit.text import decode, decode_all, until_nul
 
@@ -36,7 +35,6 @@ _MACHINES = {
     243: "riscv64",
     258: "loongarch64",
 }
-_CORE_DUMPED = 0x80
 _UNREADABLE = (
     (record.FLAG_BAD_CAPS, ("caps",)),
     (record.FLAG_BAD_NS, ("ns", "nspid")),
@@ -351,49 +349,6 @@ def _leave_out_unreadable(fields: FieldDict, flags: int) -> None:
         if flags & bit:
             for name in names:
                 fields.pop(name, None)
-
-
-def exit_fields(event: Exit, host: Host, duration_ns: int | None) -> FieldDict:
-    """The record of a process's end."""
-    fields: FieldDict = {
-        "time": host.time(event.time_ns),
-        "type": "exit",
-        "host": host.name,
-        "boot": host.boot,
-        "hook": "exit",
-        "cpu": event.cpu,
-        "seq": event.seq,
-        "id": host.identity(event.pid, event.start_ns, event.exec_count),
-        "parent_id": host.identity(event.ppid, event.parent_start_ns, event.parent_exec_count),
-        "pid": event.pid,
-        "ppid": event.ppid,
-        "uid": event.uid,
-    }
-    add_text(fields, "comm", until_nul(event.comm))
-    number = event.status & 0x7F
-    if number:
-        fields["signal"] = _signal_name(number)
-    else:
-        fields["exit_code"] = event.status >> 8 & 0xFF
-    if event.status & _CORE_DUMPED:
-        fields["core_dumped"] = True
-    if duration_ns is not None:
-        fields["duration_ns"] = duration_ns
-    if event.flags & record.FLAG_BAD_IDS:
-        del fields["uid"]
-        fields["unreadable"] = ["uid"]
-    if event.flags & record.FLAG_BAD_START:
-        for name in ("id", "parent_id"):
-            del fields[name]
-        fields["unreadable"] = [*fields.get("unreadable", []), "id", "parent_id"]
-    return fields
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"SIG{number}"
 
 
 def lost_fields(

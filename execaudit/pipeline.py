@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from execaudit import record
 from execaudit.decode import HEAD, Chunk, split, split_chunk, split_exit
 from execaudit.encode import Encoder
-from execaudit.fields import FieldDict, exec_fields, exit_fields, lost_fields
+from execaudit.exits import exit_fields
+from execaudit.fields import FieldDict, exec_fields, lost_fields
 from execaudit.host import Host
 from execaudit.text import dumps
 

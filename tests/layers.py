@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The layers of execaudit: a module imports only from lower ones (tests/unit/test_layers.py)."""
+
+_BY_LAYER: dict[int, str] = {
+    # What everything may know: errors, the wire, the options.
+    0: "__init__ errors record options engine.__init__ quoting command text cgroup ring host",
+    # One job each, on bytes, text or the kernel.
+    1: "libbpf locations headers decode arguments check filters recording",
+    # Kernel side: type information. User side: from bytes to fields.
+    2: "btf area table installed preflight",
+    3: "hooks offsets fields",
+    # The two engines; encoding.
+    4: "engine.libbpf engine.bcc encode exits trials",
+    # The kernel side as one thing; a batch through all steps.
+    5: "capture pipeline engine_trials",
+    # The loop; the report.
+    6: "follow doctor",
+    7: "trace",
+    8: "cli",
+    9: "__main__",
+}
+
+LAYERS = {name: layer for layer, names in _BY_LAYER.items() for name in names.split()}
+"""Layer of each module, by its name below execaudit."""
+
+WITHIN_A_LAYER: set[tuple[str, str]] = set()
+"""(importing, imported) pairs that are allowed although both are in one layer."""
