@@ -6,6 +6,7 @@ the kernel's BTF the headers' own layout is never used, so that headers of anoth
 give wrong data.
 """
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,8 @@ _OLD_NAMES = {("kernfs_node", "__parent"): ("kernfs_node", "parent")}
 _EXTRA = {("kernfs_node", "__parent"), *((space, "ns") for space in _NAMESPACES)}
 _BIT_FIELD = ("linux_binprm", "secureexec")
 
+_STRUCT = re.compile(r"^struct (\w+) \{(.*?)^\};", re.MULTILINE | re.DOTALL)
+
 Pair = tuple[str, str]
 CompileConstants = Callable[[str, list[str]], list[int]]
 
@@ -34,12 +37,32 @@ CompileConstants = Callable[[str, list[str]], list[int]]
 def used_fields(source: Path) -> tuple[set[Pair], set[Pair]]:
     """(struct, member) pairs that occur in the BPF source, and those asked for with HAS()."""
     text = "\n".join(path.read_text() for path in sorted(source.glob("*.[ch]")))
-    kernel = (source / "kernel.h").read_text()
-    structs = "|".join(re.findall(r"^struct (\w+) \{", kernel, re.MULTILINE))
+    declared = declared_fields((source / "kernel.h").read_text(), os.uname().machine)
     # Overlapping, since a variable may have the name of a struct: READ(x, cred, cred, uid).
-    pairs = set(re.findall(rf"\b(?=({structs}),\s+(\w+)\b)", text)) | _EXTRA
-    optional = set(re.findall(r"\bHAS\((\w+), (\w+)\)", text))
-    return pairs, optional
+    mentioned = set(re.findall(r"\b(?=(\w+),\s+(\w+)\b)", text)) | _EXTRA
+    optional = set(re.findall(r"\bHAS\((\w+), (\w+)\)", text)) & declared
+    return mentioned & declared, optional
+
+
+def declared_fields(kernel: str, machine: str) -> set[Pair]:
+    """(struct, member) pairs that the text of kernel.h declares for a machine."""
+    arch = {"x86_64": "x86", "aarch64": "arm64"}.get(machine, machine)
+    # The one conditional there is about registers: #if one machine, #elif the other.
+    test = r"defined\(__TARGET_ARCH_(\w+)\)\n(.*?)"
+    kernel = re.sub(
+        rf"#if {test}#elif {test}#endif",
+        lambda m: m[2] if m[1] == arch else m[4] if m[3] == arch else "",
+        kernel,
+        flags=re.DOTALL,
+    )
+    return {
+        (struct, member)
+        for struct, body in re.findall(
+            r"^struct (\w+) \{(.*?)^\};", kernel, re.MULTILINE | re.DOTALL
+        )
+        if "___" not in struct  # a flavour: the same struct in another version
+        for member in re.findall(r"(\w+)(?:\[\w+\])?(?: : \d+)?(?=[,;])", body)
+    }
 
 
 def flags_from_btf(source: Path, btf: Btf) -> list[str]:
@@ -119,8 +142,7 @@ def flags_from_headers(source: Path, compile_constants: CompileConstants) -> lis
     """
     pairs, optional = used_fields(source)
     wanted = sorted((pairs | optional) - {_BIT_FIELD})
-    expressions = [f"__builtin_offsetof(struct {s}, {m})" for s, m in wanted if s != m]
-    wanted = [pair for pair in wanted if pair[0] != pair[1]]
+    expressions = [f"__builtin_offsetof(struct {s}, {m})" for s, m in wanted]
     expressions.append("sizeof(struct pt_regs)")
     words = [f"secure_.w[{index}]" for index in range(64)]
     values = compile_constants(_HEADER_PROGRAM, expressions + words)

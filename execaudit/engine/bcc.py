@@ -48,7 +48,7 @@ def load(
             defines = [f"-DFD_{name}={fd}" for name, fd in maps.items()]
             defines += [_HOW_DEFINES[name] for name in points if name in _HOW_DEFINES]
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="execaudit-"))
-            code = _in_child(lambda: _compile(list(points), defines, btf, folder))
+            code = in_child(lambda: _compile(list(points), defines, btf, folder))
             for name, point in points.items():
                 programs[name] = _load_one(name, bytes.fromhex(code[name]), point, btf)
     except BaseException:
@@ -96,7 +96,7 @@ def _compile(names: list[str], defines: list[str], btf: Btf | None, folder: str)
     machine = os.uname().machine
     target = f"-D__TARGET_ARCH_{_ARCH.get(machine, machine)}"
     cflags = ["-DEXECAUDIT_BCC", target, f"-I{source}", *defines, *flags]
-    module = _bpf_class()(text=_flatten(source, locations.SOURCE, set()), cflags=cflags)
+    module = _bpf_class()(text=_flatten(source, locations.SOURCE, set()).encode(), cflags=cflags)
     return {name: module.dump_func(name.encode()).hex() for name in names}
 
 
@@ -119,7 +119,7 @@ def compile_constants(prologue: str, expressions: list[str]) -> list[int]:
         f"int constant_{index}(void *ctx) {{ return {expression}; }}"
         for index, expression in enumerate(expressions)
     )
-    module = _bpf_class()(text=prologue + functions)
+    module = _bpf_class()(text=(prologue + functions).encode())
     values: list[int] = []
     for index in range(len(expressions)):
         # r0 = value; exit
@@ -154,7 +154,7 @@ def _point_to_headers(folder: str) -> None:
     os.environ["BCC_KERNEL_SOURCE"] = str(join_trees(headers, Path(folder)))
 
 
-def _in_child(work: Callable[[], Any]) -> Any:
+def in_child(work: Callable[[], Any]) -> Any:
     """The result of `work` in a forked child (a JSON value), or its error."""
     read_fd, write_fd = os.pipe2(os.O_CLOEXEC)
     with tempfile.TemporaryFile() as messages:

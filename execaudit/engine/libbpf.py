@@ -5,9 +5,11 @@ import contextlib
 import ctypes
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from execaudit import libbpf, locations
+from execaudit.btf import KERNEL_BTF
 from execaudit.errors import ExecauditError, NoPermission, NotImplementedByKernel
 from execaudit.hooks import AttachPoint
 
@@ -64,6 +66,10 @@ def _load(handle: int, path: str) -> None:
         raise NoPermission(
             f"Failed to load '{path}': {os.strerror(code)}; CAP_BPF and CAP_PERFMON are needed,"
             " and on kernels before 5.11 a locked memory limit of infinity"
+        )
+    if not Path(KERNEL_BTF).exists():
+        raise NotImplementedByKernel(
+            f"Failed to load '{path}': the kernel has no BTF ({KERNEL_BTF}); use --engine bcc"
         )
     raise NotImplementedByKernel(
         f"Failed to load '{path}': {os.strerror(code)}; the kernel said: {_reason(path)}"
