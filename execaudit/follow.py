@@ -23,7 +23,12 @@ from execaudit.ring import Ring
 _GATHER_S = 0.05
 _SETTLE_S = 1.0
 
-Write = Callable[[bytes], None]
+# Once asked to stop: how often to look whether standard output is read at all, and how often it
+# may not be until the rest is given up.
+_STALL_S = 1.0
+_STALLS = 3
+
+Write = Callable[[memoryview], int]
 Format = Callable[[FieldDict], bytes]
 
 
@@ -32,11 +37,16 @@ class _ReaderGone(Exception):  # noqa: N818 - not an error: `execaudit trace | h
 
 
 class Output:
-    """Where records go: `write` takes bytes; `format` makes a line of a record, None means JSON."""
+    """Where records go.
+
+    `write` takes bytes and returns how many it took, as write(2) does; `format` makes a line of a
+    record, None means JSON. `written` counts bytes.
+    """
 
     def __init__(self, pipeline: Pipeline, write: Write, form: Format | None) -> None:
         self.pipeline = pipeline
         self.is_writing = False
+        self.written = 0
         self._write = write
         self._format = form
 
@@ -57,8 +67,12 @@ class Output:
         if not data:
             return
         self.is_writing = True
+        view = memoryview(data)
         try:
-            self._write(data)
+            while view:
+                count = self._write(view)
+                self.written += count
+                view = view[count:]
         except BrokenPipeError as error:
             raise _ReaderGone from error
         except OSError as error:
@@ -70,21 +84,40 @@ class Output:
 class _Signals:
     """SIGINT and SIGTERM as a readable descriptor, not as an exception anywhere.
 
-    But for one place: a write to a pipe that nobody empties, which would never end.
+    But for one place: a write to a pipe that nobody empties, which would never end. That nobody
+    does is known when nothing is taken for some time after the signal, or when a second one comes.
     """
 
     def __init__(self, output: Output) -> None:
         self._output = output
+        self._is_stopping = False
+        self._written = -1
+        self._stalls = 0
         self.fd, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._interrupt)
 
     def _interrupt(self, *_: object) -> None:
+        if self._is_stopping:
+            self._give_up()
+        self._is_stopping = True
+        signal.signal(signal.SIGALRM, self._look)
+        signal.setitimer(signal.ITIMER_REAL, _STALL_S, _STALL_S)
+
+    def _look(self, *_: object) -> None:
+        is_moving = not self._output.is_writing or self._output.written != self._written
+        self._stalls = 0 if is_moving else self._stalls + 1
+        self._written = self._output.written
+        if self._stalls >= _STALLS:
+            self._give_up()
+
+    def _give_up(self) -> None:
         if self._output.is_writing:
             raise _ReaderGone("nobody reads standard output: the last records are missing there")
 
     def close(self) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.set_wakeup_fd(-1)
         os.close(self._write)
         os.close(self.fd)

@@ -112,11 +112,9 @@ def _encode_line(line: str) -> bytes:
     return line.encode(sys.stdout.encoding or "utf-8", "backslashreplace") + b"\n"
 
 
-def _write(data: bytes) -> None:
-    """All of it, past Python's buffers: a batch is one write where the kernel takes it whole."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(sys.stdout.fileno(), view) :]
+def _write(data: bytes | memoryview) -> int:
+    """Past Python's buffers: a batch is one write where the kernel takes it whole."""
+    return os.write(sys.stdout.fileno(), data)
 
 
 def _limit_arguments(fields: FieldDict, limit: int) -> FieldDict:
