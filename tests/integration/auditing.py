@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the real auditd beside a test, with rules for execs, and reads what it logged.
+
+Owns the daemon, its private configuration and log, and the kernel's audit state, which is put back
+as it was. The log's format is that of audit(8), raw. It must not know execaudit's records.
+"""
+
+import contextlib
+import ctypes
+import os
+import platform
+import re
+import selectors
+import shutil
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.integration.requirements import DEADLINE_S, give_up
+
+AuditEvent = dict[str, list[str]]
+"""Lines of one event by type, such as SYSCALL, without the time and serial number."""
+
+_CONFIGURATION = """
+log_file = {directory}/audit.log
+log_format = RAW
+log_group = root
+flush = INCREMENTAL_ASYNC
+freq = 1
+max_log_file = 512
+max_log_file_action = IGNORE
+num_logs = 0
+name_format = NONE
+local_events = yes
+write_logs = yes
+plugin_dir = {directory}/plugins
+q_depth = 8192
+space_left = 2
+space_left_action = IGNORE
+admin_space_left = 1
+admin_space_left_action = IGNORE
+disk_full_action = IGNORE
+disk_error_action = IGNORE
+"""
+_BACKLOG = 16384
+# Rather slow down the storm than lose events; in hundredths of a second.
+_BACKLOG_WAIT = 60000
+_LINE = re.compile(rb"type=(\w+) msg=audit\([\d.]+:(\d+)\): (.*)")
+_FIELD = re.compile(r'(\w+)=("[^"]*"|\S+)')
+_IN_MODIFY = 2
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class AuditedExec:
+    """What auditd knows of one execve or execveat call. Strings as the bytes they were."""
+
+    pid: int
+    ppid: int
+    code: int
+    argv: tuple[bytes, ...] | None
+    filename: bytes
+    ids: tuple[int, ...]
+    auid: int
+    ses: int
+    tty: str
+    cwd: bytes
+    exe: bytes
+    comm: bytes
+
+
+class Auditd:
+    """The running daemon; `key` marks the events of this test's rules."""
+
+    def __init__(self, log: Path, key: str) -> None:
+        self.log = log
+        self.key = key
+
+    def wait_for(self, argument: bytes) -> None:
+        """Wait until an exec with this argument has been logged."""
+        watch = _libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            assert _libc.inotify_add_watch(watch, os.fsencode(self.log), _IN_MODIFY) >= 0
+            with selectors.DefaultSelector() as selector:
+                selector.register(watch, selectors.EVENT_READ)
+                deadline = time.monotonic() + DEADLINE_S
+                while argument not in self.log.read_bytes():
+                    assert time.monotonic() < deadline, "auditd did not log the last exec"
+                    selector.select(1)
+                    with contextlib.suppress(BlockingIOError):
+                        os.read(watch, 1 << 16)
+        finally:
+            os.close(watch)
+
+    def execs(self) -> list[AuditedExec]:
+        """All execs logged so far."""
+        events: dict[bytes, AuditEvent] = {}
+        for line in self.log.read_bytes().split(b"\n"):
+            if match := _LINE.match(line):
+                kind, text = match[1].decode(), match[3].decode("utf-8", "surrogateescape")
+                events.setdefault(match[2], {}).setdefault(kind, []).append(text)
+        mine = f'key="{self.key}"'
+        return [
+            _read_exec(event)
+            for event in events.values()
+            if any(mine in line for line in event.get("SYSCALL", ()))
+        ]
+
+
+@contextlib.contextmanager
+def run_auditd(directory: Path) -> Iterator[Auditd]:
+    """Run auditd with everything of its own in `directory`, logging all execs."""
+    for program in ("auditd", "auditctl"):
+        if not shutil.which(program):
+            give_up(f"there is no {program}")
+    before = _status()
+    if before["pid"]:
+        give_up(f"another audit daemon runs (pid {before['pid']}): stop it first")
+    (directory / "plugins").mkdir()
+    configuration = directory / "auditd.conf"
+    configuration.write_text(_CONFIGURATION.format(directory=directory))
+    configuration.chmod(0o640)
+    daemon = subprocess.Popen(["auditd", "-n", "-s", "nochange", "-c", str(directory)])
+    try:
+        _wait(lambda: _status()["pid"] == daemon.pid or daemon.poll() is not None)
+        assert daemon.poll() is None, f"auditd ended with {daemon.returncode}"
+        with _rules(before) as key:
+            yield Auditd(directory / "audit.log", key)
+    finally:
+        daemon.terminate()
+        daemon.wait()
+
+
+@contextlib.contextmanager
+def _rules(before: dict[str, int]) -> Iterator[str]:
+    """Log all execs under a key of their own, by these rules only; afterwards be as before."""
+    key = f"execaudit-{uuid.uuid4().hex[:8]}"
+    widths = ["b64", "b32"] if platform.machine() == "x86_64" else ["b64"]
+    # Among the rules may be a "never,task", as distributions have it, which would mute everything.
+    rules = [line.split() for line in _auditctl("-l").splitlines() if line.startswith("-")]
+    try:
+        _auditctl("-D")
+        _auditctl("-b", str(_BACKLOG))
+        _auditctl("--backlog_wait_time", str(_BACKLOG_WAIT))
+        _auditctl("-e", "1")
+        for width in widths:
+            calls = ["-F", f"arch={width}", "-S", "execve", "-S", "execveat"]
+            _auditctl("-a", "always,exit", *calls, "-k", key)
+        yield key
+    finally:
+        _auditctl("-D")
+        for rule in rules:
+            _auditctl(*rule)
+        _auditctl("-e", str(before["enabled"]))
+        _auditctl("--backlog_wait_time", str(before["backlog_wait_time"]))
+        _auditctl("-b", str(before["backlog_limit"]))
+
+
+def _auditctl(*arguments: str) -> str:
+    return subprocess.run(
+        ["auditctl", *arguments], capture_output=True, check=True, text=True
+    ).stdout
+
+
+def _status() -> dict[str, int]:
+    answer = subprocess.run(["auditctl", "-s"], capture_output=True, check=False, text=True)
+    if answer.returncode:
+        give_up(f"the kernel's audit cannot be used: {answer.stderr}")
+    words = (line.split() for line in answer.stdout.splitlines())
+    return {word[0]: int(word[1]) for word in words if len(word) == 2}
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, "auditd did not start"
+
+
+def _read_exec(event: AuditEvent) -> AuditedExec:
+    call = dict(_FIELD.findall(event["SYSCALL"][0].split("\x1d")[0]))
+    cwd = dict(_FIELD.findall(event["CWD"][0]))
+    names = (dict(_FIELD.findall(line.split("\x1d")[0])) for line in event.get("PATH", ()))
+    path = next((name for name in names if name["item"] == "0"), {"name": "(null)"})
+    code = int(call["exit"])
+    kinds = ("uid", "gid", "euid", "egid", "suid", "sgid", "fsuid", "fsgid")
+    return AuditedExec(
+        pid=int(call["pid"]),
+        ppid=int(call["ppid"]),
+        code=-min(code, 0),
+        argv=_arguments(event["EXECVE"]) if code == 0 else None,
+        filename=_text(path["name"]),
+        ids=tuple(int(call[kind]) for kind in kinds),
+        auid=int(call["auid"]),
+        ses=int(call["ses"]),
+        tty=call["tty"],
+        cwd=_text(cwd["cwd"]),
+        exe=_text(call["exe"]),
+        comm=_text(call["comm"]),
+    )
+
+
+def _arguments(lines: list[str]) -> tuple[bytes, ...]:
+    """Arguments of EXECVE lines: aN=VALUE, or aN_len=… and aN[I]=VALUE for a long one."""
+    text = " ".join(lines)
+    argc = re.search(r"\bargc=(\d+)", text)
+    assert argc
+    parts: dict[int, bytes] = {}
+    for match in re.finditer(r'\ba(\d+)(?:\[\d+\])?=("[^"]*"|\S+)', text):
+        parts[int(match[1])] = parts.get(int(match[1]), b"") + _text(match[2])
+    return tuple(parts[i] for i in range(int(argc[1])))
+
+
+def _text(value: str) -> bytes:
+    """Undo audit's encoding: quoted, or hexadecimal where that would be ambiguous."""
+    if value.startswith('"'):
+        return value[1:-1].encode("utf-8", "surrogateescape")
+    return b"" if value == "(null)" else bytes.fromhex(value)

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the integration tests: the engine, the programs, a place to work, a tracer."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.building import build_programs
+from tests.integration.requirements import ENGINES, WORK_DIRECTORY, require_root
+from tests.integration.tracing import ROOMY_RING, Tracer
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    """Every test that uses it runs once with each engine."""
+    require_root()
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def workplace() -> Iterator[Path]:
+    """A directory that every user may enter, unlike pytest's own."""
+    require_root()
+    directory = Path(tempfile.mkdtemp(prefix="execaudit-test-", dir=WORK_DIRECTORY))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def place(workplace: Path) -> Iterator[Path]:
+    """A fresh directory for one test, open to every user."""
+    directory = Path(tempfile.mkdtemp(dir=workplace))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def programs(workplace: Path) -> Path:
+    """The directory of the ground-truth programs."""
+    directory = workplace / "programs"
+    directory.mkdir()
+    return build_programs(directory)
+
+
+@pytest.fixture(scope="module")
+def tracer(engine: str, programs: Path) -> Iterator[Tracer]:
+    """One tracer, with failed execs, for all tests of a module and engine."""
+    with Tracer(engine, programs / "tiny", *ROOMY_RING, exits=False) as running:
+        yield running
+        running.stop()
+
+
+@pytest.fixture(scope="module")
+def exit_tracer(engine: str, programs: Path) -> Iterator[Tracer]:
+    """The same with exits, whose records take another way to the output."""
+    with Tracer(engine, programs / "tiny", *ROOMY_RING) as running:
+        yield running
+        running.stop()
