@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cgroups, and the unit, slice, session and container that their names tell."""
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.comparing import assert_same
+from tests.integration.surroundings import cgroup, enter_cgroup
+from tests.integration.test_ways import own_comm
+from tests.integration.tracing import Record, Tracer, execs_of
+
+ID = "0123456789abcdef" * 4
+NOTHING: dict[str, Any] = dict.fromkeys(("unit", "slice", "session", "container"))
+
+
+def run_in(tracer: Tracer, programs: Path, path: str, **differences: Any) -> Record:
+    with cgroup(path) as directory:
+        argv = [str(programs / "selfdump")]
+        child, records = tracer.during(
+            lambda: tracer.run(argv, setup=partial(enter_cgroup, directory))
+        )
+        (record,) = execs_of(records, child.pid)
+        assert_same(record, child.truth, old_comm=own_comm(), **differences)
+    return record
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("/execaudit-test", {}),
+        ("/execaudit-test/a/b/c/d", {}),
+        ("/system.slice/xt.service", {"unit": "xt.service", "slice": "system.slice"}),
+        ("/system.slice/xt.service/below", {"unit": "xt.service", "slice": "system.slice"}),
+        (
+            "/system.slice/system-xt.slice/xt@1.service",
+            {"unit": "xt@1.service", "slice": "system-xt.slice"},
+        ),
+        (
+            "/user.slice/user-4321.slice/session-77.scope",
+            {"unit": "session-77.scope", "slice": "user-4321.slice", "session": "77"},
+        ),
+        (
+            f"/system.slice/docker-{ID}.scope",
+            {"unit": f"docker-{ID}.scope", "slice": "system.slice", "container": ID},
+        ),
+        (
+            f"/machine.slice/libpod-{ID}.scope/container",
+            {"unit": f"libpod-{ID}.scope", "slice": "machine.slice", "container": ID},
+        ),
+        (f"/docker/{ID}", {"container": ID}),
+        (
+            "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podx.slice"
+            f"/cri-containerd-{ID}.scope",
+            {
+                "unit": f"cri-containerd-{ID}.scope",
+                "slice": "kubepods-burstable-podx.slice",
+                "container": ID,
+            },
+        ),
+        (f"/kubepods/burstable/pod1234/{ID}", {"container": ID}),
+    ],
+)
+def test_names_are_taken_from_the_path(
+    tracer: Tracer, programs: Path, path: str, names: dict[str, str]
+) -> None:
+    record = run_in(tracer, programs, path, **NOTHING | names)
+    assert record["cgroup"] == path
+
+
+def test_name_that_only_looks_like_a_container_is_not_one(tracer: Tracer, programs: Path) -> None:
+    run_in(tracer, programs, f"/execaudit-test/{ID[:-1]}", **NOTHING)
+
+
+def test_root_cgroup(tracer: Tracer, programs: Path) -> None:
+    assert run_in(tracer, programs, "/", **NOTHING)["cgroup"] == "/"
+
+
+def test_name_that_is_not_utf8_rides_along(tracer: Tracer, programs: Path) -> None:
+    name = os.fsdecode(b"execaudit-\xff")
+    shown = {"cgroup": "/execaudit-�", "b64": {"cgroup": "L2V4ZWNhdWRpdC3/"}}
+    run_in(tracer, programs, f"/{name}", **shown)
+
+
+def test_deeply_nested_cgroup_is_whole(tracer: Tracer, programs: Path) -> None:
+    path = "/execaudit-test" + "/level" * 20
+    assert run_in(tracer, programs, path)["cgroup"] == path
+
+
+def test_cgroup_deeper_than_can_be_read_is_cut_and_marked(tracer: Tracer, programs: Path) -> None:
+    path = "/execaudit-test" + "".join(f"/{'x' * 90}{i}" for i in range(34))
+    with cgroup(path) as directory:
+        argv = [str(programs / "selfdump")]
+        child, records = tracer.during(
+            lambda: tracer.run(argv, setup=partial(enter_cgroup, directory))
+        )
+        (record,) = execs_of(records, child.pid)
+        shown = record["cgroup"]
+        assert shown.startswith("…/")
+        assert path.endswith(shown[1:])
+        mark = record["truncated"]
+        assert mark["cgroup"] is True
+        assert_same(record, child.truth, old_comm=own_comm(), cgroup=shown, truncated=mark)
+
+
+def test_killed_cgroup_is_cleared_away() -> None:
+    """The fixtures leave nothing: what they make, they remove."""
+    with cgroup("/execaudit-test/once") as directory:
+        top = directory.parent
+        assert top.is_dir()
+    assert not top.exists()
