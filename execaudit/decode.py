@@ -18,6 +18,7 @@ SCALARS = struct.Struct("@QiIIIQII4I4I8H").unpack_from
 """The members from `flags` to `ancestor_count` of an exec record."""
 _EXIT = struct.Struct(record.EXIT.format).unpack_from
 _CHUNK = struct.Struct(record.CHUNK.format[: -len("16384s")]).unpack_from
+_SIZE = struct.Struct("@I").unpack_from
 _CHUNK_DATA = record.CHUNK.offset("data")
 
 CRED = slice(record.EXEC.offset("uid"), record.EXEC.offset("ns_mnt"))
@@ -91,6 +92,8 @@ def split(buf: bytes, at: int) -> Parts | None:
     if (
         end - at != size
         or end > len(buf)
+        or argv_inline > argv_bytes
+        or env_inline > env_bytes
         or version != record.WIRE_VERSION
         or ancestors > record.ANCESTORS
         or hook >= len(record.HOOKS)
@@ -127,7 +130,14 @@ def split_chunk(buf: bytes, at: int) -> Chunk | None:
     if len(buf) - at < record.CHUNK_BYTES_IN_ALL:
         return None
     _, area, offset, wanted, got = _CHUNK(buf, at)
-    if got > record.CHUNK_BYTES or wanted > record.CHUNK_BYTES or offset + wanted > 1 << 32:
+    (size,) = _SIZE(buf, at)
+    if (
+        size != record.CHUNK_BYTES_IN_ALL
+        or area not in (record.AREA_ARGV, record.AREA_ENV)
+        or not 0 < wanted <= record.CHUNK_BYTES
+        or got not in (0, wanted)
+        or offset + wanted > 1 << 32
+    ):
         return None
     start = at + _CHUNK_DATA
     return Chunk(area, offset, wanted, buf[start : start + got])

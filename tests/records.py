@@ -99,33 +99,33 @@ def exec_record(
     root: bytes = b"",
     cgroup: bytes = leaf_first(b"/user.slice/user-1000.slice/session-3.scope"),
     ancestors: Sequence[Ancestor] = (PARENT, INIT),
-    argv_inline: int | None = None,
-    env_inline: int | None = None,
+    argv_inside: int | None = None,
+    env_inside: int | None = None,
     **members: Any,
 ) -> bytes:
     """Return an exec record; with an `error` one of a failure, whose hook is then execve.
 
-    The strings are raw: with their NUL, paths leaf first. `argv_inline` and `env_inline` are how
-    many bytes of the blocks are in the record itself.
+    The strings are raw: with their NUL, paths leaf first. `argv_inside` and `env_inside` are how
+    many bytes of the blocks are in the record itself; None: all.
     """
     arguments = block(argv) if argv_block is None else argv_block
     variables = block(env) if env_block is None else env_block
     is_failure = bool(members.get("error"))
     members.setdefault("kind", record.KIND_FAILURE if is_failure else record.KIND_EXEC)
     members.setdefault("hook", record.HOOKS.index("execve") if is_failure else 0)
-    inside = arguments if argv_inline is None else arguments[:argv_inline]
-    env_inside = variables if env_inline is None else variables[:env_inline]
+    arguments_here = arguments[:argv_inside]
+    variables_here = variables[:env_inside]
     strings = dict(zip(_STRINGS, (filename, interp, exe, cwd, root, cgroup), strict=True))
-    tail = b"".join(strings.values()) + env_inside + inside
+    tail = b"".join(strings.values()) + variables_here + arguments_here
     body = {
         **_EXEC,
         "argc": len(argv),
         "argv_bytes": len(arguments),
-        "argv_inline": len(inside),
+        "argv_inline": len(arguments_here),
         "argv_head": len(arguments),
         "argv_tail": len(arguments),
         "env_bytes": len(variables),
-        "env_inline": len(env_inside),
+        "env_inline": len(variables_here),
         "env_head": len(variables),
         "env_tail": len(variables),
         **{f"{name}_bytes": len(raw) for name, raw in strings.items()},
@@ -135,13 +135,13 @@ def exec_record(
     return _with_head(record.EXEC, body, members, tail)
 
 
-def chunk_record(area: int, offset: int, data: bytes, **members: Any) -> bytes:
+def chunk_record(area: int, offset: int, data: bytes, /, **members: Any) -> bytes:
     """Return a chunk record that carries `data`."""
     body = {"area": area, "offset": offset, "wanted": len(data), "got": len(data), "data": data}
     return _with_head(record.CHUNK, body, {"kind": record.KIND_CHUNK, **members})
 
 
-def chunks_of(area: int, data: bytes, begin: int, **members: Any) -> list[bytes]:
+def chunks_of(area: int, data: bytes, begin: int, /, **members: Any) -> list[bytes]:
     """Return the chunk records for the part of a block from `begin` on."""
     size = record.CHUNK_BYTES
     return [
