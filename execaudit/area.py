@@ -6,7 +6,7 @@ Owns the arithmetic of gaps. A block is `total` bytes long; of it the budget kep
 """
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from execaudit.decode import Chunk
 
@@ -60,9 +60,7 @@ def _explain(begin: int, end: int, head: int, tail: int) -> list[Gap]:
     return [Gap(a, b, "budget" if head <= a and b <= tail else "ring") for a, b in pairwise(cuts)]
 
 
-def split_strings(
-    pieces: list[Piece], gaps: list[Gap]
-) -> tuple[list[bytes], list[dict[str, object]]]:
+def split_strings(pieces: list[Piece], gaps: list[Gap]) -> tuple[list[bytes], list[dict[str, Any]]]:
     """NUL terminated strings of the pieces, and for each gap where it lies among them.
 
     Without gaps these are exactly the block's strings, empty ones included. A string that a gap
@@ -70,7 +68,7 @@ def split_strings(
     `truncated.argv` in docs/record.md; index -1 is a gap before the first element.
     """
     strings: list[bytes] = []
-    marks: list[dict[str, object]] = []
+    marks: list[dict[str, Any]] = []
     parts: list[tuple[int, Piece | Gap]] = [(p.offset, p) for p in pieces]
     parts += [(g.begin, g) for g in gaps]
     parts.sort(key=lambda item: item[0])

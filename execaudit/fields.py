@@ -8,6 +8,7 @@ bytes of strings that are not UTF-8 gather under "b64".
 
 import errno
 import struct
+import sys
 from typing import Any
 
 from execaudit import cgroup, record
@@ -36,17 +37,17 @@ _MACHINES = {
     258: "loongarch64",
 }
 _UNREADABLE = (
-    (record.FLAG_BAD_CAPS, ("caps",)),
+    (record.FLAG_BAD_CAPS, ("caps", "securebits")),
     (record.FLAG_BAD_NS, ("ns", "nspid")),
     (record.FLAG_BAD_TTY, ("tty",)),
-    (record.FLAG_BAD_EXE_PATH, ("exe",)),
-    (record.FLAG_BAD_CWD, ("cwd",)),
+    (record.FLAG_BAD_EXE_PATH, ("exe", "deleted", "memfd")),
+    (record.FLAG_BAD_CWD, ("cwd", "cwd_deleted")),
     (record.FLAG_BAD_ROOT, ("root",)),
     (
         record.FLAG_BAD_CGROUP,
         ("cgroup", "cgroup_id", "unit", "user_unit", "slice", "session", "container"),
     ),
-    (record.FLAG_BAD_FILENAME, ("filename",)),
+    (record.FLAG_BAD_FILENAME, ("filename", "script")),
     (record.FLAG_BAD_ANCESTORS, ("parent_id", "ppid", "pcomm", "ancestors")),
     (record.FLAG_BAD_OLD_COMM, ("old_comm",)),
     (record.FLAG_BAD_START, ("id", "start")),
@@ -60,6 +61,13 @@ _UNREADABLE = (
         ("exe_ino", "exe_dev", "exe_mode", "exe_uid", "exe_gid", "exe_nlink"),
     ),
 )  # fmt: skip
+# Of two names for one number, the one in errno(3).
+_ERRNO_NAMES = {
+    **errno.errorcode,
+    errno.EAGAIN: "EAGAIN",
+    errno.EDEADLK: "EDEADLK",
+    errno.EOPNOTSUPP: "EOPNOTSUPP",
+}
 _CUT = (
     (record.FLAG_CUT_FILENAME, "filename"),
     (record.FLAG_CUT_EXE, "exe"),
@@ -156,7 +164,7 @@ def cgroup_fields(raw: bytes) -> FieldDict:
     """The cgroup and what its path tells. `raw` is the id, then the path."""
     fields: FieldDict = {}
     add_text(fields, "cgroup", path_bytes(raw[8:]))
-    fields["cgroup_id"] = str(int.from_bytes(raw[:8], "little"))
+    fields["cgroup_id"] = str(int.from_bytes(raw[:8], sys.byteorder))
     fields |= cgroup.describe(fields["cgroup"])
     return fields
 
@@ -180,12 +188,16 @@ def ancestor_fields(raw: bytes, host: Host) -> FieldDict:
             "pid": pid,
             "start": host.time(start_ns),
         }
-        add_text(ancestor, "comm", until_nul(comm))
+        name = until_nul(comm)
+        if name:
+            add_text(ancestor, "comm", name)
         ancestors.append(ancestor)
     if not ancestors:
-        return {}
+        return {"ppid": 0}
     parent = ancestors[0]
-    fields = {"parent_id": parent["id"], "ppid": parent["pid"], "pcomm": parent["comm"]}
+    fields = {"parent_id": parent["id"], "ppid": parent["pid"]}
+    if "comm" in parent:
+        fields["pcomm"] = parent["comm"]
     if "b64" in parent:
         fields["b64"] = {"pcomm": parent["b64"]["comm"]}
     fields["ancestors"] = ancestors
@@ -271,6 +283,8 @@ def _file_fields(parts: Parts) -> FieldDict:
         add_text(fields, "script", filename)
         if parts.interp:
             add_text(fields, "interp", parts.interp[:-1])
+        else:
+            fields["unreadable"] = ["interp"]
     add_text(fields, "cwd", path_bytes(parts.cwd))
     if parts.root:
         add_text(fields, "root", path_bytes(parts.root))
@@ -319,13 +333,18 @@ def _env_fields(parts: Parts, chunks: list[Chunk], names: tuple[bytes, ...]) -> 
     of_env = [chunk for chunk in chunks if chunk.area == record.AREA_ENV]
     pieces, gaps = assemble(parts.env, parts.env_bytes, parts.env_head, parts.env_tail, of_env)
     strings, marks = split_strings(pieces, gaps)
-    texts, exact = decode_all(select_env(strings, names))
+    # What follows a gap may be the end of any variable's value, and look like a variable.
+    after_gaps = {mark["index"] + 1 for mark in marks}
+    whole = [entry for index, entry in enumerate(strings) if index not in after_gaps]
+    texts, exact = decode_all(select_env(whole, names))
     fields: FieldDict = {}
     if texts:
         fields["env"] = texts
     if exact:
         fields["env_b64"] = exact
     if marks:
+        if parts.flags & record.FLAG_BAD_ENV:
+            marks[0]["reason"] = "unreadable"
         fields["truncated"] = {"env": [{k: v for k, v in m.items() if k != "index"} for m in marks]}
     return fields
 
@@ -340,7 +359,7 @@ def _result_fields(parts: Parts, host: Host) -> FieldDict:
 
 def error_fields(error: int) -> FieldDict:
     """Name and number of a negative errno."""
-    return {"errno": errno.errorcode.get(-error, f"E{-error}"), "errno_code": -error}
+    return {"errno": _ERRNO_NAMES.get(-error, f"E{-error}"), "errno_code": -error}
 
 
 def _leave_out_unreadable(fields: FieldDict, flags: int) -> None:
@@ -349,6 +368,9 @@ def _leave_out_unreadable(fields: FieldDict, flags: int) -> None:
         if flags & bit:
             for name in names:
                 fields.pop(name, None)
+                fields.get("b64", {}).pop(name, None)
+    if "b64" in fields and not fields["b64"]:
+        del fields["b64"]
 
 
 def lost_fields(

@@ -93,7 +93,7 @@ def test_record_that_breaks_off_within_its_strings_is_refused() -> None:
     ],
     ids=str,
 )
-def test_record_whose_lengths_disagree_is_refused(damage: dict[str, int]) -> None:
+def test_record_whose_lengths_disagree_is_refused(damage: dict[str, Any]) -> None:
     assert split(exec_record(b"x", b"y", **damage), 0) is None
 
 
@@ -152,7 +152,7 @@ def test_chunk_that_was_unreadable_has_no_data() -> None:
     ],
     ids=str,
 )
-def test_chunk_whose_members_disagree_is_refused(damage: dict[str, int]) -> None:
+def test_chunk_whose_members_disagree_is_refused(damage: dict[str, Any]) -> None:
     assert split_chunk(chunk_record(record.AREA_ARGV, 0, b"abc", **damage), 0) is None
 
 
@@ -177,7 +177,7 @@ def test_exit_is_taken_apart() -> None:
 
 
 @pytest.mark.parametrize("damage", [{"size": 8}, {"version": 9}], ids=str)
-def test_exit_of_another_form_is_refused(damage: dict[str, int]) -> None:
+def test_exit_of_another_form_is_refused(damage: dict[str, Any]) -> None:
     assert split_exit(exit_record(**damage), 0) is None
 
 
