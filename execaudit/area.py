@@ -36,22 +36,27 @@ def assemble(
     found = [(0, len(inline), inline)] if inline else []
     found += [(c.offset, c.wanted, c.data) for c in chunks if c.offset + c.wanted <= total]
     found.sort(key=lambda item: item[0])
-    pieces: list[Piece] = []
+    runs: list[tuple[int, list[bytes]]] = []
     gaps: list[Gap] = []
     at = 0
+    is_joined = False
     for offset, wanted, data in found:
         if offset < at:
             continue
-        gaps += _explain(at, offset, head, tail)
+        if offset > at:
+            gaps += _explain(at, offset, head, tail)
+            is_joined = False
         at = offset + wanted
         if len(data) != wanted:
             gaps.append(Gap(offset, at, "unreadable"))
-        elif pieces and pieces[-1].offset + len(pieces[-1].data) == offset:
-            pieces[-1] = Piece(pieces[-1].offset, pieces[-1].data + data)
+            is_joined = False
+        elif is_joined:
+            runs[-1][1].append(data)
         else:
-            pieces.append(Piece(offset, data))
+            runs.append((offset, [data]))
+            is_joined = True
     gaps += _explain(at, total, head, tail)
-    return pieces, gaps
+    return [Piece(offset, b"".join(parts)) for offset, parts in runs], gaps
 
 
 def _explain(begin: int, end: int, head: int, tail: int) -> list[Gap]:
