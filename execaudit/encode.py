@@ -8,7 +8,6 @@ byte-identical output.
 """
 
 import struct
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -36,7 +35,7 @@ from execaudit.fields import (
     path_bytes,
     select_env,
 )
-from execaudit.host import Host
+from execaudit.host import Host, second_text
 from execaudit.text import SAFE, dumps
 
 _SECONDS_KEPT = 256
@@ -85,8 +84,7 @@ class _Seconds(dict[int, bytes]):
     def __missing__(self, second: int) -> bytes:
         if len(self) >= _SECONDS_KEPT:
             self.clear()
-        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)).encode()
-        self[second] = text
+        text = self[second] = second_text(second).encode()
         return text
 
 

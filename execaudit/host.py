@@ -12,6 +12,9 @@ from pathlib import Path
 
 _NAMES_KEPT = 4096
 _CLOCK_STEP_NS = 1_000_000
+_CLOCK_TRIES = 5
+_QUICK_NS = 100_000
+_LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z: RFC 3339 has years of four digits
 
 
 class Host:
@@ -25,22 +28,22 @@ class Host:
         self.wall_offset_ns = wall_offset_ns
         self.is_live = users is None
         self.users: dict[int, str | None] = users or {}
-        self._second = -1
+        self._second: int | None = None
         self._second_text = ""
 
     @classmethod
     def this(cls) -> "Host":
         """The host this process runs on."""
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", "")
-        return cls(socket.gethostname(), boot, _measure_offset())
+        return cls(_repair(socket.gethostname()), boot, _measure_offset()[0])
 
     def follow_clock(self) -> bool:
         """Take over a step of the wall clock; True if there was one. Once per batch is enough."""
         if not self.is_live:
             return False
-        offset = _measure_offset()
-        # Below this it is the jitter of two clock reads, or slewing: keep times steady.
-        if abs(offset - self.wall_offset_ns) < _CLOCK_STEP_NS:
+        offset, error_ns = _measure_offset()
+        # Below this it is the jitter of the clock reads: keep times steady.
+        if abs(offset - self.wall_offset_ns) < max(_CLOCK_STEP_NS, error_ns):
             return False
         self.wall_offset_ns = offset
         return True
@@ -49,10 +52,7 @@ class Host:
         """RFC 3339 UTC with nanoseconds of a CLOCK_BOOTTIME time."""
         second, fraction = divmod(boot_ns + self.wall_offset_ns, 1_000_000_000)
         if second != self._second:
-            try:
-                self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-            except (ValueError, OverflowError, OSError):  # a recording may hold any number
-                return "9999-12-31T23:59:59.999999999Z"
+            self._second_text = second_text(second)
             self._second = second
         return f"{self._second_text}.{fraction:09d}Z"
 
@@ -71,12 +71,36 @@ class Host:
         if len(self.users) >= _NAMES_KEPT:
             self.users.clear()
         try:
-            name = pwd.getpwuid(uid).pw_name
+            name = _repair(pwd.getpwuid(uid).pw_name)
         except KeyError:
             name = None
         self.users[uid] = name
         return name
 
 
-def _measure_offset() -> int:
-    return time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+def second_text(second: int) -> str:
+    """RFC 3339 UTC, without fraction and Z, of a second since 1970; held within its years."""
+    inside = min(max(second, 0), _LAST_SECOND)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(inside))
+
+
+def _repair(name: str) -> str:
+    """Text without the lone surrogates that stand for bytes which are not UTF-8."""
+    return name.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def _measure_offset() -> tuple[int, int]:
+    """Wall clock minus boot-time clock, and by how much that may be wrong.
+
+    Another process may run between two reads for many milliseconds: the quickest try counts.
+    """
+    tries: list[tuple[int, int]] = []
+    while len(tries) < _CLOCK_TRIES:
+        before = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        wall = time.clock_gettime_ns(time.CLOCK_REALTIME)
+        after = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        tries.append((after - before, wall - (before + after) // 2))
+        if after - before < _QUICK_NS:
+            break
+    error_ns, offset = min(tries)
+    return offset, error_ns

@@ -16,7 +16,6 @@ SAFE = bytes(code for code in range(0x20, 0x7F) if code not in b'"\\')
 
 # Valid in JSON, but a terminal obeys them: DEL, C1 controls, bidirectional overrides.
 _TERMINAL = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _encode_stdlib = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
