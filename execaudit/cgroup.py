@@ -10,8 +10,12 @@ import re
 _UNIT_SUFFIXES = (".service", ".scope", ".socket", ".mount", ".swap", ".automount", ".timer")
 _SESSION = re.compile(r"session-(.+)\.scope")
 _CONTAINER_ID = re.compile(r"(?:^|[-:.])([0-9a-f]{64})(?:\.scope|\.service)?$")
+_MONITOR = re.compile(r"(?:^|-)conmon-")  # beside a container, not inside it
+_ECS_TASK = re.compile(r"([0-9a-f]{32})-[0-9]+")
 _LXC = re.compile(r"lxc\.payload\.(.+)")
-_MACHINE = re.compile(r"machine-(.+)\.scope|systemd-nspawn@(.+)\.service")
+_LXC_PARENTS = ("lxc", "lxc.payload")
+# libvirt names its virtual machines so too; QEMU itself runs on the host.
+_MACHINE = re.compile(r"machine-(?!qemu\\x2d)(.+)\.scope|systemd-nspawn@(.+)\.service")
 
 
 def describe(path: str) -> dict[str, str]:
@@ -50,20 +54,29 @@ def _take_slices(components: list[str], fields: dict[str, str], key: str) -> lis
 def _container(components: list[str]) -> str | None:
     """The innermost container's full id, or its name where it has no id."""
     for index in range(len(components) - 1, -1, -1):
-        part = components[index]
-        if "conmon" in part:  # the monitor beside a container, not inside it
-            continue
+        part, outer = components[index], components[index - 1] if index else ""
         match = _CONTAINER_ID.search(part)
+        if match and not _MONITOR.search(part):
+            return match[1]
+        task = _ECS_TASK.fullmatch(part)
+        if task and task[1] == outer:
+            return part
+        if outer in _LXC_PARENTS:
+            return part
+        match = _LXC.fullmatch(part)
         if match:
             return match[1]
-        if index and components[index - 1] == "lxc":
-            return part
-        match = _LXC.fullmatch(part) or _MACHINE.fullmatch(part)
-        if match:
-            return _unescape(next(filter(None, match.groups())))
+        match = _MACHINE.fullmatch(part)
+        below = components[index + 1 : index + 2]
+        # What runs beside "payload" is systemd-nspawn itself, on the outside.
+        if match and (below == ["payload"] or (match[1] and below != ["supervisor"])):
+            return _unescape(match[1] or match[2])
     return None
 
 
 def _unescape(name: str) -> str:
-    r"""Undo systemd's \xNN escaping of a name inside a unit name."""
-    return re.sub(r"\\x([0-9a-f]{2})", lambda match: chr(int(match[1], 16)), name)
+    r"""Undo systemd's \xNN escaping of the bytes of a name inside a unit name."""
+    raw = re.sub(
+        rb"\\x([0-9a-f]{2})", lambda match: bytes.fromhex(match[1].decode()), name.encode()
+    )
+    return raw.decode(errors="replace")
