@@ -371,25 +371,3 @@ def _leave_out_unreadable(fields: FieldDict, flags: int) -> None:
                 fields.get("b64", {}).pop(name, None)
     if "b64" in fields and not fields["b64"]:
         del fields["b64"]
-
-
-def lost_fields(
-    host: Host, reason: str, hook: int, cpu: int | None, count: int, first_ns: int, last_ns: int
-) -> FieldDict:
-    """The record of events that could not be delivered."""
-    fields: FieldDict = {
-        "time": host.time(last_ns),
-        "type": "lost",
-        "host": host.name,
-        "boot": host.boot,
-        "hook": record.HOOKS[hook],
-    }
-    if cpu is not None:
-        fields["cpu"] = cpu
-    fields |= {
-        "reason": reason,
-        "count": count,
-        "first": host.time(first_ns),
-        "last": host.time(last_ns),
-    }
-    return fields

@@ -13,11 +13,13 @@ from execaudit import record
 from execaudit.decode import HEAD, Chunk, split, split_chunk, split_exit
 from execaudit.encode import Encoder
 from execaudit.exits import exit_fields
-from execaudit.fields import FieldDict, exec_fields, lost_fields
+from execaudit.fields import FieldDict, exec_fields
 from execaudit.host import Host
+from execaudit.lost import lost_fields
 from execaudit.text import dumps
 
-_CHUNKS_KEPT = 512  # twice what the largest record has
+_CHUNKS_KEPT = 4096  # 64 MiB; the largest record has about 130
+_CPUS = 8192  # the most a kernel is built for (NR_CPUS)
 _EXECS_KEPT = 65536
 _SLOT = struct.Struct(record.SLOT.format)
 _NOTHING: FieldDict = {}
@@ -25,7 +27,10 @@ _NOTHING: FieldDict = {}
 
 @dataclass(slots=True)
 class Counts:
-    """What went through. `seen` = records + `lost`; `shown` + `filtered` = records."""
+    """What went through. `seen` = records + `lost`; `shown` + `filtered` = records.
+
+    `undecodable` ones are among the `lost` when settled, except chunks, whose record shows a gap.
+    """
 
     seen: int = 0
     shown: int = 0
@@ -36,10 +41,11 @@ class Counts:
 
 @dataclass(slots=True)
 class _Stream:
-    """Events of one hook on one CPU."""
+    """Events of one hook on one CPU: the newest that is known, and how many were lost."""
 
     seq: int = 0
     time_ns: int = 0
+    lost: int = 0
     chunk_seq: int = 0
     chunks: list[Chunk] | None = None
 
@@ -65,7 +71,13 @@ class Pipeline:
         self._streams: dict[int, _Stream] = {}
         self._exec_times: dict[tuple[int, int, int], int] = {}
         self._wants_durations = False
+        self._wall_offset_ns = host.wall_offset_ns
+        self._chunk_count = 0
+        self._holders: dict[int, _Stream] = {}  # of chunks, longest waiting first
         self._misses: dict[int, int] = {}
+        self._since_ns = 0  # the first event, then the last time that misses were read
+        self._untold = 0  # undecodable events that no lost record has told of
+        self._faceless = 0  # of these, those that will be missed by their sequence
 
     def measure_durations(self) -> None:
         """Remember when programs were started, for `duration_ns` of their exit records."""
@@ -78,10 +90,9 @@ class Pipeline:
 
     def lines(self, buf: bytes, offsets: list[int]) -> list[bytes]:
         """JSON lines of a batch, each with its newline."""
-        if self._host.follow_clock():
-            self._encoder.follow_clock()
+        self._follow_clock()
         if self._keep is not None or self._wants_durations:
-            return [dumps(fields) + b"\n" for fields in self.records(buf, offsets)]
+            return [dumps(fields) + b"\n" for fields in self._records(buf, offsets)]
         out: list[bytes] = []
         encode, streams, full = self._encoder.encode, self._streams, len(buf) - record.EXEC_BYTES
         quick = 0
@@ -90,7 +101,12 @@ class Pipeline:
                 head = HEAD(buf, at)
                 stream = streams.get(head[7] << 3 | head[3])
                 # The usual case: the next exec of its stream, complete and ordinary.
-                if stream is not None and head[5] == stream.seq + 1 and head[1] < record.KIND_CHUNK:
+                if (
+                    stream is not None
+                    and head[5] == stream.seq + 1
+                    and stream.chunks is None
+                    and 0 < head[1] < record.KIND_CHUNK
+                ):
                     line = encode(buf, at, head)
                     if line is not None:
                         stream.seq = head[5]
@@ -105,10 +121,21 @@ class Pipeline:
 
     def _unusual_lines(self, buf: bytes, at: int) -> Iterator[bytes]:
         """Lines for one event of whatever kind: none, one, or two where others are missing."""
-        return (dumps(fields) + b"\n" for fields in self.records(buf, [at]))
+        return (dumps(fields) + b"\n" for fields in self._records(buf, [at]))
 
     def records(self, buf: bytes, offsets: list[int]) -> Iterator[FieldDict]:
         """The same as dicts, in the vocabulary of docs/record.md."""
+        self._follow_clock()
+        return self._records(buf, offsets)
+
+    def _follow_clock(self) -> None:
+        self._host.follow_clock()
+        # Of a replay the host follows the steps of the recording by itself.
+        if self._host.wall_offset_ns != self._wall_offset_ns:
+            self._wall_offset_ns = self._host.wall_offset_ns
+            self._encoder.follow_clock()
+
+    def _records(self, buf: bytes, offsets: list[int]) -> Iterator[FieldDict]:
         for at in offsets:
             missing = self._account(buf, at)
             if missing is None:
@@ -130,38 +157,79 @@ class Pipeline:
         None: it is not a record of its own (a chunk, or undecodable).
         """
         if len(buf) - at < record.HEAD_BYTES:
-            self.counts.undecodable += 1
+            self._note_faceless()
             return None
         _, kind, version, hook, _, seq, time_ns, cpu, lost, lost_first_ns = HEAD(buf, at)
-        if version != record.WIRE_VERSION or hook >= len(record.HOOKS) or not 1 <= kind <= 4:
-            self.counts.undecodable += 1
+        if (
+            version != record.WIRE_VERSION
+            or hook >= len(record.HOOKS)
+            or not record.KIND_EXEC <= kind <= record.KIND_EXIT
+            or cpu >= _CPUS
+        ):
+            self._note_faceless()
             return None
         stream = self._streams.get(cpu << 3 | hook)
         if stream is None:
             stream = self._streams[cpu << 3 | hook] = _Stream()
+            self._since_ns = self._since_ns or time_ns
         if kind == record.KIND_CHUNK:
-            self._keep_chunk(stream, buf, at, seq)
+            self._keep_chunk(cpu << 3 | hook, buf, at, seq)
             return None
+        if stream.chunk_seq != seq:
+            self._take_chunks(cpu << 3 | hook)  # of a record that did not arrive
         missing = seq - stream.seq - 1
+        before_ns, stream.time_ns = stream.time_ns, time_ns
+        stream.seq = max(seq, stream.seq)
         self.counts.seen += 1
-        stream.seq = seq
         if missing <= 0:
-            stream.time_ns = time_ns
             return _NOTHING
-        first_ns = lost_first_ns if lost else stream.time_ns or time_ns
-        stream.time_ns = time_ns
-        return self._lost("ring", hook, cpu, missing, first_ns, time_ns)
+        first_ns = max(before_ns, lost_first_ns if lost else 0) or time_ns
+        reason = "ring"
+        if self._faceless >= missing:
+            reason = "undecodable"
+            self._faceless -= missing
+            self._untold -= missing
+        else:
+            stream.lost += missing
+        return self._lost(reason, hook, cpu, missing, min(first_ns, time_ns), time_ns)
 
-    def _keep_chunk(self, stream: _Stream, buf: bytes, at: int, seq: int) -> None:
+    def _note_faceless(self) -> None:
+        """Count an event of which not even the header tells where it belongs."""
+        self.counts.undecodable += 1
+        self._untold += 1
+        self._faceless += 1
+
+    def _note_undecodable(self) -> None:
+        """Count an event that has its place in the sequence, but cannot be shown."""
+        self.counts.seen -= 1
+        self.counts.undecodable += 1
+        self._untold += 1
+
+    def _keep_chunk(self, key: int, buf: bytes, at: int, seq: int) -> None:
         chunk = split_chunk(buf, at)
         if chunk is None:
             self.counts.undecodable += 1
             return
-        if stream.chunks is None or stream.chunk_seq != seq:
+        stream = self._streams[key]
+        if stream.chunk_seq != seq:
+            self._take_chunks(key)
+        if stream.chunks is None:
             stream.chunk_seq = seq
             stream.chunks = []
-        if len(stream.chunks) < _CHUNKS_KEPT:
-            stream.chunks.append(chunk)
+            self._holders[key] = stream
+        stream.chunks.append(chunk)
+        self._chunk_count += 1
+        while self._chunk_count > _CHUNKS_KEPT:
+            self._take_chunks(next(iter(self._holders)))
+
+    def _take_chunks(self, key: int) -> list[Chunk]:
+        """The chunks that wait for a record of this stream; they no longer wait."""
+        stream = self._holders.pop(key, None)
+        if stream is None or stream.chunks is None:
+            return []
+        chunks, stream.chunks = stream.chunks, None
+        self._chunk_count -= len(chunks)
+        return chunks
 
     def _fields(self, buf: bytes, at: int) -> FieldDict | None:
         """All fields of the record at `at`; None (and counted) if its bytes do not make one."""
@@ -169,15 +237,9 @@ class Pipeline:
             return self._exit_fields(buf, at)
         parts = split(buf, at)
         if parts is None:
-            self.counts.seen -= 1
-            self.counts.undecodable += 1
+            self._note_undecodable()
             return None
-        chunks: list[Chunk] = []
-        stream = self._streams[parts.cpu << 3 | parts.hook]
-        if stream.chunks is not None:
-            if stream.chunk_seq == parts.seq:
-                chunks = stream.chunks
-            stream.chunks = None
+        chunks = self._take_chunks(parts.cpu << 3 | parts.hook)
         if self._wants_durations and not parts.error:
             self._remember(parts.pid, parts.start_ns, parts.exec_count, parts.time_ns)
         return exec_fields(parts, chunks, self._host, self._env_names)
@@ -185,8 +247,7 @@ class Pipeline:
     def _exit_fields(self, buf: bytes, at: int) -> FieldDict | None:
         event = split_exit(buf, at)
         if event is None:
-            self.counts.seen -= 1
-            self.counts.undecodable += 1
+            self._note_undecodable()
             return None
         key = (event.pid, event.start_ns, event.exec_count)
         began = self._exec_times.pop(key, None)
@@ -201,7 +262,13 @@ class Pipeline:
         self._exec_times[pid, start_ns, exec_count] = time_ns
 
     def _lost(
-        self, reason: str, hook: int, cpu: int | None, count: int, first_ns: int, last_ns: int
+        self,
+        reason: str,
+        hook: int | None,
+        cpu: int | None,
+        count: int,
+        first_ns: int,
+        last_ns: int,
     ) -> FieldDict:
         self.counts.seen += count
         self.counts.lost += count
@@ -215,26 +282,38 @@ class Pipeline:
         `slots` are the values of the map "slots" (struct slot) by hook and CPU, read *before* the
         ring was drained for the last time; `misses` the runs the kernel skipped, by hook.
         """
-        out: list[FieldDict] = []
-        for hook, per_cpu in enumerate(slots):
-            for cpu, raw in enumerate(per_cpu):
-                seq, _, _, first_ns, last_ns, *_ = _SLOT.unpack(raw)
-                stream = self._streams.get(cpu << 3 | hook)
-                known = stream.seq if stream else 0
-                if seq <= known:
-                    continue
-                if stream is None:
-                    stream = self._streams[cpu << 3 | hook] = _Stream()
-                stream.seq = seq
-                begin, end = first_ns or stream.time_ns or now_ns, last_ns or now_ns
-                out.append(self._lost("ring", hook, cpu, seq - known, begin, max(begin, end)))
+        out = [
+            self._settle_slot(hook, cpu, raw, now_ns)
+            for hook, per_cpu in enumerate(slots)
+            for cpu, raw in enumerate(per_cpu)
+        ]
+        since_ns = min(self._since_ns or now_ns, now_ns)
+        self._since_ns = now_ns
         for hook, count in misses.items():
             more = count - self._misses.get(hook, 0)
             if more > 0:
                 self._misses[hook] = count
-                out.append(self._lost("recursion", hook, None, more, now_ns, now_ns))
-        if self.counts.undecodable > self._misses.get(-1, 0):
-            more = self.counts.undecodable - self._misses.get(-1, 0)
-            self._misses[-1] = self.counts.undecodable
-            out.append(self._lost("undecodable", 0, None, more, now_ns, now_ns))
-        return out
+                out.append(self._lost("recursion", hook, None, more, since_ns, now_ns))
+        if self._untold:
+            out.append(self._lost("undecodable", None, None, self._untold, since_ns, now_ns))
+            self._untold = self._faceless = 0
+        return [fields for fields in out if fields]
+
+    def _settle_slot(self, hook: int, cpu: int, raw: bytes, now_ns: int) -> FieldDict:
+        """Lost events behind the last record of a stream; {} if there are none.
+
+        Not by sequence number: an event that has one may be on its way into the ring.
+        """
+        _, lost, _, first_ns, last_ns, *_ = _SLOT.unpack(raw)
+        key = cpu << 3 | hook
+        stream = self._streams.get(key)
+        more = lost - (stream.lost if stream else 0)
+        if more <= 0:
+            return _NOTHING
+        if stream is None:
+            stream = self._streams[key] = _Stream()
+        stream.lost = lost
+        stream.seq += more
+        begin_ns = max(stream.time_ns, first_ns) or now_ns
+        stream.time_ns = max(begin_ns, last_ns or now_ns)
+        return self._lost("ring", hook, cpu, more, begin_ns, stream.time_ns)

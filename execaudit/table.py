@@ -147,8 +147,9 @@ class Table:
         first, last = (
             self._wall_clock(record.get(name, record["time"]))[1] for name in ("first", "last")
         )
+        hook = f", hook {quote_cell(record['hook'])}" if "hook" in record else ""
         return (
-            f"*** {record['count']} events lost, hook {quote_cell(record['hook'])}: "
+            f"*** {record['count']} events lost{hook}: "
             f"{_LOST_REASONS.get(reason) or quote_cell(reason)}, {first} to {last} ***"
         )
 

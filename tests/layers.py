@@ -10,7 +10,7 @@ _BY_LAYER: dict[int, str] = {
     2: "btf area table installed preflight",
     3: "hooks offsets fields",
     # The two engines; encoding.
-    4: "engine.libbpf engine.bcc encode exits trials",
+    4: "engine.libbpf engine.bcc encode exits lost trials",
     # The kernel side as one thing; a batch through all steps.
     5: "capture pipeline engine_trials",
     # The loop; the report.

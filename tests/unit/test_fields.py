@@ -8,7 +8,8 @@ import pytest
 
 from execaudit import record
 from execaudit.decode import split, split_chunk
-from execaudit.fields import FieldDict, exec_fields, lost_fields, path_bytes
+from execaudit.fields import FieldDict, exec_fields, path_bytes
+from execaudit.lost import lost_fields
 from tests.records import (
     INIT,
     chunk_record,
