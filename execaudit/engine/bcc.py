@@ -82,6 +82,7 @@ def _load_one(name: str, instructions: bytes, point: AttachPoint, btf: Btf | Non
 def _compile(names: list[str], defines: list[str], btf: Btf | None, folder: str) -> dict[str, str]:
     """In the child: instructions of each program as hexadecimal text. `folder` is scratch."""
     source = locations.source_directory()
+    _check_given_headers()
     if btf is not None:
         _point_to_headers(folder)
         flags = offsets.flags_from_btf(source, btf)
@@ -138,6 +139,15 @@ def _bpf_class() -> Any:
             " project"
         ) from error
     return BPF
+
+
+def _check_given_headers() -> None:
+    """Say what BCC would not: that the folder it is told to use is none."""
+    given = os.environ.get("BCC_KERNEL_SOURCE")
+    if given is not None and not (given and Path(given).is_dir()):
+        raise NotConfigured(
+            f"Failed to find kernel headers in '{given}': BCC_KERNEL_SOURCE is not a folder"
+        )
 
 
 def _point_to_headers(folder: str) -> None:
