@@ -7,6 +7,7 @@ itself from a chroot or another namespace, and a file for its answer. It must no
 """
 
 import os
+import select
 import signal
 import time
 import traceback
@@ -69,6 +70,10 @@ class Child:
         if self._status is None:
             os.kill(self.pid, signal.SIGKILL)
             self.wait()
+
+    @property
+    def is_running(self) -> bool:
+        return not self.is_reaped and not select.select([self.pidfd], [], [], 0)[0]
 
     @property
     def is_reaped(self) -> bool:

@@ -2,17 +2,21 @@
 """Arguments and environment reach the record byte for byte, or the record says what is missing."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.integration.comparing import argument_bytes, assert_gaps_fit, assert_same, split_block
 from tests.integration.launching import Child, Environment, Variables
+from tests.integration.requirements import TIME_SCALE
 from tests.integration.surroundings import lift_stack_limit
 from tests.integration.test_ways import own_comm
 from tests.integration.tracing import ROOMY_RING, Record, Tracer, execs_of
 
 KIB = 1024
+WAKE_UPS = 3
+WAKE_UP_S = 5 * TIME_SCALE
 DEFAULT_BUDGET = 64 * KIB
 # MAX_ARG_STRLEN, the NUL included, include/uapi/linux/binfmts.h
 LONGEST = 131072
@@ -89,6 +93,20 @@ def test_sizes_around_the_pieces_are_whole(tracer: Tracer, programs: Path, size:
     child, record = run_with(tracer, programs, argv)
     assert argument_bytes(record) == argv
     assert_same(record, child.truth, old_comm=own_comm())
+
+
+def test_large_exec_wakes_a_sleeping_reader(tracer: Tracer, programs: Path) -> None:
+    """Nothing else happens that could wake it."""
+    argv = make_block(20_000)
+    tracer.settle()
+    for _ in range(WAKE_UPS):
+        tracer.records.clear()
+        pid = tracer.run(argv, file=programs / "selfdump").pid
+        tracer.wait_until(partial(has_exec, tracer, pid), WAKE_UP_S)
+
+
+def has_exec(tracer: Tracer, pid: int) -> bool:
+    return bool(execs_of(tracer.records, pid))
 
 
 @pytest.mark.parametrize("size", [65536, 65537, 65636, 81920, 131072, 262144, 1 << 20, 2 << 20])

@@ -224,6 +224,14 @@ def test_caller_without_privilege_is_named(tracer: Tracer, programs: Path, place
     assert (record["uid"], record["egid"]) == (54321, 54322)
 
 
+def test_each_id_of_the_caller_is_told_apart(tracer: Tracer, programs: Path) -> None:
+    child, record = fail_by(tracer, programs, "many-ids", "/no/such/file", "x")
+    argv = {"filename": "/no/such/file", "argv": ["x"], "argc": 1}
+    assert_failed(child, record, errno.ENOENT, hook="execve", **argv)
+    assert [record[k] for k in ("gid", "egid", "sgid", "fsgid")] == [1001, 1002, 1003, 1008]
+    assert [record[k] for k in ("uid", "euid", "suid", "fsuid")] == [1004, 0, 1006, 1007]
+
+
 def test_search_of_a_path_shows_each_attempt(tracer: Tracer, programs: Path, place: Path) -> None:
     for name in ("one", "two", "three"):
         (place / name).mkdir()

@@ -159,6 +159,22 @@ def test_working_directory_outside_a_chroot_is_told(
     assert record["cwd"] == str(place)
 
 
+def test_directory_of_the_root_reached_by_another_mount_is_outside_a_chroot(
+    tracer: Tracer, programs: Path, place: Path
+) -> None:
+    root = make_jail(place, programs)
+    (place / "bound").mkdir()
+
+    def enter() -> None:
+        enter_mount_namespace()
+        mount(str(root), place / "bound", None, MS_BIND)
+        os.chdir(root)
+        os.chroot(place / "bound")
+
+    record = run_in(tracer, ["/bin/selfdump"], enter, root=f"{place}/bound")
+    assert record["cwd"] == str(root)
+
+
 def test_paths_go_through_mounts(tracer: Tracer, programs: Path, place: Path) -> None:
     for name in ("memory", "bound"):
         (place / name).mkdir()

@@ -60,6 +60,17 @@ def test_stop_while_nobody_reads_ends_and_says_so(engine: str, programs: Path) -
     assert "lost" in said.splitlines()[-1]
 
 
+def test_stop_in_a_storm_does_not_wait_for_its_end(engine: str, programs: Path) -> None:
+    with Tracer(engine, programs / "tiny") as tracer:
+        endless = launch([str(programs / "storm"), "1000000000", "vfork", str(programs / "tiny")])
+        try:
+            tracer.wait_until(lambda: len(tracer.records) > EXECS)
+            tracer.stop()
+            assert endless.is_running
+        finally:
+            endless.kill()
+
+
 def test_reader_that_goes_away_ends_the_tracer(engine: str, programs: Path) -> None:
     with Tracer(engine, programs / "tiny", *ROOMY_RING) as tracer:
         tracer.settle()

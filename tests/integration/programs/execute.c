@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -249,6 +250,16 @@ static void by_spawn(void)
 		end_as(child);
 }
 
+/* A success makes some of them equal; the caller of a failed exec may have six different ids. */
+static void by_execve_of_many_ids(void)
+{
+	if (setresgid(1001, 1002, 1003) || setresuid(1004, 0, 1006))
+		fail("setresuid");
+	setfsgid(1008);
+	setfsuid(1007);
+	by_execve();
+}
+
 /* PATH look-up: a failed exec for each directory before the right one. */
 static void by_path(void)
 {
@@ -281,6 +292,7 @@ static const struct way {
 	{"fork", by_fork},
 	{"vfork", by_vfork},
 	{"spawn", by_spawn},
+	{"many-ids", by_execve_of_many_ids},
 	{"path", by_path},
 };
 

@@ -6,9 +6,11 @@
 // many failed. With CHILDREN, each worker keeps so many in flight.
 #define _GNU_SOURCE
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -99,6 +101,9 @@ int main(int argc, char **argv)
 	for (int i = 0; i < workers; i++) {
 		if (fork())
 			continue;
+		/* Whoever ends the storm ends the workers. */
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL))
+			_exit(1);
 		pin_to(&allowed, i);
 		part = work(i, count / workers + (i < count % workers), argv[2][0] == 'v', argv[3],
 			bytes, children);

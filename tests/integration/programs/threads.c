@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // usage: threads COUNT together|apart|leader-first STATUS
 //
-// Starts COUNT threads and ends with STATUS: all at once by exit_group, each thread by itself at
-// about the same time, or the leader before all others.
+// Starts COUNT threads and ends with STATUS: all at once by exit_group, each thread by itself,
+// spread over the processors and at the same moment, or the leader before all others.
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -14,7 +15,8 @@
 
 static pthread_barrier_t ready;
 static const char *order;
-static long status;
+static long status, threads;
+static atomic_long arrived;
 
 /* Not by the C library, which would make the last thread call exit_group(0). */
 static void end_thread(void)
@@ -38,10 +40,36 @@ static void wait_for_leader(void)
 	}
 }
 
-static void *run(void *unused)
+/* A barrier of a kernel's making lets one thread out after the other; this one all at once. */
+static void meet(void)
 {
-	(void)unused;
+	atomic_fetch_add(&arrived, 1);
+	while (atomic_load(&arrived) < threads)
+		;
+}
+
+static void pin_to_nth_processor(long nth)
+{
+	cpu_set_t allowed, one;
+	long cpu = -1;
+
+	sched_getaffinity(0, sizeof(allowed), &allowed);
+	nth %= CPU_COUNT(&allowed);
+	do
+		nth -= CPU_ISSET(++cpu, &allowed) != 0;
+	while (nth >= 0);
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+}
+
+static void *run(void *nth)
+{
+	if (!strcmp(order, "apart"))
+		pin_to_nth_processor((long)nth);
 	pthread_barrier_wait(&ready);
+	if (!strcmp(order, "apart"))
+		meet();
 	if (!strcmp(order, "leader-first"))
 		wait_for_leader();
 	while (!strcmp(order, "together"))
@@ -58,14 +86,20 @@ int main(int argc, char **argv)
 	if (argc != 4)
 		return 2;
 	count = atol(argv[1]);
+	threads = count + 1;
 	order = argv[2];
 	status = atol(argv[3]);
 	pthread_barrier_init(&ready, NULL, count + 1);
 	for (long i = 0; i < count; i++)
-		if (pthread_create(&thread, NULL, run, NULL))
+		if (pthread_create(&thread, NULL, run, (void *)(i + 1)))
 			return 2;
-	pthread_barrier_wait(&ready);
-	if (!strcmp(order, "together"))
+	if (!strcmp(order, "together")) {
+		pthread_barrier_wait(&ready);
 		_exit(status);
-	end_thread();
+	}
+	if (!strcmp(order, "leader-first")) {
+		pthread_barrier_wait(&ready);
+		end_thread();
+	}
+	run(NULL);
 }
