@@ -22,6 +22,7 @@ from execaudit.ring import Ring
 
 _GATHER_S = 0.05
 _SETTLE_S = 1.0
+_FILLED = 4  # a quarter of the ring: from there on the kernel side wakes at once
 
 # Once asked to stop: how often to look whether standard output is read at all, and how often it
 # may not be until the rest is given up.
@@ -167,27 +168,31 @@ def _loop(
     settle_at: float | None = None
     while True:
         timeout = None if settle_at is None else max(0.0, settle_at - time.monotonic())
-        ready = poll.poll(timeout)
-        if any(fd == signal_fd for fd, _ in ready):
-            return
-        if ready:
-            # Let a batch gather; a ring that fills up ends the pause at once.
-            ready = poll.poll(_GATHER_S)
+        pending = ring.pending()
+        ready = poll.poll(0 if pending else timeout)
+        if ready or pending:
+            # Let a batch gather; a ring that fills up ends the pause, and one that is filled already
+            # would not.
+            is_filled = ring.pending() >= ring.size // _FILLED
+            ready += poll.poll(0 if is_filled else _GATHER_S)
             _drain(ring, output, recorder)
-            if any(fd == signal_fd for fd, _ in ready):
-                return
             if settle_at is None:
                 settle_at = time.monotonic() + _SETTLE_S
+        if any(fd == signal_fd for fd, _ in ready):
+            return
         if settle_at is not None and time.monotonic() >= settle_at:
             _settle(capture, ring, output, recorder)
             settle_at = None
 
 
 def _drain(ring: Ring, output: Output, recorder: Recorder | None) -> None:
-    while True:
+    """Print what is in the ring now. Reading on to its end might have none in a storm."""
+    left = ring.pending()
+    while left > 0:
         buf, offsets = ring.read()
         if not buf:
             return
+        left -= len(buf)
         output.batch(buf, offsets)
         if recorder:
             recorder.batch(buf, offsets)
