@@ -171,8 +171,7 @@ def _loop(
         pending = ring.pending()
         ready = poll.poll(0 if pending else timeout)
         if ready or pending:
-            # Let a batch gather; a ring that fills up ends the pause, and one that is filled already
-            # would not.
+            # Let a batch gather. A ring that fills up ends the pause; one that is full would not.
             is_filled = ring.pending() >= ring.size // _FILLED
             ready += poll.poll(0 if is_filled else _GATHER_S)
             _drain(ring, output, recorder)

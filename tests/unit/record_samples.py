@@ -6,8 +6,9 @@ import struct
 from execaudit import record
 from execaudit.decode import Exit, split
 from execaudit.exits import exit_fields
-from execaudit.fields import exec_fields, lost_fields
+from execaudit.fields import exec_fields
 from execaudit.host import Host
+from execaudit.lost import lost_fields
 
 _HEAD = struct.Struct(record.HEAD.format)
 _CONTAINER = "c" * 64
