@@ -174,7 +174,7 @@ class Encoder:
             return None
         if hook >= len(record.HOOKS) or ancestors > record.ANCESTORS:
             return None
-        if flags & record.FLAG_SCRIPT and not interp:
+        if (flags & record.FLAG_SCRIPT == 0) != (interp == 0):
             return None
         # Lengths, identity, names and ancestors lie side by side; so do the strings.
         block_end = at + _ANCESTORS_AT + ancestors * _ANCESTOR_BYTES
