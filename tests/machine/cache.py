@@ -10,10 +10,13 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(os.environ.get("EXECAUDIT_CACHE", "/var/cache/execaudit-dev")) / "machine"
+
+KEEP_DAYS = 14
 
 
 def key(parts: Iterable[str]) -> str:
@@ -21,28 +24,51 @@ def key(parts: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
+@contextlib.contextmanager
+def _locked(kind: str) -> Iterator[None]:
+    ROOT.mkdir(parents=True, exist_ok=True)
+    with (ROOT / f"{kind}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def forget(kind: str) -> None:
+    """Remove what there is of a kind."""
+    with _locked(kind):
+        for old in ROOT.glob(f"{kind}-*"):
+            shutil.rmtree(old)
+
+
+def _remove_old(kind: str) -> None:
+    """Remove what no checkout has asked for in a while: each holds hundreds of megabytes."""
+    oldest = time.time() - KEEP_DAYS * 86400
+    for old in ROOT.glob(f"{kind}-*"):
+        if old.stat().st_mtime < oldest:
+            shutil.rmtree(old)
+
+
 def entry(kind: str, version: str, build: Callable[[Path], None]) -> Path:
     """Return the directory `kind`-`version`, made by `build` if it is not there yet.
 
-    `build` gets an empty directory to fill. Entries of the same kind with another version are
-    removed: they would never be asked for again and hold hundreds of megabytes.
+    `build` gets an empty directory to fill. Other versions of the kind may belong to another
+    checkout; they are removed when unused for KEEP_DAYS.
     """
-    ROOT.mkdir(parents=True, exist_ok=True)
     wanted = ROOT / f"{kind}-{version}"
-    with (ROOT / f"{kind}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if wanted.is_dir():
-            return wanted
-        unfinished = ROOT / f"{kind}.unfinished"
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(unfinished)
-        unfinished.mkdir()
-        try:
-            build(unfinished)
-        except BaseException:
-            shutil.rmtree(unfinished)
-            raise
-        for old in ROOT.glob(f"{kind}-*"):
-            shutil.rmtree(old)
-        unfinished.rename(wanted)
+    with _locked(kind):
+        if not wanted.is_dir():
+            _build(ROOT / f"{kind}.unfinished", wanted, build)
+        os.utime(wanted)
+        _remove_old(kind)
     return wanted
+
+
+def _build(unfinished: Path, wanted: Path, build: Callable[[Path], None]) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(unfinished)
+    unfinished.mkdir()
+    try:
+        build(unfinished)
+    except BaseException:
+        shutil.rmtree(unfinished)
+        raise
+    unfinished.rename(wanted)

@@ -15,18 +15,19 @@ import tarfile
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.machine import initrd, rootfs
+from tests.machine import rootfs
 
 CHECKOUT = "srv/execaudit"
 RESULT = "/run/guest-result"
 TARGET = "execaudit-guest.target"
 MEMORY_MIB = 2048
 CMDLINE = (
-    f"console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on systemd.unit={TARGET}"
-    " systemd.show_status=0"
+    "console=ttyS0 quiet panic=-1 oops=panic mitigations=off random.trust_cpu=on"
+    f" systemd.unit={TARGET} systemd.show_status=0"
 )
 # Nothing here is under test, and under emulation each costs up to seconds.
 MASKED = (
@@ -104,7 +105,7 @@ def _checkout_files() -> list[str]:
     return sorted(name for name in names if os.path.lexists(root / name))
 
 
-def _payload(command: str, word: str) -> bytes:
+def _payload(command: str, word: str, files: Mapping[str, Path]) -> bytes:
     """A tar of all that differs between guests, unpacked over the root file system at boot."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
@@ -119,8 +120,9 @@ def _payload(command: str, word: str) -> bytes:
             info.size, info.mode, info.mtime = len(text.encode()), 0o644, int(time.time())
             tar.addfile(info, io.BytesIO(text.encode()))
 
-        for name in _checkout_files():
-            tar.add(rootfs.CHECKOUT / name, f"{CHECKOUT}/{name}", filter=root_owned)
+        checkout = {f"{CHECKOUT}/{name}": rootfs.CHECKOUT / name for name in _checkout_files()}
+        for name, path in {**checkout, **files}.items():
+            tar.add(path, name, filter=root_owned)
         for name, text in UNITS.items():
             add(f"etc/systemd/system/{name}", text)
         for name in MASKED:
@@ -138,8 +140,8 @@ def _qemu(kernel: rootfs.Kernel, directory: Path) -> list[str]:
     command = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64"]
     command += ["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", str(MEMORY_MIB)]
     command += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
-    command += ["-kernel", str(kernel.image), "-append", CMDLINE]
-    command += ["-initrd", str(directory / "initrd")]
+    command += ["-kernel", str(kernel.image), "-initrd", str(kernel.initrd)]
+    command += ["-append", CMDLINE]
     for image, mode in (
         (rootfs.userland(), "snapshot=on,cache=unsafe"),
         (kernel.disk, "readonly=on"),
@@ -164,18 +166,26 @@ def _read_all(process: subprocess.Popen[bytes], word: str, *, show: bool) -> str
     return "".join(lines)
 
 
-def run(suite: str, command: str, *, timeout_s: float, show: bool = False) -> Result:
+def run(
+    suite: str,
+    command: str,
+    files: Mapping[str, Path] | None = None,
+    *,
+    timeout_s: float,
+    show: bool = False,
+) -> Result:
     """Boot `suite`'s kernel, run the shell script `command` in the checkout, power off.
 
-    The command runs as root in a systemd service with a delegated cgroup. A guest that does not end
-    within `timeout_s` is killed; its status is then None.
+    The command runs as root in a systemd service with a delegated cgroup. `files` are put into the
+    guest besides the checkout, by their path there, without the leading slash. A guest that does
+    not end within `timeout_s` is killed; its status is then None. `show` copies the output to
+    stdout as it comes.
     """
     kernel = rootfs.kernel(suite)
     word = f"execaudit-guest-{secrets.token_hex(16)}"
     with tempfile.TemporaryDirectory(prefix="execaudit-guest-") as name:
         directory = Path(name)
-        (directory / "initrd").write_bytes(initrd.make(kernel))
-        (directory / "payload.tar").write_bytes(_payload(command, word))
+        (directory / "payload.tar").write_bytes(_payload(command, word, files or {}))
         qemu = _qemu(kernel, directory)
         start = time.monotonic()
         with (

@@ -9,9 +9,6 @@ import lzma
 import stat
 from pathlib import Path
 
-from tests.machine.rootfs import Kernel
-
-BUSYBOX = Path("/bin/busybox")
 NEEDED = ("virtio_pci", "virtio_blk", "ext4")
 # Soft dependencies of ext4, not present or not modules in every kernel.
 WANTED = ("crc32c_generic", "crc32c_intel")
@@ -86,15 +83,18 @@ def _cpio(files: dict[str, tuple[int, bytes]]) -> bytes:
     return bytes(out)
 
 
-def make(kernel: Kernel) -> bytes:
-    """Return the initrd for `kernel`, uncompressed."""
+def make(modules: Path, busybox: Path) -> bytes:
+    """Return the initrd, uncompressed.
+
+    `modules` is the kernel's directory below /lib/modules, depmod done; `busybox` is a static one.
+    """
     directory, executable = stat.S_IFDIR | 0o755, stat.S_IFREG | 0o755
     empty = ("bin", "dev", "modules", "proc", "root", "sys")
     files: dict[str, tuple[int, bytes]] = dict.fromkeys(empty, (directory, b""))
-    files["bin/busybox"] = executable, BUSYBOX.read_bytes()
+    files["bin/busybox"] = executable, busybox.read_bytes()
     names = []
-    for path in _load_order(kernel.modules):
+    for path in _load_order(modules):
         names.append(f"{_module_name(path)}.ko")
-        files[f"modules/{names[-1]}"] = executable, _module_bytes(kernel.modules / path)
+        files[f"modules/{names[-1]}"] = executable, _module_bytes(modules / path)
     files["init"] = executable, INIT.replace("MODULES", " ".join(names)).encode()
     return _cpio(files)

@@ -60,6 +60,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--timeout", type=float, default=TIMEOUT_S, metavar="SECONDS", help="for each guest"
     )
+    parser.add_argument(
+        "--fetch", action="store_true", help="fetch the suites' current kernels first"
+    )
     parser.add_argument("--quiet", action="store_true", help="no output of guests that end well")
     own, options = _split(sys.argv[1:])
     arguments = parser.parse_args(own)
@@ -152,6 +155,8 @@ def main() -> int:
     good = True
     for name in arguments.names:
         print(f"== {name} ({KERNELS[name].version})", flush=True)
+        if arguments.fetch:
+            rootfs.kernel(name, fetch=True)
         good &= one(name, arguments)
     if arguments.table:
         _show_table(arguments.table)

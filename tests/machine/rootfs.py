@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.machine import cache
+from tests.machine import cache, initrd
 
 CHECKOUT = Path(__file__).parents[2]
 # One userland serves every kernel: what is tested is the kernel, not the distribution.
@@ -24,11 +24,8 @@ USERLAND_PACKAGES = (
     "acl",
     "auditd",
     "bpftool",
-    "gcc",
-    "gcc-multilib",
     "kmod",
     "libbpf1",
-    "libc6-dev",
     "libcap2-bin",
     "procps",
     "python3",
@@ -41,23 +38,25 @@ USERLAND_PACKAGES = (
 )
 # Where the test tools lie in the guest: the same versions as on the host, not the distribution's.
 TOOLS = "opt/test-tools"
-KERNEL_PACKAGES = ("linux-image-amd64", "linux-headers-amd64")
+KERNEL_PACKAGES = ("linux-image-amd64", "linux-headers-amd64", "busybox-static")
 # A mirror's Release file of a moving suite is easily older than its validity, and an archived
 # suite's always is; signatures are still checked.
 APT_OPTIONS = ('Acquire::Check-Valid-Until "false"', 'Acquire::Languages "none"')
 # No journal (guests never survive a power cut) and no checksums (ext4 then needs no crypto).
 EXT4_FEATURES = "^has_journal,^metadata_csum"
+# Whatever changes here, package lists or the way they are packed, makes new images.
+_SOURCES = [Path(module).read_text() for module in (__file__, initrd.__file__)]
 
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """One suite's kernel: `image` to boot, `disk` with /lib/modules and /usr/src as an ext4."""
+    """One suite's kernel: `image` and `initrd` to boot, `disk` with /lib/modules and /usr/src."""
 
     suite: str
     release: str
     image: Path
+    initrd: Path
     disk: Path
-    modules: Path
 
 
 def _run(command: Sequence[str | Path]) -> None:
@@ -114,39 +113,52 @@ def userland() -> Path:
         shutil.rmtree(tree)
         _say("root file system made", start)
 
-    version = cache.key([USERLAND_SUITE, *USERLAND_PACKAGES, *requirements])
+    version = cache.key([*requirements, _SOURCES[0]])
     return cache.entry("userland", version, build) / "root.img"
 
 
-def _kernel_tree(directory: Path, suite: str) -> None:
+def _first(*paths: Path) -> Path:
+    return next(path for path in paths if path.exists())
+
+
+def _fetch_kernel(suite: str, directory: Path) -> None:
     extracted, tree = directory / "extracted", directory / "tree"
     _mmdebstrap(suite, extracted, KERNEL_PACKAGES, "--variant=extract")
-    # Packages of a merged-/usr suite put the modules below /usr.
-    lib = next(p for p in (extracted / "usr/lib/modules", extracted / "lib/modules") if p.is_dir())
     (tree / "lib").mkdir(parents=True)
     (tree / "usr").mkdir()
+    # Packages of a merged-/usr suite put everything below /usr.
+    lib = _first(extracted / "usr/lib/modules", extracted / "lib/modules")
+    busybox = _first(extracted / "usr/bin/busybox", extracted / "bin/busybox")
     lib.rename(tree / "lib/modules")
     (extracted / "usr/src").rename(tree / "usr/src")
-    (release,) = (p.name for p in (tree / "lib/modules").iterdir() if (p / "kernel").is_dir())
-    _run(["depmod", "-b", tree, release])
-    _pack(tree, directory / "kernel.img", free_mib=16)
+    (modules,) = (p for p in (tree / "lib/modules").iterdir() if (p / "kernel").is_dir())
+    _run(["depmod", "-b", tree, modules.name])
+    (directory / "release").write_text(modules.name)
+    (directory / "initrd").write_bytes(initrd.make(modules, busybox))
     # Newer packages ship the kernel beside its modules.
-    images = (extracted / f"boot/vmlinuz-{release}", tree / f"lib/modules/{release}/vmlinuz")
-    next(image for image in images if image.exists()).rename(directory / "vmlinuz")
-    (directory / "release").write_text(release)
+    image = _first(extracted / f"boot/vmlinuz-{modules.name}", modules / "vmlinuz")
+    image.rename(directory / "vmlinuz")
+    _pack(tree, directory / "kernel.img", free_mib=16)
     shutil.rmtree(extracted)
+    shutil.rmtree(tree)
 
 
-def kernel(suite: str) -> Kernel:
-    """Return the kernel of a Debian suite with its modules and the headers that match it."""
+def kernel(suite: str, *, fetch: bool = False) -> Kernel:
+    """Return the kernel of a Debian suite with its modules and the headers that match it.
+
+    It stays as it was first fetched; `fetch` gets the suite's current one.
+    """
+    kind = f"kernel-{suite}"
+    if fetch:
+        cache.forget(kind)
 
     def build(directory: Path) -> None:
         start = time.monotonic()
         _say(f"fetching the kernel of {suite}")
-        _kernel_tree(directory, suite)
+        _fetch_kernel(suite, directory)
         _say(f"kernel of {suite} fetched", start)
 
-    directory = cache.entry(f"kernel-{suite}", cache.key(KERNEL_PACKAGES), build)
+    directory = cache.entry(kind, cache.key([suite, *_SOURCES]), build)
     release = (directory / "release").read_text()
-    modules = directory / "tree/lib/modules" / release
-    return Kernel(suite, release, directory / "vmlinuz", directory / "kernel.img", modules)
+    image, first, disk = (directory / name for name in ("vmlinuz", "initrd", "kernel.img"))
+    return Kernel(suite, release, image, first, disk)
