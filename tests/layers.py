@@ -3,21 +3,23 @@
 
 _BY_LAYER: dict[int, str] = {
     # What everything may know: errors, the wire, the options.
-    0: "__init__ errors record options engine.__init__ quoting command text cgroup ring host",
+    0: "__init__ errors record options engine.__init__ quoting command text cgroup ring host"
+    " toml_places",
     # One job each, on bytes, text or the kernel.
-    1: "libbpf locations headers decode arguments check filters recording",
+    1: "libbpf locations headers decode arguments check filters recording toml_text",
     # Kernel side: type information. User side: from bytes to fields.
-    2: "btf area table installed preflight",
-    3: "hooks offsets fields",
-    # The two engines; encoding.
+    2: "btf area table installed preflight problem",
+    3: "hooks offsets fields source",
+    # The two engines; encoding. All keys of the configuration; its files.
     4: "engine.libbpf engine.bcc encode exits lost trials",
-    # The kernel side as one thing; a batch through all steps.
+    # The kernel side as one thing; a batch through all steps. What the files say.
     5: "capture pipeline engine_trials",
-    # The loop; the report.
+    # The loop; the report. The configuration as the program uses it.
     6: "follow doctor",
     7: "trace",
-    8: "cli",
-    9: "__main__",
+    8: "",
+    9: "cli",
+    10: "__main__",
 }
 
 LAYERS = {name: layer for layer, names in _BY_LAYER.items() for name in names.split()}
