@@ -8,10 +8,10 @@ _BY_LAYER: dict[int, str] = {
     # One job each, on bytes, text or the kernel.
     1: "libbpf locations headers decode arguments check filters recording toml_text",
     # Kernel side: type information. User side: from bytes to fields.
-    2: "btf area table installed preflight problem",
-    3: "hooks offsets fields source",
+    2: "btf area table installed preflight values problem",
+    3: "hooks offsets fields quantities words keys source",
     # The two engines; encoding. All keys of the configuration; its files.
-    4: "engine.libbpf engine.bcc encode exits lost trials",
+    4: "engine.libbpf engine.bcc encode exits lost trials schema",
     # The kernel side as one thing; a batch through all steps. What the files say.
     5: "capture pipeline engine_trials",
     # The loop; the report. The configuration as the program uses it.
