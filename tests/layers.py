@@ -4,18 +4,18 @@
 _BY_LAYER: dict[int, str] = {
     # What everything may know: errors, the wire, the options.
     0: "__init__ errors record options engine.__init__ quoting command text cgroup ring host"
-    " toml_places",
+    " toml_places digest",
     # One job each, on bytes, text or the kernel.
     1: "libbpf locations headers decode arguments check filters recording toml_text",
     # Kernel side: type information. User side: from bytes to fields.
     2: "btf area table installed preflight values problem",
-    3: "hooks offsets fields quantities words keys source",
+    3: "hooks offsets fields quantities words keys source trust",
     # The two engines; encoding. All keys of the configuration; its files.
-    4: "engine.libbpf engine.bcc encode exits lost trials schema",
+    4: "engine.libbpf engine.bcc encode exits lost trials schema config_files",
     # The kernel side as one thing; a batch through all steps. What the files say.
-    5: "capture pipeline engine_trials",
+    5: "capture pipeline engine_trials merge rule_tables coherence",
     # The loop; the report. The configuration as the program uses it.
-    6: "follow doctor",
+    6: "follow doctor config",
     7: "trace",
     8: "",
     9: "cli",
