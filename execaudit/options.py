@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of `execaudit trace`, and the checks of their values.
+"""Options of `execaudit trace` and `execaudit check`, and the checks of their values.
 
 Kept apart from what carries them out, so that a wrong option is answered before anything loads.
 """
 
 import argparse
+from pathlib import Path
 
 DEFAULT_ENV = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "SSH_CONNECTION", "SUDO_USER")
 _MIB = 1 << 20
@@ -99,3 +100,29 @@ def add_trace_options(parser: argparse.ArgumentParser) -> None:
     add("--record", metavar="FILE", help="also save raw records to FILE")
     add("--replay", metavar="FILE", help="print the records saved in FILE instead of tracing")
     add("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
+
+
+def add_check_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `execaudit check` takes."""
+    parser.description = (
+        "Check the configuration and the rules. Problems go to stderr, one a line, as"
+        " file:line:column: key: what is wrong, what was expected. Exit status: 0 none, 6 some."
+    )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="check FILE, with conf.d and rules.d beside it, instead of the system's configuration",
+    )
+    parser.add_argument(
+        "--root",
+        type=Path,
+        default=Path("/"),
+        metavar="DIR",
+        help="check the configuration of the system installed in DIR",
+    )
+    parser.add_argument(
+        "--print",
+        action="store_true",
+        help="print the effective configuration, each value with where it comes from",
+    )

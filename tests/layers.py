@@ -16,8 +16,8 @@ _BY_LAYER: dict[int, str] = {
     5: "capture pipeline engine_trials merge rule_tables coherence",
     # The loop; the report. The configuration as the program uses it.
     6: "follow doctor config",
-    7: "trace",
-    8: "",
+    7: "trace effective",
+    8: "config_check",
     9: "cli",
     10: "__main__",
 }

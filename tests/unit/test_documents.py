@@ -49,7 +49,7 @@ def sections(text: str) -> dict[str, str]:
     return {title.lower(): body for title, body in zip(parts[1::2], parts[2::2], strict=True)}
 
 
-@pytest.mark.parametrize("verb", ["trace", "doctor"])
+@pytest.mark.parametrize("verb", ["trace", "doctor", "check"])
 def test_manual_has_every_option_of_the_verb_and_no_other(verb: str) -> None:
     text = sections(MANUAL.read_text())[f"options of {verb}"]
     headings = [line for line in text.splitlines() if re.match(r"\*-", line)]
