@@ -1,0 +1,411 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recordings: what was seen comes out again byte for byte, and damage is said, never guessed at."""
+
+import json
+import os
+import pwd
+import stat
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from execaudit import recording as recording_module
+from execaudit.errors import ExecauditError, InvalidArgument
+from execaudit.host import Host
+from execaudit.pipeline import Pipeline
+from execaudit.recording import Recorder, open_recording, read_steps
+from tests.records import (
+    BOOT,
+    WALL_OFFSET_NS,
+    chunks_of,
+    exec_record,
+    exit_record,
+    join,
+    make_host,
+    slot,
+    slots,
+)
+
+HEADER: dict[str, Any] = {
+    "format": "execaudit recording",
+    "wire": 1,
+    "byteorder": "little",
+    "host": "box",
+    "boot": BOOT,
+    "wall_offset_ns": WALL_OFFSET_NS,
+}
+LONG = b"a" * 50000 + b"\0"
+
+
+def frame(tag: bytes, data: bytes = b"") -> bytes:
+    return struct.pack("@cI", tag, len(data)) + data
+
+
+def write(path: Path, *frames: bytes, **header: Any) -> str:
+    path.write_bytes(json.dumps({**HEADER, **header}).encode() + b"\n" + b"".join(frames))
+    return str(path)
+
+
+def replay(path: str) -> bytes:
+    """Return all lines of a recording, as `execaudit trace --replay` prints them."""
+    host, file = open_recording(path)
+    with file:
+        return b"".join(replay_steps(host, file, path))
+
+
+def replay_steps(host: Host, file: Any, path: str) -> Iterator[bytes]:
+    pipeline = Pipeline(host, (b"LD_PRELOAD=",))
+    for step, arguments in read_steps(host, file, path):
+        if step == "batch":
+            yield from pipeline.lines(*arguments)
+        else:
+            yield from map(pipeline.line, pipeline.settle(*arguments))
+
+
+class LiveTrace:
+    """A trace that is recorded: batches are printed, then recorded, as follow() does."""
+
+    def __init__(self, path: Path, host: Host) -> None:
+        self.host = host
+        self.printed = b""
+        self._pipeline = Pipeline(host, (b"LD_PRELOAD=",))
+        self._recorder = Recorder(str(path), host)
+
+    def batch(self, *records: bytes) -> None:
+        buf, offsets = join(*records)
+        self.printed += b"".join(self._pipeline.lines(buf, offsets))
+        self._recorder.batch(buf, offsets)
+
+    def settle(self, *arguments: Any) -> None:
+        lost = self._pipeline.settle(*arguments)
+        self.printed += b"".join(map(self._pipeline.line, lost))
+        self._recorder.settle(*arguments)
+
+    def close(self) -> None:
+        self._recorder.close()
+
+
+@pytest.fixture
+def live_host(monkeypatch: pytest.MonkeyPatch) -> Host:
+    """Give a host whose users and clock are looked up as on a real one."""
+    names = {0: "root", 1000: "ann", 1001: "bob"}
+
+    def look_up(uid: int) -> pwd.struct_passwd:
+        if uid not in names:
+            raise KeyError(uid)
+        return pwd.struct_passwd((names[uid], "x", uid, uid, "", "/", "/bin/sh"))
+
+    monkeypatch.setattr(pwd, "getpwuid", look_up)
+    clock = time.clock_gettime_ns
+    host = Host("box", BOOT, WALL_OFFSET_NS)
+
+    def read(number: int) -> int:
+        offset_ns = host.step_ns if number == time.CLOCK_REALTIME else 0  # type: ignore[attr-defined]
+        return clock(time.CLOCK_BOOTTIME) + offset_ns
+
+    host.step_ns = WALL_OFFSET_NS  # type: ignore[attr-defined]
+    monkeypatch.setattr(time, "clock_gettime_ns", read)
+    return host
+
+
+def test_replay_gives_the_bytes_of_the_live_trace(tmp_path: Path, live_host: Host) -> None:
+    trace = LiveTrace(tmp_path / "r", live_host)
+    trace.batch(exec_record(b"ls", uid=1000), exec_record(b"x", uid=4242, seq=2))
+    trace.batch()
+    trace.batch(
+        *chunks_of(0, LONG, 4096, seq=3),
+        exec_record(argv_block=LONG, argv_inside=4096, chunks=3, seq=3),
+        exec_record(b"x", error=-2, env=(b"LD_PRELOAD=/x",)),
+        exit_record(),
+    )
+    trace.settle(slots(exec=[slot(seq=5, lost=2)]), {0: 3}, 10**12)
+    live_host.step_ns += 3600 * 10**9  # type: ignore[attr-defined]
+    trace.batch(exec_record(b"late", uid=1001, euid=1000, seq=9))
+    trace.settle(slots(exec=[slot(seq=9, lost=5)]), {0: 3}, 2 * 10**12)
+    trace.close()
+
+    assert replay(str(tmp_path / "r")) == trace.printed
+    lines = [json.loads(line) for line in trace.printed.splitlines()]
+    assert {"exec", "exit", "lost"} == {fields["type"] for fields in lines}
+    first, last = lines[0], next(fields for fields in lines if fields.get("seq") == 9)
+    assert (first["time"][:13], last["time"][:13]) == ("2023-11-14T23", "2023-11-15T00")
+    users = [fields["user"] for fields in lines if "user" in fields]
+    assert users == ["ann", "root", "root", "bob"]
+
+
+def test_chunk_that_comes_a_batch_before_its_record_is_kept(
+    tmp_path: Path, live_host: Host
+) -> None:
+    trace = LiveTrace(tmp_path / "r", live_host)
+    trace.batch(*chunks_of(0, LONG, 4096))
+    trace.batch(exec_record(argv_block=LONG, argv_inside=4096, chunks=3))
+    trace.close()
+
+    assert b"truncated" not in trace.printed
+    assert replay(str(tmp_path / "r")) == trace.printed
+
+
+def test_recording_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    previous = os.umask(0)
+    try:
+        Recorder(str(tmp_path / "r"), make_host()).close()
+    finally:
+        os.umask(previous)
+
+    assert stat.S_IMODE((tmp_path / "r").stat().st_mode) == 0o600
+
+
+def test_file_that_was_there_is_replaced_and_closed_to_others(tmp_path: Path) -> None:
+    path = tmp_path / "r"
+    path.write_bytes(b"old" * 9999)
+    path.chmod(0o644)
+
+    Recorder(str(path), make_host()).close()
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert replay(str(path)) == b""
+
+
+def test_symbolic_link_is_refused(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.write_text("keep")
+    (tmp_path / "r").symlink_to(target)
+
+    with pytest.raises(ExecauditError, match="Failed to create"):
+        Recorder(str(tmp_path / "r"), make_host())
+    assert target.read_text() == "keep"
+
+
+def test_file_with_another_name_is_refused_untouched(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.write_text("keep")
+    (tmp_path / "r").hardlink_to(target)
+
+    with pytest.raises(ExecauditError, match="Failed to create"):
+        Recorder(str(tmp_path / "r"), make_host())
+    assert target.read_text() == "keep"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_file_of_another_user_is_refused_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "r"
+    path.write_text("keep")
+    os.chown(path, 65534, 65534)
+
+    with pytest.raises(ExecauditError, match="belongs to another user"):
+        Recorder(str(path), make_host())
+    assert path.read_text() == "keep"
+
+
+def test_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ExecauditError, match="No such file"):
+        Recorder(str(tmp_path / "none" / "r"), make_host())
+
+
+def test_full_disk_is_an_error() -> None:
+    recorder = Recorder("/dev/full", make_host())
+
+    with pytest.raises(ExecauditError, match="Failed to write '/dev/full'"):
+        recorder.batch(*join(exec_record(*[b"x" * 1000] * 30)))
+    with pytest.raises(ExecauditError, match="Failed to write '/dev/full'"):
+        recorder.close()
+
+
+class TestHeader:
+    def test_missing_file_is_an_error(self, tmp_path: Path) -> None:
+        with pytest.raises(InvalidArgument, match="No such file"):
+            open_recording(str(tmp_path / "none"))
+
+    def test_folder_is_an_error(self, tmp_path: Path) -> None:
+        with pytest.raises(InvalidArgument, match="Failed to open"):
+            open_recording(str(tmp_path))
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"", b"\n", b"{}\n", b"[]\n", b"null\n", b'"x"\n', b"\xff\xfe\n", b"{\n", b"[" * 4096,
+            b'{"time":"2026"}\n', b"\0" * 100, b"1" * 5000, b"\x7fELF" + bytes(500),
+            b'{"format":"execaudit recording"}\n', b'{"format":"other"}\n',
+        ],
+        ids=lambda content: repr(content[:20]),
+    )  # fmt: skip
+    def test_other_file_is_refused(self, tmp_path: Path, content: bytes) -> None:
+        (tmp_path / "r").write_bytes(content)
+
+        with pytest.raises(InvalidArgument, match="not a recording"):
+            open_recording(str(tmp_path / "r"))
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            {"boot": 'x"},{'}, {"boot": ""}, {"boot": "g" * 32}, {"boot": "A" * 32}, {"boot": 5},
+            {"host": "\ud800"}, {"host": 5}, {"host": None},
+            {"wall_offset_ns": 10**40}, {"wall_offset_ns": "x"}, {"wall_offset_ns": None},
+            {"wall_offset_ns": -(10**40)}, {"wall_offset_ns": float("inf")}, {"wire": "one"},
+        ],
+        ids=str,
+    )  # fmt: skip
+    def test_header_that_no_host_can_have_is_refused(
+        self, tmp_path: Path, header: dict[str, Any]
+    ) -> None:
+        path = write(tmp_path / "r", frame(b"R", exec_record(b"x")), frame(b"B"), **header)
+
+        with pytest.raises(InvalidArgument, match="not a recording"):
+            open_recording(path)
+
+    def test_recording_of_another_version_is_refused_by_name(self, tmp_path: Path) -> None:
+        with pytest.raises(InvalidArgument, match="wire version 99"):
+            open_recording(write(tmp_path / "r", wire=99))
+
+    def test_recording_of_another_byte_order_is_refused_by_name(self, tmp_path: Path) -> None:
+        with pytest.raises(InvalidArgument, match="big endian"):
+            open_recording(write(tmp_path / "r", byteorder="big"))
+
+    def test_refused_file_is_closed(self, tmp_path: Path) -> None:
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        for header in ({"wire": 99}, {"boot": ""}):
+            with pytest.raises(InvalidArgument):
+                open_recording(write(tmp_path / "r", **header))
+
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+class TestFrames:
+    def test_recording_that_breaks_off_gives_all_that_came_before(self, tmp_path: Path) -> None:
+        whole = [frame(b"R", exec_record(b"%d" % at, seq=at)) for at in (1, 2, 3)]
+        content = b"".join([*whole[:2], frame(b"B"), whole[2], frame(b"B")])
+        first = replay(write(tmp_path / "whole", *whole[:1], frame(b"B")))
+        two = replay(write(tmp_path / "whole", *whole[:2], frame(b"B")))
+        three = replay(write(tmp_path / "whole", content))
+        expected = {
+            len(whole[0]): first,
+            len(b"".join(whole[:2])): two,
+            len(b"".join(whole)) + 8: three,
+        }
+
+        for size in range(0, len(content) + 1, 7):
+            path = write(tmp_path / "cut", content[:size])
+            host, file = open_recording(path)
+            out = b""
+            try:
+                with file:
+                    for line in replay_steps(host, file, path):
+                        out += line
+            except ExecauditError as error:
+                assert "ends in the middle" in str(error)  # noqa: PT017 - either way is right
+            have = [text for at, text in expected.items() if at <= size]
+            assert out == (have[-1] if have else b"")
+
+    @pytest.mark.parametrize(
+        "bad",
+        [
+            frame(b"X"), frame(b"\0"), frame(b"C", b"x"), frame(b"C", b"{}"), frame(b"C"),
+            frame(b"C", b"Infinity"), frame(b"C", b"1e999"), frame(b"C", b"1" * 50),
+            frame(b"C", b"-" + b"9" * 40),
+            frame(b"C", b"[" * 100_000), frame(b"U", b"[" * 100_000), frame(b"S", b"[" * 100_000),
+            frame(b"U", b"5"), frame(b"U", b"[[1]]"), frame(b"U", b"[[[1],2]]"),
+            frame(b"U", b"\xff"),
+            frame(b"U", b"[[1,5]]"), frame(b"U", b'[["x","y"]]'), frame(b"U", b'[[1,"\\ud800"]]'),
+            frame(b"U", b'[[1,{"a":1}]]'), frame(b"U", b'{"a":"b"}'),
+            frame(b"S", b"[]"), frame(b"S", b"[[],[],null]"), frame(b"S", b"[[],[],-1]"),
+            frame(b"S", b'[[["00"]],[],1]'), frame(b"S", b'[[["zz"]],[],1]'),
+            frame(b"S", b"[[[],[],[],[],[],[],[]],[],1]"),
+            frame(b"S", b"[[],[[6,1]],1]"), frame(b"S", b"[[],[[-1,1]],1]"),
+            frame(b"S", b"[[],[[0,%d]],1]" % 10**30), frame(b"S", b"[[],[[0,-1]],1]"),
+            frame(b"S", b"[[],[],%d]" % 10**30), frame(b"S", b"[[],[[0,Infinity]],1]"),
+        ],
+        ids=lambda bad: repr(bad[:1] + bad[5:30]),
+    )  # fmt: skip
+    def test_damaged_frame_is_an_error_after_all_that_came_before(
+        self, tmp_path: Path, bad: bytes
+    ) -> None:
+        good = [frame(b"R", exec_record(b"x")), frame(b"R", exec_record(b"y", seq=2))]
+        path = write(tmp_path / "r", good[0], frame(b"B"), good[1], bad, frame(b"B"))
+        host, file = open_recording(path)
+        out: list[bytes] = []
+
+        def collect() -> None:
+            for line in replay_steps(host, file, path):
+                out.append(line)  # noqa: PERF402 - what came before an error is kept
+
+        with file, pytest.raises(ExecauditError, match="damaged before byte"):
+            collect()
+
+        assert [json.loads(line)["argv"] for line in out] == [["x"], ["y"]]
+
+    def test_length_beyond_any_frame_is_not_read(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "r", struct.pack("@cI", b"R", 0xFFFFFFFF))
+
+        with pytest.raises(ExecauditError, match="ends in the middle"):
+            replay(path)
+
+    def test_damaged_record_is_counted_when_it_is_settled(self, tmp_path: Path) -> None:
+        path = write(
+            tmp_path / "r",
+            frame(b"R", b"short"),
+            frame(b"R"),
+            frame(b"B"),
+            frame(b"S", b"[[],[],1000]"),
+        )
+
+        (line,) = replay(path).splitlines()
+
+        assert json.loads(line)["reason"] == "undecodable"
+        assert json.loads(line)["count"] == 2
+
+    def test_batch_without_its_end_is_shown(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "r", frame(b"R", exec_record(b"x")))
+
+        assert len(replay(path).splitlines()) == 1
+
+    def test_empty_recording_gives_nothing(self, tmp_path: Path) -> None:
+        assert replay(write(tmp_path / "r")) == b""
+
+    def test_batches_that_never_end_take_bounded_memory(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(recording_module, "_BATCH_LIMIT", 10_000)
+        raw = frame(b"R", exec_record(b"x"))
+        path = write(tmp_path / "r", raw * 100)
+        host, file = open_recording(path)
+
+        with file:
+            batches = [len(arguments[0]) for _, arguments in read_steps(host, file, path)]
+
+        assert max(batches) <= 10_000 + len(raw)
+        assert sum(batches) == 100 * len(exec_record(b"x"))
+
+    @given(st.data())
+    def test_any_damage_gives_valid_lines_or_an_error(
+        self, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    ) -> None:
+        content = bytearray(
+            json.dumps(HEADER).encode()
+            + b"\n"
+            + frame(b"U", b'[[0,"root"],[1000,null]]')
+            + frame(b"R", exec_record(b"x"))
+            + frame(b"R", exit_record())
+            + frame(b"B")
+            + frame(b"C", b"1700000000000000000")
+            + frame(b"R", exec_record(b"x", seq=2))
+            + frame(b"B")
+            + frame(b"S", json.dumps([[[slot(lost=3).hex()]], [[0, 1]], 10**12]).encode())
+        )
+        for _ in range(data.draw(st.integers(1, 5))):
+            at = data.draw(st.integers(0, len(content) - 1))
+            content[at] = data.draw(st.integers(0, 255) | st.sampled_from(b'0"[]{},CUSB\\'))
+        path = tmp_path_factory.getbasetemp() / "damaged"
+        path.write_bytes(content[: data.draw(st.just(len(content)) | st.integers(0, len(content)))])
+
+        try:
+            out = replay(str(path))
+        except ExecauditError:
+            return
+        for line in out.splitlines():
+            assert isinstance(json.loads(line), dict)
