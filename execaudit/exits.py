@@ -13,6 +13,10 @@ from execaudit.host import Host
 from execaudit.text import until_nul
 
 _CORE_DUMPED = 0x80
+_UNREADABLE = (
+    (record.FLAG_BAD_IDS, ("uid",)),
+    (record.FLAG_BAD_START, ("id", "parent_id", "pid", "ppid", "comm")),
+)
 
 
 def exit_fields(event: Exit, host: Host, duration_ns: int | None) -> FieldDict:
@@ -31,7 +35,9 @@ def exit_fields(event: Exit, host: Host, duration_ns: int | None) -> FieldDict:
         "ppid": event.ppid,
         "uid": event.uid,
     }
-    add_text(fields, "comm", until_nul(event.comm))
+    comm = until_nul(event.comm)
+    if comm:
+        add_text(fields, "comm", comm)
     number = event.status & 0x7F
     if number:
         fields["signal"] = _signal_name(number)
@@ -41,13 +47,13 @@ def exit_fields(event: Exit, host: Host, duration_ns: int | None) -> FieldDict:
         fields["core_dumped"] = True
     if duration_ns is not None:
         fields["duration_ns"] = duration_ns
-    if event.flags & record.FLAG_BAD_IDS:
-        del fields["uid"]
-        fields["unreadable"] = ["uid"]
-    if event.flags & record.FLAG_BAD_START:
-        for name in ("id", "parent_id"):
-            del fields[name]
-        fields["unreadable"] = [*fields.get("unreadable", []), "id", "parent_id"]
+    unreadable = [name for bit, names in _UNREADABLE if event.flags & bit for name in names]
+    for name in unreadable:
+        fields.pop(name, None)
+    if unreadable:
+        fields["unreadable"] = unreadable
+        if "comm" in unreadable:
+            fields.pop("b64", None)
     return fields
 
 
