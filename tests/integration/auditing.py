@@ -7,6 +7,7 @@ as it was. The log's format is that of audit(8), raw. It must not know execaudit
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import platform
 import re
@@ -45,6 +46,7 @@ admin_space_left_action = IGNORE
 disk_full_action = IGNORE
 disk_error_action = IGNORE
 """
+_LOCK = Path("/run/lock/execaudit-test-audit")
 _BACKLOG = 16384
 # Rather slow down the storm than lose events; in hundredths of a second.
 _BACKLOG_WAIT = 60000
@@ -117,6 +119,15 @@ def run_auditd(directory: Path) -> Iterator[Auditd]:
     for program in ("auditd", "auditctl"):
         if not shutil.which(program):
             give_up(f"there is no {program}")
+    with _LOCK.open("w") as lock:
+        # The kernel has one audit daemon: another run of these tests comes to its end first.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with _run_alone(directory) as auditd:
+            yield auditd
+
+
+@contextlib.contextmanager
+def _run_alone(directory: Path) -> Iterator[Auditd]:
     before = _status()
     if before["pid"]:
         give_up(f"another audit daemon runs (pid {before['pid']}): stop it first")
