@@ -47,7 +47,7 @@ _UNREADABLE = (
         record.FLAG_BAD_CGROUP,
         ("cgroup", "cgroup_id", "unit", "user_unit", "slice", "session", "container"),
     ),
-    (record.FLAG_BAD_FILENAME, ("filename", "script")),
+    (record.FLAG_BAD_FILENAME, ("filename",)),
     (record.FLAG_BAD_ANCESTORS, ("parent_id", "ppid", "pcomm", "ancestors")),
     (record.FLAG_BAD_OLD_COMM, ("old_comm",)),
     (record.FLAG_BAD_START, ("id", "start")),
@@ -280,11 +280,14 @@ def _file_fields(parts: Parts) -> FieldDict:
         add_text(fields, "filename", filename)
     _merge(fields, exe_fields(parts.exe))
     if parts.flags & record.FLAG_SCRIPT:
-        add_text(fields, "script", filename)
+        if parts.flags & record.FLAG_BAD_FILENAME:
+            fields.setdefault("unreadable", []).append("script")
+        else:
+            add_text(fields, "script", filename)
         if parts.interp:
             add_text(fields, "interp", parts.interp[:-1])
         else:
-            fields["unreadable"] = ["interp"]
+            fields.setdefault("unreadable", []).append("interp")
     add_text(fields, "cwd", path_bytes(parts.cwd))
     if parts.root:
         add_text(fields, "root", path_bytes(parts.root))
