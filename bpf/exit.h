@@ -47,8 +47,11 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 	err |= READ(key.start_ns, leader, task_struct, start_boottime);
 	err |= READ(count, leader, task_struct, self_exec_id);
 	key.exec_count = count;
-	/* Threads that end at the same time all find none left alive. */
-	if (map__insert(ended, &key, &zero) == -EEXIST)
+	/*
+	 * Threads that end at the same time all find none left alive. The result has 32 bits only
+	 * before kernel commit d7ba4cc900bf (6.4), and nothing extends its sign.
+	 */
+	if ((int)map__insert(ended, &key, &zero) == -EEXIST)
 		return 0;
 	event__begin(&r.head, slot, HOOK_EXIT, KIND_EXIT, bpf_ktime_get_boot_ns());
 	r.head.size = sizeof(r);
