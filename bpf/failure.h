@@ -62,6 +62,21 @@ static __always_inline void *task__user_regs(void)
 	       PT_REGS_SIZE;
 }
 
+/*
+ * Reads a user string with its NUL. Returns its length, NUL included, or less than 1 on error. For
+ * an empty string older kernels (5.10 and 6.1 among them) return 0 and write nothing.
+ */
+static __always_inline long user_string__read(char *to, const u32 limit, u64 from)
+{
+	long n = bpf_probe_read_user_str(to, limit, (void *)from);
+
+	if (n == 0) {
+		*to = 0;
+		n = 1;
+	}
+	return n;
+}
+
 /* Appends the strings of a user pointer array, `width` bytes to a pointer. */
 static __always_inline void record__add_user_argv(
 	struct scratch *buf, struct slot *slot, u64 array, const u32 width)
@@ -89,7 +104,7 @@ static __always_inline void record__add_user_argv(
 		if (end > SCRATCH_BYTES - FAILURE_ARG)
 			break;
 		PIN(end);
-		n = bpf_probe_read_user_str(buf->bytes + end, FAILURE_ARG, (void *)string);
+		n = user_string__read(buf->bytes + end, FAILURE_ARG, string);
 		if (n < 1) {
 			slot->flags |= FLAG_BAD_ARGV;
 			break;
@@ -113,7 +128,7 @@ static __always_inline void record__add_user_filename(
 	if (end > PATHS_END)
 		return;
 	PIN(end);
-	n = bpf_probe_read_user_str(buf->bytes + end, FILENAME_BYTES, (void *)filename);
+	n = user_string__read(buf->bytes + end, FILENAME_BYTES, filename);
 	if (n < 1) {
 		slot->flags |= FLAG_BAD_FILENAME;
 		return;
