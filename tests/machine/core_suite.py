@@ -7,13 +7,22 @@ there are, nor print.
 
 import re
 import shlex
+import tempfile
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from tests.integration import building
 from tests.machine import guest
 
 SUITE = "tests/integration"
+# Compiled here and put there: the emulated processor is slow.
+PROGRAMS = "srv/programs"
+STORM_EXECS = 400
+TIME_SCALE = 5
+# Of a guest's time; the rest is for its boot and the report.
+REPORTED_SHARE = 0.85
 # Tests that take no engine are counted under this name.
 ANY = "any"
 
@@ -42,13 +51,24 @@ class Report:
         return self.guest.status == 0 and ran and not self.failures
 
 
-def command(engines: Sequence[str], options: Sequence[str]) -> str:
-    """Return the shell script that runs the suite in the checkout."""
+def command(engines: Sequence[str], options: Sequence[str], timeout_s: float) -> str:
+    """Return the shell script that runs the suite in the checkout.
+
+    Where the time does not suffice, pytest is interrupted while it can still report.
+    """
     pytest = ["python3", "-m", "pytest", f"--junitxml={guest.RESULT}", "--color=no", "-rsfE"]
     pytest += options
     if not any(option.startswith("tests/") for option in options):
         pytest.append(SUITE)
-    return f"EXECAUDIT_ENGINES={','.join(engines)} {shlex.join(pytest)}"
+    variables = {
+        "EXECAUDIT_ENGINES": ",".join(engines),
+        "EXECAUDIT_TEST_PROGRAMS": f"/{PROGRAMS}",
+        "EXECAUDIT_STORM_EXECS": str(STORM_EXECS),
+        "EXECAUDIT_TIME_SCALE": str(TIME_SCALE),
+    }
+    assignments = [f"{name}={value}" for name, value in variables.items()]
+    limit = ["timeout", "--signal=INT", str(timeout_s * REPORTED_SHARE)]
+    return shlex.join(["env", *assignments, *limit, *pytest])
 
 
 def read(result: guest.Result, engines: Sequence[str]) -> Report:
@@ -87,5 +107,16 @@ def run(
 
     `options` go to pytest; paths among them replace the suite's.
     """
-    script = command(engines, options)
-    return read(guest.run(suite, script, timeout_s=timeout_s, show=show), engines)
+    with tempfile.TemporaryDirectory(prefix="execaudit-programs-") as name:
+        directory = Path(name)
+        # Users without privilege run them too.
+        directory.chmod(0o755)
+        building.build_programs(directory)
+        result = guest.run(
+            suite,
+            command(engines, options, timeout_s),
+            {PROGRAMS: directory},
+            timeout_s=timeout_s,
+            show=show,
+        )
+    return read(result, engines)
