@@ -221,13 +221,18 @@ static __always_inline int failure__compat(u32 hook, void *regs, long error)
 		return failure__##abi(hook, task__user_regs(), (long)ctx[1]);                      \
 	}
 
-/* kretprobe: the context is the registers of the returning function. */
+/*
+ * kretprobe: the context is the registers of the returning function. A perf program that returns 0,
+ * here and below, would hide the event from whoever else watches it.
+ */
 #define KRETPROBE(name, symbol, abi, hook)                                                         \
 	SECTION("kretprobe/" symbol)                                                               \
 	int name(void *ctx)                                                                        \
 	{                                                                                          \
-		return failure__##abi(                                                             \
-			hook, task__user_regs(), (long)regs__word(ctx, RETURN_VALUE));             \
+		long error = regs__word(ctx, RETURN_VALUE);                                        \
+                                                                                                   \
+		failure__##abi(hook, task__user_regs(), error);                                    \
+		return 1;                                                                          \
 	}
 
 /* struct trace_event_raw_sys_exit, include/trace/events/syscalls.h */
@@ -241,7 +246,8 @@ struct sys_exit_args {
 	SECTION("tp/syscalls/" event)                                                              \
 	int name(struct sys_exit_args *ctx)                                                        \
 	{                                                                                          \
-		return failure__native(hook, task__user_regs(), ctx->result);                      \
+		failure__native(hook, task__user_regs(), ctx->result);                             \
+		return 1;                                                                          \
 	}
 
 #if !defined(EXECAUDIT_BCC) || defined(FAILURE_FEXIT)

@@ -56,6 +56,7 @@ class Capture:
     failure_hook: FailureHook | None
     programs: dict[str, int]
     maps: dict[str, int]
+    trials: list[int]  # attachments that were only to find out what works
     links: list[int] = field(default_factory=list)
 
     def attach(self) -> None:
@@ -85,6 +86,11 @@ class Capture:
                 out[hook] = out.get(hook, 0) + count
         return out
 
+    def close_trials(self) -> None:
+        """Detach what was attached on trial; left until events flow, since it takes its time."""
+        while self.trials:
+            os.close(self.trials.pop())
+
     def detach(self) -> None:
         """Detach all programs; what they wrote can still be read."""
         while self.links:
@@ -93,6 +99,7 @@ class Capture:
     def close(self) -> None:
         """Detach, and release programs and maps."""
         self.detach()
+        self.close_trials()
         for fd in (*self.programs.values(), *self.maps.values()):
             os.close(fd)
         self.programs, self.maps = {}, {}
@@ -145,8 +152,11 @@ def open_capture(wanted: str, settings: Settings) -> Capture:
     """
     name, reason = choose(wanted)
     _check_permission()
-    failure_hook = hooks.choose_failure_hook(settings.failures) if settings.failures else None
-    points = {**hooks.before_programs(), **hooks.SUCCESS}
+    trials: list[int] = []
+    failure_hook = None
+    if settings.failures:
+        failure_hook = hooks.choose_failure_hook(settings.failures, trials)
+    points = {**hooks.before_programs(trials), **hooks.SUCCESS}
     if settings.exits:
         points |= hooks.EXIT
     if failure_hook:
@@ -156,14 +166,14 @@ def open_capture(wanted: str, settings: Settings) -> Capture:
     else:
         from execaudit.engine.bcc import load  # noqa: PLC0415
     programs, maps = load(points, _map_sizes(settings, points))
-    return Capture(name, reason, settings, points, failure_hook, programs, maps)
+    return Capture(name, reason, settings, points, failure_hook, programs, maps, trials)
 
 
 def _check_permission() -> None:
     """One sentence instead of the many ways in which the kernel says no."""
     try:
         os.close(libbpf.create_map(libbpf.MAP_ARRAY, "trial", 4, 4, 1))
-        program = hooks.load("trial", hooks.RETURN_ZERO, hooks.SUCCESS["on_exec"], None)
+        program = hooks.load("trial", hooks.RETURN_ONE, hooks.SUCCESS["on_exec"], None)
         os.close(program)
     except OSError as error:
         if error.errno not in (1, 13):

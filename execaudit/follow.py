@@ -134,6 +134,7 @@ def follow(capture: Capture, output: Output, recorder: Recorder | None) -> None:
         poll.register(ring.fd, select.EPOLLIN | select.EPOLLET)
         capture.attach()
         _announce(capture)
+        capture.close_trials()
         _loop(capture, ring, poll, signals.fd, output, recorder)
         capture.detach()
         _settle(capture, ring, output, recorder)

@@ -19,7 +19,8 @@ from execaudit.errors import InvalidArgument, NoPermission, NotImplementedByKern
 
 TRACEFS = (Path("/sys/kernel/tracing"), Path("/sys/kernel/debug/tracing"))
 _KPROBE_PMU = Path("/sys/bus/event_source/devices/kprobe")
-RETURN_ZERO = struct.pack("@BBhi", 0xB7, 0, 0, 0) + struct.pack("@BBhi", 0x95, 0, 0, 0)
+# r0 = 1; exit. A tracepoint program that returns 0 hides the event from perf.
+RETURN_ONE = struct.pack("@BBhi", 0xB7, 0, 0, 1) + struct.pack("@BBhi", 0x95, 0, 0, 0)
 _PERF_TYPE_TRACEPOINT = 2
 _PERF_IOC_SET_BPF = 0x40042408
 _PERF_IOC_ENABLE = 0x2400
@@ -147,29 +148,42 @@ def load(name: str, instructions: bytes, point: AttachPoint, btf: Btf | None) ->
     )
 
 
-def trial(point: AttachPoint, btf: Btf | None = None) -> str | None:
-    """Attach a program that does nothing, and detach it. None if that worked, else the reason."""
+def trial(point: AttachPoint, btf: Btf | None = None, links: list[int] | None = None) -> str | None:
+    """Attach a program that does nothing, and detach it. None if that worked, else the reason.
+
+    Detaching waits for all processors, some 50 ms: with `links`, the attachment is left there for
+    the caller to close when there is time.
+    """
     try:
-        program = load("trial", RETURN_ZERO, point, btf)
+        program = load("trial", RETURN_ONE, point, btf)
         try:
-            os.close(attach(program, point))
+            link = attach(program, point)
         finally:
             os.close(program)
+        if links is None:
+            os.close(link)
+        else:
+            links.append(link)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         return str(reason)
     return None
 
 
-def before_programs() -> dict[str, AttachPoint]:
-    """The programs that save the name before the exec: the newest hook that the kernel has."""
-    if trial(BEFORE_EXEC["before_exec"]) is None:
+def before_programs(links: list[int] | None = None) -> dict[str, AttachPoint]:
+    """The programs that save the name before the exec: the newest hook that the kernel has.
+
+    For `links` see `trial`.
+    """
+    if trial(BEFORE_EXEC["before_exec"], links=links) is None:
         return BEFORE_EXEC
     return BEFORE_RENAME
 
 
-def choose_failure_hook(wanted: str) -> FailureHook:
+def choose_failure_hook(wanted: str, links: list[int] | None = None) -> FailureHook:
     """The hook named `wanted`, or with "auto" the cheapest one that works here.
+
+    For `links` see `trial`.
 
     Raises InvalidArgument for an unknown name and NotImplementedByKernel when none works.
     """
@@ -183,9 +197,10 @@ def choose_failure_hook(wanted: str) -> FailureHook:
         for hook in FAILURE_HOOKS:
             if wanted != hook.name and (wanted != "auto" or hook.name == "sys_exit"):
                 continue
-            reason = next(filter(None, (trial(p, btf) for p in _essential(hook))), None)
+            tried = (trial(point, btf, links) for point in _essential(hook))
+            reason = next(filter(None, tried), None)
             if reason is None:
-                return _without_missing(hook, btf)
+                return _without_missing(hook, btf, links)
             reasons.append(f"{hook.name}: {reason}")
     raise NotImplementedByKernel(
         f"Failed to find a hook for failed execs ({'; '.join(reasons)});"
@@ -198,12 +213,12 @@ def _essential(hook: FailureHook) -> list[AttachPoint]:
     return [point for name, point in hook.programs.items() if "compat" not in name]
 
 
-def _without_missing(hook: FailureHook, btf: Btf | None) -> FailureHook:
+def _without_missing(hook: FailureHook, btf: Btf | None, links: list[int] | None) -> FailureHook:
     """Leave out 32-bit entry points that this kernel was built without."""
     programs = {
         name: point
         for name, point in hook.programs.items()
-        if "compat" not in name or trial(point, btf) is None
+        if "compat" not in name or trial(point, btf, links) is None
     }
     return hook._replace(programs=programs)
 
