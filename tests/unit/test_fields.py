@@ -484,6 +484,11 @@ FULL_FLAGS = record.FLAG_PRIVILEGED | record.FLAG_SCRIPT | record.FLAG_CWD_DELET
 
 
 class TestMissing:
+    def test_file_name_that_could_not_be_read_names_no_script_where_there_is_none(self) -> None:
+        fields = fields_of(b"x", error=-14, filename=b"", flags=record.FLAG_BAD_FILENAME)
+
+        assert fields["unreadable"] == ["filename"]
+
     @pytest.mark.parametrize(("flag", "name", "path"), CUT_PATHS)
     def test_cut_path_is_marked_and_begins_with_an_ellipsis(
         self, flag: int, name: str, path: str
@@ -513,8 +518,9 @@ class TestMissing:
     @pytest.mark.parametrize(("flag", "names"), UNREADABLE)
     def test_unreadable_fields_are_named_and_left_out(self, flag: int, names: set[str]) -> None:
         whole = fields_of(b"x", flags=FULL_FLAGS, **FULL)
+        members = FULL | ({"filename": b""} if flag == record.FLAG_BAD_FILENAME else {})
 
-        fields = fields_of(b"x", flags=FULL_FLAGS | flag, **FULL)
+        fields = fields_of(b"x", flags=FULL_FLAGS | flag, **members)
 
         assert set(fields.pop("unreadable")) == names
         assert not names & fields.keys()
@@ -530,7 +536,7 @@ class TestMissing:
     def test_all_unreadable_at_once_leaves_what_needs_no_reading(self) -> None:
         flags = sum(v for k, v in vars(record).items() if k.startswith("FLAG_BAD_"))
 
-        fields = fields_of(flags=flags, argv_inside=0, argc=1, **FULL)
+        fields = fields_of(flags=flags, argv_inside=0, argc=1, **{**FULL, "filename": b""})
 
         listed = fields["unreadable"]
         assert len(listed) == len(set(listed))
