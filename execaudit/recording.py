@@ -15,7 +15,7 @@ import stat
 import struct
 import sys
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, count
 from typing import Any, BinaryIO
 
 from execaudit import record
@@ -153,16 +153,15 @@ def read_steps(host: Host, file: BinaryIO, path: str) -> Iterator[tuple[str, Any
     """
     records: list[bytes] = []
     size = 0
-    while True:
-        reason, value = "", None
+    for number in count(1):
+        reason = "it ends in the middle of a frame"
         try:
             tag, data = _read_frame(file)
-            reason = f"damaged before byte {file.tell()}"
+            reason = f"frame {number} is damaged"
             value = _parse_frame(tag, data)
         except _DAMAGE as error:
             if records:
                 yield "batch", _join(records)
-            reason = reason or "it ends in the middle of a frame"
             raise ExecauditError(f"Failed to read '{path}': {reason}") from error
         if tag == b"R":
             records.append(data)
@@ -228,8 +227,8 @@ def _parse_settle(value: Any) -> tuple[list[list[bytes]], dict[int, int], int]:
         raise ValueError("slots")
     if any(len(slot) != record.SLOT.size for cpus in raw for slot in cpus):
         raise ValueError("slot")
-    for hook, count in misses:
-        _check_number(count)
+    for hook, runs in misses:
+        _check_number(runs)
         if _check_number(hook) >= len(record.HOOKS):
             raise ValueError(hook)
     return raw, dict(misses), _check_number(now_ns)

@@ -334,7 +334,7 @@ class TestFrames:
             for line in replay_steps(host, file, path):
                 out.append(line)  # noqa: PERF402 - what came before an error is kept
 
-        with file, pytest.raises(ExecauditError, match="damaged before byte"):
+        with file, pytest.raises(ExecauditError, match="frame 4 is damaged"):
             collect()
 
         assert [json.loads(line)["argv"] for line in out] == [["x"], ["y"]]
@@ -363,6 +363,21 @@ class TestFrames:
         path = write(tmp_path / "r", frame(b"R", exec_record(b"x")))
 
         assert len(replay(path).splitlines()) == 1
+
+    def test_recording_is_read_from_a_pipe_too(self, tmp_path: Path) -> None:
+        whole = Path(write(tmp_path / "r", frame(b"R", exec_record(b"x")), frame(b"B")))
+        fifo = tmp_path / "fifo"
+        os.mkfifo(fifo)
+        # Opened for reading too, so that writing does not wait for the reader.
+        writer = os.open(fifo, os.O_RDWR)
+        os.write(writer, whole.read_bytes())
+        host, file = open_recording(str(fifo))
+        os.close(writer)
+
+        with file:
+            out = b"".join(replay_steps(host, file, str(fifo)))
+
+        assert out == replay(str(whole))
 
     def test_empty_recording_gives_nothing(self, tmp_path: Path) -> None:
         assert replay(write(tmp_path / "r")) == b""
