@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A log file: opened safely, appended to in whole lines and no others.
+
+Owns one descriptor, who may own the file and its directory, and what becomes of a line that a
+failing disk took only half of. Decides nothing about rotation, retention or retries.
+"""
+
+import contextlib
+import errno
+import os
+import stat
+from pathlib import Path
+
+from execaudit.errors import ExecauditError
+
+_FLAGS = (
+    os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    | os.O_NOCTTY | os.O_NONBLOCK  # a FIFO put in its place must not stop us
+)  # fmt: skip
+_WRITABLE_FOR_OTHERS = 0o002
+
+
+class Refused(ExecauditError):  # noqa: N818 - what happened, not an accident
+    """What lies at the path is not ours to write: a link, a device, another's file."""
+
+
+class LogFile:
+    """An open log file. `notes` says what could not be set as configured."""
+
+    def __init__(self, path: str, mode: int, gid: int | None, *, exclusive: bool = False) -> None:
+        """Open the file, make it if need be. Raises Refused or OSError.
+
+        Args:
+            path: where; its directory must exist.
+            mode: permission bits it gets.
+            gid: group it gets; None for that of the process or a setgid directory.
+            exclusive: it must not exist yet.
+
+        """
+        self.path = path
+        self.notes: list[str] = []
+        self._rest = b""
+        check_directory(os.path.dirname(path) or ".")  # noqa: PTH120
+        flags = _FLAGS | (os.O_EXCL if exclusive else 0)
+        try:
+            self.fd = os.open(path, flags, mode & 0o777)
+        except OSError as error:
+            # What O_NOFOLLOW and O_NONBLOCK make of links and FIFOs without a reader.
+            if error.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
+                raise Refused(f"Failed to open '{path}': it is not a regular file") from error
+            raise
+        try:
+            self._claim(mode, gid)
+        except BaseException:
+            os.close(self.fd)
+            raise
+
+    def _claim(self, mode: int, gid: int | None) -> None:
+        status = os.fstat(self.fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise Refused(f"Failed to open '{self.path}': it is not a regular file")
+        if status.st_uid not in (0, os.geteuid()):
+            raise Refused(
+                f"Failed to open '{self.path}': it belongs to uid {status.st_uid}, not to the user"
+                f" of this process ({os.geteuid()}) or root"
+            )
+        if status.st_nlink > 1:
+            raise Refused(f"Failed to open '{self.path}': it has {status.st_nlink} hard links")
+        if gid is not None and status.st_gid != gid:
+            try:
+                os.fchown(self.fd, -1, gid)
+            except OSError as error:
+                self.notes.append(
+                    f"Failed to give '{self.path}' to group {gid}: {error.strerror}, leaving it to"
+                    f" group {status.st_gid}"
+                )
+        if stat.S_IMODE(status.st_mode) != mode:
+            try:
+                os.fchmod(self.fd, mode)
+            except OSError as error:
+                self.notes.append(
+                    f"Failed to set mode {mode:04o} of '{self.path}': {error.strerror}, leaving it"
+                    f" at {stat.S_IMODE(status.st_mode):04o}"
+                )
+
+    def append(self, data: bytes) -> tuple[int, OSError | None]:
+        """Append whole lines; how many bytes of them, in whole lines, the file has, and the error.
+
+        A line that was written in part is taken back. Where that is refused (append-only files,
+        failing disks) it counts as written, and its rest goes before anything else.
+        """
+        if self._rest:
+            error = self.finish_line()
+            if error is not None:
+                return 0, error
+        done, error = self._write(data)
+        if error is None:
+            return done, None
+        whole = data.rfind(b"\n", 0, done) + 1
+        if whole != done and not self._take_back(data[whole:done]):
+            whole = data.index(b"\n", done) + 1
+            self._rest = data[done:whole]
+        return whole, error
+
+    def finish_line(self) -> OSError | None:
+        """Write the rest of a line that is half in the file."""
+        done, error = self._write(self._rest)
+        self._rest = self._rest[done:]
+        return error
+
+    @property
+    def has_half_line(self) -> bool:
+        """Whether the file ends in a line that is not whole."""
+        return bool(self._rest)
+
+    def _write(self, data: bytes) -> tuple[int, OSError | None]:
+        done = 0
+        try:
+            while done != len(data):
+                # Short: nearly always the last bytes there were, and the next call says why.
+                written = os.write(self.fd, memoryview(data)[done:] if done else data)
+                if not written:
+                    return done, OSError(errno.EIO, os.strerror(errno.EIO))
+                done += written
+        except OSError as error:
+            return done, error
+        return done, None
+
+    def _take_back(self, part: bytes) -> bool:
+        try:
+            size = os.fstat(self.fd).st_size
+            # Only what is certainly ours: others may have truncated or written.
+            if os.pread(self.fd, len(part), max(size - len(part), 0)) != part:
+                return False
+            os.ftruncate(self.fd, size - len(part))
+        except OSError:
+            return False
+        return True
+
+    def size(self) -> int:
+        """Bytes in the file."""
+        return os.fstat(self.fd).st_size
+
+    def is_unlinked(self) -> bool:
+        """Whether the file has no name any more: what is written is lost when it is closed."""
+        return os.fstat(self.fd).st_nlink == 0
+
+    def size_at_path(self) -> int | None:
+        """Bytes in the file; None where the path leads to it no longer: moved, removed, replaced.
+
+        Raises OSError where it cannot be told.
+        """
+        status = os.fstat(self.fd)
+        try:
+            there = os.stat(self.path, follow_symlinks=False)  # noqa: PTH116 - once per batch
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return status.st_size if os.path.samestat(there, status) else None
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        with contextlib.suppress(OSError):  # e.g. EIO of a write long since reported by none
+            os.close(self.fd)
+
+
+def check_directory(directory: str) -> None:
+    """Refuse a directory in which others could put something else in our file's place.
+
+    Every directory on the way must belong to root or to us and be writable for others only with
+    the sticky bit; the last one not even then, and it must be no symbolic link. Raises OSError
+    where there is none.
+    """
+    status = Path(directory).lstat()
+    if stat.S_ISLNK(status.st_mode):
+        raise Refused(f"Failed to use directory '{directory}': it is a symbolic link")
+    if not stat.S_ISDIR(status.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), directory)
+    if status.st_mode & _WRITABLE_FOR_OTHERS:
+        raise Refused(f"Failed to use directory '{directory}': everybody can write to it")
+    real = Path(directory).resolve()
+    for above in (real, *real.parents):
+        status = above.stat()
+        if status.st_uid not in (0, os.geteuid()):
+            raise Refused(
+                f"Failed to use directory '{directory}': '{above}' belongs to uid"
+                f" {status.st_uid}, not to the user of this process ({os.geteuid()}) or root"
+            )
+        if status.st_mode & _WRITABLE_FOR_OTHERS and not status.st_mode & stat.S_ISVTX:
+            raise Refused(
+                f"Failed to use directory '{directory}': everybody can write to '{above}'"
+            )

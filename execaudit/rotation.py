@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names of rotated files, and which of them have had their time.
+
+Owns the naming: `execaudit.jsonl.20261123T020406Z` by UTC time of rotation, `-1`, `-2`, … behind
+it where that name is taken, then `.gz` or `.zst`; `execaudit.jsonl.torn-STAMP` for what was set
+aside. The stamp stands last, so that no glob for the live file's name ending catches a rotated
+one. Nothing else in the directory is ever touched, whatever it is called.
+"""
+
+import contextlib
+import os
+import re
+import stat
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+SUFFIXES = ("", ".gz", ".zst")
+_STAMP = "%Y%m%dT%H%M%SZ"
+_NAME = r"\.(torn-)?(\d{8}T\d{6}Z)(?:-([1-9]\d{0,8}))?(\.gz|\.zst)?"
+_UNFINISHED = ".part"
+
+
+class Generation(NamedTuple):
+    """One file of a series that is no longer written to."""
+
+    name: str
+    is_torn: bool
+    stamp: str
+    number: int
+    suffix: str
+    size: int
+
+    @property
+    def stem(self) -> str:
+        """Its name without the suffix of compression."""
+        return self.name.removesuffix(self.suffix) if self.suffix else self.name
+
+    def rotated_s(self) -> float | None:
+        """When it was rotated, seconds since 1970; None where its stamp is no time."""
+        try:
+            return datetime.strptime(self.stamp, _STAMP).replace(tzinfo=UTC).timestamp()
+        except ValueError:
+            return None
+
+
+def _generation(match: re.Match[str], size: int) -> Generation:
+    torn, stamp, number, suffix = match.groups()
+    return Generation(match.string, torn is not None, stamp, int(number or 0), suffix or "", size)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is kept. 0: without limit.
+
+    Attributes:
+        num_logs: rotated files.
+        keep_age_s: seconds since rotation.
+        keep_bytes: bytes of all files together, the one being written included.
+
+    """
+
+    num_logs: int = 10
+    keep_age_s: float = 0
+    keep_bytes: int = 0
+
+
+class Series:
+    """The files that belong to one log file, in its directory."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.directory, self.base = os.path.split(path)
+        self._match = re.compile(re.escape(self.base) + _NAME, re.ASCII).fullmatch
+
+    def members(self) -> list[Generation]:
+        """Rotated and set-aside files, oldest first. Raises OSError."""
+        found: list[Generation] = []
+        with os.scandir(self.directory or ".") as entries:
+            for entry in entries:
+                match = self._match(entry.name)
+                if match is None:
+                    continue
+                with contextlib.suppress(FileNotFoundError):
+                    status = entry.stat(follow_symlinks=False)
+                    if stat.S_ISREG(status.st_mode):
+                        found.append(_generation(match, status.st_size))
+        found.sort(key=lambda one: (one.stamp, one.number, one.suffix))
+        return found
+
+    def full_path(self, name: str) -> str:
+        """Where a file of that name lies."""
+        return os.path.join(self.directory, name)  # noqa: PTH118 - Path costs on each batch
+
+    def free_name(self, wall_s: float, mark: str = "") -> str:
+        """A name not taken, neither plain nor compressed, for a file rotated at `wall_s`."""
+        stem = f"{self.base}.{mark}{time.strftime(_STAMP, time.gmtime(wall_s))}"
+        number = 0
+        while True:
+            name = f"{stem}-{number}" if number else stem
+            paths = [self.full_path(name + suffix) for suffix in SUFFIXES]
+            if not any(os.path.lexists(path) for path in paths):
+                return name
+            number += 1
+
+    def unfinished_path(self, stem: str, suffix: str) -> str:
+        """Where a compressed file grows until it is whole: hidden, so that no shipper's glob fits.
+
+        Not a name of the pattern: a crash leaves nothing there that could be taken for finished.
+        """
+        return self.full_path(f".{stem}{suffix}{_UNFINISHED}")
+
+    def remove(self, one: Generation) -> None:
+        """Remove a file. Raises OSError; that it is gone already is no error."""
+        with contextlib.suppress(FileNotFoundError):
+            Path(self.full_path(one.name)).unlink()
+
+    def clean_up(self) -> list[str]:
+        """Remove what a crash in the middle of compressing left; returns the names removed.
+
+        A file both plain and compressed: the compressed one got its name when it was whole and on
+        the disk, so the plain one goes.
+        """
+        everything = self.members()
+        names = {one.name for one in everything}
+        doomed = [
+            one.name for one in everything
+            if not one.suffix and any(one.name + suffix in names for suffix in SUFFIXES[1:])
+        ]  # fmt: skip
+        with os.scandir(self.directory or ".") as entries:
+            for entry in entries:
+                name = entry.name
+                if name.startswith(f".{self.base}.") and name.endswith(_UNFINISHED):
+                    inner = name[1 : -len(_UNFINISHED)]
+                    if self._match(inner) and entry.is_file(follow_symlinks=False):
+                        doomed.append(name)
+        for name in doomed:
+            with contextlib.suppress(FileNotFoundError):
+                Path(self.full_path(name)).unlink()
+        return doomed
+
+
+def choose_expired(
+    generations: list[Generation], limits: Limits, wall_s: float, active_bytes: int
+) -> list[Generation]:
+    """Those to remove, oldest first. What was set aside goes by age and number of its own kind."""
+    expired: dict[str, Generation] = {}
+    for is_torn in (False, True):
+        kind = [one for one in generations if one.is_torn is is_torn]
+        if limits.num_logs:
+            stems = list(dict.fromkeys(one.stem for one in kind))
+            old = set(stems[: max(len(stems) - limits.num_logs, 0)])
+            expired |= {one.name: one for one in kind if one.stem in old}
+        if limits.keep_age_s:
+            for one in kind:
+                rotated_s = one.rotated_s()
+                if rotated_s is not None and wall_s - rotated_s > limits.keep_age_s:
+                    expired[one.name] = one
+    if limits.keep_bytes:
+        kept = [one for one in generations if one.name not in expired]
+        total = active_bytes + sum(one.size for one in kept)
+        for one in kept:
+            if total <= limits.keep_bytes:
+                break
+            expired[one.name] = one
+            total -= one.size
+    return [one for one in generations if one.name in expired]

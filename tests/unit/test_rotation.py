@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names of rotated files, and which of them go."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from execaudit.rotation import Generation, Limits, Series, choose_expired
+from tests.clocks import START_S
+
+BASE = "execaudit.jsonl"
+STAMP = "20261123T020406Z"
+DAY_S = 86400
+
+
+def make(directory: Path, *names: str, size: int = 10) -> None:
+    for name in names:
+        (directory / name).write_bytes(b"x" * size)
+
+
+def names(generations: Iterable[Generation]) -> list[str]:
+    return [one.name.removeprefix(f"{BASE}.") for one in generations]
+
+
+def series(directory: Path) -> Series:
+    return Series(str(directory / BASE))
+
+
+def test_name_is_utc_time_of_rotation(tmp_path: Path) -> None:
+    assert series(tmp_path).free_name(START_S + 0.9) == f"{BASE}.{STAMP}"
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        [f"{BASE}.{STAMP}"],
+        [f"{BASE}.{STAMP}.gz"],
+        [f"{BASE}.{STAMP}.zst"],
+        [f"{BASE}.{STAMP}", f"{BASE}.{STAMP}.gz"],
+    ],
+)
+def test_name_taken_plain_or_compressed_gets_a_number(tmp_path: Path, taken: list[str]) -> None:
+    make(tmp_path, *taken)
+
+    assert series(tmp_path).free_name(START_S) == f"{BASE}.{STAMP}-1"
+
+
+def test_numbers_go_on_where_names_in_one_second_collide(tmp_path: Path) -> None:
+    given_out = []
+    for _ in range(12):
+        given_out.append(series(tmp_path).free_name(START_S))
+        make(tmp_path, given_out[-1])
+
+    assert given_out == [f"{BASE}.{STAMP}"] + [f"{BASE}.{STAMP}-{n}" for n in range(1, 12)]
+    assert [one.name for one in series(tmp_path).members()] == given_out
+
+
+def test_dangling_link_counts_as_taken(tmp_path: Path) -> None:
+    (tmp_path / f"{BASE}.{STAMP}").symlink_to("/nowhere")
+
+    assert series(tmp_path).free_name(START_S) == f"{BASE}.{STAMP}-1"
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        BASE,
+        f"{BASE}.1",
+        f"{BASE}.{STAMP}.bak",
+        f"{BASE}.{STAMP}.gz.part",
+        f".{BASE}.{STAMP}.gz.part",
+        f"{BASE}.{STAMP}-0",
+        f"{BASE}.{STAMP}-01",
+        f"{BASE}.{STAMP}-",
+        f"{BASE}.{STAMP}\n",
+        f"{BASE}.2026-11-23",
+        f"{BASE}.20261123T020406",
+        f"{BASE}.2026112\N{ARABIC-INDIC DIGIT THREE}T020406Z",
+        f"x{BASE}.{STAMP}",
+        f"executioner.jsonl.{STAMP}",
+        f"execauditXjsonl.{STAMP}",
+        f"{BASE}.torn",
+    ],
+)
+def test_file_of_another_name_is_never_listed(tmp_path: Path, foreign: str) -> None:
+    make(tmp_path, foreign)
+
+    assert series(tmp_path).members() == []
+
+
+def test_directories_and_links_of_our_name_are_never_listed(tmp_path: Path) -> None:
+    (tmp_path / f"{BASE}.{STAMP}").mkdir()
+    (tmp_path / f"{BASE}.{STAMP}-1").symlink_to("/etc/passwd")
+
+    assert series(tmp_path).members() == []
+
+
+def test_members_are_sorted_by_time_then_number_not_by_text(tmp_path: Path) -> None:
+    make(
+        tmp_path,
+        f"{BASE}.{STAMP}-10.gz",
+        f"{BASE}.{STAMP}-9",
+        f"{BASE}.{STAMP}",
+        f"{BASE}.20251231T235959Z.zst",
+    )
+
+    assert names(series(tmp_path).members()) == [
+        "20251231T235959Z.zst", STAMP, f"{STAMP}-9", f"{STAMP}-10.gz",
+    ]  # fmt: skip
+
+
+def generation(name: str, size: int = 10) -> Generation:
+    found = Series(BASE)._match(f"{BASE}.{name}")
+    assert found
+    torn, stamp, number, suffix = found.groups()
+    return Generation(
+        f"{BASE}.{name}", torn is not None, stamp, int(number or 0), suffix or "", size
+    )
+
+
+FIVE = [generation(f"202611{day}T000000Z") for day in (18, 19, 20, 21, 22)]
+
+
+def test_nothing_expires_without_limits() -> None:
+    assert choose_expired(FIVE, Limits(0, 0, 0), START_S, 0) == []
+
+
+def test_oldest_expire_beyond_the_number_of_files() -> None:
+    assert choose_expired(FIVE, Limits(num_logs=3), START_S, 0) == FIVE[:2]
+
+
+def test_plain_and_compressed_of_one_file_count_once() -> None:
+    both = [FIVE[0], generation("20261118T000000Z.gz"), *FIVE[1:]]
+
+    assert choose_expired(both, Limits(num_logs=5), START_S, 0) == []
+    assert choose_expired(both, Limits(num_logs=4), START_S, 0) == both[:2]
+
+
+def test_files_expire_by_age_since_rotation() -> None:
+    # The start is the 23rd, two hours past midnight.
+    limits = Limits(num_logs=0, keep_age_s=3 * DAY_S)
+
+    assert choose_expired(FIVE, limits, START_S, 0) == FIVE[:3]
+
+
+def test_files_from_the_future_do_not_expire_by_age() -> None:
+    limits = Limits(num_logs=0, keep_age_s=1)
+
+    assert choose_expired([generation("20991231T000000Z")], limits, START_S, 0) == []
+
+
+def test_stamp_that_is_no_time_does_not_expire_by_age() -> None:
+    limits = Limits(num_logs=0, keep_age_s=1)
+
+    assert choose_expired([generation("20261399T990000Z")], limits, START_S, 0) == []
+
+
+def test_oldest_expire_beyond_the_size_of_all_files_with_the_live_one() -> None:
+    limits = Limits(num_logs=0, keep_bytes=35)
+
+    assert choose_expired(FIVE, limits, START_S, 0) == FIVE[:2]
+    assert choose_expired(FIVE, limits, START_S, 6) == FIVE[:3]
+    assert choose_expired(FIVE, limits, START_S, 36) == FIVE
+
+
+def test_size_counts_only_what_the_other_limits_leave() -> None:
+    limits = Limits(num_logs=3, keep_bytes=30)
+
+    assert choose_expired(FIVE, limits, START_S, 0) == FIVE[:2]
+
+
+def test_torn_pieces_do_not_push_out_rotated_files() -> None:
+    torn = [generation(f"torn-202611{day}T000000Z") for day in (10, 11, 12)]
+
+    assert choose_expired([*torn, *FIVE], Limits(num_logs=5), START_S, 0) == []
+    assert choose_expired([*torn, *FIVE], Limits(num_logs=2), START_S, 0) == [torn[0], *FIVE[:3]]
+
+
+@given(
+    days=st.lists(st.integers(1, 28), max_size=20),
+    limits=st.builds(
+        Limits,
+        num_logs=st.integers(0, 5),
+        keep_age_s=st.sampled_from([0, DAY_S, 10 * DAY_S]),
+        keep_bytes=st.integers(0, 100),
+    ),
+    active=st.integers(0, 200),
+)
+def test_newer_file_is_never_removed_before_an_older_one(
+    days: list[int], limits: Limits, active: int
+) -> None:
+    all_of_them = [
+        generation(f"202611{day:02}T000000Z" + (f"-{n}" if n else ""))
+        for n, day in enumerate(sorted(days))
+    ]
+    all_of_them.sort(key=lambda one: (one.stamp, one.number))
+
+    expired = choose_expired(all_of_them, limits, START_S, active)
+
+    assert expired == all_of_them[: len(expired)]
+
+
+def test_clean_up_removes_what_compressing_left_unfinished(tmp_path: Path) -> None:
+    make(tmp_path, f"{BASE}.{STAMP}", f".{BASE}.{STAMP}.gz.part", f".{BASE}.swp", "other.gz.part")
+
+    assert series(tmp_path).clean_up() == [f".{BASE}.{STAMP}.gz.part"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f".{BASE}.swp", f"{BASE}.{STAMP}", "other.gz.part",
+    ]  # fmt: skip
+
+
+def test_clean_up_keeps_the_compressed_one_of_two(tmp_path: Path) -> None:
+    make(tmp_path, f"{BASE}.{STAMP}", f"{BASE}.{STAMP}.gz", f"{BASE}.{STAMP}-1")
+
+    assert series(tmp_path).clean_up() == [f"{BASE}.{STAMP}"]
+    assert names(series(tmp_path).members()) == [f"{STAMP}.gz", f"{STAMP}-1"]
+
+
+def test_remove_is_no_error_where_the_file_is_gone_already(tmp_path: Path) -> None:
+    series(tmp_path).remove(FIVE[0])

@@ -1,0 +1,427 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The file sink by a clock of our own. Failing disks: tests/integration/test_disk_faults.py."""
+
+import gzip
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from execaudit.errors import ExecauditError, NotConfigured
+from execaudit.live_file import FileSettings
+from execaudit.rotation import Limits
+from execaudit.sink_file import FileSink
+from tests.clocks import FakeClock
+from tests.lines import line, lines, read, seqs
+
+STAMP = "20261123T020406Z"
+
+
+class Bench:
+    """A directory, a clock, and sinks that are closed at the end."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory / "log"
+        self.path = self.directory / "execaudit.jsonl"
+        self.clock = FakeClock()
+        self.settings = FileSettings(
+            str(self.path), limits=Limits(num_logs=0), max_age_s=0, max_file_bytes=0
+        )
+        self.open_ones: list[FileSink] = []
+
+    def sink(self, **settings: object) -> FileSink:
+        sink = FileSink(replace(self.settings, **settings), self.clock)  # type: ignore[arg-type]
+        self.open_ones.append(sink)
+        return sink
+
+    def others(self) -> list[str]:
+        return sorted(p.name for p in self.directory.iterdir() if p != self.path)
+
+    def notices(self, sink: FileSink) -> str:
+        return "\n".join(text for _, text in sink.take_notices())
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    for sink in bench.open_ones:
+        sink.close()
+
+
+def wait_for(sink: FileSink) -> None:
+    """Wait for the compressing thread."""
+    while sink._generations.is_compressing:
+        os.sched_yield()
+
+
+def test_lines_are_appended_and_counted(bench: Bench) -> None:
+    sink = bench.sink()
+    sink.write(lines(1, 3))
+    sink.write([])
+    sink.write(lines(4, 2), None)
+
+    assert seqs(bench.path) == [1, 2, 3, 4, 5]
+    assert (sink.counters.written, sink.counters.lost) == (5, 0)
+    assert sink.counters.bytes == bench.path.stat().st_size
+    assert sink.fileno() is None
+    assert sink.take_lost() == []
+
+
+def test_second_run_goes_on_in_the_same_file(bench: Bench) -> None:
+    bench.sink().write(lines(1, 2))
+    sink = bench.sink()
+    sink.write(lines(3, 1))
+
+    assert seqs(bench.path) == [1, 2, 3]
+    assert sink.tail.last is not None
+    assert sink.tail.last["seq"] == 2
+
+
+def test_torn_line_of_a_crash_is_set_aside_and_told_of(bench: Bench) -> None:
+    bench.directory.mkdir(mode=0o750)
+    bench.path.write_bytes(line(1) + line(2)[:-5])
+    sink = bench.sink()
+    sink.write(lines(3, 1))
+
+    assert seqs(bench.path) == [1, 3]
+    assert sink.tail.torn_bytes == len(line(2)) - 5
+    (torn,) = bench.others()
+    assert torn == sink.tail.torn_name
+    assert "torn" in bench.notices(sink)
+
+
+def test_rotates_before_the_file_would_outgrow_its_size(bench: Bench) -> None:
+    size = len(line(1))
+    sink = bench.sink(max_file_bytes=3 * size)
+    for seq in range(1, 8):
+        sink.write([line(seq)])
+        bench.clock.advance(1)
+
+    assert seqs(bench.path) == [7]
+    assert bench.others() == [
+        "execaudit.jsonl.20261123T020409Z",
+        "execaudit.jsonl.20261123T020412Z",
+    ]
+    assert [seqs(bench.directory / name) for name in bench.others()] == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_rotations_within_a_second_get_numbers_and_overwrite_nothing(bench: Bench) -> None:
+    sink = bench.sink(max_file_bytes=1)
+    for seq in range(1, 5):
+        sink.write([line(seq)])
+
+    names = ["", "-1", "-2"]
+    assert bench.others() == [f"execaudit.jsonl.{STAMP}{n}" for n in names]
+    assert [seqs(bench.directory / n) for n in bench.others()] == [[1], [2], [3]]
+
+
+def test_batch_larger_than_a_file_may_be_is_written_whole(bench: Bench) -> None:
+    sink = bench.sink(max_file_bytes=100)
+    sink.write(lines(1, 50))
+
+    assert seqs(bench.path) == list(range(1, 51))
+
+
+def test_rotates_by_age_also_while_nothing_is_written(bench: Bench) -> None:
+    sink = bench.sink(max_age_s=3600)
+    assert sink.on_timer(bench.clock.now_s) is None
+    sink.write(lines(1, 1))
+    assert sink.on_timer(bench.clock.now_s) == pytest.approx(3600)
+
+    bench.clock.advance(3599)
+    assert sink.on_timer(bench.clock.now_s) == pytest.approx(3600)
+    bench.clock.advance(1)
+    assert sink.on_timer(bench.clock.now_s) is None
+    assert bench.path.read_bytes() == b""
+    assert bench.others() == ["execaudit.jsonl.20261123T030406Z"]
+
+
+def test_age_counts_from_the_first_record_across_restarts(bench: Bench) -> None:
+    bench.sink(max_age_s=3600).write(lines(1, 1))
+    bench.clock.advance(3000)
+
+    assert bench.sink(max_age_s=3600).on_timer(bench.clock.now_s) == pytest.approx(3600)
+
+
+def test_age_is_not_changed_by_steps_of_the_wall_clock(bench: Bench) -> None:
+    sink = bench.sink(max_age_s=3600)
+    sink.write(lines(1, 1))
+    for step_s in (-(10**6), 10**8):
+        bench.clock.wall_offset_s += step_s
+        assert sink.on_timer(bench.clock.now_s) == pytest.approx(3600)
+    sink.write(lines(2, 1))
+
+    assert seqs(bench.path) == [1, 2]
+
+
+def test_file_older_than_its_age_rotates_with_the_first_write_after_a_restart(
+    bench: Bench,
+) -> None:
+    bench.sink().write(lines(1, 1))
+    bench.clock.advance(10**6)
+    sink = bench.sink(max_age_s=3600)
+    sink.write(lines(2, 1))
+
+    assert seqs(bench.path) == [2]
+    assert len(bench.others()) == 1
+
+
+def test_rotates_on_request_but_not_an_empty_file(bench: Bench) -> None:
+    sink = bench.sink()
+    sink.rotate()
+    sink.write(lines(1, 1))
+    sink.rotate()
+    sink.rotate()
+    sink.write(lines(2, 1))
+
+    assert seqs(bench.path) == [2]
+    assert bench.others() == [f"execaudit.jsonl.{STAMP}"]
+
+
+def test_file_moved_by_logrotate_is_opened_anew_without_losing_a_line(bench: Bench) -> None:
+    sink = bench.sink()
+    sink.write(lines(1, 2))
+    moved = bench.path.rename(bench.directory / "execaudit.jsonl.1")
+    sink.write(lines(3, 2))
+
+    assert seqs(moved) == [1, 2]
+    assert seqs(bench.path) == [3, 4]
+    assert "opened it anew" in bench.notices(sink)
+
+
+def test_file_replaced_by_logrotate_create_is_taken_over(bench: Bench) -> None:
+    sink = bench.sink()
+    sink.write(lines(1, 1))
+    bench.path.rename(bench.directory / "execaudit.jsonl.1")
+    bench.path.touch(mode=0o600)
+    sink.rotate()
+    sink.write(lines(2, 1))
+
+    assert seqs(bench.path) == [2]
+    assert bench.path.stat().st_mode & 0o777 == 0o640
+    assert bench.others() == ["execaudit.jsonl.1"]
+
+
+def test_file_emptied_by_logrotate_copytruncate_is_appended_to(bench: Bench) -> None:
+    sink = bench.sink(max_age_s=10, max_file_bytes=1000)
+    sink.write(lines(1, 5))
+    os.truncate(bench.path, 0)
+    bench.clock.advance(100)
+    sink.on_timer(bench.clock.now_s)
+    sink.write(lines(6, 1))
+
+    assert seqs(bench.path) == [6]
+    assert bench.others() == []
+
+
+def test_file_removed_is_made_again(bench: Bench) -> None:
+    sink = bench.sink()
+    sink.write(lines(1, 1))
+    bench.path.unlink()
+    sink.write(lines(2, 1))
+
+    assert seqs(bench.path) == [2]
+
+
+def test_file_removed_between_look_and_write_gets_the_batch_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = bench.sink()
+    sink.write(lines(1, 1))
+    live = sink._file
+    prepare = live.prepare
+
+    def prepare_then_remove(now_s: float, size: int) -> None:
+        prepare(now_s, size)
+        bench.path.unlink()
+
+    monkeypatch.setattr(live, "prepare", prepare_then_remove)
+    sink.write(lines(2, 3))
+
+    assert seqs(bench.path) == [2, 3, 4]
+    assert sink.counters.lost == 0
+
+
+def test_directory_removed_is_made_again(bench: Bench) -> None:
+    sink = bench.sink()
+    sink.write(lines(1, 1))
+    bench.path.unlink()
+    bench.directory.rmdir()
+    sink.write(lines(2, 1))
+
+    assert seqs(bench.path) == [2]
+
+
+def test_link_put_in_the_files_place_is_not_followed_and_losses_are_told(bench: Bench) -> None:
+    victim = bench.directory.parent / "victim"
+    sink = bench.sink()
+    bench.path.unlink()
+    bench.path.symlink_to(victim)
+    sink.write(lines(1, 3))
+    assert not victim.exists()
+    assert (sink.counters.written, sink.counters.lost) == (0, 3)
+    assert "not a regular file" in bench.notices(sink)
+    assert sink.take_lost() == []
+
+    bench.path.unlink()
+    deadline = sink.on_timer(bench.clock.now_s)
+    assert deadline == pytest.approx(1.0)
+    bench.clock.advance(1)
+    sink.on_timer(bench.clock.now_s)
+    (incident,) = sink.take_lost()
+    assert (incident.reason, incident.count) == ("unavailable", 3)
+    sink.write(lines(4, 1))
+    assert seqs(bench.path) == [4]
+    assert "3 records were lost" in bench.notices(sink)
+
+
+def test_link_at_the_start_is_an_error(bench: Bench) -> None:
+    bench.directory.mkdir(mode=0o750)
+    bench.path.symlink_to("victim")
+
+    with pytest.raises(ExecauditError, match="not a regular file"):
+        bench.sink()
+
+
+def test_directory_that_cannot_be_made_at_the_start_is_an_error(bench: Bench) -> None:
+    with pytest.raises(ExecauditError, match="No such file"):
+        bench.sink(path=str(bench.directory / "a" / "b" / "x.jsonl"))
+
+
+def test_retries_of_what_does_not_mend_come_ever_more_rarely(bench: Bench) -> None:
+    sink = bench.sink()
+    bench.path.unlink()
+    bench.path.mkdir()
+    sink.write(lines(1, 1))
+    waits = []
+    for _ in range(9):
+        deadline = sink.on_timer(bench.clock.now_s)
+        assert deadline is not None
+        waits.append(deadline - bench.clock.now_s)
+        bench.clock.now_s = deadline
+        sink.write(lines(1, 1))
+
+    assert waits == pytest.approx([1, 2, 4, 8, 16, 32, 60, 60, 60])
+    assert bench.notices(sink).count("dropping records") == 1
+
+
+def test_number_of_rotated_files_is_kept_to(bench: Bench) -> None:
+    sink = bench.sink(limits=Limits(num_logs=2))
+    for seq in range(1, 6):
+        sink.write([line(seq)])
+        sink.rotate()
+        bench.clock.advance(1)
+
+    assert [seqs(bench.directory / name) for name in bench.others()] == [[4], [5]]
+
+
+def test_old_files_go_at_the_start_too(bench: Bench) -> None:
+    bench.directory.mkdir(mode=0o750)
+    (bench.directory / "execaudit.jsonl.20250101T000000Z").write_bytes(line(1))
+    (bench.directory / "execaudit.jsonl.1").write_bytes(line(1))
+
+    bench.sink(limits=Limits(num_logs=0, keep_age_s=86400))
+
+    assert bench.others() == ["execaudit.jsonl.1"]
+
+
+def test_rotated_files_are_compressed_in_the_background(bench: Bench) -> None:
+    sink = bench.sink(compress="gzip")
+    sink.write(lines(1, 1000))
+    sink.rotate()
+    wait_for(sink)
+
+    assert bench.others() == [f"execaudit.jsonl.{STAMP}.gz"]
+    data = gzip.decompress((bench.directory / bench.others()[0]).read_bytes())
+    assert data == b"".join(lines(1, 1000))
+
+
+def test_names_collide_with_compressed_files_too(bench: Bench) -> None:
+    sink = bench.sink(compress="gzip")
+    for seq in (1, 2):
+        sink.write([line(seq)])
+        sink.rotate()
+        wait_for(sink)
+
+    assert bench.others() == [f"execaudit.jsonl.{STAMP}-1.gz", f"execaudit.jsonl.{STAMP}.gz"]
+
+
+def test_files_left_plain_by_a_crash_are_compressed_at_the_start(bench: Bench) -> None:
+    bench.directory.mkdir(mode=0o750)
+    (bench.directory / f"execaudit.jsonl.{STAMP}").write_bytes(line(1))
+    (bench.directory / f".execaudit.jsonl.{STAMP}.gz.part").write_bytes(b"half")
+    sink = bench.sink(compress="gzip")
+    wait_for(sink)
+
+    assert bench.others() == [f"execaudit.jsonl.{STAMP}.gz"]
+
+
+def test_zstd_without_a_module_for_it_is_an_error_at_the_start(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "compression.zstd", None)
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+
+    with pytest.raises(NotConfigured, match="zstd"):
+        bench.sink(compress="zstd")
+
+
+def test_syncs_as_configured(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", synced.append)
+
+    bench.sink(fsync="none").write(lines(1, 1))
+    assert synced == []
+    bench.sink(fsync="batch").write(lines(1, 1))
+    assert len(synced) == 1
+    sink = bench.sink(fsync="interval", fsync_interval_s=5)
+    sink.write(lines(1, 1))
+    bench.clock.advance(1)
+    sink.write(lines(1, 1))
+    assert sink.on_timer(bench.clock.now_s) == pytest.approx(5)
+    assert len(synced) == 1
+    bench.clock.advance(4)
+    assert sink.on_timer(bench.clock.now_s) is None
+    sink.close()
+    assert len(synced) == 3  # once by the interval, once at the end
+    assert sink.on_timer(bench.clock.now_s) is None
+
+
+def test_idle_sink_asks_for_no_wakeups(bench: Bench) -> None:
+    sink = bench.sink()
+    sink.write(lines(1, 1))
+
+    assert sink.on_timer(bench.clock.now_s) is None
+
+
+def test_every_record_is_written_or_counted_whatever_happens(bench: Bench) -> None:
+    """Rotation, moves, removals and refusals in turn; the sum stays exact."""
+    sink = bench.sink(max_file_bytes=2000, compress="gzip")
+    seq = 0
+    for turn in range(200):
+        count = turn % 7
+        is_blocked = bench.path.is_dir()
+        if turn % 31 == 5 and not is_blocked:
+            bench.path.unlink()
+            bench.path.mkdir()
+        elif is_blocked and turn % 31 == 9:
+            bench.path.rmdir()
+        elif turn % 11 == 3 and not is_blocked:
+            bench.path.rename(bench.directory / f"moved-{turn}")
+        sink.write(lines(seq + 1, count))
+        seq += count
+        bench.clock.advance(0.7)
+        sink.on_timer(bench.clock.now_s)
+    wait_for(sink)
+
+    assert sink.counters.lost > 0
+    assert sink.counters.written + sink.counters.lost == seq
+    for path in bench.directory.iterdir():
+        if path.suffix == ".gz":
+            path.write_bytes(gzip.decompress(path.read_bytes()))
+        read(path)
