@@ -22,7 +22,21 @@ _BY_LAYER: dict[int, str] = {
     10: "__main__",
 }
 
-LAYERS = {name: layer for layer, names in _BY_LAYER.items() for name in names.split()}
+_SINKS: dict[int, str] = {
+    0: "accounting background clock disk_space rotation",
+    1: "compression log_file",
+    2: "generations journal_socket log_tail",
+    3: "live_file",
+    4: "journal sink_file sink_stdout",
+    5: "encode_journal sink_journal",
+}
+
+LAYERS = {
+    name: layer
+    for by_layer in (_BY_LAYER, _SINKS)
+    for layer, names in by_layer.items()
+    for name in names.split()
+}
 """Layer of each module, by its name below execaudit."""
 
 WITHIN_A_LAYER: set[tuple[str, str]] = set()
