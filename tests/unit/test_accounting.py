@@ -7,8 +7,9 @@ from execaudit.accounting import JSON_FORM, Counters, Form, Losses, Mark, Notice
 from execaudit.decode import HEAD, split, split_exit
 from execaudit.encode_journal import JournalEncoder
 from execaudit.exits import exit_fields
-from execaudit.fields import exec_fields, lost_fields
+from execaudit.fields import exec_fields
 from execaudit.journal import JOURNAL_FORM, wire_entry
+from execaudit.lost import lost_fields
 from execaudit.pipeline import Pipeline
 from tests.clocks import FakeClock
 from tests.lines import line, lines

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.fields import lost_fields
 from execaudit.journal import (
     MESSAGE_IDS,
     PRIORITIES,
@@ -22,6 +21,7 @@ from execaudit.journal import (
     wire_entry,
     wire_fields,
 )
+from execaudit.lost import lost_fields
 from execaudit.quoting import quote
 from tests.records import make_host
 from tests.unit.record_samples import emitted_fields

@@ -63,7 +63,7 @@ def test_program_refused(
 def offer(monkeypatch: pytest.MonkeyPatch, *points: AttachPoint) -> None:
     """Let only these attach points accept a program."""
     monkeypatch.setattr(
-        hooks, "trial", lambda point, _btf=None: None if point in points else "refused"
+        hooks, "trial", lambda point, *_, **__: None if point in points else "refused"
     )
 
 
