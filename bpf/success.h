@@ -11,10 +11,17 @@
 #include "area.h"
 #include "identity.h"
 
+/* The ids of struct cred as far as the effective ones, which follow each other. */
+struct exec_ids {
+	u32 uid, gid, suid, sgid, euid, egid;
+};
+
 static __always_inline int before__save(void *task)
 {
 	u32 index = (bpf_get_current_pid_tgid() >> 32) % BEFORE_ENTRIES;
 	struct before *b;
+	struct exec_ids ids;
+	void *cred;
 
 	if (task != (void *)bpf_get_current_task())
 		return 0; /* another thread being renamed through /proc */
@@ -22,20 +29,37 @@ static __always_inline int before__save(void *task)
 	if (!b)
 		return 0;
 	bpf_get_current_comm(b->comm, sizeof(b->comm));
+	cred = POINTER(task, task_struct, cred); /* still the old ones */
+	if (READ_AT(ids, cred, OFF(cred, uid)) |
+		READ_AT(b->cap_permitted, cred, OFF(cred, cap_inheritable) + sizeof(u64))) {
+		b->task = 0;
+		return 0;
+	}
+	b->euid = ids.euid;
+	b->egid = ids.egid;
 	b->task = (u64)task;
 	return 0;
 }
 
-static __always_inline void before__recall(struct exec_record *r, struct slot *slot, void *task)
+/*
+ * Also tells whether this exec gained privilege. The kernel's secureexec alone does not: it stays
+ * set for whatever a set-user-id program executes with the rights it keeps.
+ */
+static __always_inline void before__recall(
+	struct exec_record *r, struct slot *slot, void *task, void *bprm)
 {
+	int is_secure = SECUREEXEC(bprm);
 	u32 index = r->pid % BEFORE_ENTRIES;
 	struct before *b = map__lookup(before, &index);
 
 	if (!b || b->task != (u64)task) {
-		slot->flags |= FLAG_BAD_OLD_COMM;
+		slot->flags |= FLAG_BAD_OLD_COMM | (is_secure ? FLAG_PRIVILEGED : 0);
 		r->old_comm[0] = 0;
 		return;
 	}
+	if (is_secure &&
+		(r->euid != b->euid || r->egid != b->egid || r->cap_permitted & ~b->cap_permitted))
+		slot->flags |= FLAG_PRIVILEGED;
 	__builtin_memcpy(r->old_comm, b->comm, sizeof(r->old_comm));
 	b->task = 0;
 }
@@ -62,8 +86,6 @@ static __always_inline void record__add_binprm(struct scratch *buf, struct slot 
 	u32 magic = 0;
 
 	READ(r->argc, bprm, linux_binprm, argc);
-	if (SECUREEXEC(bprm))
-		slot->flags |= FLAG_PRIVILEGED;
 	READ_AT(magic, bprm, OFF(linux_binprm, buf));
 	if (magic == 0x464c457f) /* "\177ELF" */
 		READ_AT(r->machine, bprm, OFF(linux_binprm, buf) + 18);
@@ -99,9 +121,9 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	r->tid = ctx->args[1];
 	r->error = 0;
 	r->machine = r->interp_bytes = r->chunks = 0;
-	before__recall(r, slot, task);
 	identity__process(r, slot, task);
 	identity__cred(r, slot, task, cred);
+	before__recall(r, slot, task, bprm);
 	identity__namespaces(r, slot, task, cred);
 	identity__tty(r, slot, task);
 	identity__ancestors(r, slot, task);

@@ -42,7 +42,7 @@ enum area {
 };
 
 enum record_flag {
-	FLAG_PRIVILEGED = 1 << 0, /* bprm->secureexec: AT_SECURE is set for the new image */
+	FLAG_PRIVILEGED = 1 << 0, /* this exec gained privilege, see success.h */
 	FLAG_SCRIPT = 1 << 1,	  /* an interpreter was chosen for the file (binfmt_script, misc) */
 	FLAG_CWD_DELETED = 1 << 2, /* the working directory is unhashed */
 
@@ -217,10 +217,13 @@ struct config {
 	w32 env_tail;	/* of these, at the end */
 };
 
-/* Map "before": the name a task had when its exec began, indexed by its thread group id. */
+/* Map "before": what a task was when its exec began, indexed by its thread group id. */
 struct before {
-	w64 task;      /* struct task_struct pointer, guards against a collision */
-	char comm[16]; /* NUL terminated */
+	w64 task;	   /* struct task_struct pointer, guards against a collision */
+	w64 cap_permitted; /* kernel_cap_t mask */
+	w32 euid;	   /* */
+	w32 egid;	   /* */
+	char comm[16];	   /* NUL terminated */
 };
 
 #define BEFORE_ENTRIES 4096 /* two execs in flight would have to be this many pids apart */

@@ -233,7 +233,10 @@ CONFIG = Layout(
 
 ENDED = Layout("ended", (("start_ns", "Q"), ("pid", "I"), ("exec_count", "I")))
 
-BEFORE = Layout("before", (("task", "Q"), ("comm", "16s")))
+BEFORE = Layout(
+    "before",
+    (("task", "Q"), ("cap_permitted", "Q"), ("euid", "I"), ("egid", "I"), ("comm", "16s")),
+)
 
 HEAD_BYTES = HEAD.size
 EXEC_BYTES = EXEC.size

@@ -52,13 +52,15 @@ def test_each_id_is_told_apart(tracer: Tracer, programs: Path) -> None:
         os.setresuid(1004, 1005, 1006)
 
     # The exec itself copies the effective id to the saved one.
-    record = run_as(tracer, programs / "selfdump", take_ids)
+    record = run_as(tracer, programs / "selfdump", take_ids, privileged=None)
     assert [record[k] for k in ("uid", "euid", "suid", "fsuid")] == [1004, 1005, 1005, 1005]
     assert [record[k] for k in ("gid", "egid", "sgid", "fsgid")] == [1001, 1002, 1002, 1002]
 
 
 def test_names_belong_to_ids(tracer: Tracer, programs: Path) -> None:
-    record = run_as(tracer, programs / "selfdump", lambda: os.setresuid(0, NOBODY, NOBODY))
+    record = run_as(
+        tracer, programs / "selfdump", lambda: os.setresuid(0, NOBODY, NOBODY), privileged=None
+    )
     assert (record["user"], record["euser"]) == ("root", "nobody")
 
 
@@ -102,6 +104,15 @@ def test_program_with_file_capabilities_is_privileged(tracer: Tracer, copy: Path
     record = run_as(tracer, copy, partial(become_user, STRANGER, STRANGER))
     assert record["privileged"] is True
     assert record["caps"]["effective"] == f"{1 << CAP_NET_RAW:x}"
+
+
+def test_privilege_that_was_kept_is_not_gained(tracer: Tracer, programs: Path) -> None:
+    # AT_SECURE is set for the new program all the same.
+    record = run_as(
+        tracer, programs / "selfdump", lambda: os.setresuid(STRANGER, 0, 0), privileged=None
+    )
+    assert (record["uid"], record["euid"]) == (STRANGER, 0)
+    assert "privileged" not in record
 
 
 def test_set_user_id_program_run_by_its_owner_is_not_privileged(tracer: Tracer, copy: Path) -> None:
