@@ -4,11 +4,11 @@
 _BY_LAYER: dict[int, str] = {
     # What everything may know: errors, the wire, the options.
     0: "__init__ errors record options engine.__init__ quoting command text cgroup ring host"
-    " toml_places digest",
+    " toml_places digest wildcards regex_tree",
     # One job each, on bytes, text or the kernel.
-    1: "libbpf locations headers decode arguments check filters recording toml_text",
+    1: "libbpf locations headers decode arguments check filters recording toml_text regex_cost",
     # Kernel side: type information. User side: from bytes to fields.
-    2: "btf area table installed preflight values problem",
+    2: "btf area table installed preflight values problem patterns",
     3: "hooks offsets fields quantities words keys source trust",
     # The two engines; encoding. All keys of the configuration; its files.
     4: "engine.libbpf engine.bcc encode exits lost trials schema config_files",
@@ -17,9 +17,10 @@ _BY_LAYER: dict[int, str] = {
     # The loop; the report. The configuration as the program uses it.
     6: "follow doctor config",
     7: "trace effective",
-    8: "config_check",
-    9: "cli",
-    10: "__main__",
+    # Rules with what this host knows; the verbs.
+    11: "config_check",
+    13: "cli",
+    14: "__main__",
 }
 
 _SINKS: dict[int, str] = {

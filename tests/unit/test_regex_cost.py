@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Regular expressions that could take too long are refused; the others keep to their bound."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from execaudit.regex_cost import CostlyRegexError, worst_degree
+from execaudit.regex_tree import ANY_BYTE, byte_set, parse_tree, required_literal, surroundings
+
+
+def degree(regex: str) -> int:
+    return worst_degree(parse_tree(regex.encode(), re.DOTALL), regex.encode())
+
+
+@pytest.mark.parametrize(
+    ("regex", "reason"),
+    [
+        ("(a+)+$", "repeats a repetition of the same text"),
+        ("(x+x+)+y", "repeats a repetition of the same text"),
+        (r"([a-z]+\s?)+$", "repeats a repetition of the same text"),
+        ("(.*a){12}", "repeats a repetition of the same text"),
+        ("^(([a-z])+.)+[A-Z]([a-z])+$", "repeats a repetition of the same text"),
+        (r"(?:\d+|[0-9a-f]+:)*x", "repeats a repetition of the same text"),
+        ("(a|ab|b)*c", "repeats alternatives that begin alike"),
+        ("(a|a|b.)*c", "repeats alternatives that begin alike"),
+        ("((a|.b)x)*c", "repeats alternatives that begin alike"),
+        ("(a*)*b", "repeats something that can be empty"),
+        ("(a?){30}a{30}", "repeats something that can be empty"),
+        ("(a?b?)*c", "repeats something that can be empty"),
+        ("a?" * 20 + "a" * 20, "has too many optional parts that can match the same text"),
+        (r"(a+)\1", "refers back to a group, which no bound on time allows"),
+        ("(a)?(?(1)b|c)", "refers back to a group, which no bound on time allows"),
+        ("(?=a+b)a", "repeats something inside a look-ahead or look-behind"),
+        (".*a.*b.*c", "so that time grows with the 4th power of its length"),
+        ("a+a+b", "so that time grows with the cube of its length"),
+        ("x" * 2001, "is longer than 2000 bytes"),
+        ("(a+b|c+d)" * 9, "has too many alternatives that repeat something"),
+    ],
+)
+def test_regex_that_could_take_too_long_is_refused(regex: str, reason: str) -> None:
+    with pytest.raises(CostlyRegexError, match=re.escape(reason)):
+        degree(regex)
+
+
+@pytest.mark.parametrize(
+    ("regex", "expected"),
+    [
+        ("^abc$", 0),
+        ("^[a-z]+$", 1),
+        ("abc", 1),
+        (r"secret=\S+", 1),
+        (r"(?i)authorization:\s*(basic|bearer)\s+\S+", 1),
+        (r"\d{1,3}(?:\.\d{1,3}){3}", 1),
+        ("^(?:/[a-z]+)*$", 1),
+        ("(?:foo|far)+", 1),
+        (r"\b(?:nc|ncat|netcat)\b", 1),
+        (r"(?i)(?<![a-z])AKIA[0-9A-Z]{16}(?![0-9A-Z])", 1),
+        (r"wget .*\| *sh", 2),
+        (r"(?:https?|ftp)://[^/\s:]+:[^@\s]+@", 2),
+        ("[a-z]+x", 2),
+        ("[0-9a-f]{300}", 2),
+        (r"(?:\w+ )*x", 2),
+        (r"\s*,\s*x\s*\s*y", 2),
+    ],
+)
+def test_degree_of_usual_expressions(regex: str, expected: int) -> None:
+    assert degree(regex) == expected
+
+
+_PARTS = st.sampled_from(
+    ["a", "b", ".", "[ab]", "[^a]", "a*", "b+", ".*", "a?", "(?:ab)*", "(?:a|b)", "(?:a|bb)+",
+     "(?:ab?)*", "a{2,5}", "(?:a+b)*", "(?:aa|b)?", "$", "(?:a*|b)"]
+)  # fmt: skip
+
+
+@settings(deadline=None)
+@given(st.lists(_PARTS, min_size=1, max_size=5), st.sampled_from(["a", "b", "ab", "aab"]))
+def test_accepted_regex_keeps_to_its_degree(parts: list[str], unit: str) -> None:
+    regex = "".join(parts) + "c"
+    try:
+        power = degree(regex)
+    except CostlyRegexError:
+        return
+    length = 30_000 if power < 2 else 1000
+    text = (unit.encode() * length)[:length]
+    began = time.process_time()
+    re.search(regex.encode(), text, re.DOTALL)
+    # A degree more would take thousands of times as long as a usual run.
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("regex", ["a", "[a-f]", r"[\d_]", r"[^\s]", ".", r"\W", "[^a-c]", "é"])
+def test_byte_set_has_all_bytes_that_match_in_any_case(regex: str) -> None:
+    nodes = parse_tree(regex.encode(), re.DOTALL)
+    codes = byte_set(nodes[0])
+    pattern = re.compile(b"(?is)" + (regex.encode() if len(nodes) == 1 else b"\xc3"))
+
+    assert codes is not None
+    for code in range(256):
+        if pattern.match(bytes([code])):
+            assert codes >> code & 1
+    assert codes <= ANY_BYTE
+
+
+@pytest.mark.parametrize(
+    ("regex", "before", "after"),
+    [
+        ("abc", False, False),
+        ("^abc", True, False),
+        ("abc$", False, True),
+        (r"\Aabc\Z", True, True),
+        (r"\babc", True, True),
+        ("(?<=x)abc", True, False),
+        ("abc(?!x)", False, True),
+        ("a++b", False, True),
+        ("(?>a|ab)", False, True),
+        ("(?:x|(?:y|^z))", True, False),
+    ],
+)
+def test_dependence_on_surroundings_is_found(regex: str, before: bool, after: bool) -> None:
+    assert tuple(surroundings(parse_tree(regex.encode(), re.DOTALL))) == (before, after)
+
+
+@pytest.mark.parametrize(
+    ("regex", "literal"),
+    [
+        ("abc", b"abc"),
+        ("a.bcd", b"bcd"),
+        ("(?:abc)(def)", b"abcdef"),
+        ("(?:abc|abd)", b"ab"),
+        ("abc?", b"ab"),
+        ("x*", b""),
+        ("(?:abc)*xy", b"xy"),
+        (r"^\Babc$", b"abc"),
+        ("a[b]c", b"abc"),
+        ("(?=abcdef)gh", b"gh"),
+    ],
+)
+def test_required_literal(regex: str, literal: bytes) -> None:
+    assert required_literal(parse_tree(regex.encode(), re.DOTALL)) == literal
