@@ -4,19 +4,22 @@
 _BY_LAYER: dict[int, str] = {
     # What everything may know: errors, the wire, the options.
     0: "__init__ errors record options engine.__init__ quoting command text cgroup ring host"
-    " toml_places digest wildcards regex_tree",
+    " toml_places digest rule_fields wildcards regex_tree",
     # One job each, on bytes, text or the kernel.
-    1: "libbpf locations headers decode arguments check filters recording toml_text regex_cost",
+    1: "libbpf locations headers decode arguments check filters recording toml_text"
+    " rule_values regex_cost",
     # Kernel side: type information. User side: from bytes to fields.
-    2: "btf area table installed preflight values problem patterns",
-    3: "hooks offsets fields quantities words keys source trust",
+    2: "btf area table installed preflight values problem patterns carried",
+    3: "hooks offsets fields quantities words keys source trust text_conditions images",
     # The two engines; encoding. All keys of the configuration; its files.
-    4: "engine.libbpf engine.bcc encode exits lost trials schema config_files",
+    4: "engine.libbpf engine.bcc encode exits lost trials schema config_files conditions",
     # The kernel side as one thing; a batch through all steps. What the files say.
-    5: "capture pipeline engine_trials merge rule_tables coherence",
+    5: "capture pipeline engine_trials merge rule_tables coherence rule_tree",
     # The loop; the report. The configuration as the program uses it.
-    6: "follow doctor config",
-    7: "trace effective",
+    6: "follow doctor config rule_source rule_index",
+    7: "trace effective decision",
+    8: "residue",
+    9: "rules",
     # Rules with what this host knows; the verbs.
     11: "config_check",
     13: "cli",

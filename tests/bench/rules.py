@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What rules cost per exec, for 10, 1,000 and 10,000 rules of mixed kinds.
+
+`python -m tests.bench.rules` prints one table. All sizes are measured in turn, round after round,
+so that a disturbance hits all alike; figures are the best of the rounds, in µs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from execaudit.rules import RuleSet, compile_rules
+from execaudit.text_conditions import Lookups
+from tests.rule_tables import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SIZES = (10, 1000, 10_000)
+EVENTS = 2000
+PLACES = 300
+
+
+def mixed_rules(count: int) -> list[dict[str, Any]]:
+    """Make rules of fourteen kinds in turn; they match nothing of `place` except by chance."""
+    rules = []
+    for index in range(count):
+        kinds: list[dict[str, Any]] = [
+            {"action": "drop", "exe": f"/usr/lib/app{index}/bin/tool{index}"},
+            {"labels": ["a"], "argv": f"--option-{index}"},
+            {"action": "drop", "exe": f"/opt/vendor{index}/**"},
+            {"labels": ["b"], "argv": f"*secret{index}=*"},
+            {"action": "drop", "comm": f"daemon{index}", "uid": "100-999"},
+            {"labels": ["c"], "cmdline": {"regex": rf"curl .*host{index}\.example.*\|\s*sh"}},
+            {"labels": ["d"], "unit": f"svc{index}.service", "severity": "err"},
+            {"labels": ["e"], "cwd": f"/srv/site{index}/**"},
+            {"labels": ["f"], "uid": "1000-60000", "argv": [f"-x{index}", f"--long{index}"]},
+            {"action": "keep", "ancestor": {"comm": f"sshd{index}"}, "auid": "1000-"},
+            {"labels": ["g"], "not": {"exe": "/usr/**"}, "filename": f"/tmp/x{index}*"},
+            {
+                "labels": ["h"],
+                "any": [
+                    {"script": f"/home/u{index}/*"},
+                    {"container": f"a{index}*", "privileged": True},
+                ],
+            },
+            {"labels": ["i"], "errno": "ENOENT", "filename": f"/usr/local/bin/n{index}"},
+            {"action": "drop", "user": f"svc{index}", "argc": "1-3"},
+        ]
+        rule = kinds[index % len(kinds)]
+        rules.append({"action": "label"} | rule)
+    return rules
+
+
+def make_set(count: int) -> RuleSet:
+    """Compile."""
+    lookups = Lookups(user=lambda _: None, group=lambda _: None)
+    tables = [Table(rule, index) for index, rule in enumerate(mixed_rules(count))]
+    rules, problems = compile_rules(tables, lookups)
+    if rules is None:
+        raise SystemExit("\n".join(map(str, problems)))
+    return rules
+
+
+def place(number: int, *, all_new: bool = False) -> dict[str, Any]:
+    """Make the fields of a place. Numbers give new parents; `all_new` new programs, too."""
+    tool = f"tool-{number}" if all_new else "grep"
+    folder = f"/home/u/src/{number}" if all_new else "/home/u/src"
+    ancestors = [
+        {"id": f"0123456789ab-{number + depth:x}-{number:x}-{depth}", "pid": number, "comm": comm}
+        for depth, comm in enumerate(("bash", "make", "bash", "sshd", "sshd", "systemd"))
+    ]
+    return {
+        "uid": 1000, "gid": 1000, "euid": 1000, "egid": 1000, "suid": 1000, "sgid": 1000,
+        "fsuid": 1000, "fsgid": 1000, "auid": 1000, "ses": 3, "user": "u", "auser": "u",
+        "comm": tool, "old_comm": "bash", "tty": "pts0", "filename": f"/usr/bin/{tool}",
+        "exe": f"/usr/bin/{tool}", "arch": "x86_64", "exe_ino": "131", "exe_dev": "8:1",
+        "exe_mode": "0100755", "exe_uid": 0, "exe_gid": 0, "exe_nlink": 1, "cwd": folder,
+        "cgroup": "/user.slice/user-1000.slice/session-3.scope", "unit": "session-3.scope",
+        "slice": "user-1000.slice", "session": "3", "ppid": number, "pcomm": "bash",
+        "parent_id": ancestors[0]["id"], "ancestors": ancestors,
+    }  # fmt: skip
+
+
+def arguments(number: int) -> bytes:
+    """Make the arguments of an exec, 100 bytes of them."""
+    return (
+        b"grep\0-rn\0--include=*.py\0--color=auto\0def test_%06d\0execaudit\0tests\0"
+        b"docs/record.md\0README.md\0" % number
+    )
+
+
+def measure(count: int, run: Callable[[int], object]) -> float:
+    """Return µs for each of `count` runs."""
+    begin = time.perf_counter_ns()
+    for number in range(count):
+        run(number)
+    return (time.perf_counter_ns() - begin) / count / 1000
+
+
+def figures(rules: RuleSet, turn: int) -> dict[str, float]:
+    """Measure one set once."""
+    residue = rules.narrow(place(1))
+    usual = [arguments(number) for number in range(40)]
+    fresh = [arguments(turn * EVENTS + number) for number in range(EVENTS)]
+    parents = [place(turn * PLACES + number) for number in range(PLACES)]
+    programs = [place(turn * PLACES + number, all_new=True) for number in range(PLACES)]
+    decide = residue.decide
+    return {
+        "place known, arguments known": measure(EVENTS, lambda n: decide(usual[n % 40], 9, 0, 0)),
+        "place known, arguments new": measure(EVENTS, lambda n: decide(fresh[n], 9, 0, 0)),
+        "new parent": measure(PLACES, lambda n: rules.narrow(parents[n])),
+        "new parent, program and folder": measure(PLACES, lambda n: rules.narrow(programs[n])),
+    }
+
+
+def main() -> int:
+    """Measure all sizes, print the table."""
+    parser = argparse.ArgumentParser(description="Measure rules.")
+    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="default 7")
+    options = parser.parse_args()
+    sets = {}
+    for size in SIZES:
+        begin = time.perf_counter()
+        sets[size] = make_set(size)
+        print(f"{size} rules compiled in {(time.perf_counter() - begin) * 1000:.0f} ms")
+    gc.freeze()
+    best: dict[tuple[str, int], float] = {}
+    for turn in range(options.rounds):
+        for size, rules in sets.items():
+            for name, value in figures(rules, turn).items():
+                best[name, size] = min(value, best.get((name, size), value))
+    print(f"{'µs':34}" + "".join(f"{size:>9} rules" for size in SIZES) + "     ratios")
+    for name in dict.fromkeys(name for name, _ in best):
+        values = [best[name, size] for size in SIZES]
+        ratios = " ".join(f"{value / values[0]:6.2f}" for value in values[1:])
+        print(f"{name:34}" + "".join(f"{value:15.2f}" for value in values) + f"  {ratios}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,430 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each condition of a rule on real-looking records: what it matches and what it does not."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from execaudit.rule_fields import FIELDS
+from tests.rule_tables import compile_all
+
+RECORD: dict[str, Any] = {
+    "type": "exec", "id": "0123456789ab-64-3e8-2", "parent_id": "0123456789ab-63-3e7-1",
+    "pid": 100, "ppid": 99,
+    "uid": 1000, "gid": 100, "euid": 0, "egid": 100, "suid": 0, "sgid": 4, "fsuid": 0,
+    "fsgid": 100, "auid": 1001, "ses": 7, "user": "alice", "euser": "root", "auser": "bob",
+    "privileged": True, "tty": "pts0", "securebits": 4,
+    "comm": "sudo", "old_comm": "bash", "pcomm": "bash",
+    "filename": "./deploy.sh", "exe": "/usr/bin/sudo", "script": "./deploy.sh",
+    "interp": "/bin/sh", "cwd": "/srv/www/site", "root": "/var/chroot",
+    "argv": ["sudo", "-u", "www-data", "--config=/etc/x y", "", "tail\nend"], "argc": 6,
+    "env": ["LD_PRELOAD=/tmp/x.so"], "arch": "x86_64",
+    "exe_mode": "0104755", "exe_uid": 0, "exe_gid": 0, "exe_nlink": 1,
+    "cgroup": "/user.slice/user-1000.slice/user@1000.service/app.slice/term.scope",
+    "unit": "user@1000.service", "user_unit": "term.scope", "slice": "user-1000.slice",
+    "session": "c2", "container": "ab" * 32,
+    "result": "failure", "errno": "ENOENT", "errno_code": 2,
+    "ancestors": [
+        {"id": "0123456789ab-63-3e7-1", "pid": 99, "comm": "bash"},
+        {"id": "0123456789ab-32-3e6-1", "pid": 50, "comm": "sshd"},
+        {"id": "0123456789ab-1-1-1", "pid": 1, "comm": "systemd"},
+    ],
+}  # fmt: skip
+
+PLAIN: dict[str, Any] = {
+    "type": "exec", "id": "0123456789ab-65-3e9-2", "pid": 101, "uid": 0, "gid": 0, "euid": 0,
+    "egid": 0, "suid": 0, "sgid": 0, "fsuid": 0, "fsgid": 0, "user": "root", "comm": "kmod",
+    "filename": "/sbin/modprobe", "exe": "/usr/bin/kmod", "cwd": "/", "argv": [], "argc": 0,
+    "cgroup": "/", "arch": "x86_64", "result": "success", "memfd": True, "deleted": True,
+    "cwd_deleted": True, "ancestors": [],
+}  # fmt: skip
+
+TRUE = [
+    {"type": "exec"},
+    {"uid": 1000},
+    {"uid": "1000"},
+    {"uid": "alice"},
+    {"uid": "1000-60000"},
+    {"uid": "1000-"},
+    {"uid": [0, "alice"]},
+    {"gid": "users"},
+    {"gid": "100-200"},
+    {"euid": 0},
+    {"egid": 100},
+    {"suid": "root"},
+    {"sgid": "adm"},
+    {"fsuid": 0},
+    {"fsgid": "users"},
+    {"auid": 1001},
+    {"auid": ["unset", "bob"]},
+    {"not": {"auid": "unset"}},
+    {"ses": "1-10"},
+    {"user": "alice"},
+    {"user": "al*"},
+    {"euser": "root"},
+    {"auser": "bob"},
+    {"auser": True},
+    {"securebits": "1-255"},
+    {"comm": "sudo"},
+    {"comm": ["su", "sudo"]},
+    {"comm": "su*"},
+    {"comm": {"regex": "^su(do)?$"}},
+    {"old_comm": "bash"},
+    {"pcomm": "b?sh"},
+    {"parent": {"comm": "bash"}},
+    {"ancestor": {"comm": "sshd"}},
+    {"ancestor": {"comm": ["cron", "sys*"]}},
+    {"ppid": 99},
+    {"filename": "./*"},
+    {"filename": {"exact": "./deploy.sh"}},
+    {"exe": "/usr/bin/sudo"},
+    {"exe": "/usr/bin/*"},
+    {"exe": "/usr/**"},
+    {"exe": "**/sudo"},
+    {"exe": "/usr/bin/su[a-z]?"},
+    {"exe": {"regex": "/s?bin/"}},
+    {"script": True},
+    {"script": "./*.sh"},
+    {"interp": "/bin/*sh"},
+    {"cwd": "/srv/**"},
+    {"root": True},
+    {"root": "/var/chroot"},
+    {"tty": True},
+    {"tty": "pts*"},
+    {"unit": "user@1000.service"},
+    {"unit": "user@*.service"},
+    {"user_unit": "term.scope"},
+    {"slice": "user-1000.slice"},
+    {"session": "c2"},
+    {"container": True},
+    {"container": "abab*"},
+    {"cgroup": "/user.slice"},
+    {"cgroup": "/user.slice/user-1000.slice/user@1000.service/app.slice/term.scope"},
+    {"cgroup": "/user.slice/user-*.slice"},
+    {"cgroup": "/"},
+    {"arch": "x86_64"},
+    {"exe_mode": "010[4-7]*"},
+    {"exe_uid": "root"},
+    {"exe_gid": 0},
+    {"exe_nlink": 1},
+    {"privileged": True},
+    {"memfd": False},
+    {"deleted": False},
+    {"cwd_deleted": False},
+    {"argv": "-u"},
+    {"argv": ""},
+    {"argv": "--config=*"},
+    {"argv": "*x y"},
+    {"argv": {"regex": r"^--config=\S+ y$"}},
+    {"argv": {"exact": "tail\nend"}},
+    {"argv": "tail*"},
+    {"argv": ["--none", "-u"]},
+    {"cmdline": "sudo -u www-data *"},
+    {"cmdline": {"regex": "www-data --config"}},
+    {"cmdline": {"exact": "sudo -u www-data --config=/etc/x y  tail\nend"}},
+    {"argc": 6},
+    {"argc": "2-"},
+    {"env": "LD_PRELOAD=*"},
+    {"env": {"regex": "^LD_"}},
+    {"result": "failure"},
+    {"errno": "ENOENT"},
+    {"errno": ["EACCES", 2]},
+    {"not": {"exe": "/bin/ls"}},
+    {"not": {"uid": 1000, "comm": "ls"}},
+    {"not": [{"uid": 0}, {"comm": "ls"}]},
+    {"any": {"uid": 0, "comm": "sudo"}},
+    {"any": [{"uid": 0, "comm": "sudo"}, {"uid": 1000, "comm": "sudo"}]},
+    {"all": [{"argv": "-u"}, {"argv": "www-data"}]},
+    {"all": {"uid": 1000, "not": {"any": [{"uid": 0}, {"not": {"gid": 100}}]}}},
+    {"uid": 1000, "exe": "/usr/bin/sudo", "argv": "-u", "result": "failure"},
+]
+
+FALSE = [
+    {"type": "exit"},
+    {"uid": 1},
+    {"uid": 0},
+    {"uid": "root"},
+    {"uid": "1001-60000"},
+    {"uid": "1001-"},
+    {"uid": [0, "bob"]},
+    {"gid": 0},
+    {"gid": "0-99"},
+    {"euid": 1000},
+    {"egid": 0},
+    {"suid": 1000},
+    {"sgid": "users"},
+    {"fsuid": "alice"},
+    {"fsgid": 4},
+    {"auid": "unset"},
+    {"auid": 1000},
+    {"ses": "unset"},
+    {"ses": 8},
+    {"user": "bob"},
+    {"user": "Alice"},
+    {"user": "lice"},
+    {"euser": "alice"},
+    {"auser": False},
+    {"securebits": 0},
+    {"comm": "sud"},
+    {"comm": "sudoedit"},
+    {"comm": ["su", "bash"]},
+    {"comm": "*u"},
+    {"comm": {"regex": "^u"}},
+    {"old_comm": "sudo"},
+    {"pcomm": "sshd"},
+    {"parent": {"comm": "sshd"}},
+    {"ancestor": {"comm": "cron"}},
+    {"ancestor": {"comm": "ssh"}},
+    {"ppid": [1, 100]},
+    {"filename": "deploy.sh"},
+    {"filename": "/**"},
+    {"exe": "/usr/bin/su"},
+    {"exe": "/usr/*"},
+    {"exe": "/bin/**"},
+    {"exe": "**/bin"},
+    {"exe": "/usr/bin/su[!d]o"},
+    {"exe": {"exact": "/usr/bin/*"}},
+    {"exe": {"regex": "^bin"}},
+    {"script": False},
+    {"script": "/**/*.sh"},
+    {"script": "*.sh"},
+    {"interp": "/usr/bin/*"},
+    {"cwd": "/srv"},
+    {"cwd": "/srv/*"},
+    {"root": False},
+    {"root": "/"},
+    {"tty": False},
+    {"tty": "tty*"},
+    {"unit": "*.slice"},
+    {"user_unit": "app.slice"},
+    {"slice": "user.slice"},
+    {"session": "2"},
+    {"container": False},
+    {"container": "ab"},
+    {"cgroup": "/user"},
+    {"cgroup": "/system.slice"},
+    {"cgroup": "/user.slice/user-1001.slice"},
+    {"arch": "i386"},
+    {"exe_mode": "0100755"},
+    {"exe_uid": "1-"},
+    {"exe_gid": "users"},
+    {"exe_nlink": "2-"},
+    {"privileged": False},
+    {"memfd": True},
+    {"deleted": True},
+    {"cwd_deleted": True},
+    {"argv": "u"},
+    {"argv": "-U"},
+    {"argv": "--config"},
+    {"argv": "-u www-data"},
+    {"argv": {"regex": "data --config"}},
+    {"argv": {"exact": "--config=*"}},
+    {"argv": ["--none", "-v"]},
+    {"cmdline": "sudo"},
+    {"cmdline": {"regex": "^-u"}},
+    {"argc": 5},
+    {"argc": "7-"},
+    {"env": "LD_PRELOAD"},
+    {"env": "LD_LIBRARY_PATH=*"},
+    {"result": "success"},
+    {"errno": "EACCES"},
+    {"errno": [1, "E2BIG"]},
+    {"not": {"exe": "/usr/**"}},
+    {"not": {"uid": 1000, "comm": "sudo"}},
+    {"not": [{"uid": 0}, {"comm": "sudo"}]},
+    {"any": {"uid": 0, "comm": "ls"}},
+    {"any": [{"uid": 0, "comm": "sudo"}, {"uid": 1000, "comm": "ls"}]},
+    {"all": [{"argv": "-u"}, {"argv": "root"}]},
+    {"uid": 1000, "exe": "/usr/bin/sudo", "argv": "-u", "result": "success"},
+]
+
+PLAIN_TRUE = [
+    {"auid": "unset"},
+    {"auid": ["unset", 5]},
+    {"ses": "unset"},
+    {"tty": False},
+    {"container": False},
+    {"script": False},
+    {"unit": False},
+    {"root": False},
+    {"auser": False},
+    {"securebits": 0},
+    {"euser": "root"},
+    {"privileged": False},
+    {"memfd": True},
+    {"deleted": True},
+    {"cwd_deleted": True},
+    {"cmdline": ""},
+    {"argc": 0},
+    {"result": "success"},
+    {"cgroup": "/"},
+    {"not": {"tty": "pts*"}},
+    {"not": {"errno": "ENOENT"}},
+    {"not": {"argv": "x"}},
+    {"not": {"ancestor": {"comm": "sshd"}}},
+    {"tty": [False, "pts1"]},
+]
+
+PLAIN_FALSE = [
+    {"not": {"auid": "unset"}},
+    {"auid": "0-"},
+    {"tty": True},
+    {"tty": "*"},
+    {"container": "*"},
+    {"script": True},
+    {"unit": "*"},
+    {"securebits": "1-"},
+    {"euser": "alice"},
+    {"argv": "*"},
+    {"cmdline": "?*"},
+    {"errno": "ENOENT"},
+    {"cgroup": "/system.slice"},
+    {"pcomm": "*"},
+    {"ancestor": {"comm": "*"}},
+    {"env": "*"},
+]
+
+
+def is_matched(condition: dict[str, Any], record: dict[str, Any]) -> bool:
+    rules = compile_all({"action": "drop", **condition})
+    matched = rules.decide_record(record).action == "drop"
+    (explanation,) = rules.explain(record)
+    assert (explanation.matched is True) is matched
+    return matched
+
+
+@pytest.mark.parametrize("condition", TRUE, ids=str)
+def test_condition_matches(condition: dict[str, Any]) -> None:
+    assert is_matched(condition, RECORD)
+
+
+@pytest.mark.parametrize("condition", FALSE, ids=str)
+def test_condition_does_not_match(condition: dict[str, Any]) -> None:
+    assert not is_matched(condition, RECORD)
+
+
+@pytest.mark.parametrize("condition", PLAIN_TRUE, ids=str)
+def test_condition_matches_what_a_record_leaves_out(condition: dict[str, Any]) -> None:
+    assert is_matched(condition, PLAIN)
+
+
+@pytest.mark.parametrize("condition", PLAIN_FALSE, ids=str)
+def test_condition_does_not_match_what_a_record_leaves_out(condition: dict[str, Any]) -> None:
+    assert not is_matched(condition, PLAIN)
+
+
+def _fields(condition: dict[str, Any]) -> set[str]:
+    found = set()
+    for key, value in condition.items():
+        if key in ("all", "any", "not"):
+            for table in value if isinstance(value, list) else [value]:
+                found |= _fields(table)
+        elif isinstance(value, dict) and key in ("parent", "ancestor"):
+            found |= {f"{key}.{name}" for name in value}
+        else:
+            found.add(key)
+    return found
+
+
+@pytest.mark.parametrize("cases", [[*TRUE, *PLAIN_TRUE], [*FALSE, *PLAIN_FALSE]])
+def test_tables_have_a_case_for_every_field(cases: list[dict[str, Any]]) -> None:
+    seen: set[str] = set().union(*map(_fields, cases))
+
+    assert seen == FIELDS.keys() - {"parent.exe", "ancestor.exe"}
+
+
+UNKNOWN_CASES = [
+    ({"unreadable": ["uid", "user", "euser"]}, {"uid": 1000}),
+    ({"unreadable": ["exe"]}, {"exe": "/usr/bin/sudo"}),
+    ({"unreadable": ["exe"]}, {"memfd": True}),
+    ({"unreadable": ["tty"]}, {"tty": True}),
+    ({"unreadable": ["cgroup"]}, {"unit": "x.service"}),
+    ({"unreadable": ["ancestors", "pcomm"]}, {"ancestor": {"comm": "sshd"}}),
+    ({"unreadable": ["argv"]}, {"argv": "-u"}),
+    ({"unreadable": ["env"]}, {"env": "LD_PRELOAD=*"}),
+    ({"exe": "…/sudo", "truncated": {"exe": True}}, {"exe": "**/sudo"}),
+    ({"truncated": {"argv": [{"index": 5, "reason": "budget"}]}}, {"argv": "--none"}),
+    ({"truncated": {"argv": [{"index": 1, "reason": "budget"}]}}, {"argv": "-u"}),
+    ({"truncated": {"env": [{"reason": "budget"}]}}, {"env": "LD_AUDIT=*"}),
+    ({"ancestors": RECORD["ancestors"] * 3}, {"ancestor": {"comm": "cron"}}),
+    ({"type": "exit"}, {"exe": "/usr/bin/ls"}),
+    ({"type": "exit"}, {"argv": "x"}),
+    ({"type": "exit"}, {"result": "success"}),
+    ({"type": "exit"}, {"argc": 3}),
+    ({}, {"parent": {"exe": "/usr/bin/bash"}}),
+    ({}, {"ancestor": {"exe": "/usr/bin/bash"}}),
+]
+
+
+@pytest.mark.parametrize(("change", "condition"), UNKNOWN_CASES, ids=str)
+def test_what_is_unknown_matches_neither_a_condition_nor_its_opposite(
+    change: dict[str, Any], condition: dict[str, Any]
+) -> None:
+    record = RECORD | change
+    for name in change.get("unreadable", ()):
+        record.pop(name, None)
+
+    assert not is_matched(condition, record)
+    assert not is_matched({"not": condition}, record)
+
+
+def test_pieces_of_cut_arguments_match_where_what_is_missing_cannot_matter() -> None:
+    gap = {"truncated": {"argv": [{"index": 1, "missing_bytes": 9, "reason": "budget"}]}}
+    record = RECORD | gap | {"argv": ["sh", "abc", "def", "last"]}
+
+    assert is_matched({"argv": "last"}, record)
+    assert is_matched({"argv": "ab*"}, record)
+    assert is_matched({"argv": "*ef"}, record)
+    assert is_matched({"argv": {"regex": "b"}}, record)
+    assert is_matched({"cmdline": {"regex": "h a"}}, record)
+    assert not is_matched({"argv": "abc"}, record)
+    assert not is_matched({"argv": "*bc"}, record)
+    assert not is_matched({"argv": {"regex": "c$"}}, record)
+    assert not is_matched({"cmdline": {"regex": "c d"}}, record)
+
+
+def test_exit_record_is_judged_by_what_it_has() -> None:
+    record = {"type": "exit", "id": "0123456789ab-64-3e8-2", "pid": 100, "ppid": 1, "uid": 33,
+              "comm": "x", "exit_code": 0}  # fmt: skip
+
+    assert is_matched({"type": "exit", "uid": "www-data", "comm": "x", "ppid": 1}, record)
+    assert is_matched({"not": {"comm": "y"}}, record)
+
+
+def test_exact_bytes_decide_where_text_was_repaired() -> None:
+    raw = b"/tmp/\xff\xfe"
+    record = RECORD | {
+        "exe": "/tmp/��",
+        "argv": ["�"],
+        "b64": {"exe": base64.b64encode(raw).decode()},
+        "argv_b64": {"0": base64.b64encode(b"\xfd").decode()},
+    }
+
+    assert is_matched({"exe": {"regex": r"\xff\xfe$"}}, record)
+    assert is_matched({"exe": "/tmp/??"}, record)
+    assert is_matched({"argv": {"regex": r"^\xfd$"}}, record)
+    assert not is_matched({"exe": "/tmp/��"}, record)
+    assert not is_matched({"argv": "�"}, record)
+
+
+def test_program_of_an_ancestor_is_known_once_it_was_seen() -> None:
+    rules = compile_all(
+        {"action": "drop", "parent": {"exe": "/usr/bin/bash"}},
+        {"action": "label", "labels": ["ssh"], "ancestor": {"exe": "/usr/sbin/*"}},
+        {"action": "label", "labels": ["no-cron"], "not": {"ancestor": {"exe": "**/cron"}}},
+    )
+    assert rules.wants_images
+    assert rules.decide_record(RECORD).rules == ()
+
+    rules.remember("0123456789ab-32-3e6-1", "/usr/sbin/sshd")
+    assert rules.decide_record(RECORD).labels == ("ssh",)
+
+    rules.remember("0123456789ab-63-3e7-1", "/usr/bin/zsh")
+    rules.remember("0123456789ab-1-1-1", "/usr/lib/systemd/systemd")
+    assert rules.decide_record(RECORD).labels == ("ssh", "no-cron")
+
+    rules.remember("0123456789ab-63-3e7-1", "/usr/bin/bash")
+    assert rules.decide_record(RECORD).action == "drop"

@@ -1,0 +1,408 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules together: order, labels, process trees, counts, and all mistakes told at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from execaudit.decision import NOTHING
+from execaudit.rule_tree import MOST_TERMS
+from execaudit.rules import RuleSet
+from tests.rule_tables import compile_all, problems_of
+
+
+def record(pid: int = 10, exec_count: int = 1, above: tuple[int, ...] = (), **more: Any) -> Any:
+    """Make an exec record. Processes start at 1000 times their pid."""
+    return {
+        "type": "exec",
+        "id": f"boot-{pid:x}-{pid * 1000:x}-{exec_count:x}",
+        "uid": 1000,
+        "comm": "ls",
+        "exe": "/usr/bin/ls",
+        "argv": ["ls", "-l"],
+        "argc": 2,
+        "result": "success",
+        "ancestors": [
+            {"id": f"boot-{each:x}-{each * 1000:x}-1", "pid": each, "comm": "x"} for each in above
+        ],
+    } | more
+
+
+def label(*labels: str, **conditions: Any) -> dict[str, Any]:
+    return {"action": "label", "labels": list(labels), **conditions}
+
+
+def drop(**conditions: Any) -> dict[str, Any]:
+    return {"action": "drop", **conditions}
+
+
+def keep(**conditions: Any) -> dict[str, Any]:
+    return {"action": "keep", **conditions}
+
+
+def test_first_match_wins() -> None:
+    rules = compile_all(keep(uid=1000), drop(comm="ls"))
+
+    assert rules.decide_record(record()).action == "keep"
+    assert rules.decide_record(record(uid=5)).action == "drop"
+    assert rules.decide_record(record(uid=5, comm="cat")) == NOTHING
+
+
+def test_no_rules_keep_everything() -> None:
+    rules = RuleSet([])
+
+    assert rules.decide_record(record()) == NOTHING
+    assert rules.narrow({}).constant == NOTHING
+
+
+def test_labels_add_up_in_order_and_the_most_severe_counts() -> None:
+    rules = compile_all(
+        label("b", "a", comm="ls", severity="warning"),
+        label("c", argv="-l"),
+        label("a", "d", uid=1000, severity="notice"),
+        label("x", uid=5, severity="emerg"),
+        keep(exe="/usr/bin/ls", labels=["k"]),
+        label("never", uid=1000),
+    )
+
+    decision = rules.decide_record(record())
+
+    assert decision.labels == ("b", "a", "c", "d", "k")
+    assert decision.severity == "warning"
+    assert (decision.action, decision.rule, decision.rules) == ("keep", 4, (0, 1, 2, 4))
+
+
+def test_rules_decide_about_exec_and_exit_records_only() -> None:
+    rules = compile_all(drop(any=[{"type": "exec"}, {"type": "exit"}]))
+
+    assert rules.decide_record(record()).action == "drop"
+    assert rules.decide_record({"type": "exit", "uid": 0}).action == "drop"
+    for other in ("lost", "start", "stop", "config", "summary"):
+        assert rules.decide_record({"type": other}) == NOTHING
+
+
+def test_hits_are_counted_for_every_rule_with_a_part_in_it() -> None:
+    rules = compile_all(label("a", comm="ls"), label("b", argv="-l"), drop(uid=5), drop(uid=5))
+    for uid in (1000, 1000, 5):
+        rules.decide_record(record(uid=uid))
+
+    residue = rules.narrow({"uid": 5, "comm": "cat"})
+    residue.decide(b"cat\0-l\0", 2, 0, 0)
+    residue.decide(b"cat\0", 1, 0, 0)
+
+    assert rules.hits == [3, 4, 3, 0]
+
+
+def test_place_that_decides_all_is_a_constant() -> None:
+    rules = compile_all(label("a", comm="ls"), drop(uid=5), label("b", argv="-l"))
+
+    assert rules.narrow({"uid": 5, "comm": "ls"}).constant is not None
+    assert rules.narrow({"uid": 6, "comm": "ls"}).constant is None
+
+
+def test_argument_too_long_for_a_costly_regex_is_said_to_be_undecided() -> None:
+    rules = compile_all(label("a", cmdline={"regex": "[a-z]+!x"}), label("b", uid=1000))
+    residue = rules.narrow({"uid": 1000})
+
+    assert residue.decide(b"a!x\0", 1, 0, 0).rules == (0, 1)
+    assert residue.decide(b" " * 9000 + b"a!x\0", 1, 0, 0).rules == (0, 1)
+    decision = residue.decide(b" " * 4000 + b"a!x" + b" " * 4000 + b"\0", 1, 0, 0)
+
+    assert (decision.rules, decision.undecided) == ((1,), (0,))
+    assert rules.undecided == [1, 0]
+
+
+def test_decision_holds_for_descendants() -> None:
+    rules = compile_all(drop(comm="cron", descendants=True))
+
+    assert rules.decide_record(record(10, comm="cron")).action == "drop"
+    assert rules.decide_record(record(11, above=(10, 1))).action == "drop"
+    assert rules.decide_record(record(12, above=(3, 10, 1))).action == "drop"
+    assert rules.decide_record(record(13, above=(1,))).action == "keep"
+
+
+def test_decision_holds_below_descendants_that_are_out_of_sight() -> None:
+    rules = compile_all(drop(comm="cron", descendants=True))
+    rules.decide_record(record(10, comm="cron"))
+    rules.decide_record(record(20, above=(10,)))
+
+    assert rules.decide_record(record(30, above=(20, 19, 18, 17, 16, 15, 14, 13))).action == "drop"
+
+
+def test_decision_holds_for_further_programs_of_the_same_process() -> None:
+    rules = compile_all(drop(comm="cron", descendants=True))
+    rules.decide_record(record(10, comm="cron"))
+
+    assert rules.decide_record(record(10, exec_count=2)).action == "drop"
+    assert rules.decide_record({"type": "exit", "id": record(10, 2)["id"]}).action == "drop"
+
+
+def test_decision_does_not_hold_for_another_process_with_the_same_pid() -> None:
+    rules = compile_all(drop(comm="cron", descendants=True))
+    rules.decide_record(record(10, comm="cron"))
+
+    other = record(11, above=(10,))
+    other["ancestors"][0]["id"] = "boot-a-2711-1"
+    assert rules.decide_record(other).action == "keep"
+
+
+def test_failed_exec_carries_nothing_to_descendants() -> None:
+    rules = compile_all(label("a", errno="ENOENT", descendants=True))
+    failed = record(10, result="failure", errno_code=2)
+
+    assert rules.decide_record(failed).labels == ("a",)
+    assert rules.decide_record(record(11, above=(10,))).labels == ()
+
+
+def test_earlier_rule_wins_over_what_was_carried() -> None:
+    rules = compile_all(keep(uid=0), label("tree", comm="sshd", descendants=True), drop(uid=1000))
+    rules.decide_record(record(10, comm="sshd", uid=5))
+
+    assert rules.decide_record(record(11, above=(10,), uid=0)).rules == (0,)
+    assert rules.decide_record(record(12, above=(10,))).rules == (1, 2)
+
+
+def test_descendants_are_found_by_raw_decisions_too() -> None:
+    rules = compile_all(label("tree", argv="--marked", descendants=True))
+    residue = rules.narrow({"uid": 0})
+
+    assert residue.decide(b"x\0--marked\0", 2, 0, 0, (10, 10_000)).labels == ("tree",)
+    assert residue.decide(b"x\0", 1, 0, 0, (10, 10_000)).labels == ("tree",)
+    assert residue.decide(b"x\0", 1, 0, 0, (11, 11_000)).labels == ()
+    below = rules.narrow({"uid": 0, "ancestors": record(12, above=(10,))["ancestors"]})
+    assert below.decide(b"x\0", 1, 0, 0, (12, 12_000)).labels == ("tree",)
+
+
+def test_process_trees_are_bounded_and_the_least_needed_go_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("execaudit.carried._PROCESSES_KEPT", 3)
+    rules = compile_all(drop(comm="cron", descendants=True))
+    rules.decide_record(record(10, comm="cron"))
+    for pid in range(20, 30):
+        rules.decide_record(record(pid, above=(10,)))
+
+    assert rules.decide_record(record(31, above=(10,))).action == "drop"
+    assert rules.decide_record(record(32, above=(20,))).action == "keep"
+    assert rules.meters()["carried_processes"] == 3
+    assert rules.meters()["carried_forgotten"] == 9
+
+
+def test_images_are_bounded() -> None:
+    rules = compile_all(drop(parent={"exe": "/x"}))
+    rules.images._keep = 2
+    for number in range(5):
+        rules.remember(f"boot-{number}-1-1", "/x")
+
+    assert rules.meters()["images"] == 2
+    assert rules.meters()["images_forgotten"] == 3
+    assert rules.decide_record(record() | {"parent_id": "boot-4-1-1"}).action == "drop"
+    assert rules.decide_record(record() | {"parent_id": "boot-0-1-1"}).action == "keep"
+
+
+def test_tables_stay_bounded_whatever_comes_in() -> None:
+    rules = compile_all(*(label("x", exe=f"/a{n}/*", argv=f"--long-option-{n}") for n in range(99)))
+    for number in range(9000):
+        rules.narrow({"exe": f"/a7/{number}"}).decide(b"x%d\0" % number, 1, 0, 0)
+
+    table = rules._plain[0][1]
+    arguments = rules._shared.arguments
+    assert len(table) <= 4096
+    assert len(arguments) <= 4096
+    assert len(arguments._words) <= 4096
+
+
+def test_explanation_names_the_conditions_that_decided() -> None:
+    rules = compile_all(
+        drop(uid=1000, exe="/usr/bin/*"),
+        drop(uid=1000, comm="cat"),
+        drop(**{"not": {"comm": ["ls", "cat"]}}),
+        label("a", any=[{"uid": 0}, {"argv": "-l"}, {"argc": 2}]),
+        label("b", cwd="/tmp/**"),
+    )
+    explained = rules.explain(record(unreadable=["cwd"]))
+
+    assert [tuple(each) for each in explained] == [
+        (0, True, (("uid = 1000", True), ('exe = "/usr/bin/*"', True))),
+        (1, False, (('comm = "cat"', False),)),
+        (2, False, (('comm = ["ls", "cat"]', True),)),
+        (3, True, (('argv = "-l"', True),)),
+        (4, None, (('cwd = "/tmp/**"', None),)),
+    ]
+
+
+def described(*rules: dict[str, Any]) -> list[str]:
+    return [
+        f"{problem.file}:{problem.line}:{problem.column}: {problem.key}: {problem.text}"
+        for problem in problems_of(*rules)
+    ]
+
+
+MISTAKES: list[tuple[dict[str, Any], str]] = [
+    ({"uid": 0}, ':1: rule[0]: has no action, expected "drop", "keep" or "label"'),
+    (
+        {"uid": 0, "action": "deny"},
+        ':2: rule[0].action: is "deny", expected "drop", "keep" or "label"',
+    ),
+    (
+        drop(),
+        ':1: rule[0]: has no condition, expected one at least (type = "exec" matches every exec)',
+    ),
+    (drop(eid=0), ':2: rule[0].eid: is not a condition; did you mean "euid"?'),
+    (drop(zzz=0), ":2: rule[0].zzz: is not a condition, expected a field of a record"),
+    (keep(uid=0, label=["a"]), ':2: rule[0].label: is not a condition; did you mean "labels"?'),
+    (
+        drop(uid="nobody-here"),
+        ':2: rule[0].uid: is "nobody-here", which no user of this host is called, expected a user '
+        'id, a range such as "1000-60000", or the name of a user',
+    ),
+    (
+        drop(gid=["adm", "x"]),
+        ':3: rule[0].gid[1]: is "x", which no group of this host is called, expected a group id, '
+        'a range such as "100-999", or the name of a group',
+    ),
+    (
+        drop(uid=True),
+        ':2: rule[0].uid: is true, expected a user id, a range such as "1000-60000", or the name '
+        "of a user",
+    ),
+    (
+        drop(uid="60000-1000"),
+        ':2: rule[0].uid: is "60000-1000", a range that ends before it begins',
+    ),
+    (
+        drop(uid=-1),
+        ':2: rule[0].uid: is -1, expected a user id, a range such as "1000-60000", or the name of '
+        "a user",
+    ),
+    (
+        drop(auid=4294967295),
+        ":2: rule[0].auid: is 4294967295, expected a user id, a range such as "
+        '"1000-60000", or the name of a user, or "unset"',
+    ),
+    (
+        drop(argc="unset"),
+        ':2: rule[0].argc: is "unset", expected a number or a range such as "2-10" or "100-"',
+    ),
+    (
+        drop(uid=[]),
+        ":2: rule[0].uid: is an empty list, expected a user id, a range such as "
+        '"1000-60000", or the name of a user',
+    ),
+    (
+        drop(comm="systemd-journald"),
+        ':2: rule[0].comm: is "systemd-journald", but of short names the kernel keeps 15 bytes, '
+        'expected "systemd-journal"',
+    ),
+    (
+        drop(exe="ls"),
+        ':2: rule[0].exe: is "ls", expected an absolute path such as "/ls" or "**/ls"',
+    ),
+    (drop(cwd="/tmp/"), ':2: rule[0].cwd: is "/tmp/", expected no "/" at the end'),
+    (
+        drop(unit="cron"),
+        ':2: rule[0].unit: is "cron", expected a name with its type such as "cron.service"',
+    ),
+    (
+        drop(slice="user"),
+        ':2: rule[0].slice: is "user", expected a name with its type such as "user.slice"',
+    ),
+    (drop(exe="/a\0"), ":2: rule[0].exe: has a NUL, which no text of a record has"),
+    (
+        drop(exe=True),
+        ":2: rule[0].exe: is true, expected a text, { exact = … }, { glob = … } or { regex = … }",
+    ),
+    (
+        drop(argv={"regex": "("}),
+        ":3: rule[0].argv.regex: is not a regular expression: missing ), unterminated subpattern "
+        "at position 0",
+    ),
+    (
+        drop(argv=["a", {"regex": "(a*)*"}]),
+        ":4: rule[0].argv[1].regex: matches every text, expected one that can fail to match",
+    ),
+    (
+        drop(cmdline={"regex": "(a*)*b"}),
+        ":3: rule[0].cmdline.regex: repeats something that can be empty; expected one that takes "
+        "bounded time: use wildcards, several conditions, or less repetition",
+    ),
+    (drop(memfd="yes"), ':2: rule[0].memfd: is "yes", expected true or false'),
+    (drop(type="exe"), ':2: rule[0].type: is "exe", expected "exec" or "exit"'),
+    (drop(result="failed"), ':2: rule[0].result: is "failed", expected "success" or "failure"'),
+    (
+        drop(errno="ENOTHING"),
+        ':2: rule[0].errno: is "ENOTHING", expected the name of an error such as "ENOENT", or its '
+        "number",
+    ),
+    (
+        drop(parent={"uid": 0}),
+        ":3: rule[0].parent.uid: is not a condition, expected parent.comm or parent.exe",
+    ),
+    (
+        drop(ancestor="cron"),
+        ':2: rule[0].ancestor: is "cron", expected ancestor.comm or ancestor.exe',
+    ),
+    (
+        drop(any=[]),
+        ":2: rule[0].any: is [], expected a table of conditions, or a list of them",
+    ),
+    (
+        drop(**{"not": [{"uid": 0}, 3]}),
+        ":2: rule[0].not: is [{ uid = 0 }, 3], expected a table of conditions, or a list of them",
+    ),
+    (
+        drop(any=[{"uid": 0}, {"not": {"exf": "/a"}}]),
+        ':5: rule[0].any[1].not.exf: is not a condition; did you mean "exe"?',
+    ),
+    (
+        drop(all=[{"any": [{"uid": a}, {"gid": a}]} for a in range(9)]),
+        f":1: rule[0]: has more than {MOST_TERMS} combinations of any and not: expected several "
+        "rules",
+    ),
+    (label(uid=0), ':2: rule[0].action: is "label", expected labels or a severity beside it'),
+    (
+        label("", uid=0),
+        ':3: rule[0].labels[0]: is "", expected a label: up to 64 letters, digits, "_", ".", ":" '
+        'and "-"',
+    ),
+    (drop(uid=0) | {"labels": "x"}, ':2: rule[0].labels: is "x", expected a list of labels'),
+    (
+        drop(uid=0, labels=["x"]),
+        ":2: rule[0].labels: is for records that are written, and this rule drops them",
+    ),
+    (
+        keep(uid=0, severity="error"),
+        ':2: rule[0].severity: is "error", expected "debug", "info", "notice", "warning", "err", '
+        '"crit", "alert" or "emerg"',
+    ),
+    (drop(uid=0, descendants=1), ":2: rule[0].descendants: is 1, expected true or false"),
+    (drop(uid=0, name=" "), ':2: rule[0].name: is " ", expected up to 100 printable characters'),
+]
+
+
+@pytest.mark.parametrize(("rule", "expected"), MISTAKES, ids=[each for _, each in MISTAKES])
+def test_mistake_is_told_with_its_place(rule: dict[str, Any], expected: str) -> None:
+    assert f"test.toml:1{expected}" in described(rule)
+
+
+def test_all_mistakes_of_all_rules_are_told() -> None:
+    assert described(
+        drop(exe="ls", uid=["x", 0, "y"]), drop(uid=0), label("l", comm="x" * 16, any=[{"a": 1}])
+    ) == [
+        'test.toml:1:2: rule[0].exe: is "ls", expected an absolute path such as "/ls" or "**/ls"',
+        'test.toml:1:3: rule[0].uid[0]: is "x", which no user of this host is called, expected a '
+        'user id, a range such as "1000-60000", or the name of a user',
+        'test.toml:1:3: rule[0].uid[2]: is "y", which no user of this host is called, expected a '
+        'user id, a range such as "1000-60000", or the name of a user',
+        'test.toml:3:2: rule[2].comm: is "xxxxxxxxxxxxxxxx", but of short names the kernel keeps '
+        '15 bytes, expected "xxxxxxxxxxxxxxx"',
+        "test.toml:3:4: rule[2].any[0].a: is not a condition, expected a field of a record",
+    ]
+
+
+def test_names_are_unique() -> None:
+    assert described(drop(uid=0, name="a"), drop(uid=1, name="b"), drop(uid=2, name="a")) == [
+        'test.toml:3:2: rule[2].name: is "a" as in test.toml:1, expected another'
+    ]
