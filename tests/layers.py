@@ -17,7 +17,7 @@ _BY_LAYER: dict[int, str] = {
     5: "capture pipeline engine_trials merge rule_tables coherence rule_tree",
     # The loop; the report. The configuration as the program uses it.
     6: "follow doctor config rule_source rule_index",
-    7: "trace effective decision",
+    7: "trace effective decision kernel_rules",
     8: "residue",
     9: "rules",
     # Rules with what this host knows; the verbs.
