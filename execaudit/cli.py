@@ -9,7 +9,7 @@ import sys
 
 from execaudit import __version__
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
-from execaudit.options import add_check_options, add_trace_options
+from execaudit.options import add_check_options, add_rules_options, add_trace_options
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -30,6 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
     doctor = verbs.add_parser("doctor", help="check whether this host can be traced, and how")
     doctor.add_argument("--json", action="store_true", help="print JSON")
     add_check_options(verbs.add_parser("check", help="check the configuration and the rules"))
+    add_rules_options(verbs.add_parser("rules", help="list the rules, or try one out"))
     return parser
 
 
@@ -74,6 +75,10 @@ def _run(arguments: list[str] | None) -> int:
             from execaudit import config_check  # noqa: PLC0415
 
             status = config_check.run(args)
+        elif args.verb == "rules":
+            from execaudit import rules_verb  # noqa: PLC0415
+
+            status = rules_verb.run(args)
         else:
             status = _trace(args)
     except SystemExit as end:  # --help, --version

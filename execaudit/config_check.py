@@ -12,6 +12,7 @@ from pathlib import Path
 from execaudit.config import Loaded, Paths, Problem, load
 from execaudit.effective import render
 from execaudit.errors import EXIT_OK, InvalidArgument, NotConfigured
+from execaudit.host_rules import compile_here
 
 
 def choose_paths(config: Path | None, root: Path) -> Paths:
@@ -27,6 +28,8 @@ def run(args: argparse.Namespace) -> int:
     """Check, print; returns the exit status: 0, or 6 where there are problems."""
     loaded = load(choose_paths(args.config, args.root))
     problems = loaded.problems
+    if not problems:
+        problems = tuple(compile_here(loaded.rules, loaded.config.limits.regex_bytes)[1])
     if problems:
         for problem in problems:
             print(problem, file=sys.stderr)

@@ -102,27 +102,66 @@ def add_trace_options(parser: argparse.ArgumentParser) -> None:
     add("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
 
 
+def add_rules_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `execaudit rules` and `execaudit rules test` take."""
+    parser.description = "List the rules in order, with who decides them and where they stand."
+    _add_configuration_options(parser, "use")
+    subjects = parser.add_subparsers(dest="subject", metavar="test")
+    test = subjects.add_parser("test", help="say which rule decides about a record, and why")
+    test.description = (
+        "Say which rule decides, and why: about a process (--pid), a recorded JSON line"
+        " (--record-line, or standard input), or a command as if it were run here and now."
+    )
+    add_rules_test_options(test)
+
+
+def add_rules_test_options(test: argparse.ArgumentParser) -> None:
+    """Add what `execaudit rules test` takes."""
+    _add_configuration_options(test, "use", default=argparse.SUPPRESS)  # as before the "test"
+    test.add_argument("--pid", type=int, metavar="PID", help="a process that runs now")
+    test.add_argument(
+        "--record-line", metavar="FILE", help="the first line of FILE; - for standard input"
+    )
+    test.add_argument(
+        "--field",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="with a command line: a field that differs (uid=33, cwd=/tmp, tty= for none)",
+    )
+    test.add_argument("--all", action="store_true", help="also rules that do not match, and why")
+    test.add_argument("arguments", nargs="*", metavar="ARG", help="a command line, after --")
+
+
 def add_check_options(parser: argparse.ArgumentParser) -> None:
     """Add what `execaudit check` takes."""
     parser.description = (
         "Check the configuration and the rules. Problems go to stderr, one a line, as"
         " file:line:column: key: what is wrong, what was expected. Exit status: 0 none, 6 some."
     )
-    parser.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="check FILE, with conf.d and rules.d beside it, instead of the system's configuration",
-    )
-    parser.add_argument(
-        "--root",
-        type=Path,
-        default=Path("/"),
-        metavar="DIR",
-        help="check the configuration of the system installed in DIR",
-    )
+    _add_configuration_options(parser, "check")
     parser.add_argument(
         "--print",
         action="store_true",
         help="print the effective configuration, each value with where it comes from",
+    )
+
+
+def _add_configuration_options(
+    parser: argparse.ArgumentParser, verb: str, default: str | None = None
+) -> None:
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=default,
+        metavar="FILE",
+        help=f"{verb} FILE, with conf.d and rules.d beside it, instead of the system's "
+        "configuration",
+    )
+    parser.add_argument(
+        "--root",
+        type=Path,
+        default=default or Path("/"),
+        metavar="DIR",
+        help=f"{verb} the configuration of the system installed in DIR",
     )

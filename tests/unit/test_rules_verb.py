@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`execaudit rules` and `execaudit rules test`, run as users do."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from execaudit.cli import main
+from execaudit.host_rules import kernel_lookups
+from execaudit.kernel_rules import translate_rules
+from execaudit.rules_verb import list_rules
+from tests.rule_tables import compile_all
+from tests.unit.config_tree import write_file
+
+RULES = """\
+[[rule]]
+name = "nobody's programs"
+action = "drop"
+uid = 65533
+
+[[rule]]
+action = "label"
+labels = ["home", "x"]
+severity = "err"
+cwd = ["/home/**"]
+descendants = true
+
+[[rule]]
+name = "secrets"
+action = "keep"
+not.argv = "--plain"
+argv = "--password=*"
+"""
+RECORD: dict[str, Any] = {
+    "type": "exec", "uid": 1000, "comm": "x", "cwd": "/home/u/src", "argv": ["x", "--password=p"],
+    "argc": 2, "result": "success",
+}  # fmt: skip
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    write_file(tmp_path, "rules.d/10-test.toml", RULES)
+    return str(write_file(tmp_path, "execaudit.toml", ""))
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[str], str]:
+    status = main(["rules", *arguments])
+    captured = capsys.readouterr()
+    return status, captured.out.splitlines(), captured.err
+
+
+def test_rules_are_listed_in_order_with_who_decides_and_where(
+    config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, lines, errors = run(capsys, "--config", config)
+    file = config.replace("execaudit.toml", "rules.d/10-test.toml")
+
+    assert (status, errors) == (0, "")
+    assert [line.split() for line in lines] == [
+        ["1", "[kernel]", "drop", "nobody's", "programs", f"{file}:1"],
+        ["2", "[user]", "label", "home,x", "(err)", "+descendants", "(no", "name)", f"{file}:6"],
+        ["3", "[user]", "keep", "secrets", f"{file}:13"],
+    ]
+
+
+def test_hits_are_listed_where_they_are_known() -> None:
+    rules = compile_all({"action": "drop", "uid": 0}, {"action": "keep", "uid": 1})
+
+    lines = list_rules(rules, frozenset(), [12, 0])
+
+    assert [line.split()[2] for line in lines] == ["12", "0"]
+    assert list_rules(compile_all(), frozenset()) == ["There are no rules: every record is kept."]
+
+
+def test_path_through_a_link_is_pointed_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = write_file(tmp_path, "bin/tool", "")
+    (tmp_path / "link").symlink_to(program)
+    rule = f'[[rule]]\naction = "drop"\nexe = ["{tmp_path}/link", "{program}", "/gone"]\n'
+    write_file(tmp_path, "rules.d/1.toml", rule)
+
+    _, _, errors = run(capsys, "--config", str(write_file(tmp_path, "execaudit.toml", "")))
+
+    assert errors == (
+        f"execaudit: {tmp_path}/rules.d/1.toml:1: {tmp_path}/link is a link, records have "
+        f"{program}\n"
+    )
+
+
+def test_rules_with_mistakes_are_not_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_file(tmp_path, "rules.d/1.toml", '[[rule]]\naction = "drop"\nuidd = 3\nexe = "ls"\n')
+    config = str(write_file(tmp_path, "execaudit.toml", ""))
+    status, lines, errors = run(capsys, "--config", config)
+
+    assert (status, lines) == (6, [])
+    file = f"{tmp_path}/rules.d/1.toml"
+    assert errors.splitlines() == [
+        "execaudit: Failed to load the rules: they have mistakes",
+        f'{file}:3:1: rule[0].uidd: is not a condition; did you mean "uid"?',
+        f'{file}:4:1: rule[0].exe: is "ls", expected an absolute path such as "/ls" or "**/ls"',
+    ]
+
+    assert main(["check", "--config", config]) == 6
+    assert capsys.readouterr().err.splitlines() == [
+        *errors.splitlines()[1:],
+        "execaudit: 2 problems in 1 file",
+    ]
+
+
+def test_recorded_line_is_judged(
+    config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = write_file(tmp_path, "line.json", json.dumps(RECORD) + "\nnext\n")
+
+    status, lines, _ = run(capsys, "--config", config, "test", "--record-line", str(line))
+
+    file = config.replace("execaudit.toml", "rules.d/10-test.toml")
+    assert status == 0
+    assert lines == [
+        "exec: x --password=p",
+        f"rule 2 matches: label home,x (err) +descendants, (no name), {file}:6",
+        '        true    cwd = ["/home/**"]',
+        f"rule 3 matches: keep, secrets, {file}:13",
+        '        false   argv = "--plain"',
+        '        true    argv = "--password=*"',
+        f"decision: keep, by rule 3, secrets, {file}:13",
+        "labels: home, x; severity: err",
+        "Rules with descendants = true may decide otherwise below what they matched.",
+    ]
+
+
+def test_line_from_standard_input_is_judged(
+    config: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = json.dumps(RECORD | {"argv": [], "cwd": "/"}).encode()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
+
+    _, lines, _ = run(capsys, "test", "--config", config, "--all")
+
+    assert [line.partition(":")[0] for line in lines] == [
+        "exec", "rule 1 does not match", "        false   uid = 65533",
+        "rule 2 does not match", '        false   cwd = ["/home/**"]',
+        "rule 3 does not match", '        false   argv = "--password=*"',
+        "decision", "Rules with descendants = true may decide otherwise below what they matched.",
+    ]  # fmt: skip
+
+
+def test_running_process_is_judged(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", "input()", "--password=x"], stdin=subprocess.PIPE
+    ) as process:
+        try:
+            # Its exec is over once it reads: until then /proc still shows this process.
+            while b"--password" not in Path(f"/proc/{process.pid}/cmdline").read_bytes():
+                os.sched_yield()
+            _, lines, _ = run(capsys, "test", "--config", config, "--pid", str(process.pid))
+        finally:
+            process.communicate(b"\n")
+
+    assert lines[0] == f"exec: {sys.executable} -c input() --password=x"
+    assert any(line.startswith("decision: keep, by rule 3, secrets, ") for line in lines)
+
+
+def test_command_is_judged_as_if_it_were_run_here(
+    config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = ["--field", "uid=65533", "--field", "cwd=/home/u"]
+
+    _, lines, _ = run(capsys, "test", "--config", config, *settings, "--", "ls", "-l")
+
+    assert lines[0] == "exec: ls -l"
+    assert any(line.startswith("decision: drop, by rule 1, nobody's programs, ") for line in lines)
+
+
+def test_fields_of_a_command_can_be_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_file(
+        tmp_path,
+        "rules.d/1.toml",
+        '[[rule]]\naction = "drop"\nuser = "root"\nerrno = "ENOENT"\nprivileged = true\n'
+        'tty = false\nauid = "unset"\ncomm = "cat"\nexe = "**/cat"\nresult = "failure"\n',
+    )
+    config = str(write_file(tmp_path, "execaudit.toml", ""))
+    settings = ["uid=0", "errno=ENOENT", "privileged=true", "tty=", "auid="]
+    given = [word for setting in settings for word in ("--field", setting)]
+
+    _, lines, _ = run(capsys, "test", "--config", config, *given, "--", "/bin/cat")
+
+    assert lines[-1].startswith("decision: drop, by rule 1, ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--pid", "4194304"], 2, "Failed to read process '4194304': there is no such process"),
+        (
+            ["--pid", "1", "--record-line", "x"],
+            2,
+            "Failed to choose what to test: give one of --pid, --record-line, or a command line",
+        ),
+        (["--record-line", "/none"], 2, "Failed to open '/none': No such file or directory"),
+        (
+            ["--record-line", "/dev/null"],
+            2,
+            "Failed to read a record from '/dev/null': the first line is no JSON object with a "
+            "type",
+        ),
+        (
+            ["--field", "uid=x"],
+            2,
+            "Failed to use field 'uid=x': expected a number",
+        ),
+    ],
+)
+def test_wrong_question_is_refused(
+    arguments: list[str],
+    status: int,
+    message: str,
+    config: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    result = run(capsys, "test", "--config", config, *arguments)
+
+    assert result == (status, [], f"execaudit: {message}\n")
+
+
+@pytest.mark.parametrize("change", [{"argv": 3}, {"ancestors": [1]}, {"id": 5}, {"uid": [1]}])
+def test_malformed_record_is_an_error_and_no_traceback(
+    change: dict[str, Any], config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = write_file(tmp_path, "line.json", json.dumps(RECORD | change))
+    status, _, errors = run(capsys, "test", "--config", config, "--record-line", str(line))
+
+    assert status == 1
+    assert errors.startswith("execaudit: Failed to judge the record: it is malformed (")
+
+
+def test_kernel_gets_files_with_one_name_only(tmp_path: Path) -> None:
+    single, double = tmp_path / "single", tmp_path / "double"
+    single.touch()
+    double.touch()
+    (tmp_path / "other").hardlink_to(double)
+    (tmp_path / "link").symlink_to(single)
+    (tmp_path / "group").mkdir()
+    lookups = kernel_lookups(cgroups=tmp_path)
+    status = single.stat()
+
+    device = os.major(status.st_dev) << 20 | os.minor(status.st_dev)
+    assert lookups.exe(str(single)) == (device, status.st_ino)
+    for name in ("double", "link", "gone", "a\0b"):
+        assert lookups.exe(f"{tmp_path}/{name}") is None
+    assert lookups.cgroup("/group") == (tmp_path / "group").stat().st_ino
+    assert lookups.cgroup("/gone") is None
+
+    rules = compile_all({"action": "drop", "exe": str(single)}).rules
+    assert translate_rules(rules, lookups).rules == {0}
