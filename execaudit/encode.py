@@ -8,8 +8,6 @@ byte-identical output.
 """
 
 import struct
-from collections.abc import Callable
-from typing import TypeVar
 
 from execaudit import record
 from execaudit.decode import (
@@ -35,10 +33,10 @@ from execaudit.fields import (
     path_bytes,
     select_env,
 )
-from execaudit.host import Host, second_text
-from execaudit.text import SAFE, dumps
+from execaudit.fragments import Fragments, Seconds, json_strings
+from execaudit.host import Host
+from execaudit.text import dumps
 
-_SECONDS_KEPT = 256
 _ORDINARY = (
     record.FLAG_PRIVILEGED
     | record.FLAG_SCRIPT
@@ -46,46 +44,16 @@ _ORDINARY = (
     | record.FLAG_CUT_ANCESTORS
 )
 _UNUSUAL = 0xFFFFFFFFFFFFFFFF & ~_ORDINARY
-_SAFE_OR_NUL = SAFE + b"\0"
 _ANCESTOR_BYTES = record.ANCESTOR.size
 _CRED_AT, _NS_AT, _EXE_AT = CRED.start, NAMESPACES.start, EXE.start
 _CGROUP_AT, _NAMES_AT, _ANCESTORS_AT = CGROUP.start, NAMES.start, NAMES.stop
 _LENGTHS_AT = record.EXEC.offset("filename_bytes")
 _LENGTHS = struct.Struct("@8H").unpack_from
 
-Made = TypeVar("Made")
-
 _LINE = (
     b'{"time":"%b.%09dZ","type":"exec",%b"cpu":%d,"seq":%d,"id":"%b-%x-%x-%x","pid":%d%b,%b,'
     b'"argv":%b,"argc":%d,"result":"%b","start":"%b.%09dZ"%b,%b%b%b%b}\n'
 )
-
-
-class _Fragments(dict[bytes, Made | None]):
-    """What was made of raw slices, on first sight. None: has to go the long way. Bounded."""
-
-    __slots__ = ("_keep", "_make")
-
-    def __init__(self, make: Callable[[bytes], Made | None], keep: int) -> None:
-        super().__init__()
-        self._make = make
-        self._keep = keep
-
-    def __missing__(self, raw: bytes) -> Made | None:
-        if len(self) >= self._keep:
-            self.clear()
-        value = self[raw] = self._make(raw)
-        return value
-
-
-class _Seconds(dict[int, bytes]):
-    """RFC 3339 text of whole seconds since the epoch. Bounded."""
-
-    def __missing__(self, second: int) -> bytes:
-        if len(self) >= _SECONDS_KEPT:
-            self.clear()
-        text = self[second] = second_text(second).encode()
-        return text
 
 
 def _members(fields: FieldDict) -> bytes | None:
@@ -109,37 +77,23 @@ def _string(raw: bytes) -> bytes | None:
         return None
 
 
-def _strings(raw: bytes) -> bytes | None:
-    """JSON array of NUL terminated strings; None where they are not UTF-8 or not terminated."""
-    if not raw:
-        return b"[]"
-    if raw[-1]:
-        return None
-    if not raw.translate(None, _SAFE_OR_NUL):
-        return b'["' + raw[:-1].replace(b"\0", b'","') + b'"]'
-    try:
-        return dumps(raw[:-1].decode().split("\0"))
-    except UnicodeDecodeError:
-        return None
-
-
 class Encoder:
     """Encodes exec records of the usual kind for one host."""
 
     def __init__(self, host: Host, env_names: tuple[bytes, ...]) -> None:
         self._host = host
         self._env_names = env_names
-        self._seconds = _Seconds()
-        self._places = _Fragments(self._make_place, 1024)
-        self._cred = _Fragments(lambda raw: _members(cred_fields(raw, host)), 1024)
-        self._names = _Fragments(lambda raw: _members(name_fields(raw)), 1024)
-        self._exe = _Fragments(lambda raw: _members(exe_fields(raw)), 2048)
-        self._cgroup = _Fragments(lambda raw: _members(cgroup_fields(raw)), 1024)
-        self._namespaces = _Fragments(lambda raw: _members(namespace_fields(raw)), 1024)
-        self._ancestors = _Fragments(lambda raw: _after(_members(ancestor_fields(raw, host))), 1024)
-        self._path = _Fragments(lambda raw: _string(path_bytes(raw)), 2048)
-        self._filename = _Fragments(lambda raw: _string(raw[:-1]), 2048)
-        self._env = _Fragments(self._select_env, 256)
+        self._seconds = Seconds()
+        self._places = Fragments(self._make_place, 1024)
+        self._cred = Fragments(lambda raw: _members(cred_fields(raw, host)), 1024)
+        self._names = Fragments(lambda raw: _members(name_fields(raw)), 1024)
+        self._exe = Fragments(lambda raw: _members(exe_fields(raw)), 2048)
+        self._cgroup = Fragments(lambda raw: _members(cgroup_fields(raw)), 1024)
+        self._namespaces = Fragments(lambda raw: _members(namespace_fields(raw)), 1024)
+        self._ancestors = Fragments(lambda raw: _after(_members(ancestor_fields(raw, host))), 1024)
+        self._path = Fragments(lambda raw: _string(path_bytes(raw)), 2048)
+        self._filename = Fragments(lambda raw: _string(raw[:-1]), 2048)
+        self._env = Fragments(self._select_env, 256)
         self._flags: dict[int, bytes] = {}
         self._errors: dict[int, bytes] = {}
         constant = dumps({"host": host.name, "boot": host.boot})[1:-1] + b","
@@ -179,7 +133,7 @@ class Encoder:
         # Lengths, identity, names and ancestors lie side by side; so do the strings.
         block_end = at + _ANCESTORS_AT + ancestors * _ANCESTOR_BYTES
         place = self._places[buf[at + _LENGTHS_AT : block_end] + buf[filename_at:env_at]]
-        argv = _strings(buf[argv_at:end])
+        argv = json_strings(buf[argv_at:end])
         env = self._env[buf[env_at:argv_at]] if env_inline else b""
         if place is None or argv is None or env is None:
             return None
@@ -243,7 +197,7 @@ class Encoder:
         chosen = select_env(env[:-1].split(b"\0"), self._env_names)
         if not chosen:
             return b""
-        values = _strings(b"\0".join(chosen) + b"\0")
+        values = json_strings(b"\0".join(chosen) + b"\0")
         return None if values is None else b',"env":' + values
 
     def _error(self, error: int) -> bytes:

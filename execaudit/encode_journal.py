@@ -20,7 +20,6 @@ from execaudit.decode import (
     SCALARS_AT,
     STRINGS_AT,
 )
-from execaudit.encode import _Fragments, _Seconds, _strings
 from execaudit.fields import (
     FieldDict,
     ancestor_fields,
@@ -34,6 +33,7 @@ from execaudit.fields import (
     path_bytes,
     select_env,
 )
+from execaudit.fragments import Fragments, Seconds, json_strings
 from execaudit.host import Host
 from execaudit.journal import (
     PRIORITIES,
@@ -93,16 +93,16 @@ class JournalEncoder:
         self._host = host
         self._env_names = env_names
         self._identifier = identifier
-        self._seconds = _Seconds()
-        self._places = _Fragments(self._make_place, 1024)
-        self._who = _Fragments(lambda raw: describe_user(cred_fields(raw, host)).encode(), 1024)
-        self._cred = _Fragments(lambda raw: _wire(cred_fields(raw, host)), 1024)
-        self._names = _Fragments(lambda raw: _wire(name_fields(raw)), 1024)
-        self._exe = _Fragments(lambda raw: _wire(exe_fields(raw)), 2048)
-        self._cgroup = _Fragments(lambda raw: _wire(cgroup_fields(raw)), 1024)
-        self._namespaces = _Fragments(lambda raw: _wire(namespace_fields(raw)), 1024)
-        self._ancestors = _Fragments(self._make_ancestors, 1024)
-        self._env = _Fragments(self._select_env, 256)
+        self._seconds = Seconds()
+        self._places = Fragments(self._make_place, 1024)
+        self._who = Fragments(lambda raw: describe_user(cred_fields(raw, host)).encode(), 1024)
+        self._cred = Fragments(lambda raw: _wire(cred_fields(raw, host)), 1024)
+        self._names = Fragments(lambda raw: _wire(name_fields(raw)), 1024)
+        self._exe = Fragments(lambda raw: _wire(exe_fields(raw)), 2048)
+        self._cgroup = Fragments(lambda raw: _wire(cgroup_fields(raw)), 1024)
+        self._namespaces = Fragments(lambda raw: _wire(namespace_fields(raw)), 1024)
+        self._ancestors = Fragments(self._make_ancestors, 1024)
+        self._env = Fragments(self._select_env, 256)
         self._flags: dict[int, bytes] = {}
         self._errors: dict[int, tuple[bytes, bytes]] = {}
         self._heads: dict[tuple[bool, int], bytes] = {}
@@ -146,12 +146,12 @@ class JournalEncoder:
             return None
         if hook >= len(record.HOOKS) or ancestors > record.ANCESTORS:
             return None
-        if flags & record.FLAG_SCRIPT and not interp:
+        if (flags & record.FLAG_SCRIPT == 0) != (interp == 0):
             return None
         block_end = at + _ANCESTORS_AT + ancestors * _ANCESTOR_BYTES
         place = self._places[buf[at + _LENGTHS_AT : block_end] + buf[filename_at:env_at]]
         argv = buf[argv_at:end]
-        argv_json = _strings(argv)
+        argv_json = json_strings(argv)
         env = self._env[buf[env_at:argv_at]] if env_inline else b""
         if place is None or argv_json is None or env is None:
             return None
@@ -229,7 +229,7 @@ class JournalEncoder:
         chosen = select_env(env[:-1].split(b"\0"), self._env_names)
         if not chosen:
             return b""
-        values = _strings(b"\0".join(chosen) + b"\0")
+        values = json_strings(b"\0".join(chosen) + b"\0")
         return None if values is None else b"EXECAUDIT_ENV=" + values + b"\n"
 
     def _error(self, error: int) -> tuple[bytes, bytes]:

@@ -31,7 +31,7 @@ _BY_LAYER: dict[int, str] = {
 _SINKS: dict[int, str] = {
     0: "accounting background clock disk_space rotation",
     1: "compression log_file",
-    2: "generations journal_socket log_tail",
+    2: "fragments generations journal_socket log_tail",
     3: "live_file",
     4: "journal sink_file sink_stdout",
     5: "encode_journal sink_journal",
