@@ -59,6 +59,8 @@ _LENGTHS_AT = record.EXEC.offset("filename_bytes")
 _LENGTHS = struct.Struct("@8H").unpack_from
 # Words of these characters alone are shown as they are (execaudit.quoting).
 _BARE_OR_NUL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./^-\0"
+_WORDS_KEPT = 4096
+_WORD_KEPT_BYTES = 128
 _SHORT = 900  # no cutting of commands whose text is shorter, whatever its characters
 _INFO = PRIORITIES["info"]
 
@@ -86,6 +88,18 @@ def _text(name: bytes, raw: bytes) -> bytes | None:
     return wire_field(name, raw)
 
 
+class _Words(dict[bytes, bytes]):
+    """Words as a shell reads them; programs get the same ones over and over. Bounded."""
+
+    def __missing__(self, raw: bytes) -> bytes:
+        quoted = quote_word(raw.decode()).encode()
+        if len(raw) <= _WORD_KEPT_BYTES:
+            if len(self) >= _WORDS_KEPT:
+                self.clear()
+            self[raw] = quoted
+        return quoted
+
+
 class JournalEncoder:
     """Makes the journal entries of exec records of the usual kind, for one host."""
 
@@ -103,6 +117,7 @@ class JournalEncoder:
         self._namespaces = Fragments(lambda raw: _wire(namespace_fields(raw)), 1024)
         self._ancestors = Fragments(self._make_ancestors, 1024)
         self._env = Fragments(self._select_env, 256)
+        self._words = _Words()
         self._flags: dict[int, bytes] = {}
         self._errors: dict[int, tuple[bytes, bytes]] = {}
         self._heads: dict[tuple[bool, int], bytes] = {}
@@ -156,7 +171,9 @@ class JournalEncoder:
         if place is None or argv_json is None or env is None:
             return None
         who, program, group, parents, by, name = place
-        line, command = _commands(argv, name, buf[filename_at : filename_at + filename - 1], flags)
+        line, command = self._commands(
+            argv, name, buf[filename_at : filename_at + filename - 1], flags
+        )
 
         offset = self._host.wall_offset_ns
         seconds = self._seconds
@@ -173,6 +190,31 @@ class JournalEncoder:
             b"failure" if error else b"success", seconds[start_second], start_fraction,
             errors, group, env, parents, self._flag_fields(flags) if flags else b"", extra,
         )  # fmt: skip
+
+    def _commands(
+        self, argv: bytes, name: bytes, filename: bytes, flags: int
+    ) -> tuple[bytes, bytes]:
+        """The whole command line, and the command of the message: named by file, cut to fit.
+
+        `argv` is NUL terminated and UTF-8, `name` the quoted `filename`.
+        """
+        is_script = bool(flags & record.FLAG_SCRIPT)
+        if not argv or len(argv) + len(name) >= _SHORT:
+            texts = argv[:-1].decode().split("\0") if argv else []
+            command = command_words(filename.decode(), texts, is_script=is_script)[0]
+            return command_line(texts).encode(), shorten(command).encode()
+        is_bare = not argv.translate(None, _BARE_OR_NUL) and argv[0] and b"\0\0" not in argv
+        if is_bare and not is_script:
+            line = argv[:-1].replace(b"\0", b" ")
+            _, blank, rest = line.partition(b" ")
+            return line, name + blank + rest
+        quoted = self._words
+        words = argv[:-1].split(b"\0")
+        line = b" ".join([quoted[word] for word in words])
+        if not is_script:
+            return line, b" ".join([name, *[quoted[word] for word in words[1:]]])
+        words = command_words(filename, words, is_script=True)[0]
+        return line, b" ".join([quoted[word] for word in words])
 
     def _head(self, is_failure: bool, priority: int) -> bytes:
         head = wire_head("failure" if is_failure else "exec", priority, self._identifier)
@@ -253,25 +295,3 @@ def _other_ids(pid: int, tid: int, nspid: int) -> bytes:
     if nspid != pid:
         text += b"EXECAUDIT_NSPID=%d\n" % nspid
     return text
-
-
-def _commands(argv: bytes, name: bytes, filename: bytes, flags: int) -> tuple[bytes, bytes]:
-    """The whole command line, and the command of the message: named by file, cut to fit.
-
-    `argv` is NUL terminated and UTF-8, `name` the quoted `filename`.
-    """
-    is_script = bool(flags & record.FLAG_SCRIPT)
-    if (
-        len(argv) < _SHORT
-        and len(name) < _SHORT
-        and not is_script
-        and not argv.translate(None, _BARE_OR_NUL)
-        and b"\0\0" not in argv
-        and argv[:1] > b"\0"
-    ):
-        line = argv[:-1].replace(b"\0", b" ")
-        _, blank, rest = line.partition(b" ")
-        return line, name + blank + rest
-    words = argv[:-1].decode().split("\0") if argv else []
-    command = command_words(filename.decode(), words, is_script=is_script)[0]
-    return command_line(words).encode(), shorten(command).encode()

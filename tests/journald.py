@@ -131,6 +131,12 @@ class Journald:
         done = subprocess.run(self._inside(*command), check=True, stdout=subprocess.PIPE)
         return done.stdout
 
+    def cpu_us(self) -> float:
+        """CPU time that it has used so far."""
+        assert self._daemon
+        text = Path(f"/proc/{self._daemon.pid}/schedstat").read_text()
+        return int(text.split()[0]) / 1000
+
     def close(self) -> None:
         """End everything."""
         if self._daemon:

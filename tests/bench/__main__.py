@@ -14,6 +14,7 @@ from tests.bench import workloads
 from tests.bench.capture import Capture, all_tracers
 from tests.bench.machine import provide_tracefs
 from tests.bench.report import BASELINE, as_json
+from tests.bench.sinks import measure
 from tests.bench.tables import render
 
 PARTS = ("storms", "bpf", "calls")
@@ -44,11 +45,20 @@ def main() -> int:
         help="wait so long in all for other programs to leave the machine alone (default 60)",
     )
     capture.add_argument("--json", type=Path, metavar="FILE", help="write figures and samples")
+    of_sinks = kinds.add_parser(
+        "sinks",
+        help="what each sink costs per entry",
+        description="Time encoding and writing to files, standard output and a journald.",
+    )
+    of_sinks.add_argument("--rounds", type=int, default=5, metavar="N", help="default 5")
     options = parser.parse_args()
     if os.geteuid() != 0:
         parser.error("tracing needs root")
     # So that a run that is told to end stops its tracers and restores the audit rules.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if options.what == "sinks":
+        print(measure(options.rounds))
+        return 0
     return run_capture(options)
 
 
