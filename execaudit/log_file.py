@@ -178,7 +178,8 @@ def check_directory(directory: str) -> None:
     if status.st_mode & _WRITABLE_FOR_OTHERS:
         raise Refused(f"Failed to use directory '{directory}': everybody can write to it")
     real = Path(directory).resolve()
-    for above in (real, *real.parents):
+    # The way as written too: a link in it is as good as the directory that holds it.
+    for above in dict.fromkeys((real, *real.parents, *Path(directory).absolute().parents)):
         status = above.stat()
         if status.st_uid not in (0, os.geteuid()):
             raise Refused(

@@ -88,6 +88,8 @@ class FileSink:
 
     def write(self, lines: list[bytes], records: list[FieldDict] | None = None) -> None:  # noqa: ARG002
         """Append lines, each with its newline, in one write."""
+        if not lines and not self._losses.has_kept:
+            return
         now_s = self._clock.steady_s()
         if self._retry_s is not None and now_s < self._retry_s:
             self._losses.lose(lines, self._reason)

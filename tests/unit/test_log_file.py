@@ -145,6 +145,23 @@ def test_link_in_place_of_the_directory_is_refused(path: Path) -> None:
         open_file(link / path.name)
 
 
+def test_link_on_the_way_that_others_could_replace_is_refused(path: Path) -> None:
+    public = path.parent.parent / "public"
+    public.mkdir()
+    public.chmod(0o777)
+    (public / "link").symlink_to(path.parent.parent)
+
+    with pytest.raises(Refused, match=r"everybody can write to '.*/public'"):
+        open_file(public / "link" / "log" / path.name)
+
+
+def test_link_on_the_way_that_only_root_can_replace_is_followed(path: Path) -> None:
+    (path.parent.parent / "link").symlink_to(path.parent.parent)
+    open_file(path.parent.parent / "link" / "log" / path.name).close()
+
+    assert path.exists()
+
+
 def test_missing_directory_is_an_os_error(path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         open_file(path.parent / "missing" / path.name)

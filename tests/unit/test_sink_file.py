@@ -278,6 +278,18 @@ def test_link_put_in_the_files_place_is_not_followed_and_losses_are_told(bench: 
     assert "3 records were lost" in bench.notices(sink)
 
 
+def test_writing_nothing_proves_nothing_about_a_failed_file(bench: Bench) -> None:
+    sink = bench.sink()
+    bench.path.unlink()
+    bench.path.mkdir()
+    sink.write(lines(1, 1))
+    bench.clock.advance(2)
+    sink.write([])
+
+    assert sink.status()["is_failing"]
+    assert sink.take_lost() == []
+
+
 def test_link_at_the_start_is_an_error(bench: Bench) -> None:
     bench.directory.mkdir(mode=0o750)
     bench.path.symlink_to("victim")
