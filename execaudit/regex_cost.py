@@ -4,10 +4,11 @@
 Arguments are chosen by whoever is watched, and Python's `re` tries alternatives one after the
 other: an expression that can divide the same text in many ways takes exponential or polynomial
 time over text made for that. Owns the estimate, which errs on the side of too long, and the
-refusal. Two repetitions *compete* where bytes exist that both, and all that must stand between
-them, can match: only then can the border between them wander. The number of loops in the longest
-chain of competing ones is the degree of the polynomial (after Weber and Seidl, On the degree of
-ambiguity of finite automata, 1991), the search for a place to begin being the first loop.
+refusal. What is repeated must be unambiguous, which rules out exponential time. For the rest, two
+repetitions *compete* where bytes exist that both, and all that must stand between them, can match:
+only then can the border between them wander. The number of loops in the longest chain of competing
+ones is the degree of the polynomial (after Weber and Seidl, On the degree of ambiguity of finite
+automata, 1991), the search for a place to begin being the first loop.
 """
 
 from dataclasses import dataclass
@@ -131,6 +132,13 @@ def _branch_steps(branches: list[list[Node]]) -> list[_Sequence]:
             if len(needs) + len(ways) > _MAX_SEQUENCES:
                 raise CostlyRegexError("has too many alternatives within alternatives")
         ways += needs
+    firsts = [_first_bytes(branch, 0) for branch in branches]
+    if any(one & other for one, other in combinations(firsts, 2)):
+        # Several may fit, and each is tried.
+        every = 0
+        for branch in branches:
+            every |= _all_bytes(branch)
+        return [(_Item(tuple(ways), len(branches), every),)]
     return [(_Item(tuple(ways)),)]
 
 
@@ -138,7 +146,9 @@ def _repeat_steps(least: int, most: int, body: list[Node]) -> list[_Sequence]:
     bodies = _sequences(body)
     own = _all_bytes(body)
     if most > 1:
-        _refuse_ambiguous_body(body, bodies)
+        if _can_be_empty(body):
+            raise CostlyRegexError("repeats something that can be empty")
+        _refuse_ambiguous(body, _first_bytes(body, 0))
     ways = most - least + 1
     if least > _LONG:
         return [(_Item(_OPTIONAL, 0, own), *sequence) for sequence in bodies]
@@ -154,26 +164,54 @@ def _repeat_steps(least: int, most: int, body: list[Node]) -> list[_Sequence]:
     return seen_whole + bodies + ([] if least or seen_whole else [()])
 
 
-def _refuse_ambiguous_body(body: list[Node], bodies: list[_Sequence]) -> None:
-    """Refuse what, repeated, divides the same text in exponentially many ways."""
-    for first in bodies:
-        if not first or all(() in item.alternatives for item in first):
-            raise CostlyRegexError("repeats something that can be empty")
-        for second in bodies:
-            twice = (*first, *second)
-            loops = [index for index, item in enumerate(twice) if item.ways != 1]
-            for one, other in combinations(loops, 2):
-                if one < len(first) <= other and _competes(twice, one, other):
-                    raise CostlyRegexError("repeats a repetition of the same text")
-    for node in walk(body):
-        if opcode(node) == "BRANCH":
-            firsts = [_first_bytes(branch) for branch in children(node)]
+def _refuse_ambiguous(nodes: list[Node], follow: int) -> None:
+    """Refuse, of what is repeated, all where the next byte does not tell which way to go.
+
+    Where it always does (one-unambiguous expressions, after Brueggemann-Klein and Wood, 1998) each
+    text is divided in one way only. `follow` are the bytes that may come next.
+    """
+    for node in reversed(nodes):
+        name, below = opcode(node), children(node)
+        firsts = [_first_bytes(sequence, follow) for sequence in below]
+        if name == "BRANCH":
             if any(one & other for one, other in combinations(firsts, 2)):
                 raise CostlyRegexError("repeats alternatives that begin alike")
+            for sequence in below:
+                _refuse_ambiguous(sequence, follow)
+        elif name in REPEATS:
+            if node[1][0] != node[1][1] and _first_bytes(below[0], 0) & follow:
+                raise CostlyRegexError("repeats a repetition of the same text")
+            _refuse_ambiguous_loop(node, follow)
+        elif name in ("SUBPATTERN", "ATOMIC_GROUP"):
+            _refuse_ambiguous(below[0], follow)
+        follow = _first_bytes([node], follow)
 
 
-def _first_bytes(nodes: list[Node]) -> int:
-    """Bytes that a sequence can begin with; for one that can be empty every byte."""
+def _refuse_ambiguous_loop(node: Node, follow: int) -> None:
+    (body,) = children(node)
+    if node[1][1] > 1:
+        if _can_be_empty(body):
+            raise CostlyRegexError("repeats something that can be empty")
+        follow |= _first_bytes(body, 0)
+    _refuse_ambiguous(body, follow)
+
+
+def _can_be_empty(nodes: list[Node]) -> bool:
+    for node in nodes:
+        name = opcode(node)
+        if byte_set(node) is not None or (name in REPEATS and node[1][0] and _takes_text(node)):
+            return False
+        if name in ("SUBPATTERN", "ATOMIC_GROUP", "BRANCH") and _takes_text(node):
+            return False
+    return True
+
+
+def _takes_text(node: Node) -> bool:
+    return not any(map(_can_be_empty, children(node)))
+
+
+def _first_bytes(nodes: list[Node], follow: int) -> int:
+    """Bytes that a sequence can begin with; with those that may follow, if it can be empty."""
     found = 0
     for node in nodes:
         name = opcode(node)
@@ -182,12 +220,11 @@ def _first_bytes(nodes: list[Node]) -> int:
         codes = byte_set(node)
         if codes is not None:
             return found | codes
-        below = [_first_bytes(sequence) for sequence in children(node)]
-        for codes in below:
-            found |= codes
-        if not (name in REPEATS and node[1][0] == 0):
+        for sequence in children(node):
+            found |= _first_bytes(sequence, 0)
+        if not _can_be_empty([node]):
             return found
-    return ANY_BYTE
+    return found | follow
 
 
 def _all_bytes(nodes: list[Node]) -> int:
