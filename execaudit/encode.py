@@ -33,10 +33,11 @@ from execaudit.fields import (
     path_bytes,
     select_env,
 )
-from execaudit.fragments import Fragments, Seconds, json_strings
+from execaudit.fragments import PLACES_BYTES, Fragments, Seconds, json_strings
 from execaudit.host import Host
 from execaudit.text import dumps
 
+_ERRORS_KEPT = 256
 _ORDINARY = (
     record.FLAG_PRIVILEGED
     | record.FLAG_SCRIPT
@@ -84,16 +85,16 @@ class Encoder:
         self._host = host
         self._env_names = env_names
         self._seconds = Seconds()
-        self._places = Fragments(self._make_place, 1024)
-        self._cred = Fragments(lambda raw: _members(cred_fields(raw, host)), 1024)
-        self._names = Fragments(lambda raw: _members(name_fields(raw)), 1024)
-        self._exe = Fragments(lambda raw: _members(exe_fields(raw)), 2048)
-        self._cgroup = Fragments(lambda raw: _members(cgroup_fields(raw)), 1024)
-        self._namespaces = Fragments(lambda raw: _members(namespace_fields(raw)), 1024)
-        self._ancestors = Fragments(lambda raw: _after(_members(ancestor_fields(raw, host))), 1024)
-        self._path = Fragments(lambda raw: _string(path_bytes(raw)), 2048)
-        self._filename = Fragments(lambda raw: _string(raw[:-1]), 2048)
-        self._env = Fragments(self._select_env, 256)
+        self._places = Fragments(self._make_place, PLACES_BYTES)
+        self._cred = Fragments(lambda raw: _members(cred_fields(raw, host)))
+        self._names = Fragments(lambda raw: _members(name_fields(raw)))
+        self._exe = Fragments(lambda raw: _members(exe_fields(raw)))
+        self._cgroup = Fragments(lambda raw: _members(cgroup_fields(raw)))
+        self._namespaces = Fragments(lambda raw: _members(namespace_fields(raw)))
+        self._ancestors = Fragments(lambda raw: _after(_members(ancestor_fields(raw, host))))
+        self._path = Fragments(lambda raw: _string(path_bytes(raw)))
+        self._filename = Fragments(lambda raw: _string(raw[:-1]))
+        self._env = Fragments(self._select_env)
         self._flags: dict[int, bytes] = {}
         self._errors: dict[int, bytes] = {}
         constant = dumps({"host": host.name, "boot": host.boot})[1:-1] + b","
@@ -202,6 +203,8 @@ class Encoder:
 
     def _error(self, error: int) -> bytes:
         if error not in self._errors:
+            if len(self._errors) >= _ERRORS_KEPT:  # a recording may hold any number
+                self._errors.clear()
             self._errors[error] = b"," + dumps(error_fields(error))[1:-1]
         return self._errors[error]
 

@@ -33,7 +33,7 @@ from execaudit.fields import (
     path_bytes,
     select_env,
 )
-from execaudit.fragments import Fragments, Seconds, json_strings
+from execaudit.fragments import PLACES_BYTES, Fragments, Seconds, json_strings
 from execaudit.host import Host
 from execaudit.journal import (
     PRIORITIES,
@@ -108,15 +108,15 @@ class JournalEncoder:
         self._env_names = env_names
         self._identifier = identifier
         self._seconds = Seconds()
-        self._places = Fragments(self._make_place, 1024)
-        self._who = Fragments(lambda raw: describe_user(cred_fields(raw, host)).encode(), 1024)
-        self._cred = Fragments(lambda raw: _wire(cred_fields(raw, host)), 1024)
-        self._names = Fragments(lambda raw: _wire(name_fields(raw)), 1024)
-        self._exe = Fragments(lambda raw: _wire(exe_fields(raw)), 2048)
-        self._cgroup = Fragments(lambda raw: _wire(cgroup_fields(raw)), 1024)
-        self._namespaces = Fragments(lambda raw: _wire(namespace_fields(raw)), 1024)
-        self._ancestors = Fragments(self._make_ancestors, 1024)
-        self._env = Fragments(self._select_env, 256)
+        self._places = Fragments(self._make_place, PLACES_BYTES)
+        self._who = Fragments(lambda raw: describe_user(cred_fields(raw, host)).encode())
+        self._cred = Fragments(lambda raw: _wire(cred_fields(raw, host)))
+        self._names = Fragments(lambda raw: _wire(name_fields(raw)))
+        self._exe = Fragments(lambda raw: _wire(exe_fields(raw)))
+        self._cgroup = Fragments(lambda raw: _wire(cgroup_fields(raw)))
+        self._namespaces = Fragments(lambda raw: _wire(namespace_fields(raw)))
+        self._ancestors = Fragments(self._make_ancestors)
+        self._env = Fragments(self._select_env)
         self._words = _Words()
         self._flags: dict[int, bytes] = {}
         self._errors: dict[int, tuple[bytes, bytes]] = {}

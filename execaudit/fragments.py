@@ -12,25 +12,37 @@ from execaudit.host import second_text
 from execaudit.text import SAFE, dumps
 
 _SECONDS_KEPT = 256
+_KEPT_BYTES = 512 << 10
+PLACES_BYTES = 2 << 20
+"""Bound of a cache whose entries hold all that usually repeats together."""
+_ENTRY_BYTES = 200  # what Python needs for one
 _SAFE_OR_NUL = SAFE + b"\0"
 
-Made = TypeVar("Made")
+Made = TypeVar("Made", bound=bytes | tuple[bytes, ...])
 
 
 class Fragments(dict[bytes, Made | None]):
-    """What was made of raw slices, on first sight. None: has to go the long way. Bounded."""
+    """What was made of raw slices, on first sight. None: has to go the long way.
 
-    __slots__ = ("_keep", "_make")
+    Bounded by bytes, not by entries: anybody can run programs under long names that never repeat.
+    """
 
-    def __init__(self, make: Callable[[bytes], Made | None], keep: int) -> None:
+    __slots__ = ("_bytes", "_limit", "_make")
+
+    def __init__(self, make: Callable[[bytes], Made | None], limit: int = _KEPT_BYTES) -> None:
         super().__init__()
         self._make = make
-        self._keep = keep
+        self._limit = limit
+        self._bytes = 0
 
     def __missing__(self, raw: bytes) -> Made | None:
-        if len(self) >= self._keep:
+        value = self._make(raw)
+        made = sum(map(len, value)) if isinstance(value, tuple) else len(value or b"")
+        self._bytes += len(raw) + made + _ENTRY_BYTES
+        if self._bytes > self._limit:
             self.clear()
-        value = self[raw] = self._make(raw)
+            self._bytes = 0
+        self[raw] = value
         return value
 
 

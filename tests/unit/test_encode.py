@@ -3,6 +3,7 @@
 
 import json
 import struct
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -224,6 +225,25 @@ def test_caches_are_bounded_and_right_when_they_overflow() -> None:
     caches = [value for value in vars(encoder).values() if isinstance(value, dict)]
     assert len(caches) >= 10
     assert all(len(cache) <= 4096 for cache in caches)
+
+
+def test_long_paths_that_never_repeat_do_not_fill_the_memory() -> None:
+    # Any user can run programs under thousands of different names of 4,000 bytes.
+    host = make_host()
+    encoder = Encoder(host, ENV_NAMES)
+    tracemalloc.start()
+    try:
+        for number in range(4000):
+            long = b"%05d" % number + b"x" * 4000
+            fast_way(encoder, exec_record(
+                b"x", filename=long + b"\0", exe=long + b"\0", cwd=long + b"\0",
+                env=(b"LD_PRELOAD=" + long,), error=-number,
+            ))  # fmt: skip
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert kept < 8 << 20
 
 
 def test_clock_step_renews_what_was_kept() -> None:
