@@ -8,7 +8,7 @@
 #ifndef EXECAUDIT_FAILURE_H
 #define EXECAUDIT_FAILURE_H
 
-#include "identity.h"
+#include "rules.h"
 
 #if defined(__TARGET_ARCH_arm64)
 #define ARG_EXECVE_FILENAME   OFF(pt_regs, orig_x0)
@@ -158,6 +158,13 @@ static __always_inline int failure__record(
 	file = POINTER(POINTER(thread, task_struct, mm), mm_struct, exe_file);
 	slot->flags = 0;
 	END(slot) = sizeof(*r);
+	identity__process(r, slot, task);
+	identity__cred(r, slot, thread, cred);
+	identity__exe(r, slot, file);
+	if (rules__drop(r, conf, thread)) {
+		slot->dropped++;
+		return 0;
+	}
 	event__begin(&r->head, slot, hook, KIND_FAILURE, bpf_ktime_get_boot_ns());
 	r->pid = pid_tgid >> 32;
 	r->tid = pid_tgid;
@@ -165,12 +172,9 @@ static __always_inline int failure__record(
 	r->machine = r->interp_bytes = r->filename_bytes = r->chunks = 0;
 	r->old_comm[0] = 0;
 	r->env_bytes = r->env_inline = r->env_head = r->env_tail = 0;
-	identity__process(r, slot, task);
-	identity__cred(r, slot, thread, cred);
 	identity__namespaces(r, slot, task, cred);
 	identity__tty(r, slot, task);
 	identity__ancestors(r, slot, task);
-	identity__exe(r, slot, file);
 	record__add_user_filename(buf, slot, filename);
 	identity__paths(buf, slot, thread, file);
 	identity__cgroup(buf, slot, thread);

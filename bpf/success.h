@@ -9,7 +9,7 @@
 #define EXECAUDIT_SUCCESS_H
 
 #include "area.h"
-#include "identity.h"
+#include "rules.h"
 
 /* The ids of struct cred as far as the effective ones, which follow each other. */
 struct exec_ids {
@@ -116,18 +116,22 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	file = POINTER(mm, mm_struct, exe_file);
 	slot->flags = 0;
 	END(slot) = sizeof(*r);
+	identity__process(r, slot, task);
+	identity__cred(r, slot, task, cred);
+	identity__exe(r, slot, file);
+	if (rules__drop(r, conf, task)) {
+		slot->dropped++;
+		return 0;
+	}
 	event__begin(&r->head, slot, HOOK_EXEC, KIND_EXEC, bpf_ktime_get_boot_ns());
 	r->pid = bpf_get_current_pid_tgid() >> 32;
 	r->tid = ctx->args[1];
 	r->error = 0;
 	r->machine = r->interp_bytes = r->chunks = 0;
-	identity__process(r, slot, task);
-	identity__cred(r, slot, task, cred);
 	before__recall(r, slot, task, bprm);
 	identity__namespaces(r, slot, task, cred);
 	identity__tty(r, slot, task);
 	identity__ancestors(r, slot, task);
-	identity__exe(r, slot, file);
 	record__add_binprm(buf, slot, bprm);
 	identity__paths(buf, slot, task, file);
 	identity__cgroup(buf, slot, task);

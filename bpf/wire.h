@@ -191,6 +191,23 @@ struct exit_record {
 	char comm[16];	       /* NUL terminated */
 };
 
+enum rule_kind {
+	RULE_UID = 1,	 /* a: real uid */
+	RULE_AUID = 2,	 /* a: login uid */
+	RULE_GID = 3,	 /* a: real gid */
+	RULE_CGROUP = 4, /* a: id of the task's v2 cgroup or of one above it */
+	RULE_COMM = 5,	 /* a, b: the 16 bytes of the name */
+	RULE_EXE = 6,	 /* a: device in kernel form, b: inode number */
+};
+
+/* Map "rules": key to the index of a drop rule, in "rule_hits" too. */
+struct rule_key {
+	w32 generation; /* only keys of the active one count */
+	w32 kind;	/* enum rule_kind */
+	w64 a;		/* by kind */
+	w64 b;		/* by kind, else 0 */
+};
+
 /* Map "slots": one entry per hook, per CPU. */
 struct slot {
 	w64 seq;	   /* events seen */
@@ -199,6 +216,7 @@ struct slot {
 	w64 lost_first_ns; /* first of the pending ones, CLOCK_BOOTTIME */
 	w64 lost_last_ns;  /* last of them */
 	w64 chunks_lost;   /* chunk records for which the ring had no room */
+	w64 dropped;	   /* events that a rule dropped; they take no sequence number */
 	w64 end;	   /* private from here: fill level of the scratch buffer */
 	w64 flags;	   /* flags of the record under construction */
 	w64 area_start;	   /* user address of the block being sent in chunks */
@@ -210,6 +228,7 @@ struct slot {
 
 /* Map "config", one entry, written by user space before the programs are attached. */
 struct config {
+	w64 rules;	/* active generation << 32 | 1 << kind of each kind in use */
 	w64 wake_bytes; /* wake the reader at once when this much is pending */
 	w32 argv_bytes; /* argument bytes kept per exec */
 	w32 argv_tail;	/* of these, at the end of the block */

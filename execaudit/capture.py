@@ -6,6 +6,7 @@ Owns the choice of the engine and the life of the descriptors. It reads no event
 
 import os
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -17,6 +18,7 @@ from execaudit.hooks import AttachPoint, FailureHook
 
 _PROG_INFO_BYTES = 232  # struct bpf_prog_info of linux/bpf.h, to its last member of 5.16
 _RECURSION_MISSES_AT = 208
+_LINK_INFO_BYTES = 32
 ENGINES = ("auto", "libbpf", "bcc")
 _ZERO = b"\0\0\0\0"
 
@@ -31,12 +33,14 @@ class Settings:
     env_bytes: int = 64 << 10  # environment bytes searched per exec; 0: none
     failures: str = ""  # name of a failure hook or "auto"; empty: none
     exits: bool = False
+    rules: int = 1  # the most rules the kernel may be given at a time
 
-    def config(self) -> bytes:
-        """The value of the map "config" (struct config)."""
+    def config(self, rules: int = 0) -> bytes:
+        """The value of the map "config" (struct config); `rules` is its member of that name."""
         wake = min(self.wake_bytes, self.ring_bytes // 4)
         return struct.pack(
             record.CONFIG.format,
+            rules,
             wake,
             self.argv_bytes,
             self.argv_bytes // 4,
@@ -58,11 +62,61 @@ class Capture:
     maps: dict[str, int]
     trials: list[int]  # attachments that were only to find out what works
     links: list[int] = field(default_factory=list)
+    _generation: int = 0
+    _rule_keys: list[bytes] = field(default_factory=list)
+    _rule_places: dict[int, int] = field(default_factory=dict)
 
     def attach(self) -> None:
         """Attach all programs: from here on, execs are seen."""
         libbpf.update_map(self.maps["config"], _ZERO, self.settings.config())
         self.links = hooks.attach_all(self.programs, self.points)
+
+    def set_rules(self, keys: Mapping[tuple[int, int, int], int]) -> None:
+        """Replace the drop rules of the kernel in one step: no event is judged by a mixture.
+
+        `keys` are (kind, a, b) as in struct rule_key, each with the index of its rule, at most
+        `settings.rules` of them and of these.
+        """
+        old = self._rule_keys
+        self._generation += 1
+        self._rule_keys = []
+        # Two halves in turn: the old rules go on counting until the new ones are in force.
+        first = self._generation % 2 * self.settings.rules
+        places = {rule: first + place for place, rule in enumerate(sorted(set(keys.values())))}
+        kinds = 0
+        for (kind, a, b), rule in keys.items():
+            kinds |= 1 << kind
+            key = struct.pack(record.RULE_KEY.format, self._generation, kind, a, b)
+            libbpf.update_map(self.maps["rules"], key, struct.pack("@I", places[rule]))
+            self._rule_keys.append(key)
+        for place in places.values():
+            self._clear_hits(place)
+        self._rule_places = places
+        active = self._generation << 32 | kinds
+        libbpf.update_map(self.maps["config"], _ZERO, self.settings.config(active))
+        for key in old:
+            libbpf.delete_from_map(self.maps["rules"], key)
+
+    def _clear_hits(self, index: int) -> None:
+        zeros = bytes(8 * libbpf.num_possible_cpus())
+        libbpf.update_map(self.maps["rule_hits"], struct.pack("@I", index), zeros)
+
+    def rule_hits(self) -> dict[int, int]:
+        """Events that the kernel dropped since set_rules, by the index of the rule."""
+        cpus = libbpf.num_possible_cpus()
+        hits: dict[int, int] = {}
+        for rule, place in self._rule_places.items():
+            key = struct.pack("@I", place)
+            raw = libbpf.lookup_map(self.maps["rule_hits"], key, 8 * cpus) or b""
+            hits[rule] = sum(struct.unpack(f"@{len(raw) // 8}Q", raw))
+        return hits
+
+    def dropped(self) -> int:
+        """Events that the kernel dropped by any rules since the programs were loaded."""
+        at = record.SLOT.offset("dropped")
+        return sum(
+            struct.unpack_from("@Q", raw, at)[0] for per_cpu in self.slots() for raw in per_cpu
+        )
 
     def slots(self) -> list[list[bytes]]:
         """The counters (struct slot) by hook and CPU."""
@@ -90,6 +144,16 @@ class Capture:
         """Detach what was attached on trial; left until events flow, since it takes its time."""
         while self.trials:
             os.close(self.trials.pop())
+
+    def is_attached(self) -> bool:
+        """Whether the kernel still knows the attachments (struct bpf_link_info; perf: open)."""
+        try:
+            for fd, point in zip(self.links, self.points.values(), strict=True):
+                if point.how in ("raw_tp", "fexit"):
+                    libbpf.object_info(fd, _LINK_INFO_BYTES)
+        except (OSError, ValueError):
+            return False
+        return True
 
     def detach(self) -> None:
         """Detach all programs; what they wrote can still be read."""
@@ -131,6 +195,8 @@ def _map_sizes(settings: Settings, points: dict[str, AttachPoint]) -> dict[str, 
     return {
         "events": settings.ring_bytes,
         "scratch": len(record.HOOKS) if has_failures else 1,
+        "rules": 2 * settings.rules,  # two generations while they are being exchanged
+        "rule_hits": 2 * settings.rules,
     }
 
 

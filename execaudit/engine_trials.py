@@ -57,7 +57,8 @@ def _load_and_release(load: Load) -> float:
     """Return the milliseconds it took. Raises ExecauditError."""
     began = time.monotonic()
     points = {**hooks.before_programs(), **hooks.SUCCESS}
-    programs, maps = load(points, {"events": RING_BYTES, "scratch": 1})
+    sizes = {"events": RING_BYTES, "scratch": 1, "rules": 1, "rule_hits": 1}
+    programs, maps = load(points, sizes)
     took_ms = (time.monotonic() - began) * 1000
     for fd in (*programs.values(), *maps.values()):
         os.close(fd)

@@ -119,6 +119,7 @@ _prog_load = _prototype("bpf_prog_load", _I, _I, _S, _S, _P, _SIZE, c.POINTER(Pr
 _map_create = _prototype("bpf_map_create", _I, _I, _S, _U, _U, _U, _P)
 _map_update = _prototype("bpf_map_update_elem", _I, _I, _P, _P, c.c_uint64)
 _map_lookup = _prototype("bpf_map_lookup_elem", _I, _I, _P, _P)
+_map_delete = _prototype("bpf_map_delete_elem", _I, _I, _P)
 _raw_tracepoint_open = _prototype("bpf_raw_tracepoint_open", _I, _S, _I)
 _obj_get = _prototype("bpf_obj_get", _I, _S)
 _info_by_fd = _prototype("bpf_obj_get_info_by_fd", _I, _I, _P, c.POINTER(_U))
@@ -171,6 +172,11 @@ def create_map(kind: int, name: str, key_bytes: int, value_bytes: int, entries: 
 def update_map(fd: int, key: bytes, value: bytes) -> None:
     """Set one element of a map."""
     check(_map_update(fd, key, value, 0))
+
+
+def delete_from_map(fd: int, key: bytes) -> None:
+    """Remove one element of a map; it need not be there."""
+    _map_delete(fd, key)
 
 
 def lookup_map(fd: int, key: bytes, value_bytes: int) -> bytes | None:

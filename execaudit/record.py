@@ -210,6 +210,7 @@ SLOT = Layout(
         ("lost_first_ns", "Q"),
         ("lost_last_ns", "Q"),
         ("chunks_lost", "Q"),
+        ("dropped", "Q"),
         ("end", "Q"),
         ("flags", "Q"),
         ("area_start", "Q"),
@@ -223,6 +224,7 @@ SLOT = Layout(
 CONFIG = Layout(
     "config",
     (
+        ("rules", "Q"),
         ("wake_bytes", "Q"),
         ("argv_bytes", "I"),
         ("argv_tail", "I"),
@@ -233,6 +235,8 @@ CONFIG = Layout(
 
 ENDED = Layout("ended", (("start_ns", "Q"), ("pid", "I"), ("exec_count", "I")))
 
+RULE_KEY = Layout("rule_key", (("generation", "I"), ("kind", "I"), ("a", "Q"), ("b", "Q")))
+
 BEFORE = Layout(
     "before",
     (("task", "Q"), ("cap_permitted", "Q"), ("euid", "I"), ("egid", "I"), ("comm", "16s")),
@@ -242,6 +246,7 @@ HEAD_BYTES = HEAD.size
 EXEC_BYTES = EXEC.size
 CHUNK_BYTES_IN_ALL = CHUNK.size
 EXIT_BYTES = EXIT.size
+SLOT_COUNTERS_BYTES = SLOT.offset("chunks_lost")
 """Sizes as constants, for the hot path."""
 
-LAYOUTS = (HEAD, ANCESTOR, EXEC, CHUNK, EXIT, SLOT, CONFIG, BEFORE, ENDED)
+LAYOUTS = (HEAD, ANCESTOR, EXEC, CHUNK, EXIT, SLOT, CONFIG, RULE_KEY, BEFORE, ENDED)
