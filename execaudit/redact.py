@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Secrets out of arguments and environment values, before any sink sees them.
+
+Owns the patterns and the replacement. It works on raw bytes, so that what rides along in base64 is
+clean too. A secret becomes `<redacted:NAME>`; with a key, `<redacted:NAME:HMAC>` with the first 12
+hex digits of HMAC-SHA-256, so that equal secrets can be told without being known.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Pattern(NamedTuple):
+    """What is secret, and where.
+
+    `regex` is searched in one argument; its group "secret" (or else all of the match) is replaced.
+    With `program` it applies only to commands whose base name matches that. With `after`, it
+    applies only to the argument that follows one which matches `after` in full.
+    """
+
+    name: str
+    regex: re.Pattern[bytes]
+    program: re.Pattern[bytes] | None = None
+    after: re.Pattern[bytes] | None = None
+
+
+def _bytes_regex(text: str) -> re.Pattern[bytes]:
+    return re.compile(text.encode())
+
+
+_SECRET_WORD = (
+    "(?:[a-z0-9]+[-_.])*(?:password|passwd|passphrase|pass|pwd|secret|token|api[-_]?key"  # noqa: S105
+    "|access[-_]?key|private[-_]?key|client[-_]?secret|credentials?)"
+)
+_MYSQL = "(?:mysql|mariadb)[a-z-]*"
+_ANYTHING = "(?s:(?P<secret>.+))"
+
+
+def _pattern(name: str, regex: str, program: str = "", after: str = "") -> Pattern:
+    return Pattern(
+        name,
+        _bytes_regex(regex),
+        _bytes_regex(program) if program else None,
+        _bytes_regex(after) if after else None,
+    )
+
+
+PATTERNS = (
+    # --password=x, -Dpassword=x, PGPASSWORD=x, API_TOKEN=x, //connect:password=x
+    _pattern(
+        "password",
+        rf"(?i)(?:^|[-/,;?&\s\"':]){_SECRET_WORD}\s*[=]\s*(?P<secret>[^\s&\"',;][^\s&\"',;]*)",
+    ),
+    _pattern("password", _ANYTHING, after=rf"(?i)--?{_SECRET_WORD}"),
+    _pattern(
+        "environment",
+        r"^(?:PGPASSWORD|MYSQL_PWD|REDISCLI_AUTH|SSHPASS|[A-Z0-9_]*(?:PASSWORD|PASSWD|SECRET|TOKEN"
+        r"|API_?KEY|ACCESS_KEY|PRIVATE_KEY)[A-Z0-9_]*)=" + _ANYTHING,
+    ),
+    _pattern("mysql", "^-p" + _ANYTHING, program=_MYSQL),
+    _pattern("sshpass", "^-p" + _ANYTHING, program="sshpass"),
+    _pattern("sshpass", _ANYTHING, program="sshpass", after="-p"),
+    _pattern("redis", _ANYTHING, program="redis-cli", after="-a"),
+    _pattern("curl", r"^-u[^:]*:" + _ANYTHING, program="curl"),
+    _pattern(
+        "curl", r"^[^:]*:" + _ANYTHING, program="curl", after="-[a-zA-Z]*[uU]|--(?:proxy-)?user"
+    ),
+    _pattern("curl", r"^--(?:proxy-)?user=[^:]*:" + _ANYTHING, program="curl"),
+    _pattern("wget", r"^--(?:http-|ftp-|proxy-)?password=" + _ANYTHING, program="wget"),
+    _pattern("openssl", r"^pass:" + _ANYTHING, program="openssl"),
+    _pattern("url", r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#:@]*:(?P<secret>[^\s/?#@]+)@"),
+    _pattern(
+        "authorization",
+        r"(?i)authorization\s*:\s*(?:(?:basic|bearer|token|digest|negotiate)\s+)?(?P<secret>[^\s\"']+)",
+    ),
+    _pattern("header", r"(?i)(?:x-[a-z-]*(?:token|key|secret)|cookie)\s*:\s*(?P<secret>[^\s\"']+)"),
+    _pattern("aws", r"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])"),
+    _pattern("github", r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})"),
+    _pattern("gitlab", r"\bglpat-[A-Za-z0-9_-]{20,}"),
+    _pattern("slack", r"\bxox[abeprs]-[A-Za-z0-9-]{10,}"),
+    _pattern("google", r"\bAIza[A-Za-z0-9_-]{35}"),
+    _pattern("stripe", r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}"),
+    _pattern("jwt", r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),
+    _pattern("private-key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?s:(?P<secret>.+))"),
+)
+"""The shipped patterns, tried in order; each secret is replaced once."""
+
+# A block of arguments without any of these holds nothing that a shipped pattern would replace:
+# words of the patterns, and names of the programs that have patterns of their own. Lower case.
+_HINTS = (
+    b"pass", b"pwd", b"secret", b"token", b"key", b"credential", b"://", b"authorization",
+    b"cookie", b"akia", b"asia", b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_",
+    b"glpat-", b"xox", b"aiza", b"k_live_", b"k_test_", b"eyj", b"_auth=", b"mysql", b"mariadb",
+    b"redis-cli", b"curl",
+)  # fmt: skip
+_HINT = re.compile(b"|".join(map(re.escape, _HINTS)))
+_FOLD = bytes(ord("0") if chr(c).isdigit() and c < 128 else c for c in bytes(range(256)).lower())
+_BLOCKS_KEPT = 4096
+_BLOCK_LIMIT = 1024
+_HMAC_DIGITS = 12
+
+
+class Redacted(NamedTuple):
+    """Arguments with their secrets replaced, and the indexes of those that had any."""
+
+    values: list[bytes]
+    touched: list[int]
+
+
+class Redactor:
+    """Replaces what the patterns find; `key` is for correlation and may be None.
+
+    `patterns` are the shipped ones, fewer, or more. `metered`: `replaced` counts arguments.
+    """
+
+    def __init__(self, patterns: Iterable[Pattern] = PATTERNS, key: bytes | None = None) -> None:
+        self._patterns = tuple(patterns)
+        self._key = key
+        # A pattern of the user's own may match without a hint: then every block is searched.
+        self._is_hinted = all(pattern in PATTERNS for pattern in self._patterns)
+        # Commands that differ in numbers only are one entry: no hint has a digit.
+        self._suspected: dict[bytes, bool] = {}
+        self.replaced = 0
+
+    def suspects(self, block: bytes) -> bool:
+        """Whether a NUL separated block may hold a secret. False is certain, True a guess."""
+        if not self._is_hinted:
+            return True
+        folded = block.translate(_FOLD)
+        known = self._suspected.get(folded)
+        if known is None:
+            if len(self._suspected) >= _BLOCKS_KEPT:
+                self._suspected.clear()
+            known = self._suspected[folded[:_BLOCK_LIMIT]] = _HINT.search(folded) is not None
+        return known
+
+    def redact(self, words: list[bytes], gaps: Iterable[int] = ()) -> Redacted:
+        """Replace secrets in the words of a command.
+
+        `gaps` are indexes of words behind whose text bytes are missing: where a secret reaches the
+        end of such a word, the piece after the gap is taken for the rest of it.
+        """
+        out = list(words)
+        touched: list[int] = []
+        programs = {_base_name(word) for word in words}
+        active = [
+            p
+            for p in self._patterns
+            if p.program is None or any(p.program.fullmatch(name) for name in programs)
+        ]
+        cut = set(gaps)
+        carried = ""
+        for index, word in enumerate(words):
+            before = words[index - 1] if index else b""
+            if carried:
+                clean, reaches_end = self._token(carried, word), carried
+            else:
+                clean, reaches_end = self._redact_word(word, before, active)
+            carried = reaches_end if index in cut else ""
+            if clean != word:
+                out[index] = clean
+                touched.append(index)
+        self.replaced += len(touched)
+        return Redacted(out, touched)
+
+    def _redact_word(self, word: bytes, before: bytes, active: list[Pattern]) -> tuple[bytes, str]:
+        """The word without secrets, and the name of the pattern whose secret reached its end."""
+        tokens: list[bytes] = []
+        reaches_end = ""
+
+        def replace(match: re.Match[bytes]) -> bytes:
+            nonlocal reaches_end
+            group = "secret" if "secret" in match.re.groupindex else 0
+            secret = match[group]
+            if not secret or b"\0" in secret:  # a NUL marks what is replaced already
+                return match[0]
+            begin, end = match.span(group)
+            if end == len(match.string):
+                reaches_end = pattern.name
+            tokens.append(self._token(pattern.name, secret))
+            mark = b"\0%d\0" % (len(tokens) - 1)
+            return match.string[match.start() : begin] + mark + match.string[end : match.end()]
+
+        text = word
+        for pattern in active:
+            if pattern.after is None or pattern.after.fullmatch(before):
+                text = pattern.regex.sub(replace, text)
+        if tokens:
+            text = _MARK.sub(lambda match: tokens[int(match[1])], text)
+        return text, reaches_end
+
+    def _token(self, name: str, secret: bytes) -> bytes:
+        if self._key is None:
+            return f"<redacted:{name}>".encode()
+        import hmac  # noqa: PLC0415 - with it comes OpenSSL, several MiB
+
+        digest = hmac.digest(self._key, secret, "sha256").hex()[:_HMAC_DIGITS]
+        return f"<redacted:{name}:{digest}>".encode()
+
+
+_MARK = re.compile(rb"\0(\d+)\0")
+
+
+def _base_name(word: bytes) -> bytes:
+    return word.rsplit(b"/", 1)[-1]
