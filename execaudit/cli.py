@@ -4,12 +4,19 @@
 import argparse
 import contextlib
 import errno
+import importlib
 import os
 import sys
 
 from execaudit import __version__
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
-from execaudit.options import add_check_options, add_rules_options, add_trace_options
+from execaudit.options import (
+    add_check_options,
+    add_control_options,
+    add_daemon_options,
+    add_rules_options,
+    add_trace_options,
+)
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -31,7 +38,27 @@ def build_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="print JSON")
     add_check_options(verbs.add_parser("check", help="check the configuration and the rules"))
     add_rules_options(verbs.add_parser("rules", help="list the rules, or try one out"))
+    add_daemon_options(verbs.add_parser("daemon", help="log every exec on this host"))
+    for verb, text in (
+        ("status", "show what the running daemon does"),
+        ("reload", "have the running daemon read its configuration again"),
+        ("rotate", "have the running daemon rotate its file"),
+    ):
+        add_control_options(verbs.add_parser(verb, help=text), text, wants_json=verb == "status")
     return parser
+
+
+_VERBS = {
+    "trace": ("trace", "run"),
+    "doctor": ("doctor", "run"),
+    "check": ("config_check", "run"),
+    "rules": ("rules_verb", "run"),
+    "daemon": ("daemon", "run"),
+    "status": ("control", "show"),
+    "reload": ("control", "reload"),
+    "rotate": ("control", "rotate"),
+}
+"""Module and function that carry out a verb; imported when it is run."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -67,24 +94,19 @@ def _run(arguments: list[str] | None) -> int:
         raise ExecauditError("Failed to write standard output: it is closed")
     try:
         args = build_parser().parse_args(arguments)
-        if args.verb == "doctor":
-            from execaudit import doctor  # noqa: PLC0415
-
-            status = doctor.run(args)
-        elif args.verb == "check":
-            from execaudit import config_check  # noqa: PLC0415
-
-            status = config_check.run(args)
-        elif args.verb == "rules":
-            from execaudit import rules_verb  # noqa: PLC0415
-
-            status = rules_verb.run(args)
-        else:
-            status = _trace(args)
+        status = _run_verb(args)
     except SystemExit as end:  # --help, --version
         status = int(end.code or EXIT_OK)
     sys.stdout.flush()
     return status
+
+
+def _run_verb(args: argparse.Namespace) -> int:
+    if args.verb == "trace" and args.ebpf:
+        return _print_source()
+    module, function = _VERBS[args.verb]
+    run = getattr(importlib.import_module(f"execaudit.{module}"), function)
+    return int(run(args))
 
 
 def _describe(error: OSError) -> str:
@@ -112,14 +134,6 @@ def _silence() -> None:
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, stream.fileno())
             os.close(null)
-
-
-def _trace(args: argparse.Namespace) -> int:
-    if args.ebpf:
-        return _print_source()
-    from execaudit import trace  # noqa: PLC0415
-
-    return trace.run(args)
 
 
 def _print_source() -> int:

@@ -147,6 +147,29 @@ def add_check_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_daemon_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `execaudit daemon` takes."""
+    parser.description = (
+        "Log every exec on this host as configured, until SIGTERM. SIGHUP reloads the"
+        " configuration, SIGUSR1 rotates the file. See 'execaudit check' for the configuration."
+    )
+    _add_configuration_options(parser, "use")
+
+
+def add_control_options(parser: argparse.ArgumentParser, text: str, *, wants_json: bool) -> None:
+    """Add what `execaudit status`, `reload` and `rotate` take."""
+    parser.description = f"{text[0].upper()}{text[1:]}."
+    _add_configuration_options(parser, "use")
+    parser.add_argument(
+        "--status-file",
+        type=Path,
+        metavar="FILE",
+        help="the daemon's status file (default: what the configuration says)",
+    )
+    if wants_json:
+        parser.add_argument("--json", action="store_true", help="print JSON")
+
+
 def _add_configuration_options(
     parser: argparse.ArgumentParser, verb: str, default: str | None = None
 ) -> None:

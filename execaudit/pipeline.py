@@ -8,6 +8,7 @@ nowhere: what goes in is a buffer with offsets, what comes out is JSON lines or 
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from execaudit import record
 from execaudit.decode import HEAD, Chunk, split, split_chunk, split_exit
@@ -21,7 +22,7 @@ from execaudit.text import dumps
 _CHUNKS_KEPT = 4096  # 64 MiB; the largest record has about 130
 _CPUS = 8192  # the most a kernel is built for (NR_CPUS)
 _EXECS_KEPT = 65536
-_SLOT = struct.Struct(record.SLOT.format)
+_SLOT_COUNTERS = struct.Struct("@5Q").unpack_from
 _NOTHING: FieldDict = {}
 
 
@@ -51,23 +52,43 @@ class _Stream:
 
 
 Keep = Callable[[FieldDict], bool]
+Finish = Callable[[FieldDict], bytes]
+
+
+class RecordEncoder(Protocol):
+    """What `encode.Encoder` does, or does in another way (`stage.Stage`)."""
+
+    def encode(self, buf: bytes, at: int, head: tuple[int, ...], /) -> bytes | None:
+        """Bytes for the exec record at `at`, or None if it has to go the long way."""
+
+    def follow_clock(self) -> None:
+        """Forget what was made with the old wall clock offset."""
 
 
 class Pipeline:
     """Decodes, accounts, filters and encodes.
+
+    `encoder` and `finish` make bytes of a record, the quick way and from its fields; without them
+    it is JSON lines.
 
     `env_names` are environment variables to select, each with its "=". `keep` decides over the
     fields of an exec or exit record; None keeps all and takes the fast way.
     """
 
     def __init__(
-        self, host: Host, env_names: tuple[bytes, ...] = (), keep: Keep | None = None
+        self,
+        host: Host,
+        env_names: tuple[bytes, ...] = (),
+        keep: Keep | None = None,
+        encoder: RecordEncoder | None = None,
+        finish: Finish | None = None,
     ) -> None:
         self.counts = Counts()
         self._host = host
         self._env_names = env_names
         self._keep = keep
-        self._encoder = Encoder(host, env_names)
+        self._encoder = encoder or Encoder(host, env_names)
+        self._finish = finish or self.line
         self._streams: dict[int, _Stream] = {}
         self._exec_times: dict[tuple[int, int, int], int] = {}
         self._wants_durations = False
@@ -83,6 +104,10 @@ class Pipeline:
         """Remember when programs were started, for `duration_ns` of their exit records."""
         self._wants_durations = True
 
+    def select_env(self, names: tuple[bytes, ...]) -> None:
+        """Select other environment variables from now on."""
+        self._env_names = names
+
     @staticmethod
     def line(fields: FieldDict) -> bytes:
         """One JSON line."""
@@ -92,7 +117,7 @@ class Pipeline:
         """JSON lines of a batch, each with its newline."""
         self._follow_clock()
         if self._keep is not None or self._wants_durations:
-            return [dumps(fields) + b"\n" for fields in self._records(buf, offsets)]
+            return [self._finish(fields) for fields in self._records(buf, offsets)]
         out: list[bytes] = []
         encode, streams, full = self._encoder.encode, self._streams, len(buf) - record.EXEC_BYTES
         quick = 0
@@ -121,7 +146,7 @@ class Pipeline:
 
     def _unusual_lines(self, buf: bytes, at: int) -> Iterator[bytes]:
         """Lines for one event of whatever kind: none, one, or two where others are missing."""
-        return (dumps(fields) + b"\n" for fields in self._records(buf, [at]))
+        return map(self._finish, self._records(buf, [at]))
 
     def records(self, buf: bytes, offsets: list[int]) -> Iterator[FieldDict]:
         """The same as dicts, in the vocabulary of docs/record.md."""
@@ -304,7 +329,7 @@ class Pipeline:
 
         Not by sequence number: an event that has one may be on its way into the ring.
         """
-        _, lost, _, first_ns, last_ns, *_ = _SLOT.unpack(raw)
+        _, lost, _, first_ns, last_ns = _SLOT_COUNTERS(raw)
         key = cpu << 3 | hook
         stream = self._streams.get(key)
         more = lost - (stream.lost if stream else 0)

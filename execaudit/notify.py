@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The service manager's notification protocol, sd_notify(3).
+
+Owns the socket that $NOTIFY_SOCKET names and how long it may be waited for. libsystemd waits
+without end while the manager takes nothing; a logger that stands still with it would lose records.
+Without the variable everything here does nothing.
+"""
+
+import os
+import socket
+import time
+
+_WAIT_S = 2.0  # for what changes the unit's state; a manager misses a status without harm
+
+
+def notify(*assignments: str) -> bool:
+    """Send assignments such as "READY=1"; whether they were taken. No manager is no error."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return False
+    if address[0] == "@":  # not in the file system
+        address = "\0" + address[1:]
+    is_state = not all(each.startswith(("STATUS=", "WATCHDOG=")) for each in assignments)
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as manager:
+            manager.settimeout(_WAIT_S if is_state else 0)
+            manager.sendto("\n".join(assignments).encode(), address)
+    except OSError:
+        return False
+    return True
+
+
+def reloading() -> None:
+    """Tell that a reload begins; systemd wants the time with it (sd_notify(3))."""
+    now_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    notify("RELOADING=1", f"MONOTONIC_USEC={now_us}")
+
+
+def watchdog_interval_s() -> float | None:
+    """Seconds between signs of life, half of what the manager waits; None if it does not."""
+    if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return None
+    try:
+        interval_s = int(os.environ["WATCHDOG_USEC"]) / 2_000_000
+    except (KeyError, ValueError):
+        return None
+    return interval_s if interval_s > 0 else None
