@@ -37,9 +37,20 @@ _SINKS: dict[int, str] = {
     5: "encode_journal sink_journal",
 }
 
+_DAEMON: dict[int, str] = {
+    0: "limits log notify redact",
+    1: "status",
+    4: "collapse events place redact_record",
+    # What is done with each record; what a configuration means; the loop; talking to it.
+    10: "stage",
+    11: "build",
+    12: "meters control",
+    13: "daemon",
+}
+
 LAYERS = {
     name: layer
-    for by_layer in (_BY_LAYER, _SINKS)
+    for by_layer in (_BY_LAYER, _SINKS, _DAEMON)
     for layer, names in by_layer.items()
     for name in names.split()
 }

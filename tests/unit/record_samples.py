@@ -3,12 +3,15 @@
 
 import struct
 
-from execaudit import record
+from execaudit import events, meters, record
 from execaudit.decode import Exit, split
 from execaudit.exits import exit_fields
 from execaudit.fields import exec_fields
 from execaudit.host import Host
+from execaudit.limits import Suppressed
 from execaudit.lost import lost_fields
+from execaudit.pipeline import Counts
+from execaudit.stage import StageCounts
 
 _HEAD = struct.Struct(record.HEAD.format)
 _CONTAINER = "c" * 64
@@ -78,10 +81,14 @@ def _exec_samples() -> list[bytes]:
     return [whole, memfd, cut, unreadable]
 
 
+_OF_THE_DAEMON = ("labels", "severity", "path_search", "redacted")
+"""Fields that the stage adds; its tests see them."""
+
+
 def emitted_fields() -> dict[str, set[str]]:
     """Names of all fields by type of record."""
     host = _host()
-    found: dict[str, set[str]] = {"exec": set(), "exit": set(), "lost": set()}
+    found: dict[str, set[str]] = {"exec": set(_OF_THE_DAEMON), "exit": set(), "lost": set()}
     for raw in _exec_samples():
         parts = split(raw, 0)
         assert parts is not None
@@ -90,4 +97,13 @@ def emitted_fields() -> dict[str, set[str]]:
         event = Exit(1, 0, 1, flags, 1, 1, 1, 1, 1, 1, status, 0, b"sh\0")
         found["exit"] |= exit_fields(event, host, 1).keys()
     found["lost"] |= lost_fields(host, "ring", 0, 0, 1, 1, 1).keys()
+    found["lost"] |= events.sink_lost_fields(host, "file", "disk_full", 1, 1, 1).keys()
+    found["start"] = set(events.start_fields(host, "bcc", "fexit", "", {"last_record": {}}))
+    found["stop"] = set(events.stop_fields(host, meters.totals(Counts(), StageCounts(), 0)))
+    found["config"] = set(events.config_fields(host, "", ""))
+    found["summary"] = {
+        name
+        for field in ("uid", "unit")
+        for name in events.summary_fields(host, field, Suppressed(1, 1, 1, 1))
+    }
     return found

@@ -47,7 +47,10 @@ def sections(text: str) -> dict[str, str]:
     return {title.lower(): body for title, body in zip(parts[1::2], parts[2::2], strict=True)}
 
 
-@pytest.mark.parametrize("verb", ["trace", "doctor", "check", "rules", "rules test"])
+@pytest.mark.parametrize(
+    "verb",
+    ["trace", "doctor", "check", "rules", "rules test", "daemon", "status", "reload", "rotate"],
+)
 def test_manual_has_every_option_of_the_verb_and_no_other(verb: str) -> None:
     text = sections(MANUAL.read_text())[f"options of {verb}"]
     headings = [line for line in text.splitlines() if re.match(r"\*-", line)]
@@ -85,9 +88,12 @@ def test_manual_is_clean(tmp_path: Path) -> None:
     assert ours == []
 
 
+KINDS = ("exec", "exit", "lost", "start", "stop", "config", "summary")
+
+
 def documented_fields() -> dict[str, set[str]]:
     """Names in the first column of docs/record.md's tables, by type of record."""
-    found: dict[str, set[str]] = {"every": set(), "exec": set(), "exit": set(), "lost": set()}
+    found: dict[str, set[str]] = {"every": set(), **{kind: set() for kind in KINDS}}
     current = "every"
     for line in RECORD.read_text().splitlines():
         if match := re.match(r"## `(\w+)`", line):
@@ -104,7 +110,7 @@ def test_every_documented_field_is_emitted_and_no_other() -> None:
     documented = documented_fields()
     emitted = emitted_fields()
     assert sorted(emitted["exec"]) == sorted(documented["every"] | documented["exec"])
-    for kind in ("exit", "lost"):
+    for kind in KINDS[1:]:
         allowed = documented["every"] | documented[kind]
         assert emitted[kind] <= allowed | {"unreadable"}
         assert emitted[kind] >= documented[kind]

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the daemon makes of events: collapsed failures, labels, redaction, selection, limits."""
+
+import base64
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.integration.daemon_process import Daemon
+from tests.integration.launching import launch
+from tests.integration.test_daemon import assert_totals_fit
+from tests.integration.tracing import Record, execs_of
+
+SECRET = "hunter2hunter2"
+
+
+def search(directories: list[Path], name: str, *words: str) -> int:
+    """Look for a command as execvp(3) does, in a process of its own; returns its pid."""
+    pid = os.fork()
+    if pid == 0:
+        for directory in directories:
+            try:
+                os.execv(directory / name, [name, *words])  # noqa: S606
+            except OSError:
+                continue
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return pid
+
+
+@pytest.mark.parametrize(("mode", "records"), [("collapsed", 1), ("all", 3), ("none", 1)])
+def test_path_search_before_an_exec(
+    engine: str, programs: Path, place: Path, mode: str, records: int
+) -> None:
+    path = [place / "first", place / "second", programs]
+    with Daemon(place, engine, {"capture": {"failures": mode}}) as daemon:
+        pid = search(path, "tiny", "looked-for")
+        stop = daemon.stop()
+        everything = daemon.records()
+    found = execs_of(everything, pid)
+    assert len(found) == records
+    assert found[-1]["result"] == "success"
+    tried = [str(directory / "tiny") for directory in path[:2]]
+    if mode == "collapsed":
+        assert found[0]["path_search"] == tried
+    else:
+        assert all("path_search" not in r for r in found)
+        assert [r["filename"] for r in found[:-1]] == tried[: records - 1]
+    assert_totals_fit(everything, stop)
+
+
+def test_path_search_that_finds_nothing_is_one_failure(
+    engine: str, place: Path, programs: Path
+) -> None:
+    path = [place / "first", place / "second", place / "third"]
+    with Daemon(place, engine) as daemon:
+        pid = search(path, "tiny-not-there")
+        daemon.settle(programs / "tiny")
+        stop = daemon.stop()
+        everything = daemon.records()
+    (failure,) = execs_of(everything, pid)
+    assert failure["result"] == "failure"
+    assert failure["errno"] == "ENOENT"
+    assert failure["path_search"] == [str(directory / "tiny-not-there") for directory in path]
+    assert_totals_fit(everything, stop)
+
+
+def test_labels_and_severity_of_all_matching_rules_are_in_the_record(
+    engine: str, programs: Path, place: Path
+) -> None:
+    rules = (
+        '[[rule]]\naction = "label"\nlabels = ["a"]\nseverity = "notice"\ncomm = "tiny"\n'
+        '[[rule]]\naction = "label"\nlabels = ["b"]\nseverity = "err"\nargv = "both"\n'
+    )
+    tiny = str(programs / "tiny")
+    with Daemon(place, engine, rules=rules) as daemon:
+        for words in (["one"], ["both"]):
+            launch([tiny, *words]).wait()
+        daemon.stop()
+        records = {r["argv"][-1]: r for r in daemon.of_type("exec") if r["argv"]}
+    assert (records["one"]["labels"], records["one"]["severity"]) == (["a"], "notice")
+    assert (records["both"]["labels"], records["both"]["severity"]) == (["a", "b"], "err")
+
+
+@pytest.mark.parametrize(
+    ("selection", "shown"),
+    [
+        ({"labels": ["b"]}, {"labelled"}),
+        ({"min_severity": "warning"}, {"labelled"}),
+        ({"labels": ["other", "a"]}, {"quiet"}),
+    ],
+)
+def test_sink_takes_what_its_section_selects(
+    place: Path, programs: Path, selection: dict[str, object], shown: set[str]
+) -> None:
+    rules = (
+        '[[rule]]\naction = "label"\nlabels = ["a", "other"]\nseverity = "notice"\nargv = "quiet"\n'
+        '[[rule]]\naction = "label"\nlabels = ["b"]\nseverity = "err"\nargv = "labelled"\n'
+    )
+    tiny = str(programs / "tiny")
+    with Daemon(place, "auto", {"file": selection}, rules) as daemon:
+        for word in ("plain", "quiet", "labelled"):
+            launch([tiny, word]).wait()
+        stop = daemon.stop()
+        kinds = [r["type"] for r in daemon.records()]
+        arguments = {r["argv"][-1] for r in daemon.of_type("exec")}
+    assert arguments == shown
+    # What is no event goes to every sink.
+    assert (kinds[0], kinds[-1]) == ("start", "stop")
+    assert stop["seen"] >= 3
+
+
+def texts_of(record: Record) -> list[bytes]:
+    """All text in a record, what is in base64 decoded."""
+    exact = [*record.get("argv_b64", {}).values(), *record.get("env_b64", {}).values()]
+    return [json.dumps(record).encode(), *map(base64.b64decode, exact)]
+
+
+def test_secrets_are_in_no_form_in_the_file(engine: str, programs: Path, place: Path) -> None:
+    tiny = str(programs / "tiny")
+    commands: list[list[str | bytes]] = [
+        [tiny, f"--password={SECRET}"],
+        [tiny, "--token", SECRET],
+        [tiny, f"https://user:{SECRET}@example.org/"],
+        [tiny, b"--password=" + SECRET.encode() + b"\xff\xfe"],
+        [tiny, b"caf\xe9", f"--secret={SECRET}"],
+        [tiny, f"--password={SECRET}", "x" * 40_000],
+    ]
+    sections = {"capture": {"env": ["LANG", "DB_PASSWORD"]}}
+    with Daemon(place, engine, sections) as daemon:
+        children = [launch(argv) for argv in commands]
+        child = launch([tiny, "plain"], env={"LANG": "C", "DB_PASSWORD": SECRET})
+        for one in (*children, child):
+            one.wait()
+        daemon.stop()
+        data = daemon.log.read_bytes()
+        records = daemon.of_type("exec")
+    assert SECRET.encode() not in data
+    pids = [one.pid for one in children]
+    by_pid = {r["pid"]: r for r in records if r["filename"] == tiny}
+    for pid in [*pids, child.pid]:
+        assert SECRET.encode() not in b"\n".join(texts_of(by_pid[pid])), by_pid[pid]["argv"]
+    assert by_pid[pids[0]]["argv"] == [tiny, "--password=<redacted:password>"]
+    assert by_pid[pids[0]]["redacted"] == {"argv": [1]}
+    assert by_pid[pids[1]]["redacted"] == {"argv": [2]}
+    assert base64.b64decode(by_pid[pids[4]]["argv_b64"]["1"]) == b"caf\xe9"
+    assert "redacted" in by_pid[child.pid]
+    assert list(by_pid[child.pid]["redacted"]) == ["env"]
+
+
+def test_limit_writes_its_burst_and_one_summary_with_the_exact_rest(
+    engine: str, programs: Path, place: Path
+) -> None:
+    user, runs, burst = 54321, 200, 10
+    sections = {"limits": {"per_uid": f"1/h burst {burst}", "interval": "1h"}}
+    rules = '[[rule]]\naction = "drop"\nnot.uid = 54321\n'
+    with Daemon(place, engine, sections, rules) as daemon:
+        for _ in range(runs):
+            launch([str(programs / "tiny")], setup=lambda: os.setuid(user)).wait()
+        stop = daemon.stop()
+        records = daemon.records()
+    (summary,) = [r for r in records if r["type"] == "summary"]
+    execs = [r for r in records if r["type"] == "exec"]
+    assert len(execs) == burst
+    assert summary["uid"] == user
+    assert summary["count"] == runs - burst
+    assert summary["first"] <= summary["last"]
+    assert stop["limited"] == runs - burst
+    assert_totals_fit(records, stop)

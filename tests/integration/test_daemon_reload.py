@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reloading: a good configuration takes over in one step, a bad one changes nothing.
+
+The sums are exact while rules alternate in a storm: what was written, dropped and lost is what the
+programs of the test did.
+"""
+
+import json
+import os
+import shutil
+import signal
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.integration.daemon_process import Daemon, wait_until
+from tests.integration.launching import OUTPUT_FD, Child, launch
+from tests.integration.requirements import STORM_EXECS
+from tests.integration.test_daemon import assert_totals_fit
+
+RELOADS = 30
+
+
+def label(name: str) -> str:
+    return f'[[rule]]\naction = "label"\nlabels = ["{name}"]\ntype = "exec"\n'
+
+
+@pytest.fixture
+def target(programs: Path, place: Path) -> Path:
+    """A program that nobody else runs, with a name that nothing else has."""
+    return Path(shutil.copy(programs / "tiny", place / "reloadtarget"))
+
+
+def test_good_reload_is_recorded_with_both_hashes(engine: str, programs: Path, place: Path) -> None:
+    tiny = str(programs / "tiny")
+    with Daemon(place, engine, rules=label("first")) as daemon:
+        launch([tiny, "under-first"]).wait()
+        daemon.settle(programs / "tiny")
+        daemon.configure({}, label("second"))
+        answer = daemon.call("reload")
+        launch([tiny, "under-second"]).wait()
+        daemon.stop()
+        (start,), (config,) = daemon.of_type("start"), daemon.of_type("config")
+        labels = {r["argv"][-1]: r["labels"] for r in daemon.of_type("exec") if r["argv"]}
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert config["old_hash"] == start["config_hash"]
+    assert config["config_hash"] != config["old_hash"]
+    assert labels["under-first"] == ["first"]
+    assert labels["under-second"] == ["second"]
+
+
+@pytest.mark.parametrize(
+    ("sections", "rules", "file", "line"),
+    [
+        ({}, '[[rule]]\naction = "melt"\nuid = 0\n', "rules.d/10-test.toml", 2),
+        ({"file": {"max_file_bytes": "lots"}}, "", "execaudit.toml", None),
+    ],
+    ids=["rules", "configuration"],
+)
+def test_bad_reload_says_why_and_leaves_the_old_rules_in_force(
+    place: Path,
+    programs: Path,
+    sections: dict[str, dict[str, object]],
+    rules: str,
+    file: str,
+    line: int | None,
+) -> None:
+    tiny = str(programs / "tiny")
+    with Daemon(place, "auto", rules=label("old")) as daemon:
+        before = daemon.status()
+        daemon.configure(sections, rules)
+        answer = daemon.call("reload")
+        launch([tiny, "after-bad"]).wait()
+        daemon.settle(programs / "tiny")
+        after = daemon.status()
+        log = daemon.stderr
+        daemon.stop()
+        labels = [r["labels"] for r in daemon.of_type("exec") if r["argv"][-1:] == ["after-bad"]]
+        configs = daemon.of_type("config")
+    where = f"{place / file}:{line or ''}"
+    assert answer.returncode == 1
+    assert where in answer.stderr
+    assert where in log
+    assert "keeping the old configuration" in log
+    assert labels == [["old"]]
+    assert configs == []
+    assert after["config_hash"] == before["config_hash"]
+    assert after["reload"]["result"] != "ok"
+
+
+def test_new_path_of_the_file_takes_over_with_nothing_missing(
+    engine: str, programs: Path, place: Path
+) -> None:
+    tiny = str(programs / "tiny")
+    with Daemon(place, engine) as daemon:
+        for number in range(20):
+            launch([tiny, f"number-{number}"]).wait()
+        daemon.configure({"file": {"path": str(daemon.log.with_name("second.jsonl"))}})
+        assert daemon.call("reload").returncode == 0
+        for number in range(20, 40):
+            launch([tiny, f"number-{number}"]).wait()
+        daemon.stop()
+        arguments = [r["argv"][-1] for r in daemon.of_type("exec") if r["argv"]]
+    numbers = sorted(int(a[7:]) for a in arguments if a.startswith("number-"))
+    assert numbers == list(range(40))
+
+
+def test_alternating_rules_in_a_storm_lose_and_mix_nothing(
+    engine: str, programs: Path, place: Path, target: Path
+) -> None:
+    # Either rule set drops the target by a rule that the kernel decides, or keeps and labels it
+    # twice, by two rules: a mixture would drop one that has a label, or give only one of two.
+    name = target.name[:15]
+    drops = f'[[rule]]\nname = "noise"\naction = "drop"\ncomm = "{name}"\n'
+    both = label("one") + label("two")
+
+    def start_storm() -> Child:
+        argv = [str(programs / "storm"), str(STORM_EXECS // 5), "vfork", str(target)]
+        return launch(argv, setup=answer_to_stdout)
+
+    storms: list[Child] = []
+    with Daemon(place, engine, rules=drops) as daemon:
+        try:
+            storms.append(start_storm())
+            for number in range(RELOADS):
+                if not storms[-1].is_running:
+                    storms.append(start_storm())
+                daemon.configure({}, both if number % 2 == 0 else drops)
+                daemon.running.send_signal(signal.SIGHUP)
+                wait_until(
+                    lambda count=number + 1: reloads(daemon) == count,  # type: ignore[misc]
+                    lambda: f"{daemon.status_file.read_text()} {daemon.stderr}",
+                )
+            for storm in storms:
+                assert storm.wait() == 0
+        finally:
+            for storm in storms:
+                storm.kill()
+        made = sum(int(storm.answer.split()[0]) for storm in storms)
+        daemon.settle(programs / "tiny")
+        stop = daemon.stop()
+        records = daemon.records()
+    of_target = [r for r in records if r["type"] == "exec" and r["filename"] == str(target)]
+    assert made == len(storms) * (STORM_EXECS // 5)
+    assert len([r for r in records if r["type"] == "config"]) == RELOADS
+    assert_totals_fit(records, stop)
+    # Others' execs are never dropped: what was, was of the storm.
+    assert len(of_target) + stop["dropped"] + stop["lost"] >= made
+    assert len(of_target) + stop["dropped"] <= made
+    assert stop["dropped"] > 0
+    assert of_target
+    assert all(n == 1 for n in Counter(r["id"] for r in of_target).values())
+    assert {tuple(r.get("labels", ())) for r in of_target} == {("one", "two")}
+
+
+def reloads(daemon: Daemon) -> int:
+    """How many the daemon says it has done, all of them well."""
+    reload = json.loads(daemon.status_file.read_bytes()).get("reload", {})
+    assert reload.get("result", "ok") == "ok"
+    return int(reload.get("count", 0))
+
+
+def answer_to_stdout() -> None:
+    os.dup2(OUTPUT_FD, 1)

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drop rules that the kernel decides: which those are, that they drop exactly, what is counted."""
+
+import os
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.daemon_process import Daemon
+from tests.integration.launching import launch
+from tests.integration.surroundings import cgroup, enter_cgroup
+from tests.integration.test_daemon import assert_totals_fit
+
+RUNS = 25
+TEST_UID = 54321
+DROP = '[[rule]]\nname = "noise"\naction = "drop"\n'
+KEEP = '[[rule]]\nname = "kept first"\naction = "keep"\nargv = "keep-me"\n'
+
+
+@pytest.fixture
+def target(programs: Path, place: Path) -> Path:
+    """A program that nobody else runs, with a name that nothing else has."""
+    return Path(shutil.copy(programs / "tiny", place / "kerneltarget"))
+
+
+def run_target(target: Path, setup: Callable[[], None] | None = None, *words: str) -> None:
+    for number in range(RUNS):
+        child = launch([str(target), *(words or (f"run-{number}",))], setup=setup)
+        assert child.wait() == 0
+
+
+def judged(
+    daemon: Daemon, programs: Path, target: Path, setup: Callable[[], None] | None = None
+) -> tuple[int, dict[str, Any]]:
+    """Run the target; how many records there are of it, and the daemon's status."""
+    run_target(target, setup)
+    daemon.settle(programs / "tiny")
+    status = daemon.status()
+    stop = daemon.stop()
+    records = daemon.records()
+    assert_totals_fit(records, stop)
+    assert stop["dropped"] == status["rules"]["noise"]["hits"]
+    return sum(r.get("filename") == str(target) for r in records), status
+
+
+@pytest.mark.parametrize("field", ["comm", "exe"])
+def test_leading_drop_rule_is_decided_in_the_kernel(
+    engine: str, programs: Path, place: Path, target: Path, field: str
+) -> None:
+    value = target.name if field == "comm" else str(target.resolve())
+    with Daemon(place, engine, rules=f'{DROP}{field} = "{value}"\n') as daemon:
+        written, status = judged(daemon, programs, target)
+    assert written == 0
+    assert status["rules"]["noise"] == {"hits": RUNS, "kernel_hits": RUNS}
+    assert status["events"]["dropped"] == RUNS
+
+
+def test_user_id_is_decided_in_the_kernel(
+    engine: str, programs: Path, place: Path, target: Path
+) -> None:
+    with Daemon(place, engine, rules=f"{DROP}uid = {TEST_UID}\n") as daemon:
+        run_target(target)  # as root: kept
+        written, status = judged(daemon, programs, target, lambda: os.setuid(TEST_UID))
+    assert written == RUNS
+    assert status["rules"]["noise"] == {"hits": RUNS, "kernel_hits": RUNS}
+
+
+def test_control_group_holds_for_all_below_it_in_the_kernel(
+    engine: str, programs: Path, place: Path, target: Path
+) -> None:
+    rules = f'{DROP}cgroup = "/execaudit-test/kernel"\n'
+    with (
+        cgroup("/execaudit-test/kernel/below") as below,
+        Daemon(place, engine, rules=rules) as daemon,
+    ):
+        written, status = judged(daemon, programs, target, partial(enter_cgroup, below))
+    assert written == 0
+    assert status["rules"]["noise"] == {"hits": RUNS, "kernel_hits": RUNS}
+
+
+def test_rule_after_a_keep_is_not_decided_in_the_kernel(
+    engine: str, programs: Path, place: Path, target: Path
+) -> None:
+    rules = f'{KEEP}{DROP}comm = "{target.name}"\n'
+    with Daemon(place, engine, rules=rules) as daemon:
+        run_target(target, None, "keep-me")
+        written, status = judged(daemon, programs, target)
+    assert written == RUNS
+    assert status["rules"]["noise"] == {"hits": RUNS, "kernel_hits": 0}
+
+
+def test_rule_with_two_conditions_is_not_decided_in_the_kernel(
+    engine: str, programs: Path, place: Path, target: Path
+) -> None:
+    rules = f'{DROP}comm = "{target.name}"\nuid = {TEST_UID}\n'
+    with Daemon(place, engine, rules=rules) as daemon:
+        written, status = judged(daemon, programs, target)
+    assert written == RUNS
+    assert status["rules"]["noise"] == {"hits": 0, "kernel_hits": 0}
+
+
+def test_replaced_program_is_dropped_still(
+    engine: str, programs: Path, place: Path, target: Path
+) -> None:
+    with Daemon(place, engine, rules=f'{DROP}exe = "{target.resolve()}"\n') as daemon:
+        fresh = Path(shutil.copy(programs / "tiny", place / "fresh"))
+        fresh.rename(target)
+        written, status = judged(daemon, programs, target)
+    assert written == 0
+    assert status["rules"]["noise"]["hits"] == RUNS

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records about the daemon itself have what docs/record.md says."""
+
+from execaudit import events
+from execaudit.host import Host
+from execaudit.limits import Suppressed
+
+
+def test_start_names_engine_hash_and_what_was_last_written() -> None:
+    fields = events.start_fields(Host.this(), "bcc", "", "ab", {"last_record": {"seq": 1}})
+    assert (fields["type"], fields["engine"], fields["config_hash"]) == ("start", "bcc", "ab")
+    assert fields["last_record"] == {"seq": 1}
+    assert "failure_hook" not in fields
+
+
+def test_summary_is_of_the_time_of_its_last_event() -> None:
+    fields = events.summary_fields(Host.this(), "unit", Suppressed("a.service", 4, 10, 20))
+    assert (fields["unit"], fields["count"]) == ("a.service", 4)
+    assert fields["first"] < fields["last"] == fields["time"]
+
+
+def test_loss_of_a_sink_names_it() -> None:
+    fields = events.sink_lost_fields(Host.this(), "file", "disk_full", 3, 10, 20)
+    assert (fields["type"], fields["sink"], fields["reason"]) == ("lost", "file", "disk_full")
+    assert "cpu" not in fields
