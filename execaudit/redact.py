@@ -29,10 +29,13 @@ def _bytes_regex(text: str) -> re.Pattern[bytes]:
     return re.compile(text.encode())
 
 
-_SECRET_WORD = (
-    "(?:[a-z0-9]+[-_.])*(?:password|passwd|passphrase|pass|pwd|secret|token|api[-_]?key"  # noqa: S105
-    "|access[-_]?key|private[-_]?key|client[-_]?secret|credentials?)"
+# Every repetition below is bounded: arguments are chosen by attackers, and a pattern that tries
+# again from each of 64 Ki positions must stop soon at each.
+_NAMES = (
+    "(?:password|passwd|passphrase|secret|token|credentials?|api[-_]?key|access[-_]?key"
+    "|private[-_]?key|(?<![a-z])(?:pass|pwd))"
 )
+_VALUE = r"(?P<secret>[^\s&\"',;}]{1,65536})"
 _MYSQL = "(?:mysql|mariadb)[a-z-]*"
 _ANYTHING = "(?s:(?P<secret>.+))"
 
@@ -47,42 +50,48 @@ def _pattern(name: str, regex: str, program: str = "", after: str = "") -> Patte
 
 
 PATTERNS = (
-    # --password=x, -Dpassword=x, PGPASSWORD=x, API_TOKEN=x, //connect:password=x
-    _pattern(
-        "password",
-        rf"(?i)(?:^|[-/,;?&\s\"':]){_SECRET_WORD}\s*[=]\s*(?P<secret>[^\s&\"',;][^\s&\"',;]*)",
-    ),
-    _pattern("password", _ANYTHING, after=rf"(?i)--?{_SECRET_WORD}"),
+    # --password=x, -Dpassword=x, a=b&password=x, //connect:password=x
+    _pattern("password", rf"(?i){_NAMES}=(?:[\"'])?{_VALUE}"),
+    # {"password": "x"}
+    _pattern("password", rf"(?i){_NAMES}[\"']\s{{0,8}}:\s{{0,8}}[\"']{_VALUE}"),
+    _pattern("password", _ANYTHING, after=rf"(?i)--?(?!-?no-)[a-z0-9_.-]{{0,64}}{_NAMES}"),
     _pattern(
         "environment",
-        r"^(?:PGPASSWORD|MYSQL_PWD|REDISCLI_AUTH|SSHPASS|[A-Z0-9_]*(?:PASSWORD|PASSWD|SECRET|TOKEN"
-        r"|API_?KEY|ACCESS_KEY|PRIVATE_KEY)[A-Z0-9_]*)=" + _ANYTHING,
+        r"^(?:PGPASSWORD|MYSQL_PWD|REDISCLI_AUTH|SSHPASS|[A-Z0-9_]{0,64}(?:PASSWORD|PASSWD|SECRET"
+        r"|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY)[A-Z0-9_]{0,64})=" + _ANYTHING,
     ),
     _pattern("mysql", "^-p" + _ANYTHING, program=_MYSQL),
     _pattern("sshpass", "^-p" + _ANYTHING, program="sshpass"),
     _pattern("sshpass", _ANYTHING, program="sshpass", after="-p"),
     _pattern("redis", _ANYTHING, program="redis-cli", after="-a"),
-    _pattern("curl", r"^-u[^:]*:" + _ANYTHING, program="curl"),
+    _pattern("curl", r"^-[a-zA-Z]{0,16}[uU][^:]{0,256}:" + _ANYTHING, program="curl"),
     _pattern(
-        "curl", r"^[^:]*:" + _ANYTHING, program="curl", after="-[a-zA-Z]*[uU]|--(?:proxy-)?user"
+        "curl",
+        r"^[^:]{0,256}:" + _ANYTHING,
+        program="curl",
+        after="-[a-zA-Z]{0,16}[uU]|--(?:proxy-)?user",
     ),
-    _pattern("curl", r"^--(?:proxy-)?user=[^:]*:" + _ANYTHING, program="curl"),
-    _pattern("wget", r"^--(?:http-|ftp-|proxy-)?password=" + _ANYTHING, program="wget"),
+    _pattern("curl", r"^--(?:proxy-)?user=[^:]{0,256}:" + _ANYTHING, program="curl"),
     _pattern("openssl", r"^pass:" + _ANYTHING, program="openssl"),
-    _pattern("url", r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#:@]*:(?P<secret>[^\s/?#@]+)@"),
+    _pattern("url", r"(?<=://)[^\s/?#:@]{0,256}:(?P<secret>[^\s/?#@]{1,1024})@"),
     _pattern(
         "authorization",
-        r"(?i)authorization\s*:\s*(?:(?:basic|bearer|token|digest|negotiate)\s+)?(?P<secret>[^\s\"']+)",
+        r"(?i)authorization\s{0,8}:\s{0,8}(?:(?:basic|bearer|token|digest|negotiate)\s{1,8})?"
+        r"(?P<secret>[^\s\"']{1,65536})",
     ),
-    _pattern("header", r"(?i)(?:x-[a-z-]*(?:token|key|secret)|cookie)\s*:\s*(?P<secret>[^\s\"']+)"),
+    _pattern(
+        "header",
+        r"(?i)(?:x-[a-z-]{0,64}(?:token|key|secret)|cookie)\s{0,8}:\s{0,8}"
+        r"(?P<secret>[^\s\"']{1,65536})",
+    ),
     _pattern("aws", r"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])"),
-    _pattern("github", r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})"),
-    _pattern("gitlab", r"\bglpat-[A-Za-z0-9_-]{20,}"),
-    _pattern("slack", r"\bxox[abeprs]-[A-Za-z0-9-]{10,}"),
-    _pattern("google", r"\bAIza[A-Za-z0-9_-]{35}"),
-    _pattern("stripe", r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}"),
-    _pattern("jwt", r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),
-    _pattern("private-key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?s:(?P<secret>.+))"),
+    _pattern("github", r"(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255})"),
+    _pattern("gitlab", r"glpat-[A-Za-z0-9_-]{20,255}"),
+    _pattern("slack", r"xox[abeprs]-[A-Za-z0-9-]{10,255}"),
+    _pattern("google", r"AIza[A-Za-z0-9_-]{35}"),
+    _pattern("stripe", r"[rs]k_(?:live|test)_[A-Za-z0-9]{16,255}"),
+    _pattern("jwt", r"eyJ[A-Za-z0-9_-]{8,2048}\.eyJ[A-Za-z0-9_-]{8,8192}\.[A-Za-z0-9_-]{0,2048}"),
+    _pattern("private-key", r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?s:(?P<secret>.+))"),
 )
 """The shipped patterns, tried in order; each secret is replaced once."""
 

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Secrets in arguments: what is replaced, what is not, and that nothing takes long."""
+
+import shlex
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from execaudit.redact import PATTERNS, Redactor
+from execaudit.redact_record import redact_record
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl"
+GITHUB = "ghp_" + "a1B2" * 9
+
+# Command, and what becomes of it. The marks are written as <NAME>.
+REPLACED = [
+    ("mysql -uroot -phunter2 db", "mysql -uroot -p<mysql> db"),
+    ("mysqldump --password=hunter2 db", "mysqldump --password=<password> db"),
+    ("sudo mysql -phunter2", "sudo mysql -p<mysql>"),
+    ("/usr/bin/mariadb -phunter2", "/usr/bin/mariadb -p<mysql>"),
+    ("curl -u bob:hunter2 http://h/", "curl -u bob:<curl> http://h/"),
+    ("curl -ubob:hunter2 http://h/", "curl -ubob:<curl> http://h/"),
+    ("curl -su bob:hunter2 http://h/", "curl -su bob:<curl> http://h/"),
+    ("curl --user bob:hunter2 http://h/", "curl --user bob:<curl> http://h/"),
+    ("curl --user=bob:hunter2 http://h/", "curl --user=bob:<curl> http://h/"),
+    ("curl -U bob:hunter2 http://h/", "curl -U bob:<curl> http://h/"),
+    ("xargs curl -u bob:hunter2", "xargs curl -u bob:<curl>"),
+    ("curl http://bob:hunter2@h/x", "curl http://bob:<url>@h/x"),
+    ("git clone https://bob:hunter2@h/x.git", "git clone https://bob:<url>@h/x.git"),
+    ("psql postgres://bob:hunter2@h:5432/d", "psql postgres://bob:<url>@h:5432/d"),
+    ("sshpass -p hunter2 ssh h", "sshpass -p <sshpass> ssh h"),
+    ("sshpass -phunter2 ssh h", "sshpass -p<sshpass> ssh h"),
+    ("redis-cli -a hunter2 ping", "redis-cli -a <redis> ping"),
+    ("env PGPASSWORD=hunter2 psql", "env PGPASSWORD=<password> psql"),
+    ("env MYSQL_PWD=hunter2 mysql", "env MYSQL_PWD=<password> mysql"),
+    ("env MY_API_KEY=hunter2 x", "env MY_API_KEY=<password> x"),
+    ("docker run -e DB_PASSWORD=hunter2 i", "docker run -e DB_PASSWORD=<password> i"),
+    ("env AWS_SECRET_ACCESS_KEY=abc aws", "env AWS_SECRET_ACCESS_KEY=<password> aws"),
+    ("x --password hunter2 y", "x --password <password> y"),
+    ("x -password hunter2 y", "x -password <password> y"),
+    ("x --db-password hunter2 y", "x --db-password <password> y"),
+    ("x --token=hunter2", "x --token=<password>"),
+    ("x --api-key hunter2", "x --api-key <password>"),
+    ("x --client-secret=hunter2", "x --client-secret=<password>"),
+    ("java -Dpassword=hunter2 Main", "java -Dpassword=<password> Main"),
+    ("curl -d 'a=b&password=hunter2&c=d' h", "curl -d 'a=b&password=<password>&c=d' h"),
+    ("""curl -d '{"password":"hunter2"}' h""", """curl -d '{"password":"<password>"}' h"""),
+    (
+        """curl -d '{"user": "u", "token": "hunter2"}' h""",
+        """curl -d '{"user": "u", "token": "<password>"}' h""",
+    ),
+    (
+        "curl -H 'Authorization: Bearer abc.def' h",
+        "curl -H 'Authorization: Bearer <authorization>' h",
+    ),
+    ("curl -H 'authorization: abcdef' h", "curl -H 'authorization: <authorization>' h"),
+    (
+        "curl '--header=Authorization: Basic Ym9i' h",
+        "curl '--header=Authorization: Basic <authorization>' h",
+    ),
+    ("curl -H 'X-Api-Key: abc' h", "curl -H 'X-Api-Key: <header>' h"),
+    ("curl -H 'Cookie: sid=abc' h", "curl -H 'Cookie: <header>' h"),
+    ("x AKIAABCDEFGHIJKLMNOP", "x <aws>"),
+    (f"x {GITHUB} y", "x <github> y"),
+    (f"git clone https://{GITHUB}@github.com/x", "git clone https://<github>@github.com/x"),
+    ("x github_pat_" + "a" * 30, "x <github>"),
+    ("x glpat-" + "a" * 20, "x <gitlab>"),
+    ("x xoxb-123456789012-abcdef", "x <slack>"),
+    ("x AIza" + "b" * 35, "x <google>"),
+    ("x sk_live_" + "c" * 24, "x <stripe>"),
+    (f"x {JWT}", "x <jwt>"),
+    ("openssl rsa -passin pass:hunter2", "openssl rsa -passin pass:<openssl>"),
+    (
+        "x '-----BEGIN RSA PRIVATE KEY-----\nMIIE'",
+        "x '-----BEGIN RSA PRIVATE KEY-----<private-key>'",
+    ),
+]
+
+KEPT = [
+    "mysql -p db",
+    "mysql -u root db",
+    "ls -p /tmp",
+    "tar -p -xf a.tar",
+    "mkdir -p /var/lib/mysql",
+    "grep -u bob:x file",
+    "sort -u a:b",
+    "curl http://h:8080/x",
+    "curl -o out http://h/",
+    "git clone ssh://git@github.com/x",
+    "ssh bob@h",
+    "redis-cli ping",
+    "sshpass -f file ssh h",
+    "x --no-password y",
+    "x --password-file /etc/x",
+    "x --passwd-file /etc/x",
+    "x --token-ttl 5",
+    "passwd bob",
+    "ls password.txt",
+    "git commit -m password",
+    "man 5 passwd",
+    "make monkey=1 keyboard=us",
+    "x bypass=1",
+    "x compass=north",
+    "x --key=value",
+    "x --keyring /etc/apt/keyrings",
+    "docker run -v /x/token:/token i",
+    "echo the token: abc",
+    "x AKIA123",
+    "x ghp_short",
+    "x xoxb-1",
+    "x eyJhbGciOiJIUzI1NiJ9",
+    "cat /etc/ssl/private/key.pem",
+    "x '-----BEGIN CERTIFICATE-----'",
+    "x authorization",
+    "",
+]
+
+
+def words_of(command: str) -> list[bytes]:
+    return [word.encode() for word in shlex.split(command)]
+
+
+def block_of(words: list[bytes]) -> bytes:
+    return b"".join(word + b"\0" for word in words)
+
+
+def marked(expected: str) -> list[bytes]:
+    names = {pattern.name for pattern in PATTERNS}
+    for name in names:
+        expected = expected.replace(f"<{name}>", f"<redacted:{name}>")
+    return [word.encode() for word in shlex.split(expected)]
+
+
+@pytest.mark.parametrize(("command", "expected"), REPLACED)
+def test_secret_is_replaced_and_the_rest_kept(command: str, expected: str) -> None:
+    words = words_of(command)
+    result = Redactor().redact(words)
+    assert result.values == marked(expected)
+    assert result.touched == [i for i, w in enumerate(words) if w != result.values[i]] != []
+
+
+@pytest.mark.parametrize("command", KEPT)
+def test_what_is_no_secret_is_kept(command: str) -> None:
+    words = words_of(command)
+    assert Redactor().redact(words) == (words, [])
+
+
+@pytest.mark.parametrize("command", [command for command, _ in REPLACED])
+def test_block_with_a_secret_is_suspected(command: str) -> None:
+    assert Redactor().suspects(block_of(words_of(command)))
+
+
+@given(st.lists(st.binary(max_size=60).map(lambda raw: raw.replace(b"\0", b"")), max_size=6))
+def test_block_that_is_not_suspected_holds_nothing_to_replace(words: list[bytes]) -> None:
+    redactor = Redactor()
+    if not redactor.suspects(block_of(words)):
+        assert redactor.redact(words).touched == []
+
+
+@given(st.sampled_from(REPLACED), st.lists(st.text("abc =:/-", max_size=12), max_size=4))
+def test_other_arguments_are_never_changed(case: tuple[str, str], others: list[str]) -> None:
+    words = words_of(case[0])
+    more = [word.encode() for word in others]
+    result = Redactor().redact([*words, b"x", *more])
+    assert result.values[: len(words)] == marked(case[1])
+    assert result.values[len(words) + 1 :] == more
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [b"a", b"a-", b"password", b"PASSWORD_", b"://", b"://a:", b"eyJ", b"-----BEGIN ", b"x-a-",
+     b"authorization:", b"xoxb-", b"ghp_", b"password=", b'"password":', b"cookie ", b"gh"],
+)  # fmt: skip
+def test_hostile_repetition_takes_no_long_time(piece: bytes) -> None:
+    word = piece * (65536 // len(piece))
+    began = time.process_time()
+    Redactor().redact([b"curl", word])
+    assert time.process_time() - began < 3
+
+
+def test_secret_that_a_gap_cuts_is_replaced_on_both_sides() -> None:
+    result = Redactor().redact([b"x", b"--password=abc", b"def", b"y"], gaps=[1])
+    assert result.values == [
+        b"x",
+        b"--password=<redacted:password>",
+        b"<redacted:password>",
+        b"y",
+    ]
+
+
+def test_key_makes_equal_secrets_comparable() -> None:
+    redactor = Redactor(key=b"k" * 32)
+    values = redactor.redact([b"--token=abc", b"--token=abc", b"--token=abd"]).values
+    assert values[0] == values[1] != values[2]
+    assert values[0].startswith(b"--token=<redacted:password:")
+    assert values != Redactor(key=b"l" * 32).redact([b"--token=abc"] * 3).values
+
+
+def test_exact_bytes_that_ride_along_are_clean_too() -> None:
+    fields = {"argv": ["x", "--token=\ufffdabc"], "argv_b64": {"1": "LS10b2tlbj3/YWJj"}}
+    clean = redact_record(fields, Redactor())
+    assert clean["argv"] == ["x", "--token=<redacted:password>"]
+    assert "argv_b64" not in clean
+    assert clean["redacted"] == {"argv": [1]}
+
+
+def test_record_without_secrets_is_left_alone() -> None:
+    fields = {"argv": ["x", "\ufffd"], "argv_b64": {"1": "/w=="}, "env": ["A=b"]}
+    assert redact_record(fields, Redactor()) == fields
