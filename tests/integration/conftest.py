@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of the integration tests: the engine, the programs, a place to work, a tracer."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -13,7 +15,12 @@ from tests.integration.requirements import ENGINES, WORK_DIRECTORY, require_root
 from tests.integration.tracing import ROOMY_RING, Tracer
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+def tracer_scope(fixture_name: str, config: pytest.Config) -> Literal["module", "session"]:  # noqa: ARG001
+    """How long a tracer lives: where starting one takes long, one serves all modules."""
+    return "session" if os.environ.get("EXECAUDIT_ONE_TRACER") == "1" else "module"
+
+
+@pytest.fixture(scope=tracer_scope, params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> str:
     """Every test that uses it runs once with each engine."""
     require_root()
@@ -47,7 +54,7 @@ def programs(workplace: Path) -> Path:
     return build_programs(directory)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope=tracer_scope)
 def tracer(engine: str, programs: Path) -> Iterator[Tracer]:
     """One tracer, with failed execs, for all tests of a module and engine."""
     with Tracer(engine, programs / "tiny", *ROOMY_RING, exits=False) as running:
@@ -55,7 +62,7 @@ def tracer(engine: str, programs: Path) -> Iterator[Tracer]:
         running.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope=tracer_scope)
 def exit_tracer(engine: str, programs: Path) -> Iterator[Tracer]:
     """The same with exits, whose records take another way to the output."""
     with Tracer(engine, programs / "tiny", *ROOMY_RING) as running:

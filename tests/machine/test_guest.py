@@ -8,7 +8,7 @@ import pytest
 from tests.machine import core_suite
 
 ENGINES = ("libbpf", "bcc")
-TIMEOUT_S = 600.0
+TIMEOUT_S = 900.0
 
 pytestmark = [
     pytest.mark.guest,
