@@ -27,7 +27,6 @@ SUITE = tuple(
         "exits",
         "failures",
         "identities",
-        "kernel_rules",
         "namespaces",
         "paths",
         "ways",
