@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 FIRST_EVENT_LIMIT_S = 30
 PROBE_INTERVAL_S = 0.002
 STORM_TRIES = 3
+BPF_PASSES = 3
 FAILURES_TAKEN = 2  # of a tracer, each costing one round, before it is left out
 SHARED_MEMORY = "/dev/shm"
 # Those whose cost for unrelated system calls is measured: none as the control, then by mechanism.
@@ -203,7 +204,8 @@ class Capture:
             if "bpf" in parts:
                 with measure.bpf_statistics():
                     traced = [tracer for tracer in self._tracers if tracer.has_bpf]
-                    self._each("BPF run time", traced, self._bpf_pass)
+                    for pass_ in range(min(self._rounds, BPF_PASSES)):
+                        self._each(f"BPF run time {pass_ + 1}", traced, self._bpf_pass)
             if "calls" in parts:
                 named = [t for t in self._tracers if t.name in CALL_TRACERS]
                 for round_ in range(self._rounds):

@@ -50,7 +50,7 @@ class SessionSample:
 
 @dataclass(frozen=True, slots=True)
 class BpfSample:
-    """BPF run time, from the pass with the kernel's statistics on."""
+    """BPF run time, from one of the passes with the kernel's statistics on."""
 
     workload: str
     tracer: str
@@ -128,14 +128,15 @@ def storm_figures(results: Results, workload: str, tracer: str) -> dict[str, Any
     """Summarise one tracer under one storm. None stands for what was not measured."""
     mine = [s for s in results.storms if (s.workload, s.tracer) == (workload, tracer)]
     bpf = [s.us_per_exec for s in results.bpf if (s.workload, s.tracer) == (workload, tracer)]
+    bpf_us = statistics.median(bpf) if bpf else None
     tracer_cpu = Spread.of(s.tracer_cpu_us for s in mine)
     return {
         "slowdown": Spread.of(slowdowns(results.storms, workload, tracer)),
         "wall_us": Spread.of(s.wall_us for s in mine),
         "added_cpu_us": Spread.of(added_cpu_us(results.storms, workload, tracer)),
         "tracer_cpu_us": tracer_cpu,
-        "bpf_us": bpf[0] if bpf else None,
-        "total_us": tracer_cpu.median + bpf[0] if bpf and tracer_cpu else None,
+        "bpf_us": bpf_us,
+        "total_us": tracer_cpu.median + bpf_us if tracer_cpu and bpf_us is not None else None,
         "expected": sum(s.expected for s in mine),
         "lost": sum(s.expected - s.delivered for s in mine),
         "cut": sum(s.cut for s in mine),

@@ -79,10 +79,10 @@ def test_lost_and_cut_are_summed_over_rounds() -> None:
     assert (figures["expected"], figures["lost"], figures["cut"]) == (20, 4, 3)
 
 
-def test_total_is_the_median_tracer_cpu_with_the_bpf_run_time() -> None:
+def test_total_is_the_median_tracer_cpu_with_the_median_bpf_run_time() -> None:
     results = Results({})
     results.storms = [storm(r, "a", 1, tracer_cpu_us=us) for r, us in enumerate((4.0, 9.0, 5.0))]
-    results.bpf = [BpfSample("w", "a", 2.5), BpfSample("w", "b", 100.0)]
+    results.bpf = [BpfSample("w", "a", us) for us in (2.5, 9.0, 1.0)] + [BpfSample("w", "b", 99.0)]
     assert storm_figures(results, "w", "a")["total_us"] == 7.5
 
 
