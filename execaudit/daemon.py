@@ -98,6 +98,7 @@ class Daemon:
         poll.register(self._ring.fd, select.EPOLLIN | select.EPOLLET)
         self._capture.attach()
         self._capture.set_rules(_kernel_keys(self._parts))
+        self._write_status()  # whoever waits for READY may ask at once
         self._tell_start()
         notify("READY=1", self._status_line())
         try:
