@@ -2,7 +2,7 @@
 /*
  * One dialect for two engines. Every kernel access is base pointer plus field offset through
  * bpf_probe_read_kernel, so that libbpf (offsets by CO-RE) and BCC (offsets as -D flags, which
- * execaudit/btf.py takes from the running kernel) compile the same programs.
+ * execaudit/kernel/btf.py takes from the running kernel) compile the same programs.
  */
 #ifndef EXECAUDIT_DIALECT_H
 #define EXECAUDIT_DIALECT_H

@@ -3,7 +3,7 @@
  * Failed execs, seen where the system call returns. The arguments come from the user registers,
  * which the kernel saved on entry and which still hold them, so that there is no hook on entry and
  * no state per thread. Which of the hooks below is attached is user space's choice
- * (execaudit/hooks.py): they differ in what they cost other system calls.
+ * (execaudit/kernel/hooks.py): they differ in what they cost other system calls.
  */
 #ifndef EXECAUDIT_FAILURE_H
 #define EXECAUDIT_FAILURE_H

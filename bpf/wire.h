@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What the kernel side writes into the ring buffer and the maps it shares with user space.
- * Mirrored by execaudit/record.py; a test holds the two against each other through the object's
- * BTF. Native byte order, natural alignment, no implicit padding. Change anything: bump
+ * Mirrored by execaudit/wire/record.py; a test holds the two against each other through the
+ * object's BTF. Native byte order, natural alignment, no implicit padding. Change anything: bump
  * WIRE_VERSION.
  */
 #ifndef EXECAUDIT_WIRE_H

@@ -49,14 +49,14 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 _VERBS = {
-    "trace": ("trace", "run"),
-    "doctor": ("doctor", "run"),
-    "check": ("config_check", "run"),
-    "rules": ("rules_verb", "run"),
-    "daemon": ("daemon", "run"),
-    "status": ("control", "show"),
-    "reload": ("control", "reload"),
-    "rotate": ("control", "rotate"),
+    "trace": ("trace.verb", "run"),
+    "doctor": ("doctor.report", "run"),
+    "check": ("config.verb", "run"),
+    "rules": ("rules.verb", "run"),
+    "daemon": ("daemon.loop", "run"),
+    "status": ("daemon.control", "show"),
+    "reload": ("daemon.control", "reload"),
+    "rotate": ("daemon.control", "rotate"),
 }
 """Module and function that carry out a verb; imported when it is run."""
 
@@ -137,7 +137,7 @@ def _silence() -> None:
 
 
 def _print_source() -> int:
-    from execaudit.locations import source_directory  # noqa: PLC0415
+    from execaudit.kernel.locations import source_directory  # noqa: PLC0415
 
     for path in sorted(source_directory().glob("*.[ch]")):
         sys.stdout.write(f"/* {path.name} */\n{path.read_text()}\n")

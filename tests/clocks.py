@@ -3,7 +3,7 @@
 
 from datetime import UTC, datetime
 
-from execaudit.clock import Clock
+from execaudit.sinks.clock import Clock
 
 START_S = datetime(2026, 11, 23, 2, 4, 6, tzinfo=UTC).timestamp()
 

@@ -12,13 +12,13 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
-from execaudit.schema import SECTIONS, RedactPattern
-from execaudit.values import TablesOf
+from execaudit.config.schema import SECTIONS, RedactPattern
+from execaudit.config.values import TablesOf
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SAMPLE = REPOSITORY / "packaging/config/execaudit.toml"
 REFERENCE = REPOSITORY / "docs/configuration.md"
-BEGIN, END = "<!-- begin: from execaudit/schema.py -->\n", "<!-- end -->\n"
+BEGIN, END = "<!-- begin: from execaudit/config/schema.py -->\n", "<!-- end -->\n"
 
 _WIDTH = 96
 _SAMPLE_HEAD = """\

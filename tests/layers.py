@@ -2,58 +2,37 @@
 """The layers of execaudit: a module imports only from lower ones (tests/unit/test_layers.py)."""
 
 _BY_LAYER: dict[int, str] = {
-    # What everything may know: errors, the wire, the options.
-    0: "__init__ errors record options engine.__init__ quoting command text cgroup ring host"
-    " toml_places digest rule_fields wildcards regex_tree",
-    # One job each, on bytes, text or the kernel.
-    1: "libbpf locations headers decode arguments check filters recording toml_text"
-    " rule_values regex_cost",
-    # Kernel side: type information. User side: from bytes to fields.
-    2: "btf area table installed preflight values problem patterns carried",
-    3: "hooks offsets fields quantities words keys source trust text_conditions images",
-    # The two engines; encoding. All keys of the configuration; its files.
-    4: "engine.libbpf engine.bcc encode exits lost trials schema config_files conditions",
-    # The kernel side as one thing; a batch through all steps. What the files say.
-    5: "capture pipeline engine_trials merge rule_tables coherence rule_tree",
-    # The loop; the report. The configuration as the program uses it.
-    6: "follow doctor config rule_source rule_index proc_record",
-    7: "trace effective decision kernel_rules",
-    8: "residue",
-    9: "rules",
-    # Rules with what this host knows; the verbs.
-    10: "host_rules",
-    11: "config_check",
-    12: "rules_verb",
-    13: "cli",
+    0: "__init__ config.__init__ config.digest config.toml_places daemon.__init__ daemon.limits"
+    " daemon.log daemon.notify doctor.__init__ engine.__init__ errors kernel.__init__"
+    " kernel.ring options records.__init__ records.cgroup records.command records.host"
+    " records.quoting records.redact records.text rules.__init__ rules.fields rules.regex_tree"
+    " rules.wildcards sinks.__init__ sinks.accounting sinks.background sinks.clock"
+    " sinks.disk_space sinks.rotation trace.__init__ wire.__init__ wire.record",
+    1: "config.toml_text daemon.status doctor.check kernel.headers kernel.libbpf"
+    " kernel.locations rules.regex_cost rules.values sinks.compression sinks.log_file"
+    " trace.arguments trace.filters wire.decode wire.recording",
+    2: "config.problem config.values doctor.installed doctor.preflight kernel.btf"
+    " records.fragments rules.carried rules.patterns sinks.generations sinks.journal_socket"
+    " sinks.log_tail trace.table wire.area",
+    3: "config.keys config.quantities config.source config.trust config.words kernel.hooks"
+    " kernel.offsets records.fields rules.images rules.text_conditions sinks.live_file",
+    4: "config.files config.schema daemon.collapse doctor.trials engine.bcc engine.libbpf"
+    " records.encode records.events records.exits records.journal records.lost records.place"
+    " records.redact_record rules.conditions sinks.file sinks.stdout",
+    5: "config.coherence config.merge doctor.engine_trials kernel.capture records.encode_journal"
+    " records.pipeline rules.tables rules.tree sinks.journal",
+    6: "config.configuration doctor.report rules.index rules.proc_record rules.source trace.follow",
+    7: "config.effective rules.decision rules.kernel_rules trace.verb",
+    8: "rules.residue",
+    9: "rules.rule_set",
+    10: "daemon.stage rules.host_rules",
+    11: "config.verb daemon.build",
+    12: "daemon.control daemon.meters rules.verb",
+    13: "cli daemon.loop",
     14: "__main__",
 }
 
-_SINKS: dict[int, str] = {
-    0: "accounting background clock disk_space rotation",
-    1: "compression log_file",
-    2: "fragments generations journal_socket log_tail",
-    3: "live_file",
-    4: "journal sink_file sink_stdout",
-    5: "encode_journal sink_journal",
-}
-
-_DAEMON: dict[int, str] = {
-    0: "limits log notify redact",
-    1: "status",
-    4: "collapse events place redact_record",
-    # What is done with each record; what a configuration means; the loop; talking to it.
-    10: "stage",
-    11: "build",
-    12: "meters control",
-    13: "daemon",
-}
-
-LAYERS = {
-    name: layer
-    for by_layer in (_BY_LAYER, _SINKS, _DAEMON)
-    for layer, names in by_layer.items()
-    for name in names.split()
-}
+LAYERS = {name: layer for layer, names in _BY_LAYER.items() for name in names.split()}
 """Layer of each module, by its name below execaudit."""
 
 WITHIN_A_LAYER: set[tuple[str, str]] = set()

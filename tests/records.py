@@ -10,9 +10,9 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
-from execaudit import record
-from execaudit.host import Host
-from execaudit.record import Layout
+from execaudit.records.host import Host
+from execaudit.wire import record
+from execaudit.wire.record import Layout
 
 BOOT = "0123456789abcdef0123456789abcdef"
 WALL_OFFSET_NS = 1_700_000_000 * 10**9

@@ -5,16 +5,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from execaudit.problem import Problem
-from execaudit.rules import RuleSet, compile_rules
-from execaudit.text_conditions import Lookups
-from execaudit.toml_text import show_path
+from execaudit.config.problem import Problem
+from execaudit.config.toml_text import show_path
+from execaudit.rules.rule_set import RuleSet, compile_rules
+from execaudit.rules.text_conditions import Lookups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from execaudit.rule_source import Place
-    from execaudit.toml_places import KeyPath
+    from execaudit.config.toml_places import KeyPath
+    from execaudit.rules.source import Place
 
 USERS = {"root": 0, "www-data": 33, "alice": 1000, "bob": 1001}
 GROUPS = {"root": 0, "adm": 4, "users": 100}

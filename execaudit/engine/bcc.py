@@ -17,11 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from execaudit import hooks, libbpf, locations, offsets, record
-from execaudit.btf import KERNEL_BTF, Btf
 from execaudit.errors import ExecauditError, NoPermission, NotConfigured, NotImplementedByKernel
-from execaudit.headers import KERNEL_HEADERS, any_headers, join_trees, running_headers
-from execaudit.hooks import AttachPoint
+from execaudit.kernel import hooks, libbpf, locations, offsets
+from execaudit.kernel.btf import KERNEL_BTF, Btf
+from execaudit.kernel.headers import KERNEL_HEADERS, any_headers, join_trees, running_headers
+from execaudit.kernel.hooks import AttachPoint
+from execaudit.wire import record
 
 _ARCH = {"x86_64": "x86", "aarch64": "arm64"}
 _HOW_DEFINES = {

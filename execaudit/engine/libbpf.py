@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from execaudit import libbpf, locations
-from execaudit.btf import KERNEL_BTF
 from execaudit.errors import ExecauditError, NoPermission, NotImplementedByKernel
-from execaudit.hooks import AttachPoint
+from execaudit.kernel import libbpf, locations
+from execaudit.kernel.btf import KERNEL_BTF
+from execaudit.kernel.hooks import AttachPoint
 
 
 def load(

@@ -13,8 +13,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from execaudit.rules import RuleSet, compile_rules
-from execaudit.text_conditions import Lookups
+from execaudit.rules.rule_set import RuleSet, compile_rules
+from execaudit.rules.text_conditions import Lookups
 from tests.rule_tables import Table
 
 if TYPE_CHECKING:

@@ -17,13 +17,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from execaudit.decode import HEAD
-from execaudit.encode import Encoder
-from execaudit.encode_journal import JournalEncoder
-from execaudit.live_file import FileSettings
-from execaudit.sink_file import FileSink
-from execaudit.sink_journal import JournalSettings, JournalSink
-from execaudit.sink_stdout import StdoutSink
+from execaudit.records.encode import Encoder
+from execaudit.records.encode_journal import JournalEncoder
+from execaudit.sinks.file import FileSink
+from execaudit.sinks.journal import JournalSettings, JournalSink
+from execaudit.sinks.live_file import FileSettings
+from execaudit.sinks.stdout import StdoutSink
+from execaudit.wire.decode import HEAD
 from tests.journald import running_journald
 from tests.records import exec_record, join, make_host
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from execaudit.disk_space import Thresholds
-from execaudit.live_file import FileSettings
-from execaudit.rotation import Limits
-from execaudit.sink_file import FileSink
+from execaudit.sinks.disk_space import Thresholds
+from execaudit.sinks.file import FileSink
+from execaudit.sinks.live_file import FileSettings
+from execaudit.sinks.rotation import Limits
 from tests.clocks import FakeClock
 from tests.lines import line, lines, read, seqs
 from tests.private_mounts import in_private_mounts, mount_ext4, mount_tmpfs, run

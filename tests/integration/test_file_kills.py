@@ -9,9 +9,9 @@ import select
 import signal
 from pathlib import Path
 
-from execaudit.live_file import FileSettings
-from execaudit.rotation import Limits
-from execaudit.sink_file import FileSink
+from execaudit.sinks.file import FileSink
+from execaudit.sinks.live_file import FileSettings
+from execaudit.sinks.rotation import Limits
 from tests.lines import lines
 
 KILLS = 50

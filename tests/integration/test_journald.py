@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from execaudit.clock import Clock
-from execaudit.decode import HEAD
-from execaudit.encode_journal import JournalEncoder
-from execaudit.journal import wire_entry
-from execaudit.sink_journal import JournalSettings, JournalSink
+from execaudit.records.encode_journal import JournalEncoder
+from execaudit.records.journal import wire_entry
+from execaudit.sinks.clock import Clock
+from execaudit.sinks.journal import JournalSettings, JournalSink
+from execaudit.wire.decode import HEAD
 from tests.journald import Journald, running_journald
 from tests.records import exec_record, join, leaf_first, make_host
 
 if TYPE_CHECKING:
-    from execaudit.accounting import Incident
+    from execaudit.sinks.accounting import Incident
 
 # One call of the sink in an overloaded test machine; journald stopped would be for ever.
 LIMIT_S = 2.0

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from execaudit import offsets
-from execaudit.btf import Btf
 from execaudit.engine import bcc
-from execaudit.headers import running_headers
-from execaudit.locations import source_directory
+from execaudit.kernel import offsets
+from execaudit.kernel.btf import Btf
+from execaudit.kernel.headers import running_headers
+from execaudit.kernel.locations import source_directory
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 

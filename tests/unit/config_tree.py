@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from execaudit.config import Loaded, Paths, load
+from execaudit.config.configuration import Loaded, Paths, load
 
 
 def write_file(root: Path, name: str, text: str | bytes, mode: int = 0o640) -> Path:

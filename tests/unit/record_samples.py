@@ -3,15 +3,17 @@
 
 import struct
 
-from execaudit import events, meters, record
-from execaudit.decode import Exit, split
-from execaudit.exits import exit_fields
-from execaudit.fields import exec_fields
-from execaudit.host import Host
-from execaudit.limits import Suppressed
-from execaudit.lost import lost_fields
-from execaudit.pipeline import Counts
-from execaudit.stage import StageCounts
+from execaudit.daemon import meters
+from execaudit.daemon.limits import Suppressed
+from execaudit.daemon.stage import StageCounts
+from execaudit.records import events
+from execaudit.records.exits import exit_fields
+from execaudit.records.fields import exec_fields
+from execaudit.records.host import Host
+from execaudit.records.lost import lost_fields
+from execaudit.records.pipeline import Counts
+from execaudit.wire import record
+from execaudit.wire.decode import Exit, split
 
 _HEAD = struct.Struct(record.HEAD.format)
 _CONTAINER = "c" * 64

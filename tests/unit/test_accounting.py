@@ -3,14 +3,14 @@
 
 import pytest
 
-from execaudit.accounting import JSON_FORM, Counters, Form, Losses, Mark, Notices
-from execaudit.decode import HEAD, split, split_exit
-from execaudit.encode_journal import JournalEncoder
-from execaudit.exits import exit_fields
-from execaudit.fields import exec_fields
-from execaudit.journal import JOURNAL_FORM, wire_entry
-from execaudit.lost import lost_fields
-from execaudit.pipeline import Pipeline
+from execaudit.records.encode_journal import JournalEncoder
+from execaudit.records.exits import exit_fields
+from execaudit.records.fields import exec_fields
+from execaudit.records.journal import JOURNAL_FORM, wire_entry
+from execaudit.records.lost import lost_fields
+from execaudit.records.pipeline import Pipeline
+from execaudit.sinks.accounting import JSON_FORM, Counters, Form, Losses, Mark, Notices
+from execaudit.wire.decode import HEAD, split, split_exit
 from tests.clocks import FakeClock
 from tests.lines import line, lines
 from tests.records import exec_record, exit_record, join, make_host

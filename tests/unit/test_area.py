@@ -6,8 +6,8 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.area import Gap, Piece, assemble, split_strings
-from execaudit.decode import Chunk
+from execaudit.wire.area import Gap, Piece, assemble, split_strings
+from execaudit.wire.decode import Chunk
 from tests.records import block
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.cgroup import describe
+from execaudit.records.cgroup import describe
 
 ID = "4f9d1c3a8be27056" * 4
 OTHER = "0a1b2c3d4e5f6071" * 4

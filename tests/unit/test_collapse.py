@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Failed PATH look-ups become part of the exec that followed, or one failure; nothing vanishes."""
 
-from execaudit.collapse import Collapser
-from execaudit.fields import FieldDict
+from execaudit.daemon.collapse import Collapser
+from execaudit.records.fields import FieldDict
 
 SECOND = 1_000_000_000
 

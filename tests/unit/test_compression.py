@@ -10,9 +10,9 @@ from types import ModuleType
 
 import pytest
 
-from execaudit.compression import compress, find_compressor
 from execaudit.errors import NotConfigured
-from execaudit.rotation import Series
+from execaudit.sinks.compression import compress, find_compressor
+from execaudit.sinks.rotation import Series
 from tests.lines import lines
 
 STAMP = "20261123T020406Z"

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from execaudit import hooks, options
+from execaudit import options
 from execaudit.cli import build_parser
-from execaudit.config import Config, load, read_rules
-from execaudit.config import Paths as ConfigPaths
-from execaudit.effective import render
-from execaudit.problem import Problem
-from execaudit.quantities import Rate
-from execaudit.schema import SECTIONS, Capture
+from execaudit.config.configuration import Config, load, read_rules
+from execaudit.config.configuration import Paths as ConfigPaths
+from execaudit.config.effective import render
+from execaudit.config.problem import Problem
+from execaudit.config.quantities import Rate
+from execaudit.config.schema import SECTIONS, Capture
+from execaudit.kernel import hooks
 from tests.unit.config_tree import load_system, load_text, write_file
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -167,13 +168,16 @@ def test_hash_covers_names_and_bytes_of_all_files_in_order(tmp_path: Path) -> No
 
 def test_loading_leaves_openssl_out() -> None:
     """It would cost the daemon 4 MiB of memory."""
-    code = "import sys, execaudit.config as c; c.load(c.Paths.of_system()); print(*sys.modules)"
+    code = (
+        "import sys; from execaudit.config.configuration import Paths, load\n"
+        "load(Paths.of_system()); print(*sys.modules)"
+    )
 
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True
     ).stdout.split()
 
-    assert "execaudit.digest" in loaded
+    assert "execaudit.config.digest" in loaded
     assert "_hashlib" not in loaded
 
 

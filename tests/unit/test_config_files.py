@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from execaudit.config import Loaded, Paths, load
+from execaudit.config.configuration import Loaded, Paths, load
 from tests.unit.config_tree import load_system, shown_problems, write_file
 
 VENDOR = "usr/lib/execaudit"

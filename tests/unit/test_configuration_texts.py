@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from execaudit.config import Config, load, read_rules
-from execaudit.config import Paths as ConfigPaths
-from execaudit.schema import SECTIONS, RedactPattern
-from execaudit.values import TablesOf
+from execaudit.config.configuration import Config, load, read_rules
+from execaudit.config.configuration import Paths as ConfigPaths
+from execaudit.config.schema import SECTIONS, RedactPattern
+from execaudit.config.values import TablesOf
 from tests.configuration_texts import REFERENCE, SAMPLE, put_into, render_sample
 from tests.unit.config_tree import load_text, shown_problems, write_file
 

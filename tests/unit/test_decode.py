@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit import record
-from execaudit.decode import split, split_chunk, split_exit
+from execaudit.wire import record
+from execaudit.wire.decode import split, split_chunk, split_exit
 from tests.records import chunk_record, exec_record, exit_record, join, leaf_first
 
 STRINGS = ("filename", "interp", "exe", "cwd", "root", "cgroup")

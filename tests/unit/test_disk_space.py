@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from execaudit.disk_space import DiskSpace, Room, Thresholds, judge
+from execaudit.sinks.disk_space import DiskSpace, Room, Thresholds, judge
 
 THRESHOLDS = Thresholds(space_left=1600, space_low=320)
 

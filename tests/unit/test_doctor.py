@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from execaudit.check import CONFIGURATION, KERNEL, PERMISSION, Check
-from execaudit.doctor import exit_status, render, summarize, weigh_engines
+from execaudit.doctor.check import CONFIGURATION, KERNEL, PERMISSION, Check
+from execaudit.doctor.report import exit_status, render, summarize, weigh_engines
 
 PASS = Check("engine libbpf", "pass", "fine")
 WARN = Check("orjson", "warn", "missing", "Install it.")

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit import record
-from execaudit.decode import HEAD, split
-from execaudit.encode import Encoder
-from execaudit.fields import exec_fields
-from execaudit.host import Host
-from execaudit.pipeline import Pipeline
+from execaudit.records.encode import Encoder
+from execaudit.records.fields import exec_fields
+from execaudit.records.host import Host
+from execaudit.records.pipeline import Pipeline
+from execaudit.wire import record
+from execaudit.wire.decode import HEAD, split
 from tests.records import block, exec_record, join, leaf_first, make_host
 
 ENV_NAMES = (b"LD_PRELOAD=", b"SUDO_USER=")

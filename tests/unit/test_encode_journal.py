@@ -4,12 +4,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit import record
-from execaudit.decode import HEAD, split
-from execaudit.encode_journal import JournalEncoder
-from execaudit.fields import exec_fields
-from execaudit.host import Host
-from execaudit.journal import PRIORITIES, wire_entry, wire_fields
+from execaudit.records.encode_journal import JournalEncoder
+from execaudit.records.fields import exec_fields
+from execaudit.records.host import Host
+from execaudit.records.journal import PRIORITIES, wire_entry, wire_fields
+from execaudit.wire import record
+from execaudit.wire.decode import HEAD, split
 from tests.records import Ancestor, exec_record, join, leaf_first, make_host
 
 ENV = (b"LD_PRELOAD=",)

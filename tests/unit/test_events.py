@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records about the daemon itself have what docs/record.md says."""
 
-from execaudit import events
-from execaudit.host import Host
-from execaudit.limits import Suppressed
+from execaudit.daemon.limits import Suppressed
+from execaudit.records import events
+from execaudit.records.host import Host
 
 
 def test_start_names_engine_hash_and_what_was_last_written() -> None:

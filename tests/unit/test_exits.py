@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from execaudit import record
-from execaudit.decode import split_exit
-from execaudit.exits import exit_fields
-from execaudit.fields import FieldDict
+from execaudit.records.exits import exit_fields
+from execaudit.records.fields import FieldDict
+from execaudit.wire import record
+from execaudit.wire.decode import split_exit
 from tests.records import TIME_NS, exit_record, make_host
 
 

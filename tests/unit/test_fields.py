@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from execaudit import record
-from execaudit.decode import split, split_chunk
-from execaudit.fields import FieldDict, exec_fields, path_bytes
-from execaudit.lost import lost_fields
+from execaudit.records.fields import FieldDict, exec_fields, path_bytes
+from execaudit.records.lost import lost_fields
+from execaudit.wire import record
+from execaudit.wire.decode import split, split_chunk
 from tests.records import (
     INIT,
     chunk_record,

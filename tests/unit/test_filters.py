@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execaudit.errors import InvalidArgument
-from execaudit.filters import (
+from execaudit.trace.filters import (
     build_filters,
     matches_line,
     parse_ppid,
@@ -170,7 +170,7 @@ def test_exit_of_an_earlier_program_goes_by_its_process() -> None:
 
 
 def test_ids_of_shown_execs_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("execaudit.filters._IDS_KEPT", 2)
+    monkeypatch.setattr("execaudit.trace.filters._IDS_KEPT", 2)
     keep = record_predicate(build_filters(line="-l"))
     assert all(keep({**RECORD, "id": name}) for name in "abc")
     ends = [{"type": "exit", "id": name, "comm": "ls"} for name in "abc"]

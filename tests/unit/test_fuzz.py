@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit import record
-from execaudit.filters import build_filters, record_predicate
-from execaudit.pipeline import Pipeline
-from execaudit.table import Table, TableOptions
+from execaudit.records.pipeline import Pipeline
+from execaudit.trace.filters import build_filters, record_predicate
+from execaudit.trace.table import Table, TableOptions
+from execaudit.wire import record
 from tests.records import (
     chunk_record,
     chunks_of,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from execaudit import installed
+from execaudit.doctor import installed
 
 RELEASE = "6.1.0-1"
 OWN = f"lib/modules/{RELEASE}/build"

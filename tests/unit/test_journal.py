@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.journal import (
+from execaudit.records.journal import (
     MESSAGE_IDS,
     PRIORITIES,
     command_line,
@@ -21,8 +21,8 @@ from execaudit.journal import (
     wire_entry,
     wire_fields,
 )
-from execaudit.lost import lost_fields
-from execaudit.quoting import quote
+from execaudit.records.lost import lost_fields
+from execaudit.records.quoting import quote
 from tests.records import make_host
 from tests.unit.record_samples import emitted_fields
 from tests.unit.test_quoting import ANY_TEXT, assert_harmless

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from execaudit.kernel_rules import KernelLookups, KernelRules, Kind, translate_rules
+from execaudit.rules.kernel_rules import KernelLookups, KernelRules, Kind, translate_rules
 from tests.rule_tables import compile_all
 
 EXES = {"/usr/bin/ls": (8 << 20 | 1, 77), "/usr/bin/cat": (8 << 20 | 1, 78)}

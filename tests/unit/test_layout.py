@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from execaudit import decode, offsets, record
-from execaudit.btf import Btf
-from execaudit.locations import object_path, source_directory
-from execaudit.record import Layout
+from execaudit.kernel import offsets
+from execaudit.kernel.btf import Btf
+from execaudit.kernel.locations import object_path, source_directory
+from execaudit.wire import decode, record
+from execaudit.wire.record import Layout
 
 WIRE = (source_directory() / "wire.h").read_text()
 KERNEL = (source_directory() / "kernel.h").read_text()

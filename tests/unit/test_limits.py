@@ -4,7 +4,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.limits import Limit, Rate, Suppressed
+from execaudit.daemon.limits import Limit, Rate, Suppressed
 
 SECOND = 1_000_000_000
 

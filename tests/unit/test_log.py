@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from execaudit import log as module
-from execaudit.log import log
+from execaudit.daemon import log as module
+from execaudit.daemon.log import log
 
 
 @pytest.fixture(autouse=True)

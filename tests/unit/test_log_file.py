@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from execaudit.log_file import LogFile, Refused
+from execaudit.sinks.log_file import LogFile, Refused
 
 NOBODY = 65534
 

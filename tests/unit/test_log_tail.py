@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.log_file import LogFile
-from execaudit.log_tail import Tail, find_end, first_time, last_record, mend
-from execaudit.rotation import Series
+from execaudit.sinks.log_file import LogFile
+from execaudit.sinks.log_tail import Tail, find_end, first_time, last_record, mend
+from execaudit.sinks.rotation import Series
 from tests.clocks import START_S
 from tests.lines import line, lines
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from execaudit.notify import notify, reloading, watchdog_interval_s
+from execaudit.daemon.notify import notify, reloading, watchdog_interval_s
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from execaudit.patterns import Pattern, PatternError, parse_pattern
+from execaudit.rules.patterns import Pattern, PatternError, parse_pattern
 
 
 def parse(value: object, *, is_path: bool = False, regex_bytes: int = 4096) -> Pattern:

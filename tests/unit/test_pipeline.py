@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit import pipeline as pipeline_module
-from execaudit import record
-from execaudit.fields import FieldDict
-from execaudit.pipeline import Keep, Pipeline
+from execaudit.records import pipeline as pipeline_module
+from execaudit.records.fields import FieldDict
+from execaudit.records.pipeline import Keep, Pipeline
+from execaudit.wire import record
 from tests.records import (
     TIME_NS,
     chunk_record,

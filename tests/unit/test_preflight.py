@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from execaudit import preflight
-from execaudit.check import KERNEL, PERMISSION, Check
+from execaudit.doctor import preflight
+from execaudit.doctor.check import KERNEL, PERMISSION, Check
 
 INITIAL = "user:[4026531837]"
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from execaudit.errors import InvalidArgument
-from execaudit.host import Host
-from execaudit.proc_record import read_process, running_images
-from execaudit.rule_fields import FIELDS
-from execaudit.rules import RuleSet
+from execaudit.records.host import Host
+from execaudit.rules.fields import FIELDS
+from execaudit.rules.proc_record import read_process, running_images
+from execaudit.rules.rule_set import RuleSet
 from tests.rule_tables import compile_all
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execaudit.quoting import quote, quote_cell, quote_head, width
+from execaudit.records.quoting import quote, quote_cell, quote_head, width
 from tests.unit.shell_words import Word, read_words
 
 # The characters that matter are rare among all of Unicode: favour them.

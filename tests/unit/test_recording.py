@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit import recording as recording_module
 from execaudit.errors import ExecauditError, InvalidArgument
-from execaudit.host import Host
-from execaudit.pipeline import Pipeline
-from execaudit.recording import Recorder, open_recording, read_steps
+from execaudit.records.host import Host
+from execaudit.records.pipeline import Pipeline
+from execaudit.wire import recording as recording_module
+from execaudit.wire.recording import Recorder, open_recording, read_steps
 from tests.records import (
     BOOT,
     WALL_OFFSET_NS,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.redact import PATTERNS, Redactor
-from execaudit.redact_record import redact_record
+from execaudit.records.redact import PATTERNS, Redactor
+from execaudit.records.redact_record import redact_record
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl"
 GITHUB = "ghp_" + "a1B2" * 9

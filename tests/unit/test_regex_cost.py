@@ -10,8 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execaudit.regex_cost import CostlyRegexError, worst_degree
-from execaudit.regex_tree import ANY_BYTE, byte_set, parse_tree, required_literal, surroundings
+from execaudit.rules.regex_cost import CostlyRegexError, worst_degree
+from execaudit.rules.regex_tree import (
+    ANY_BYTE,
+    byte_set,
+    parse_tree,
+    required_literal,
+    surroundings,
+)
 
 
 def degree(regex: str) -> int:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.ring import Ring
+from execaudit.kernel.ring import Ring
 
 PAGE = mmap.PAGESIZE
 SIZE = PAGE

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.rotation import Generation, Limits, Series, choose_expired
+from execaudit.sinks.rotation import Generation, Limits, Series, choose_expired
 from tests.clocks import START_S
 
 BASE = "execaudit.jsonl"

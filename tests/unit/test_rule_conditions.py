@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from execaudit.rule_fields import FIELDS
+from execaudit.rules.fields import FIELDS
 from tests.rule_tables import compile_all
 
 RECORD: dict[str, Any] = {

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from execaudit.decision import NOTHING
-from execaudit.rule_tree import MOST_TERMS
-from execaudit.rules import RuleSet
+from execaudit.rules.decision import NOTHING
+from execaudit.rules.rule_set import RuleSet
+from execaudit.rules.tree import MOST_TERMS
 from tests.rule_tables import compile_all, problems_of
 
 
@@ -178,7 +178,7 @@ def test_descendants_are_found_by_raw_decisions_too() -> None:
 def test_process_trees_are_bounded_and_the_least_needed_go_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("execaudit.carried._PROCESSES_KEPT", 3)
+    monkeypatch.setattr("execaudit.rules.carried._PROCESSES_KEPT", 3)
     rules = compile_all(drop(comm="cron", descendants=True))
     rules.decide_record(record(10, comm="cron"))
     for pid in range(20, 30):

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execaudit.decision import Decision
-from execaudit.words import SEVERITIES
+from execaudit.config.words import SEVERITIES
+from execaudit.rules.decision import Decision
 from tests.rule_tables import compile_all
 
 if TYPE_CHECKING:
-    from execaudit.rules import RuleSet
+    from execaudit.rules.rule_set import RuleSet
 
 _PATHS = ("/usr/bin/ls", "/usr/bin/cat", "/opt/app/bin/run", "/usr/lib/long/way/down")
 _COMMS = ("ls", "cat", "bash", "longest-of-all")

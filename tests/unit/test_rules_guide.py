@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from execaudit.config import read_rules
-from execaudit.rule_fields import FIELDS
-from execaudit.rules import RuleSet, compile_rules
+from execaudit.config.configuration import read_rules
+from execaudit.rules.fields import FIELDS
+from execaudit.rules.rule_set import RuleSet, compile_rules
 from tests.rule_tables import LOOKUPS
 from tests.unit.test_rules import record
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from execaudit.cli import main
-from execaudit.host_rules import kernel_lookups
-from execaudit.kernel_rules import translate_rules
-from execaudit.rules_verb import list_rules
+from execaudit.rules.host_rules import kernel_lookups
+from execaudit.rules.kernel_rules import translate_rules
+from execaudit.rules.verb import list_rules
 from tests.rule_tables import compile_all
 from tests.unit.config_tree import write_file
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from execaudit.errors import ExecauditError, NotConfigured
-from execaudit.live_file import FileSettings
-from execaudit.rotation import Limits
-from execaudit.sink_file import FileSink
+from execaudit.sinks.file import FileSink
+from execaudit.sinks.live_file import FileSettings
+from execaudit.sinks.rotation import Limits
 from tests.clocks import FakeClock
 from tests.lines import line, lines, read, seqs
 

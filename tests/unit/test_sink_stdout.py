@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from execaudit.sink_stdout import StdoutSink
+from execaudit.sinks.stdout import StdoutSink
 from tests.clocks import FakeClock
 from tests.lines import line, lines
 

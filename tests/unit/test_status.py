@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from execaudit.daemon.status import metrics_text, read_status, replace_file, write_status
 from execaudit.errors import ExecauditError
-from execaudit.status import metrics_text, read_status, replace_file, write_status
 
 STATUS = {
     "pid": 1,

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.arguments import ArgumentsStyle
-from execaudit.quoting import width
-from execaudit.table import Table, TableOptions, wants_color
+from execaudit.records.quoting import width
+from execaudit.trace.arguments import ArgumentsStyle
+from execaudit.trace.table import Table, TableOptions, wants_color
 from tests.unit.shell_words import read_words
 from tests.unit.test_quoting import ANY_TEXT, assert_harmless
 

@@ -11,7 +11,7 @@ import sys
 import termios
 from pathlib import Path
 
-from execaudit import record
+from execaudit.wire import record
 
 MARK = "…"
 

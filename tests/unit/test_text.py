@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit import text
+from execaudit.records import text
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -50,7 +50,7 @@ def test_encoder_is_the_standard_one_where_orjson_is_missing() -> None:
     # As on Debian 12; the import fails as it would there.
     program = (
         "import sys; sys.modules['orjson'] = None\n"
-        "from execaudit import text\n"
+        "from execaudit.records import text\n"
         "assert text._dumps is text._dumps_stdlib\n"
         "sys.stdout.buffer.write(text.dumps({'a': ['\\x7f\\x9b', '\\u202e', 'é', 1 << 63]}))"
     )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execaudit.toml_places import KeyPath, Place, find_places
+from execaudit.config.toml_places import KeyPath, Place, find_places
 from tests.unit.toml_documents import Document, documents
 
 

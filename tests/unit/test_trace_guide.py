@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from execaudit.cli import build_parser
-from execaudit.quoting import quote
+from execaudit.records.quoting import quote
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs/trace.md").read_text()
 

@@ -7,15 +7,16 @@ from collections.abc import Callable
 
 import pytest
 
-from execaudit import engine_trials, hooks, libbpf, trials
-from execaudit.check import KERNEL, PERMISSION, Check
+from execaudit.doctor import engine_trials, trials
+from execaudit.doctor.check import KERNEL, PERMISSION, Check
 from execaudit.errors import (
     ExecauditError,
     NoPermission,
     NotConfigured,
     NotImplementedByKernel,
 )
-from execaudit.hooks import AttachPoint
+from execaudit.kernel import hooks, libbpf
+from execaudit.kernel.hooks import AttachPoint
 
 
 def refuse(code: int, *kinds: int) -> Callable[..., int]:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit import words
-from execaudit.quantities import (
+from execaudit.config import words
+from execaudit.config.quantities import (
     DAY,
     TIB,
     Count,
@@ -19,8 +19,8 @@ from execaudit.quantities import (
     read_duration,
     read_size,
 )
-from execaudit.toml_text import make_printable, show_key, show_path, show_value
-from execaudit.values import Kind, Mode
+from execaudit.config.toml_text import make_printable, show_key, show_path, show_value
+from execaudit.config.values import Kind, Mode
 
 
 @pytest.mark.parametrize(

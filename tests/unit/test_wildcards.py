@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.wildcards import WildcardError, has_wildcards, translate_wildcards
+from execaudit.rules.wildcards import WildcardError, has_wildcards, translate_wildcards
 
 
 def matches(pattern: str, text: str, *, is_path: bool = True) -> bool:

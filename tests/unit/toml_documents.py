@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from execaudit.toml_places import KeyPath
+from execaudit.config.toml_places import KeyPath
 
 _NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=6)
 _BARE = st.text("abcXYZ019_-", min_size=1, max_size=6)

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Values that are fine by themselves and make no sense together.
+
+Owns these rules and their words. A contradiction is told at a key that somebody has set, and names
+the other.
+"""
+
+from collections.abc import Collection, Iterator
+
+from execaudit.config.quantities import show_size
+from execaudit.config.schema import Config
+from execaudit.config.toml_places import KeyPath
+from execaudit.config.toml_text import show_path, show_short
+from execaudit.config.values import suggest
+
+Contradiction = tuple[KeyPath, str]
+_SINKS = ("file", "journal", "stdout")
+
+
+def find_contradictions(
+    config: Config, given: Collection[KeyPath], labels: set[str] | None
+) -> list[Contradiction]:
+    """Return what contradicts what: the key to change, and what is wrong with it.
+
+    Args:
+        config: all values.
+        given: the keys, as (section, key), that are not defaults.
+        labels: all that rules give; None where that is not known.
+
+    """
+    found = [
+        *_find_no_sink(config, given),
+        *_find_wrong_order(config, given),
+        *_find_same_file(config, given),
+    ]
+    if labels is not None:
+        found += _find_unused_labels(config, labels)
+    return found
+
+
+def _find_no_sink(config: Config, given: Collection[KeyPath]) -> Iterator[Contradiction]:
+    if config.file.enabled or config.journal.enabled or config.stdout.enabled:
+        return
+    key = next(path for sink in _SINKS if (path := (sink, "enabled")) in given)
+    others = " and ".join(f"{sink}.enabled" for sink in _SINKS if sink != key[0])
+    yield key, f"is false, as {others} are: records would go nowhere, expected one of them true"
+
+
+def _find_wrong_order(config: Config, given: Collection[KeyPath]) -> Iterator[Contradiction]:
+    file, capture = config.file, config.capture
+    if file.space_left and file.space_low >= file.space_left:
+        low, left = show_size(file.space_low), show_size(file.space_left)
+        yield _tell(
+            given,
+            (("file", "space_low"), f"is {low}, expected less than file.space_left ({left})"),
+            (("file", "space_left"), f"is {left}, expected more than file.space_low ({low})"),
+        )
+    if file.keep_bytes and file.keep_bytes < file.max_file_bytes:
+        keep, one = show_size(file.keep_bytes), show_size(file.max_file_bytes)
+        yield _tell(
+            given,
+            (("file", "keep_bytes"), f"is {keep}, expected at least file.max_file_bytes ({one})"),
+            (("file", "max_file_bytes"), f"is {one}, expected at most file.keep_bytes ({keep})"),
+        )
+    if capture.ring_bytes < 2 * capture.argv_bytes:
+        ring, argv = show_size(capture.ring_bytes), show_size(capture.argv_bytes)
+        yield _tell(
+            given,
+            (
+                ("capture", "ring_bytes"),
+                f"is {ring}, expected at least twice capture.argv_bytes ({argv})",
+            ),
+            (
+                ("capture", "argv_bytes"),
+                f"is {argv}, expected at most half of capture.ring_bytes ({ring})",
+            ),
+        )
+
+
+def _tell(given: Collection[KeyPath], one: Contradiction, other: Contradiction) -> Contradiction:
+    """Return the one whose key somebody has set."""
+    return other if other[0] in given and one[0] not in given else one
+
+
+def _find_same_file(config: Config, given: Collection[KeyPath]) -> Iterator[Contradiction]:
+    paths: dict[str, KeyPath] = {}
+    status = config.status
+    candidates: list[tuple[KeyPath, str]] = [(("status", "metrics"), status.metrics)]
+    candidates.append((("status", "path"), status.path))
+    if config.file.enabled:
+        candidates.append((("file", "path"), config.file.path))
+    candidates.sort(key=lambda item: item[0] in given)  # defaults first: they are not to change
+    for key, path in candidates:
+        if path and path in paths:
+            other = show_path(paths[path])
+            yield key, f"is {show_short(path)}, expected another file than {other}"
+        paths.setdefault(path, key)
+
+
+def _find_unused_labels(config: Config, labels: set[str]) -> Iterator[Contradiction]:
+    for sink in _SINKS:
+        section = getattr(config, sink)
+        for index, label in enumerate(section.labels if section.enabled else ()):
+            if label not in labels:
+                hint = suggest(label, sorted(labels))
+                text = f"is {show_short(label)}, expected a label that a rule gives{hint}"
+                yield (sink, "labels", index), text

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration as the program uses it: `load` reads all files, or says all that is wrong.
+
+Owns the sequence: find the files (execaudit.config_files), check and merge them (execaudit.merge),
+compare values with each other (execaudit.coherence), hash the whole. Rules are handed on as tables:
+what is in them is the business of the rules. Nothing here raises for what is on disk.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from execaudit.config.coherence import find_contradictions
+from execaudit.config.digest import sha256
+from execaudit.config.files import Paths, read_sources
+from execaudit.config.merge import Merged, Origin
+from execaudit.config.problem import Problem
+from execaudit.config.schema import Config
+from execaudit.config.source import Source
+from execaudit.config.toml_places import KeyPath
+from execaudit.config.toml_text import show_path
+from execaudit.rules.tables import RuleTable, read_rules, rule_tables
+
+__all__ = ["Config", "Loaded", "Origin", "Paths", "Problem", "RuleTable", "load", "read_rules"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """All that was found.
+
+    Attributes:
+        config: the effective values. A key with a mistake has the value it had without that file.
+        rules: all rules in order.
+        problems: by file in order of reading, then by line. With any, the rest is not to be used.
+        config_hash: SHA-256, in hexadecimal, over all files that count, in order: of each its
+            name (conf.d/10-x.toml), a NUL, its length in decimal, a NUL, its bytes.
+        files: these files, in that order.
+        origins: where values come from, by (section, key), of patterns by ("redact", "pattern",
+            index). Defaults have none.
+
+    """
+
+    config: Config
+    rules: tuple[RuleTable, ...]
+    problems: tuple[Problem, ...]
+    config_hash: str
+    files: tuple[str, ...]
+    origins: Mapping[KeyPath, Origin]
+
+    def problem(self, path: KeyPath, text: str) -> Problem:
+        """Make a problem of an effective value, for checks that can be made later only."""
+        return _problem(self.origins, path, text)
+
+
+def load(paths: Paths) -> Loaded:
+    """Read, merge and check everything."""
+    sources, rule_sources, problems = read_sources(paths)
+    merged = Merged()
+    for source in sources:
+        merged.add(source, problems)
+    config, origins = merged.finish()
+    rules: list[RuleTable] = []
+    before = len(problems)
+    for source in rule_sources:
+        rules += rule_tables(source, problems)
+    labels = _given_labels(rules) if len(problems) == before else None
+    for path, text in find_contradictions(config, origins.keys(), labels):
+        problems.append(_problem(origins, path, text))
+    everything = [*sources, *rule_sources]
+    return Loaded(
+        config,
+        tuple(rules),
+        _in_order(problems),
+        _hash(everything),
+        tuple(source.file for source in everything),
+        origins,
+    )
+
+
+def _problem(origins: Mapping[KeyPath, Origin], path: KeyPath, text: str) -> Problem:
+    for length in range(len(path), 0, -1):
+        origin = origins.get(path[:length])
+        if origin:
+            return origin.problem(text, *path[length:])
+    return Problem("default", 0, 0, show_path(path), text)
+
+
+def _given_labels(rules: list[RuleTable]) -> set[str]:
+    """All labels that rules give, whatever else may be wrong with them."""
+    lists = [rule.values.get("labels") for rule in rules]
+    return {each for found in lists if isinstance(found, list) for each in found if _is_text(each)}
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:
+    ranks: dict[str, int] = {}
+    for problem in problems:
+        ranks.setdefault(problem.file, len(ranks))
+    unique = dict.fromkeys(problems)  # a directory above several others is judged for each
+    return tuple(sorted(unique, key=lambda each: (ranks[each.file], each.line, each.column)))
+
+
+def _hash(sources: list[Source]) -> str:
+    digest = sha256()
+    for source in sources:
+        digest.update(f"{source.name}\0{len(source.data)}\0".encode())
+        digest.update(source.data)
+    return digest.hexdigest()

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which files make up the configuration, in what order, and whether they can be trusted.
+
+Owns the search in /usr/lib and /etc, precedence and masking, and the refusal of what others could
+have written. It reads bytes and decodes them; what they say is none of its business.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from execaudit.config.problem import Problem
+from execaudit.config.source import Source
+from execaudit.config.toml_text import make_printable
+from execaudit.config.trust import doubts_about, doubts_about_folder
+
+MAIN = "execaudit.toml"
+DROP_INS = "conf.d"
+RULES = "rules.d"
+VENDOR = "usr/lib/execaudit"
+LOCAL = "etc/execaudit"
+_SUFFIX = ".toml"
+_MAX_BYTES = 16 << 20
+_MAX_LINKS = 40  # as the kernel's MAXSYMLINKS
+_NULL = os.makedev(1, 3)
+_OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where to look.
+
+    Attributes:
+        folders: each with execaudit.toml, conf.d and rules.d, any of which may be missing. A file
+            in a later one replaces, or masks, that of the same name in earlier ones.
+        main: name of the main file.
+        needs_main: whether it is a mistake if there is no main file.
+        root: what absolute links start from, and above which owners and modes do not matter.
+
+    """
+
+    folders: tuple[Path, ...]
+    main: str = MAIN
+    needs_main: bool = False
+    root: Path = Path("/")
+
+    @classmethod
+    def of_system(cls, root: Path = Path("/")) -> "Paths":
+        """The system's configuration, or that of a system installed in `root`."""
+        return cls((root / VENDOR, root / LOCAL), root=root)
+
+    @classmethod
+    def of_file(cls, file: Path, root: Path = Path("/")) -> "Paths":
+        """One file, with conf.d and rules.d beside it, and nothing else."""
+        return cls((file.parent,), file.name, needs_main=True, root=root)
+
+
+def read_sources(paths: Paths) -> tuple[list[Source], list[Source], list[Problem]]:
+    """Read all files that count.
+
+    Returns the configuration in order of increasing precedence, the rules in order, and what is
+    wrong with files as a whole; such files are left out.
+    """
+    root = paths.root
+    problems: list[Problem] = []
+    config: list[Source] = []
+    rules: list[Source] = []
+    folders = [folder for folder in paths.folders if _is_usable(folder, root, problems)]
+    main = [folder / paths.main for folder in folders if os.path.lexists(folder / paths.main)]
+    if main:
+        config += _read(main[-1], paths.main, root, problems)
+    elif paths.needs_main and not problems:
+        missing = str(paths.folders[-1] / paths.main)
+        problems.append(Problem(missing, 0, 0, "", "does not exist"))
+    for folder, kind in ((DROP_INS, config), (RULES, rules)):
+        for name, path in _list_folder(folders, folder, root, problems):
+            kind.extend(_read(path, f"{folder}/{name}", root, problems))
+    return config, rules, problems
+
+
+def _list_folder(
+    folders: list[Path], name: str, root: Path, problems: list[Problem]
+) -> Iterator[tuple[str, Path]]:
+    """Yield name and path of the *.toml files in the folders of this name, in order of name."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        path = folder / name
+        if not _is_usable(path, root, problems):
+            continue
+        try:
+            names = os.listdir(path)  # noqa: PTH208 - names, not paths
+        except OSError as error:
+            problems.append(_unreadable(path, error))
+            continue
+        found.update(
+            {each: path / each for each in names if each.endswith(_SUFFIX) and each[0] != "."}
+        )
+    yield from sorted(found.items(), key=lambda item: os.fsencode(item[0]))
+
+
+def _is_usable(folder: Path, root: Path, problems: list[Problem]) -> bool:
+    """Tell whether there is such a directory and nobody else can put files there."""
+    try:
+        status = folder.stat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        problems.append(_unreadable(folder, error))
+        return False
+    if not stat.S_ISDIR(status.st_mode):
+        problems.append(Problem(str(folder), 0, 0, "", "is no directory, expected one"))
+        return False
+    if not os.access(folder, os.R_OK | os.X_OK, effective_ids=True):
+        # Or else everything in it would look as if it did not exist.
+        problems.append(_unreadable(folder, PermissionError(errno.EACCES, "Permission denied")))
+        return False
+    doubts = doubts_about_folder(folder, root)
+    problems += doubts
+    return not doubts
+
+
+def _read(path: Path, name: str, root: Path, problems: list[Problem]) -> list[Source]:
+    """Return the file's content: none if it is masked, or if there is a problem with it."""
+    try:
+        target, folders = _follow_links(path, root)
+        if target is None:
+            return []
+        descriptor = os.open(target, _OPEN_FLAGS)
+        try:
+            status = os.fstat(descriptor)
+            if stat.S_ISCHR(status.st_mode) and status.st_rdev == _NULL:
+                return []
+            doubts = [*_doubts_about_kind(path, status), *doubts_about(path, status)]
+            for folder in folders:
+                doubts += doubts_about_folder(folder, root)
+            problems += doubts
+            data = b"" if doubts else _read_all(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        problems.append(_unreadable(path, error))
+        return []
+    return _decode(path, name, data, problems) if data else []
+
+
+def _read_all(descriptor: int) -> bytes:
+    with open(descriptor, "rb", closefd=False) as file:
+        return file.read(_MAX_BYTES)
+
+
+def _follow_links(path: Path, root: Path) -> tuple[Path | None, list[Path]]:
+    """Follow links as a system installed in `root` would.
+
+    Returns the file, None for a link to /dev/null, and the directories that links led into.
+    """
+    folders: list[Path] = []
+    for _ in range(_MAX_LINKS):
+        if not path.is_symlink():
+            return path, folders
+        target = path.readlink()
+        if target == Path(os.devnull):
+            return None, folders
+        path = root / target.relative_to("/") if target.is_absolute() else path.parent / target
+        folders.append(path.parent)
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+
+
+def _doubts_about_kind(path: Path, status: os.stat_result) -> list[Problem]:
+    if not stat.S_ISREG(status.st_mode):
+        what = "is no regular file, expected one, or a link to /dev/null to mask it"
+    elif status.st_size > _MAX_BYTES:
+        what = f"is {status.st_size} bytes long, expected at most {_MAX_BYTES}"
+    else:
+        return []
+    return [Problem(str(path), 0, 0, "", what)]
+
+
+def _decode(path: Path, name: str, data: bytes, problems: list[Problem]) -> list[Source]:
+    if data.startswith(b"\xef\xbb\xbf"):
+        text = "begins with a byte order mark, expected UTF-8 without"
+        problems.append(Problem(str(path), 1, 1, "", text))
+        return []
+    try:
+        return [Source(str(path), name, data)]
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode()
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        text = f"has byte 0x{data[error.start]:02x} here, expected UTF-8"
+        problems.append(Problem(str(path), line, column, "", text))
+        return []
+
+
+def _unreadable(path: Path, error: OSError) -> Problem:
+    reason = make_printable(error.strerror or str(error))
+    hint = ""
+    if isinstance(error, PermissionError):
+        hint = ", expected to be run by root or the service's user"
+    elif isinstance(error, FileNotFoundError):
+        reason = "it is a link to a file that does not exist"
+        hint = ", expected one, or a link to /dev/null to mask it"
+    return Problem(str(path), 0, 0, "", f"cannot be read: {reason}{hint}")

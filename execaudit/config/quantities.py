@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: D102 - the methods are documented by Kind
+"""Configuration values that are numbers: counts, sizes, durations and rates.
+
+Owns their spelling, "64K" or "5m", and their ranges. Like the kinds of execaudit.values, whose
+protocol these follow, they know no key and no file.
+"""
+
+import re
+from dataclasses import dataclass
+
+from execaudit.config.values import Kind, mistake
+
+KIB, MIB, GIB, TIB = 1 << 10, 1 << 20, 1 << 30, 1 << 40
+MINUTE, HOUR, DAY = 60, 3600, 86400
+_SIZE_UNITS = {"": 1, "K": KIB, "M": MIB, "G": GIB, "T": TIB}
+_SIZE = re.compile(r"([0-9]{1,18})([KMGT]?)", re.IGNORECASE)
+_TIME_UNITS = {"ms": 0.001, "s": 1, "m": MINUTE, "min": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
+_SHOWN_TIME_UNITS = ("d", "h", "m", "s", "ms")
+_TIME = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)([a-z]*)")
+_RATE = re.compile(r"([0-9]{1,9})/(s|m|h)(?: burst ([0-9]{1,9}))?")
+_MAX_RATE = 1_000_000
+_MAX_SECONDS = 1e12
+
+
+@dataclass(frozen=True, slots=True)
+class Count(Kind):
+    """A number; 0 stands for what `zero` says."""
+
+    low: int
+    high: int
+    zero: str = ""
+
+    @property
+    def expected(self) -> str:
+        text = f"a number from {self.low} to {self.high}"
+        return f"{text}, or 0 ({self.zero})" if self.zero else text
+
+    def read(self, value: object) -> int:
+        if (
+            isinstance(value, int)
+            and not isinstance(value, bool)
+            and (self.low <= value <= self.high or (self.zero and value == 0))
+        ):
+            return value
+        raise mistake(value, self.expected)
+
+
+@dataclass(frozen=True, slots=True)
+class Size(Kind):
+    """Bytes; 0 stands for what `zero` says."""
+
+    low: int
+    high: int
+    zero: str = ""
+    power_of_two: bool = False
+
+    @property
+    def expected(self) -> str:
+        what = "a power of two" if self.power_of_two else "a size"
+        text = f"{what} from {show_size(self.low)} to {show_size(self.high)}"
+        return f"{text}, or 0 ({self.zero})" if self.zero else text
+
+    def read(self, value: object) -> int:
+        number = read_size(value)
+        if number is not None and (
+            (self.low <= number <= self.high and self._is_allowed(number))
+            or (self.zero and number == 0)
+        ):
+            return number
+        raise mistake(value, self.expected)
+
+    def _is_allowed(self, number: int) -> bool:
+        return not (self.power_of_two and number & (number - 1))
+
+    def show(self, value: int) -> str:
+        return f'"{show_size(value)}"' if value else "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Duration(Kind):
+    """Seconds; 0 stands for what `zero` says."""
+
+    low: float
+    high: float
+    zero: str = ""
+
+    @property
+    def expected(self) -> str:
+        text = f"a duration from {show_duration(self.low)} to {show_duration(self.high)}"
+        return f"{text}, or 0 ({self.zero})" if self.zero else text
+
+    def read(self, value: object) -> float:
+        seconds = read_duration(value)
+        if seconds is not None and (
+            self.low <= seconds <= self.high or (self.zero and not seconds)
+        ):
+            return seconds
+        raise mistake(value, self.expected)
+
+    def show(self, value: float) -> str:
+        return f'"{show_duration(value)}"' if value else "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A token bucket: `count` in `per_s` seconds, and up to `burst` at once."""
+
+    count: int
+    per_s: int
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit(Kind):
+    """A rate such as "100/s burst 1000", or "" for none."""
+
+    expected = (
+        f'a rate such as "100/s", "600/m" or "100/s burst 1000" (up to {_MAX_RATE}), or "" (none)'
+    )
+
+    def read(self, value: object) -> Rate | None:
+        if value == "":
+            return None
+        match = _RATE.fullmatch(value) if isinstance(value, str) else None
+        if match:
+            count = int(match[1])
+            burst = int(match[3]) if match[3] else count
+            if 1 <= count <= _MAX_RATE and 1 <= burst <= _MAX_RATE:
+                return Rate(count, {"s": 1, "m": MINUTE, "h": HOUR}[match[2]], burst)
+        raise mistake(value, self.expected)
+
+    def show(self, value: Rate | None) -> str:
+        if value is None:
+            return '""'
+        unit = {1: "s", MINUTE: "m", HOUR: "h"}[value.per_s]
+        burst = "" if value.burst == value.count else f" burst {value.burst}"
+        return f'"{value.count}/{unit}{burst}"'
+
+
+def read_size(value: object) -> int | None:
+    """Bytes of 65536, "65536", "64K", "10M", "2G" or "1T" (powers of 1024); None for others."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    return int(match[1]) * _SIZE_UNITS[match[2].upper()] if match else None
+
+
+def show_size(size: int) -> str:
+    """Text of a size with the largest unit that divides it."""
+    for unit in "TGMK":
+        if size and not size % _SIZE_UNITS[unit]:
+            return f"{size // _SIZE_UNITS[unit]}{unit}"
+    return str(size)
+
+
+def read_duration(value: object) -> float | None:
+    """Seconds of 10, 0.5, "10", "500ms", "10s", "5m", "1h", "1d" or "2w"; None for others."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return round(float(value), 9) if 0 <= value < _MAX_SECONDS else None
+    match = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if not match or match[2] not in {"", *_TIME_UNITS}:
+        return None
+    return round(float(match[1]) * _TIME_UNITS[match[2] or "s"], 9)
+
+
+def show_duration(seconds: float) -> str:
+    """Text of a duration with the largest unit that divides it."""
+    for unit in _SHOWN_TIME_UNITS:
+        count = round(seconds / _TIME_UNITS[unit], 6)
+        if count >= 1 and count.is_integer():
+            return f"{int(count)}{unit}"
+    return f"{seconds}s"

@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration: every section and key, with its kind, default, and why one would change it.
+
+Owns the names and defaults. Sample, reference page and the checks are made from these classes;
+nothing here reads a file. Times are seconds, sizes are bytes, 0 and "" switch off what they limit.
+"""
+
+import re
+from dataclasses import dataclass, fields
+
+from execaudit.config.keys import key, required_key
+from execaudit.config.quantities import (
+    DAY,
+    GIB,
+    HOUR,
+    KIB,
+    MIB,
+    MINUTE,
+    TIB,
+    Count,
+    Duration,
+    Rate,
+    RateLimit,
+    Size,
+)
+from execaudit.config.values import AbsolutePath, Choice, Flag, ListOf, Mode, Regex, TablesOf
+from execaudit.config.words import (
+    ENV_NAME,
+    GROUP,
+    HMAC_KEY,
+    IDENTIFIER,
+    LABELS,
+    PATTERN_NAME,
+    SEVERITY,
+    SPACE_ACTION,
+)
+from execaudit.options import DEFAULT_ENV
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """What is captured in the kernel, and how."""
+
+    engine: str = key(
+        Choice(("auto", "libbpf", "bcc")),
+        "auto",
+        "What loads the kernel side. auto takes libbpf, which needs no compiler, where the kernel "
+        "has BTF, else bcc.",
+    )
+    failures: str = key(
+        Choice(("collapsed", "all", "none")),
+        "collapsed",
+        "Failed execs. collapsed folds a shell's search along PATH into one record; none saves "
+        "the failure hook.",
+    )
+    failure_hook: str = key(
+        Choice(("auto", "fexit", "kretprobe", "tracepoint", "sys_exit")),
+        "auto",
+        "How failed execs are seen. auto takes the cheapest that works; sys_exit adds about 20 ns "
+        "to every system call and is never taken by itself.",
+    )
+    exits: bool = key(
+        Flag(),
+        False,
+        "Record the ends of processes too: exit status and duration, twice the records.",
+    )
+    env: tuple[str, ...] = key(
+        ListOf(ENV_NAME, "names of environment variables"),
+        list(DEFAULT_ENV),
+        "Environment variables to record. All others stay unrecorded: they often hold secrets.",
+    )
+    argv_bytes: int = key(
+        Size(KIB, MIB),
+        "64K",
+        "Argument bytes kept of one exec. Beyond it the beginning and the end are kept, and the "
+        "record says how much is missing.",
+    )
+    ring_bytes: int = key(
+        Size(64 * KIB, 512 * MIB, power_of_two=True),
+        "4M",
+        "Buffer between kernel and daemon: memory against losses when execs come in bursts. It "
+        "counts twice in resident memory.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """JSON lines in a file, rotated by execaudit itself."""
+
+    enabled: bool = key(Flag(), True, "Whether to write this file.")
+    path: str = key(
+        AbsolutePath(),
+        "/var/log/execaudit/execaudit.jsonl",
+        "The file. Rotated ones lie beside it, with the time of rotation after the name. The "
+        "shipped unit lets the daemon write below /var/log/execaudit only.",
+    )
+    mode: int = key(
+        Mode(), "0640", "Permissions of every generation. Records can hold what others may not see."
+    )
+    group: str = key(
+        GROUP, "", "Group of every generation, so that a log shipper can read without being root."
+    )
+    format: str = key(Choice(("execaudit",)), "execaudit", "Schema of the records.")
+    max_file_bytes: int = key(
+        Size(64 * KIB, TIB, zero="no limit"), "100M", "Rotate when the file would grow beyond this."
+    )
+    max_age: float = key(
+        Duration(MINUTE, 366 * DAY, zero="never"),
+        "1d",
+        "Rotate this often, so that old records can be dropped by age.",
+    )
+    num_logs: int = key(
+        Count(1, 100_000, zero="no limit"), 10, "Rotated files to keep. The oldest go first."
+    )
+    keep_age: float = key(
+        Duration(HOUR, 36_600 * DAY, zero="no limit"),
+        "30d",
+        "Remove rotated files that are older. Retention rules often ask for a maximum.",
+    )
+    keep_bytes: int = key(
+        Size(MIB, 1024 * TIB, zero="no limit"),
+        "2G",
+        "Bound on the size of all generations together, as they lie on disk.",
+    )
+    compress: str = key(
+        Choice(("none", "gzip", "zstd")),
+        "none",
+        "Compress rotated files in the background: about a tenth of the space, but most shippers "
+        "no longer read them.",
+    )
+    fsync: str = key(
+        Choice(("none", "interval", "batch")),
+        "none",
+        "When records are forced to disk: at the kernel's leisure, every fsync_interval, or after "
+        "each batch, which survives power cuts and costs a disk write each.",
+    )
+    fsync_interval: float = key(
+        Duration(0.01, HOUR), "1s", "How often, where fsync is interval: what a power cut may cost."
+    )
+    space_left: int = key(
+        Size(MIB, 1024 * TIB, zero="off"),
+        "500M",
+        "Free space below which space_left_action is taken.",
+    )
+    space_left_action: str = key(
+        SPACE_ACTION,
+        "warn",
+        "warn says so in the log and the status, rotate-oldest removes the oldest rotated files, "
+        "drop-new counts new records instead of writing them.",
+    )
+    space_low: int = key(
+        Size(MIB, 1024 * TIB, zero="off"),
+        "100M",
+        "Free space below which space_low_action is taken.",
+    )
+    space_low_action: str = key(SPACE_ACTION, "rotate-oldest", "As space_left_action.")
+    disk_full_action: str = key(
+        SPACE_ACTION,
+        "drop-new",
+        "What to do when nothing more can be written. Writing goes on by itself once it can; what "
+        "was missed is counted and recorded.",
+    )
+    labels: tuple[str, ...] = key(
+        LABELS, [], "Write only records that a rule gave one of these labels. Empty: all."
+    )
+    min_severity: str = key(SEVERITY, "", "Write only records of this severity and above.")
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """Native fields in the systemd journal."""
+
+    enabled: bool = key(Flag(), True, "Whether to write to the journal.")
+    identifier: str = key(
+        IDENTIFIER, "execaudit", "SYSLOG_IDENTIFIER of the entries, for journalctl -t."
+    )
+    queue_bytes: int = key(
+        Size(64 * KIB, GIB),
+        "8M",
+        "Entries kept in memory while journald is slow or restarts. Beyond it they are counted as "
+        "lost for this sink.",
+    )
+    labels: tuple[str, ...] = key(
+        LABELS, [], "Send only records that a rule gave one of these labels. Empty: all."
+    )
+    min_severity: str = key(SEVERITY, "", "Send only records of this severity and above.")
+
+
+@dataclass(frozen=True, slots=True)
+class Stdout:
+    """JSON lines on standard output, for containers and pipes."""
+
+    enabled: bool = key(Flag(), False, "Whether to write to standard output.")
+    labels: tuple[str, ...] = key(
+        LABELS, [], "Print only records that a rule gave one of these labels. Empty: all."
+    )
+    min_severity: str = key(SEVERITY, "", "Print only records of this severity and above.")
+
+
+@dataclass(frozen=True, slots=True)
+class RedactPattern:
+    """A secret of your own to redact, besides those that execaudit knows."""
+
+    name: str = required_key(
+        PATTERN_NAME, "Shown in the record in place of the secret: <redacted:NAME>."
+    )
+    regex: re.Pattern[bytes] = required_key(  # noqa: RUF009 - makes a field
+        Regex(),
+        "What to look for in each argument and environment value. Of a match, the group named "
+        "secret is replaced, or the first group, or all of it.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Redact:
+    """Secrets in arguments and environment, replaced before any sink sees the record."""
+
+    enabled: bool = key(
+        Flag(), True, "Whether to redact. Switched off, passwords given as arguments are logged."
+    )
+    hmac_key: str = key(
+        HMAC_KEY,
+        "",
+        "Key to add a keyed hash to each redaction, so that equal secrets can be recognised: a "
+        "credential (LoadCredential= in the unit) or a file that only root can read.",
+    )
+    disable: tuple[str, ...] = key(
+        ListOf(PATTERN_NAME, "names of patterns"),
+        [],
+        "Shipped patterns not to use, by name, where one redacts what is no secret here.",
+    )
+    pattern: tuple[RedactPattern, ...] = key(
+        TablesOf(RedactPattern), [], "Patterns of your own, as [[redact.pattern]] tables."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on records per second, for hosts where a runaway job must not fill the log."""
+
+    per_uid: Rate | None = key(  # noqa: RUF009 - makes a field
+        RateLimit(), "", "Records of one user. Beyond it one summary per interval replaces them."
+    )
+    per_unit: Rate | None = key(  # noqa: RUF009
+        RateLimit(), "", "Records of one systemd unit, likewise."
+    )
+    interval: float = key(
+        Duration(1, HOUR), "10s", "How often a summary is written while a limit is exceeded."
+    )
+    regex_bytes: int = key(
+        Size(256, 64 * KIB),
+        "4K",
+        "Of longer arguments a rule's regular expression sees the first and last half of this, if "
+        "its time can grow with the square of their length.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the daemon tells about itself."""
+
+    path: str = key(
+        AbsolutePath(empty="none"),
+        "/run/execaudit/status.json",
+        "File that execaudit status reads, replaced every interval.",
+    )
+    metrics: str = key(
+        AbsolutePath(suffix=".prom", empty="none"),
+        "",
+        "File for node_exporter's textfile collector, which reads names ending in .prom alone.",
+    )
+    interval: float = key(
+        Duration(1, HOUR), "10s", "How often both are written. Each time wakes the processor."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration; a section each."""
+
+    capture: Capture = Capture()
+    file: File = File()
+    journal: Journal = Journal()
+    stdout: Stdout = Stdout()
+    redact: Redact = Redact()
+    limits: Limits = Limits()
+    status: Status = Status()
+
+
+SECTIONS: dict[str, type] = {each.name: type(each.default) for each in fields(Config)}
+"""Section name to its dataclass."""

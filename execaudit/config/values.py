@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: D102 - the methods are documented by Kind
+"""What a configuration value can be: a choice, a path, a mode, a regular expression, a list.
+
+Owns reading one TOML value, saying what was expected instead, and writing it back. A kind knows no
+key and no file. `read` raises ValueError with the text for the user: "is X, expected Y". Sizes,
+durations and other numbers are in execaudit.quantities.
+"""
+
+import re
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from execaudit.config.toml_text import show_short, show_value
+
+_MODE = re.compile(r"0?[0-7]{3}")
+_PATH_MAX = 4096  # include/uapi/linux/limits.h, with the NUL
+
+
+class Kind(ABC):
+    """One kind of value."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def expected(self) -> str:
+        """What follows "expected" in messages, and stands in the documentation."""
+
+    @abstractmethod
+    def read(self, value: object) -> Any:
+        """Return what the program uses for a TOML value. Raises ValueError."""
+
+    def show(self, value: Any) -> str:
+        """Return TOML text that `read` turns into this value."""
+        return show_value(value)
+
+
+def suggest(word: str, known: list[str]) -> str:
+    """Return '; did you mean "X"?' for the nearest known word, "" where none is near."""
+    import difflib  # noqa: PLC0415 - of use only for mistakes
+
+    near = difflib.get_close_matches(word, known, 1, 0.6)
+    return f'; did you mean "{near[0]}"?' if near else ""
+
+
+def list_words(words: list[str], last: str) -> str:
+    """Return 'a, b or c'."""
+    return f" {last} ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def mistake(value: object, expected: str) -> ValueError:
+    """Make the error for a value that is not as expected."""
+    return ValueError(f"is {show_short(value)}, expected {expected}")
+
+
+@dataclass(frozen=True, slots=True)
+class Flag(Kind):
+    """Yes or no."""
+
+    expected = "true or false"
+
+    def read(self, value: object) -> bool:
+        if isinstance(value, bool):
+            return value
+        raise mistake(value, self.expected)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Kind):
+    """One of some words; "" among them stands for what `empty` says."""
+
+    words: tuple[str, ...]
+    empty: str = ""
+
+    @property
+    def expected(self) -> str:
+        words = [f'"{word}"' for word in self.words]
+        return list_words([*words, f'"" ({self.empty})'] if self.empty else words, "or")
+
+    def read(self, value: object) -> str:
+        if isinstance(value, str):
+            if value in self.words or (self.empty and not value):
+                return value
+            hint = suggest(value.lower(), list(self.words))
+            raise mistake(value, self.expected + hint)
+        raise mistake(value, self.expected)
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Kind):
+    """A text of a form; "" stands for what `empty` says."""
+
+    form: re.Pattern[str]
+    described: str
+    empty: str = ""
+
+    @property
+    def expected(self) -> str:
+        return f'{self.described}, or "" ({self.empty})' if self.empty else self.described
+
+    def read(self, value: object) -> str:
+        if isinstance(value, str) and (self.form.fullmatch(value) or (self.empty and not value)):
+            return value
+        raise mistake(value, self.expected)
+
+
+@dataclass(frozen=True, slots=True)
+class AbsolutePath(Kind):
+    """An absolute path of a file, ending as `suffix` says; "" stands for what `empty` says."""
+
+    suffix: str = ""
+    empty: str = ""
+
+    @property
+    def expected(self) -> str:
+        ending = f' that ends in "{self.suffix}"' if self.suffix else ""
+        text = f"the absolute path of a file{ending}"
+        return f'{text}, or "" ({self.empty})' if self.empty else text
+
+    def read(self, value: object) -> str:
+        if isinstance(value, str) and (self._is_path(value) or (self.empty and not value)):
+            return value
+        raise mistake(value, self.expected)
+
+    def _is_path(self, text: str) -> bool:
+        return (
+            text.startswith("/")
+            and text.endswith(self.suffix)
+            and text.rpartition("/")[2] not in ("", ".", "..")
+            and len(text.encode()) < _PATH_MAX
+            and "\0" not in text
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Mode(Kind):
+    """Permission bits of a file that its owner, and nobody else, can write."""
+
+    expected = 'octal digits in quotes, from "0600" to "0644": writable by the owner alone'
+
+    def read(self, value: object) -> int:
+        if isinstance(value, str) and _MODE.fullmatch(value):
+            mode = int(value, 8)
+            if mode & 0o600 == 0o600 and not mode & ~0o644:
+                return mode
+        raise mistake(value, self.expected)
+
+    def show(self, value: int) -> str:
+        return f'"{value:04o}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Regex(Kind):
+    """A regular expression over bytes, in Python's syntax."""
+
+    expected = "a regular expression that does not match the empty text"
+
+    def read(self, value: object) -> re.Pattern[bytes]:
+        if not isinstance(value, str):
+            raise mistake(value, self.expected)
+        try:
+            with warnings.catch_warnings():
+                # About syntax that may change its meaning; nothing that a user can act on here.
+                warnings.simplefilter("ignore")
+                pattern = re.compile(value.encode())
+        except re.error as error:
+            where = "" if error.pos is None else f" at position {error.pos}"
+            raise mistake(value, f"a regular expression: {error.msg}{where}") from None
+        except (OverflowError, RecursionError) as error:
+            raise mistake(value, f"a regular expression: {error}") from None
+        if pattern.match(b""):
+            raise mistake(value, self.expected)
+        return pattern
+
+    def show(self, value: re.Pattern[bytes]) -> str:
+        return show_value(value.pattern.decode())
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf(Kind):
+    """A list of one kind. Elements are read one by one, so that each mistake has its place."""
+
+    element: Kind
+    plural: str
+
+    @property
+    def expected(self) -> str:
+        return f"a list of {self.plural}"
+
+    def read(self, value: object) -> tuple[Any, ...]:
+        if not isinstance(value, list | tuple):
+            raise mistake(value, self.expected)
+        return tuple(map(self.element.read, value))
+
+    def show(self, value: tuple[Any, ...]) -> str:
+        return "[" + ", ".join(map(self.element.show, value)) + "]"
+
+
+@dataclass(frozen=True, slots=True)
+class TablesOf(Kind):
+    """[[tables]] of one form, a dataclass whose fields are made by `schema.key`."""
+
+    form: type
+
+    expected = "[[tables]]"
+
+    def read(self, value: object) -> tuple[Mapping[str, object], ...]:
+        if isinstance(value, list | tuple) and all(isinstance(each, dict) for each in value):
+            return tuple(value)
+        raise mistake(value, self.expected)

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From configuration to working parts: settings of the kernel side, sinks, stage.
+
+Owns what each key of the configuration switches. A reload builds all of it anew before anything in
+use is touched.
+"""
+
+import grp
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from execaudit.config.configuration import Config, Loaded
+from execaudit.config.schema import File, Journal, Stdout
+from execaudit.daemon.collapse import Collapser
+from execaudit.daemon.limits import Limit, Rate
+from execaudit.daemon.stage import Outlet, Selection, Stage
+from execaudit.errors import ExecauditError, NotConfigured
+from execaudit.kernel.capture import Settings
+from execaudit.records.host import Host
+from execaudit.records.redact import PATTERNS, Pattern, Redactor
+from execaudit.rules.host_rules import compile_here, kernel_lookups
+from execaudit.rules.kernel_rules import MOST_KEYS, KernelRules, translate_rules
+from execaudit.rules.proc_record import running_images
+from execaudit.rules.rule_set import RuleSet
+from execaudit.sinks.disk_space import Thresholds
+from execaudit.sinks.file import FileSink
+from execaudit.sinks.journal import JournalSettings, JournalSink
+from execaudit.sinks.live_file import FileSettings
+from execaudit.sinks.rotation import Limits
+from execaudit.sinks.stdout import StdoutSink
+
+Sink = FileSink | JournalSink | StdoutSink
+
+_CGROUPS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"))
+
+
+def capture_settings(config: Config) -> Settings:
+    """What the kernel side is to do."""
+    capture = config.capture
+    return Settings(
+        ring_bytes=capture.ring_bytes,
+        argv_bytes=capture.argv_bytes,
+        failures="" if capture.failures == "none" else capture.failure_hook,
+        exits=capture.exits,
+        rules=MOST_KEYS,
+    )
+
+
+def env_names(config: Config) -> tuple[bytes, ...]:
+    """Names of recorded environment variables, each with its "="."""
+    return tuple(os.fsencode(f"{name}=") for name in config.capture.env)
+
+
+def compile_all(loaded: Loaded) -> tuple[RuleSet | None, list[str]]:
+    """The rules, or every problem as a line; None where there are no rules."""
+    if not loaded.rules:
+        return None, []
+    rules, problems = compile_here(loaded.rules, loaded.config.limits.regex_bytes)
+    if rules is not None and rules.wants_images:
+        for image in running_images():
+            rules.images.remember_running(*image)
+    return rules, [str(problem) for problem in problems]
+
+
+def kernel_rules(rules: RuleSet | None) -> KernelRules:
+    """The part of the rules that the kernel decides."""
+    root = next((path for path in _CGROUPS if (path / "cgroup.controllers").exists()), _CGROUPS[0])
+    return translate_rules(rules.rules if rules else (), kernel_lookups(root))
+
+
+def build_sinks(config: Config, old: "Parts | None" = None) -> list[Sink]:
+    """The sinks that are on; one whose section did not change is the old one.
+
+    Raises ExecauditError where one can not be used at all.
+    """
+    sections = (
+        (config.file, lambda config: FileSink(_file_settings(config))),
+        (config.journal, _journal_sink),
+        (config.stdout, lambda _: StdoutSink()),
+    )
+    kept: dict[str, Sink] = {sink.name: sink for sink in old.sinks} if old else {}
+    sinks: list[Sink] = []
+    for section, make in sections:
+        if not section.enabled:
+            continue
+        name = type(section).__name__.lower()
+        before = getattr(old.loaded.config, name) if old else None
+        try:
+            sinks.append(kept[name] if before == section and name in kept else make(config))
+        except ExecauditError:
+            for sink in sinks:
+                if sink not in kept.values():
+                    sink.close()
+            raise
+    return sinks
+
+
+def _journal_sink(config: Config) -> Sink:
+    return JournalSink(JournalSettings(config.journal.identifier, config.journal.queue_bytes))
+
+
+def _file_settings(config: Config) -> FileSettings:
+    file = config.file
+    gid = None
+    if file.group:
+        try:
+            gid = grp.getgrnam(file.group).gr_gid
+        except KeyError:
+            raise NotConfigured(
+                f"Failed to use group '{file.group}' (file.group): no such group on this host"
+            ) from None
+    return FileSettings(
+        path=file.path,
+        mode=file.mode,
+        gid=gid,
+        max_file_bytes=file.max_file_bytes,
+        max_age_s=file.max_age,
+        limits=Limits(file.num_logs, file.keep_age, file.keep_bytes),
+        compress=file.compress,
+        fsync=file.fsync,
+        fsync_interval_s=file.fsync_interval,
+        thresholds=Thresholds(
+            file.space_left,
+            file.space_left_action,
+            file.space_low,
+            file.space_low_action,
+            file.disk_full_action,
+        ),
+    )
+
+
+def _selection(section: File | Journal | Stdout) -> Selection | None:
+    if not section.labels and not section.min_severity:
+        return None
+    return Selection(frozenset(section.labels), section.min_severity)
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a configuration gives, ready to be swapped in."""
+
+    loaded: Loaded
+    rules: RuleSet | None
+    kernel: KernelRules
+    sinks: list[Sink]
+    stage: Stage
+
+
+def build_stage(
+    config: Config,
+    host: Host,
+    sinks: list[Sink],
+    rules: RuleSet | None,
+    redactor: Redactor | None,
+) -> Stage:
+    """The stage for these sinks."""
+    outlets = [
+        Outlet(
+            sink.name == "journal",
+            _selection(getattr(config, sink.name)),
+        )
+        for sink in sinks
+    ]
+    limits = {
+        name: Limit(Rate(rate.count / rate.per_s, rate.burst))
+        for name, rate in (("uid", config.limits.per_uid), ("unit", config.limits.per_unit))
+        if rate is not None
+    }
+    return Stage(
+        host,
+        env_names(config),
+        outlets,
+        rules=rules,
+        redactor=redactor,
+        collapser=Collapser() if config.capture.failures == "collapsed" else None,
+        limits=limits,
+        identifier=config.journal.identifier,
+    )
+
+
+def _build_redactor(config: Config) -> Redactor | None:
+    redact = config.redact
+    if not redact.enabled:
+        return None
+    patterns = [pattern for pattern in PATTERNS if pattern.name not in redact.disable]
+    patterns += [Pattern(pattern.name, pattern.regex) for pattern in redact.pattern]
+    return Redactor(patterns, _read_key(redact.hmac_key) if redact.hmac_key else None)
+
+
+def _read_key(name: str) -> bytes:
+    """A key from a systemd credential, or from a file that only its owner can read."""
+    directory = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    path = Path(name) if name.startswith("/") else Path(directory) / name
+    try:
+        if name.startswith("/") and path.stat().st_mode & 0o077:
+            raise NotConfigured(
+                f"Failed to use key '{path}' (redact.hmac_key): others can read it; chmod 600"
+            )
+        key = path.read_bytes().strip()
+    except OSError as error:
+        raise NotConfigured(
+            f"Failed to read key '{path}' (redact.hmac_key): {error.strerror}"
+        ) from error
+    if len(key) < 16:
+        raise ExecauditError(f"Failed to use key '{path}' (redact.hmac_key): under 16 bytes")
+    return key
+
+
+def build_parts(loaded: Loaded, host: Host, old: Parts | None = None) -> Parts:
+    """Everything a configuration gives; sinks whose section did not change are taken over.
+
+    Raises ExecauditError, one problem a line; nothing that was opened for it stays open then.
+    """
+    rules, rule_problems = compile_all(loaded)
+    problems = list(dict.fromkeys([*map(str, loaded.problems), *rule_problems]))
+    if problems:
+        raise NotConfigured("\n".join(problems))
+    redactor = _build_redactor(loaded.config)
+    sinks = build_sinks(loaded.config, old)
+    stage = build_stage(loaded.config, host, sinks, rules, redactor)
+    return Parts(loaded, rules, kernel_rules(rules), sinks, stage)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the daemon has counted, gathered for the stop record and the status.
+
+Owns the sums: which counter of which part stands under which name. It writes nothing.
+"""
+
+from execaudit.daemon.build import Parts
+from execaudit.daemon.stage import StageCounts
+from execaudit.daemon.status import Status
+from execaudit.kernel.capture import Capture
+from execaudit.records.fields import FieldDict
+from execaudit.records.pipeline import Counts
+
+
+def totals(counts: Counts, stage: StageCounts, dropped: int) -> FieldDict:
+    """Counts since the start, through all reloads.
+
+    `dropped` is what the kernel dropped.
+    Exec and exit records are `seen` less all others; `undecodable` ones are among the `lost`.
+    """
+    return {
+        "seen": counts.seen + dropped,
+        "dropped": stage.dropped + dropped,
+        "limited": stage.limited,
+        "collapsed": stage.collapsed,
+        "lost": counts.lost,
+        "undecodable": counts.undecodable,
+    }
+
+
+def capture_state(capture: Capture, high_water: int) -> Status:
+    """The kernel side: how it was loaded, and its ring."""
+    return {
+        "engine": capture.engine,
+        "failure_hook": capture.failure_hook.name if capture.failure_hook else "",
+        "ring": {"size_bytes": capture.settings.ring_bytes, "high_water_bytes": high_water},
+    }
+
+
+def sink_states(parts: Parts) -> Status:
+    """Counters and state of each sink by its name."""
+    states: Status = {}
+    for outlet, sink in zip(parts.stage.outlets, parts.sinks, strict=True):
+        counters = sink.counters
+        states[sink.name] = {
+            "written": counters.written,
+            "bytes": counters.bytes,
+            "lost": counters.lost,
+            "deselected": outlet.deselected,
+            "queue_depth": counters.queue_depth,
+            "queue_bytes": counters.queue_bytes,
+            **sink.status(),
+        }
+    return states
+
+
+def rule_states(parts: Parts, capture: Capture) -> Status:
+    """Hits of each rule since the configuration was read, in the kernel and here."""
+    if parts.rules is None:
+        return {}
+    in_kernel = capture.rule_hits()
+    states: Status = {}
+    for index, rule in enumerate(parts.rules.rules):
+        file, line, _ = rule.place
+        name = rule.name or f"{file}:{line}"
+        kernel = in_kernel.get(index, 0)
+        states[name] = {"hits": parts.rules.hits[index] + kernel, "kernel_hits": kernel}
+    return states

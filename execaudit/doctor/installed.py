@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of what is installed: libraries, Python modules, kernel headers, journald.
+
+Owns where these are looked for. No module that is looked for is imported here: BCC alone would
+leave a compiler in this process.
+"""
+
+import re
+import socket
+from collections.abc import Mapping
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+
+from execaudit.doctor.check import Check
+
+_JOURNAL_SOCKET = "run/systemd/journal/socket"
+_LIBRARY_FOLDERS = ("usr/lib/*-linux-gnu", "usr/lib64", "usr/lib", "usr/local/lib")
+
+
+def check_installed(
+    root: Path, release: str, environ: Mapping[str, str], path: list[str] | None = None
+) -> list[Check]:
+    """Return all checks of this module. `path` is sys.path unless given."""
+    return [
+        check_bcc(root, release, environ, path),
+        check_orjson(path),
+        check_systemd(path),
+        check_journal(root),
+    ]
+
+
+def check_bcc(
+    root: Path, release: str, environ: Mapping[str, str], path: list[str] | None = None
+) -> Check:
+    """Check for BCC's Python module, its library, and kernel headers to compile with."""
+    spec = PathFinder.find_spec("bcc", path)
+    folder = _package_folder(spec)
+    package = "Install your distribution's BCC for Python (Debian: python3-bpfcc, Fedora:"
+    package += " python3-bcc, Arch: python-bcc)"
+    if spec is None or folder is None:
+        return Check("engine bcc", "warn", "no Python module bcc", f"{package} to use this engine.")
+    if not (folder / "libbcc.py").exists():
+        return Check(
+            "engine bcc",
+            "warn",
+            f"{folder} is an unrelated package of the same name",
+            f"Uninstall that package, then: {package[0].lower()}{package[1:]}.",
+        )
+    found = f"bcc {_bcc_version(folder)}"
+    if not any(_libraries(root, "libbcc.so.0")):
+        return Check("engine bcc", "warn", f"{found} without libbcc.so.0", f"{package} again.")
+    headers = find_headers(root, release, environ)
+    if headers is None:
+        return Check(
+            "engine bcc",
+            "warn",
+            f"{found}, no kernel headers",
+            "Install kernel headers (Debian: linux-headers-$(dpkg --print-architecture), Fedora:"
+            " kernel-devel, Arch: linux-headers) to use this engine.",
+        )
+    return Check("engine bcc", "pass", f"{found}, headers {headers}")
+
+
+def find_headers(root: Path, release: str, environ: Mapping[str, str]) -> str | None:
+    """Return where the bcc engine finds headers to compile with; None: nowhere.
+
+    Without BTF they give the offsets, and only those of exactly this kernel will do.
+    """
+    own = f"/lib/modules/{release}/build"
+    has_own = (root / own[1:]).exists()
+    if not (root / "sys/kernel/btf/vmlinux").exists():
+        return own if has_own else None
+    given = environ.get("BCC_KERNEL_SOURCE")
+    if given:
+        return f"{given} (BCC_KERNEL_SOURCE)" if (root / given.lstrip("/")).is_dir() else None
+    if has_own:
+        return own
+    if (root / "sys/kernel/kheaders.tar.xz").exists():
+        return "/sys/kernel/kheaders.tar.xz"
+    others = sorted((root / "lib/modules").glob("*/build/include/generated"))
+    if not others:
+        return None
+    return f"/{others[-1].parents[1].relative_to(root)} (another kernel's, BTF gives the offsets)"
+
+
+def check_orjson(path: list[str] | None = None) -> Check:
+    """Check for orjson. Records are the same without it, byte for byte."""
+    if _package_folder(PathFinder.find_spec("orjson", path)):
+        return Check("orjson", "pass", "installed")
+    return Check(
+        "orjson",
+        "warn",
+        "not installed: the standard library's json is used",
+        "Install python3-orjson, where your distribution has it, to write JSON faster.",
+    )
+
+
+def check_systemd(path: list[str] | None = None) -> Check:
+    """Check for systemd's Python module, which the journald output and the service use."""
+    folder = _package_folder(PathFinder.find_spec("systemd", path))
+    if folder and (folder / "journal.py").exists():
+        return Check("systemd-python", "pass", "installed")
+    return Check(
+        "systemd-python",
+        "warn",
+        "not installed" if folder is None else f"{folder} is an unrelated package",
+        "Install your distribution's python3-systemd, if records are to go to journald or"
+        " execaudit is to run as a service.",
+    )
+
+
+def check_journal(root: Path) -> Check:
+    """Check that journald's socket takes a connection."""
+    path = root / _JOURNAL_SOCKET
+    advice = "Start systemd-journald, if records are to go there."
+    if not path.exists():
+        return Check("journald", "warn", f"no /{_JOURNAL_SOCKET}", advice)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
+        try:
+            connection.connect(str(path))
+        except OSError as error:
+            return Check("journald", "warn", f"/{_JOURNAL_SOCKET}: {error.strerror}", advice)
+    return Check("journald", "pass", f"/{_JOURNAL_SOCKET} takes connections")
+
+
+def _package_folder(spec: ModuleSpec | None) -> Path | None:
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _bcc_version(folder: Path) -> str:
+    try:
+        text = (folder / "version.py").read_text(errors="replace")
+    except OSError:
+        return "(unknown version)"
+    match = re.search(r"""__version__\s*=\s*['"]([^'"]+)""", text)
+    return match[1] if match else "(unknown version)"
+
+
+def _libraries(root: Path, name: str) -> list[Path]:
+    return [path for folder in _LIBRARY_FOLDERS for path in root.glob(f"{folder}/{name}")]

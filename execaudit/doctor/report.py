@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`execaudit doctor`: can tracing work here, and what to do where it cannot.
+
+Owns the verdict over all checks and how they are shown. What is checked, and how, is in
+execaudit.preflight (files), execaudit.trials and execaudit.engine_trials (BPF, for real) and
+execaudit.installed (packages).
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import textwrap
+from pathlib import Path
+
+from execaudit.doctor.check import CONFIGURATION, KERNEL, PERMISSION, Check
+from execaudit.doctor.installed import check_installed
+from execaudit.doctor.preflight import check_facts
+from execaudit.errors import EXIT_OK, NotConfigured
+from execaudit.trace.table import wants_color
+
+_COLORS = {"pass": "\x1b[32m", "warn": "\x1b[33m", "fail": "\x1b[1;31m"}
+_RESET = "\x1b[0m"
+_NARROWEST = 24
+_ROOM = 40  # with fewer columns for the texts, they stand below the names
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check this machine and print the report on stdout; returns the exit status.
+
+    0 where some engine can trace; else 3 (the kernel lacks something), 4 (no permission) or 6
+    (something is not installed).
+    """
+    checks = examine()
+    status = exit_status(checks)
+    if args.json:
+        names = ("name", "status", "found", "advice")
+        report = [{name: getattr(check, name) for name in names} for check in checks]
+        print(json.dumps({"ok": status == EXIT_OK, "checks": report}))
+        return status
+    is_terminal = sys.stdout.isatty()
+    color = wants_color("auto", is_terminal=is_terminal, environ=os.environ)
+    width = shutil.get_terminal_size().columns if is_terminal else None
+    for line in render(checks, width, color):
+        print(line)
+    print(summarize(checks))
+    return status
+
+
+def examine() -> list[Check]:
+    """Run every check on this machine."""
+    root = Path("/")
+    kernel = os.uname()
+    checks = check_facts(root, kernel.machine, kernel.release)
+    installed = check_installed(root, kernel.release, os.environ)
+    try:
+        # Importing these needs libbpf.
+        from execaudit.doctor.engine_trials import (  # noqa: PLC0415
+            try_bcc_engine,
+            try_libbpf_engine,
+        )
+        from execaudit.doctor.trials import is_denied, try_kernel  # noqa: PLC0415
+    except NotConfigured as error:
+        advice = "Install libbpf 1.0 or later (Debian: libbpf1, Fedora and Arch: libbpf)."
+        return [*checks, Check("libbpf", "fail", str(error), advice, CONFIGURATION), *installed]
+    (bcc,) = [check for check in installed if check.name == "engine bcc"]
+    others = [check for check in installed if check is not bcc]
+    checks += try_kernel()
+    denied = is_denied(checks)
+    checks += [try_libbpf_engine(denied), try_bcc_engine(bcc, denied)]
+    return weigh_engines(checks + others)
+
+
+def weigh_engines(checks: list[Check]) -> list[Check]:
+    """Turn a failure of the libbpf engine into a warning where the other engine works."""
+    has_bcc = any(check.name == "engine bcc" and check.status == "pass" for check in checks)
+    return [
+        check._replace(status="warn", advice=f"Use trace --engine bcc; or: {check.advice}")
+        if has_bcc and check.name == "engine libbpf" and check.status == "fail"
+        else check
+        for check in checks
+    ]
+
+
+def exit_status(checks: list[Check]) -> int:
+    """Return 0 if nothing failed, else the status of the cause that is hardest to remove."""
+    causes = {check.exit_status for check in checks if check.status == "fail"}
+    for status in (KERNEL, PERMISSION, CONFIGURATION):
+        if status in causes:
+            return status
+    return EXIT_OK
+
+
+def render(checks: list[Check], width: int | None, color: bool) -> list[str]:
+    """Return the lines of the table.
+
+    Args:
+        checks: what was found.
+        width: of the terminal; None for one unbroken line for each text.
+        color: whether to colour results.
+
+    """
+    name_width = max(len(check.name) for check in checks) + 2
+    is_stacked = width is not None and width < 6 + name_width + _ROOM
+    indent = " " * (6 if is_stacked else 6 + name_width)
+    room = max(width, _NARROWEST) - len(indent) if width else None
+    lines = []
+    for check in checks:
+        texts = _wrap(_printable(check.found), room)
+        if check.advice:
+            texts += _wrap(f"→ {check.advice}", room)
+        label = f"{_COLORS[check.status]}{check.status}{_RESET}" if color else check.status
+        if is_stacked:
+            lines.append(f"{label}  {check.name}")
+        else:
+            lines.append(f"{label}  {check.name:{name_width}}{texts.pop(0)}")
+        lines += [indent + text for text in texts]
+    return lines
+
+
+def summarize(checks: list[Check]) -> str:
+    """Return the one sentence that says whether tracing can work, and what to do first if not."""
+    status = exit_status(checks)
+    if status == EXIT_OK:
+        return f"Tracing works here, with {_describe_ways(checks)}."
+    reason = next(
+        check for check in checks if check.status == "fail" and check.exit_status == status
+    )
+    return f"Tracing cannot work here: {reason.name}: {reason.found}. {reason.advice}"
+
+
+def _describe_ways(checks: list[Check]) -> str:
+    working = [check.name for check in checks if check.status == "pass"]
+    engines = [name.removeprefix("engine ") for name in working if name.startswith("engine ")]
+    hooks = [name for name in working if name.startswith("failed execs: ")]
+    # They stand in order of preference; the last resort must be asked for.
+    failures = f"sees failed execs (-x) through {hooks[0].partition(': ')[2]}" if hooks else ""
+    if not hooks or hooks[0].endswith("sys_exit"):
+        failures = (
+            "sees failed execs only with --failure-hook sys_exit"
+            if hooks
+            else "cannot see failed execs"
+        )
+    return f"the {' or '.join(engines)} engine; it {failures}"
+
+
+def _wrap(text: str, room: int | None) -> list[str]:
+    if room is None:
+        return [text]
+    return textwrap.wrap(text, room, break_on_hyphens=False, subsequent_indent="  ") or [""]
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

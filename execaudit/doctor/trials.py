@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks that use BPF for real: maps, programs, and the hooks that tracing attaches to.
+
+Owns the trials; nothing stays loaded or attached. What a kernel offers is not in its version
+number: each thing is tried with the calls that tracing makes.
+"""
+
+import contextlib
+import os
+import resource
+import struct
+
+from execaudit.doctor.check import KERNEL, PERMISSION, Check
+from execaudit.errors import NotImplementedByKernel
+from execaudit.kernel import hooks, libbpf
+from execaudit.kernel.btf import Btf
+from execaudit.kernel.hooks import AttachPoint, FailureHook
+
+RING_BYTES = 4 << 20  # what trace asks for unless told otherwise
+_BTF_KIND_TYPEDEF = 8
+_DENIED = (1, 13)
+UNTRIED = "not tried: no permission"
+TRY_AGAIN = "Run execaudit doctor with the permissions named above to find out."
+
+
+def _instruction(code: int, registers: int = 0, offset: int = 0, value: int = 0) -> bytes:
+    """Return one struct bpf_insn (linux/bpf.h); `registers` is source << 4 | destination."""
+    return struct.pack("@BBhi", code, registers, offset, value)
+
+
+# Reads 8 bytes of kernel memory at address 0 (which fails, harmlessly) into its stack.
+_READ_KERNEL = b"".join(
+    (
+        _instruction(0xBF, 0xA1),  # r1 = r10
+        _instruction(0x07, 0x01, 0, -8),  # r1 += -8
+        _instruction(0xB7, 0x02, 0, 8),  # r2 = 8
+        _instruction(0xB7, 0x03, 0, 0),  # r3 = 0
+        _instruction(0x85, 0, 0, 113),  # call bpf_probe_read_kernel
+        _instruction(0xB7, 0x00, 0, 0),  # r0 = 0
+        _instruction(0x95),  # exit
+    )
+)
+
+
+def try_kernel() -> list[Check]:
+    """Return all checks of this module.
+
+    Without libbpf, importing this module has raised NotConfigured already.
+    """
+    checks = [try_maps(), try_programs()]
+    denied = is_denied(checks)
+    checks.append(try_tracepoint("successful execs", hooks.SUCCESS, denied))
+    checks.append(try_tracepoint("name before exec", hooks.BEFORE_EXEC, denied))
+    checks.append(try_tracepoint("exits", hooks.EXIT, denied))
+    return checks + try_failure_hooks(denied)
+
+
+def is_denied(checks: list[Check]) -> bool:
+    """Tell whether nothing can be tried for want of permission."""
+    return any(check.exit_status == PERMISSION for check in checks)
+
+
+def try_maps() -> Check:
+    """Make a ring buffer of the default size. Before 5.11 it counts as locked memory."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    shown = "unlimited" if limit == resource.RLIM_INFINITY else f"{limit >> 10} KiB"
+    try:
+        os.close(libbpf.create_map(libbpf.MAP_RINGBUF, "trial", 0, 0, RING_BYTES))
+    except OSError as error:
+        return _explain_map_failure(error, shown)
+    return Check("ring buffer", "pass", f"{RING_BYTES >> 20} MiB, with RLIMIT_MEMLOCK {shown}")
+
+
+def _explain_map_failure(error: OSError, limit: str) -> Check:
+    if error.errno not in _DENIED:
+        return Check(
+            "ring buffer",
+            "fail",
+            _reason(error),
+            "Use a kernel of 5.8 or later, built with CONFIG_BPF_SYSCALL.",
+            KERNEL,
+        )
+    try:
+        os.close(libbpf.create_map(libbpf.MAP_ARRAY, "trial", 4, 4, 1))
+    except OSError:
+        return Check(
+            "ring buffer",
+            "fail",
+            _reason(error),
+            "Run it as root or with CAP_BPF and CAP_PERFMON, outside of containers that deny the"
+            " system call bpf.",
+            PERMISSION,
+        )
+    return Check(
+        "ring buffer",
+        "fail",
+        f"{_reason(error)}, though a small map is permitted: RLIMIT_MEMLOCK is {limit}",
+        "Raise the limit of locked memory (ulimit -l unlimited; in a systemd unit:"
+        " LimitMEMLOCK=infinity).",
+        PERMISSION,
+    )
+
+
+def try_programs() -> Check:
+    """Load a program that reads kernel memory, as a raw tracepoint."""
+    point = hooks.SUCCESS["on_exec"]
+    try:
+        os.close(hooks.load("trial", _READ_KERNEL, point, None))
+    except OSError as error:
+        if error.errno in _DENIED:
+            advice = "Run it as root, or with both CAP_BPF and CAP_PERFMON."
+            return Check("BPF program", "fail", _reason(error), advice, PERMISSION)
+        advice = "Use a kernel of 5.8 or later that lets BPF programs read memory (see lockdown)."
+        return Check("BPF program", "fail", _reason(error), advice, KERNEL)
+    return Check("BPF program", "pass", "loads and may read kernel memory")
+
+
+def try_tracepoint(name: str, points: dict[str, AttachPoint], denied: bool) -> Check:
+    """Attach to a raw tracepoint; for the name before the exec, to the older one if need be."""
+    (point,) = points.values()
+    if denied:
+        return Check(name, "warn", UNTRIED, TRY_AGAIN)
+    reason = hooks.trial(point)
+    if reason is None:
+        return Check(name, "pass", f"raw tracepoint {point.where}{_typed(point.where)}")
+    if points == hooks.BEFORE_EXEC:
+        (older,) = hooks.BEFORE_RENAME.values()
+        if hooks.trial(older) is None:
+            found = f"raw tracepoint {older.where} (there is no {point.where})"
+            return Check(name, "pass", found)
+    advice = f"Use a kernel that has the tracepoint {point.where}."
+    if points == hooks.EXIT:
+        return Check(name, "warn", f"{point.where}: {reason}", f"{advice[:-1]} to use --exits.")
+    return Check(name, "fail", f"{point.where}: {reason}", advice, KERNEL)
+
+
+def _typed(tracepoint: str) -> str:
+    """Tell whether type information knows the tracepoint's arguments."""
+    with contextlib.suppress(NotImplementedByKernel), Btf() as btf:
+        if btf.find(f"btf_trace_{tracepoint}", _BTF_KIND_TYPEDEF):
+            return ", in BTF"
+    return ", not in BTF"
+
+
+def try_failure_hooks(denied: bool) -> list[Check]:
+    """Try each hook for failed execs, and tell which one trace -x takes."""
+    if denied:
+        return [
+            Check(f"failed execs: {hook.name}", "warn", UNTRIED, TRY_AGAIN)
+            for hook in hooks.FAILURE_HOOKS
+        ]
+    with contextlib.ExitStack() as stack:
+        btf = None
+        with contextlib.suppress(NotImplementedByKernel):
+            btf = stack.enter_context(Btf())
+        reasons = {hook.name: _first_reason(hook, btf) for hook in hooks.FAILURE_HOOKS}
+    # The last is never taken unless asked for by name.
+    usable = [hook.name for hook in hooks.FAILURE_HOOKS[:-1] if reasons[hook.name] is None]
+    if usable:
+        rest = f"Nothing to do: -x uses {usable[0]} instead."
+    else:
+        rest = "Use trace -x --failure-hook sys_exit, at a cost to every system call."
+    checks = []
+    for hook in hooks.FAILURE_HOOKS:
+        reason = reasons[hook.name]
+        taken = ", used by -x" if usable[:1] == [hook.name] else ""
+        found = f"works{taken}; {hook.cost}" if reason is None else f"does not work: {reason}"
+        name = f"failed execs: {hook.name}"
+        checks.append(Check(name, "warn" if reason else "pass", found, rest if reason else ""))
+    return checks
+
+
+def _first_reason(hook: FailureHook, btf: Btf | None) -> str | None:
+    for name, point in hook.programs.items():
+        # 32-bit entry points are not in every kernel, and are left out where there are none.
+        reason = None if "compat" in name else hooks.trial(point, btf)
+        if reason is not None:
+            return reason
+    return None
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).replace("\n", " ")

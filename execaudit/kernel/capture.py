@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A capture: the programs loaded by one of the engines, their maps, and the attachments.
+
+Owns the choice of the engine and the life of the descriptors. It reads no events.
+"""
+
+import os
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from execaudit.errors import InvalidArgument, NoPermission
+from execaudit.kernel import hooks, libbpf
+from execaudit.kernel.btf import KERNEL_BTF
+from execaudit.kernel.hooks import AttachPoint, FailureHook
+from execaudit.wire import record
+
+_PROG_INFO_BYTES = 232  # struct bpf_prog_info of linux/bpf.h, to its last member of 5.16
+_RECURSION_MISSES_AT = 208
+_LINK_INFO_BYTES = 32
+ENGINES = ("auto", "libbpf", "bcc")
+_ZERO = b"\0\0\0\0"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the kernel side is to do. Sizes in bytes."""
+
+    ring_bytes: int = 4 << 20  # a power of two, at least a page
+    wake_bytes: int = 1 << 20  # wake the reader at once when this much is pending
+    argv_bytes: int = 64 << 10  # argument bytes kept per exec, head and tail
+    env_bytes: int = 64 << 10  # environment bytes searched per exec; 0: none
+    failures: str = ""  # name of a failure hook or "auto"; empty: none
+    exits: bool = False
+    rules: int = 1  # the most rules the kernel may be given at a time
+
+    def config(self, rules: int = 0) -> bytes:
+        """The value of the map "config" (struct config); `rules` is its member of that name."""
+        wake = min(self.wake_bytes, self.ring_bytes // 4)
+        return struct.pack(
+            record.CONFIG.format,
+            rules,
+            wake,
+            self.argv_bytes,
+            self.argv_bytes // 4,
+            self.env_bytes,
+            self.env_bytes // 4,
+        )
+
+
+@dataclass(slots=True)
+class Capture:
+    """Loaded programs and their maps. Close it to detach and release everything."""
+
+    engine: str
+    reason: str
+    settings: Settings
+    points: dict[str, AttachPoint]
+    failure_hook: FailureHook | None
+    programs: dict[str, int]
+    maps: dict[str, int]
+    trials: list[int]  # attachments that were only to find out what works
+    links: list[int] = field(default_factory=list)
+    _generation: int = 0
+    _rule_keys: list[bytes] = field(default_factory=list)
+    _rule_places: dict[int, int] = field(default_factory=dict)
+
+    def attach(self) -> None:
+        """Attach all programs: from here on, execs are seen."""
+        libbpf.update_map(self.maps["config"], _ZERO, self.settings.config())
+        self.links = hooks.attach_all(self.programs, self.points)
+
+    def set_rules(self, keys: Mapping[tuple[int, int, int], int]) -> None:
+        """Replace the drop rules of the kernel in one step: no event is judged by a mixture.
+
+        `keys` are (kind, a, b) as in struct rule_key, each with the index of its rule, at most
+        `settings.rules` of them and of these.
+        """
+        old = self._rule_keys
+        self._generation += 1
+        self._rule_keys = []
+        # Two halves in turn: the old rules go on counting until the new ones are in force.
+        first = self._generation % 2 * self.settings.rules
+        places = {rule: first + place for place, rule in enumerate(sorted(set(keys.values())))}
+        kinds = 0
+        for (kind, a, b), rule in keys.items():
+            kinds |= 1 << kind
+            key = struct.pack(record.RULE_KEY.format, self._generation, kind, a, b)
+            libbpf.update_map(self.maps["rules"], key, struct.pack("@I", places[rule]))
+            self._rule_keys.append(key)
+        for place in places.values():
+            self._clear_hits(place)
+        self._rule_places = places
+        active = self._generation << 32 | kinds
+        libbpf.update_map(self.maps["config"], _ZERO, self.settings.config(active))
+        for key in old:
+            libbpf.delete_from_map(self.maps["rules"], key)
+
+    def _clear_hits(self, index: int) -> None:
+        zeros = bytes(8 * libbpf.num_possible_cpus())
+        libbpf.update_map(self.maps["rule_hits"], struct.pack("@I", index), zeros)
+
+    def rule_hits(self) -> dict[int, int]:
+        """Events that the kernel dropped since set_rules, by the index of the rule."""
+        cpus = libbpf.num_possible_cpus()
+        hits: dict[int, int] = {}
+        for rule, place in self._rule_places.items():
+            key = struct.pack("@I", place)
+            raw = libbpf.lookup_map(self.maps["rule_hits"], key, 8 * cpus) or b""
+            hits[rule] = sum(struct.unpack(f"@{len(raw) // 8}Q", raw))
+        return hits
+
+    def dropped(self) -> int:
+        """Events that the kernel dropped by any rules since the programs were loaded."""
+        at = record.SLOT.offset("dropped")
+        return sum(
+            struct.unpack_from("@Q", raw, at)[0] for per_cpu in self.slots() for raw in per_cpu
+        )
+
+    def slots(self) -> list[list[bytes]]:
+        """The counters (struct slot) by hook and CPU."""
+        size = record.SLOT.size
+        cpus = libbpf.num_possible_cpus()
+        out: list[list[bytes]] = []
+        for hook in range(len(record.HOOKS)):
+            raw = libbpf.lookup_map(self.maps["slots"], struct.pack("@I", hook), size * cpus)
+            values = raw or b""
+            out.append([values[at : at + size] for at in range(0, len(values), size)])
+        return out
+
+    def misses(self) -> dict[int, int]:
+        """Runs that the kernel skipped because the program was already running, by hook (5.12)."""
+        out: dict[int, int] = {}
+        for name, fd in self.programs.items():
+            hook = _hook_of(name)
+            if hook is not None:
+                info = libbpf.object_info(fd, _PROG_INFO_BYTES)
+                (count,) = struct.unpack_from("@Q", info, _RECURSION_MISSES_AT)
+                out[hook] = out.get(hook, 0) + count
+        return out
+
+    def close_trials(self) -> None:
+        """Detach what was attached on trial; left until events flow, since it takes its time."""
+        while self.trials:
+            os.close(self.trials.pop())
+
+    def is_attached(self) -> bool:
+        """Whether the kernel still knows the attachments (struct bpf_link_info; perf: open)."""
+        try:
+            for fd, point in zip(self.links, self.points.values(), strict=True):
+                if point.how in ("raw_tp", "fexit"):
+                    libbpf.object_info(fd, _LINK_INFO_BYTES)
+        except (OSError, ValueError):
+            return False
+        return True
+
+    def detach(self) -> None:
+        """Detach all programs; what they wrote can still be read."""
+        while self.links:
+            os.close(self.links.pop())
+
+    def close(self) -> None:
+        """Detach, and release programs and maps."""
+        self.detach()
+        self.close_trials()
+        for fd in (*self.programs.values(), *self.maps.values()):
+            os.close(fd)
+        self.programs, self.maps = {}, {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _hook_of(program: str) -> int | None:
+    """Index in record.HOOKS of the events a program writes; None if it writes none."""
+    if program.startswith("before"):
+        return None
+    if program in ("on_exec", "on_exit"):
+        return record.HOOKS.index(program.removeprefix("on_"))
+    if program == "sys_exit_any":
+        return record.HOOKS.index("execve")
+    return record.HOOKS.index(program.split("_", 1)[1])
+
+
+def _map_sizes(settings: Settings, points: dict[str, AttachPoint]) -> dict[str, int]:
+    """Entries of the maps whose size depends on the settings."""
+    # One scratch buffer of 32 KiB per CPU for each hook that builds records.
+    has_failures = any(
+        name not in ("on_exec", "on_exit") for name in points if "before" not in name
+    )
+    return {
+        "events": settings.ring_bytes,
+        "scratch": len(record.HOOKS) if has_failures else 1,
+        "rules": 2 * settings.rules,  # two generations while they are being exchanged
+        "rule_hits": 2 * settings.rules,
+    }
+
+
+def choose(wanted: str) -> tuple[str, str]:
+    """Resolve "auto": the engine's name and why it was taken."""
+    if wanted not in ENGINES:
+        raise InvalidArgument(f"Unknown engine '{wanted}': expected one of {', '.join(ENGINES)}")
+    if wanted != "auto":
+        return wanted, "as asked for"
+    if Path(KERNEL_BTF).exists():
+        return "libbpf", "the kernel has BTF"
+    return "bcc", "the kernel has no BTF"
+
+
+def open_capture(wanted: str, settings: Settings) -> Capture:
+    """Load the programs with the engine `wanted` ("auto", "libbpf" or "bcc"), unattached.
+
+    Raises NoPermission, NotImplementedByKernel or NotConfigured.
+    """
+    name, reason = choose(wanted)
+    _check_permission()
+    trials: list[int] = []
+    failure_hook = None
+    if settings.failures:
+        failure_hook = hooks.choose_failure_hook(settings.failures, trials)
+    points = {**hooks.before_programs(trials), **hooks.SUCCESS}
+    if settings.exits:
+        points |= hooks.EXIT
+    if failure_hook:
+        points |= failure_hook.programs
+    if name == "libbpf":
+        from execaudit.engine.libbpf import load  # noqa: PLC0415 - import only what runs
+    else:
+        from execaudit.engine.bcc import load  # noqa: PLC0415
+    programs, maps = load(points, _map_sizes(settings, points))
+    return Capture(name, reason, settings, points, failure_hook, programs, maps, trials)
+
+
+def _check_permission() -> None:
+    """One sentence instead of the many ways in which the kernel says no."""
+    try:
+        os.close(libbpf.create_map(libbpf.MAP_ARRAY, "trial", 4, 4, 1))
+        program = hooks.load("trial", hooks.RETURN_ONE, hooks.SUCCESS["on_exec"], None)
+        os.close(program)
+    except OSError as error:
+        if error.errno not in (1, 13):
+            raise
+        raise NoPermission(
+            "Failed to use BPF: Operation not permitted; run as root, or with the capabilities"
+            " CAP_BPF and CAP_PERFMON (execaudit doctor says what is missing)"
+        ) from error

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Attach points: which program belongs where, which of them this kernel offers, and attaching.
+
+Owns the choice between hooks of different cost. Both engines hand their programs over to
+`attach`; nothing here loads one of theirs. Whether a hook works is found out by attaching a program
+that does nothing, never by a version number.
+"""
+
+import contextlib
+import fcntl
+import os
+import struct
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from execaudit.errors import InvalidArgument, NoPermission, NotImplementedByKernel
+from execaudit.kernel import libbpf
+from execaudit.kernel.btf import Btf
+
+TRACEFS = (Path("/sys/kernel/tracing"), Path("/sys/kernel/debug/tracing"))
+_KPROBE_PMU = Path("/sys/bus/event_source/devices/kprobe")
+# r0 = 1; exit. A tracepoint program that returns 0 hides the event from perf.
+RETURN_ONE = struct.pack("@BBhi", 0xB7, 0, 0, 1) + struct.pack("@BBhi", 0x95, 0, 0, 0)
+_PERF_TYPE_TRACEPOINT = 2
+_PERF_IOC_SET_BPF = 0x40042408
+_PERF_IOC_ENABLE = 0x2400
+_EXECVE = {"x86_64": "__x64_sys_", "aarch64": "__arm64_sys_"}
+_COMPAT = "__ia32_compat_sys_"
+
+
+class AttachPoint(NamedTuple):
+    """Where a program goes: the way it is attached, and the name of the place."""
+
+    how: Literal["raw_tp", "fexit", "kretprobe", "tracepoint"]
+    where: str
+
+
+class FailureHook(NamedTuple):
+    """One way of seeing failed execs."""
+
+    name: str
+    programs: dict[str, AttachPoint]
+    cost: str  # to other system calls, as measured (docs/performance.md)
+
+
+BEFORE_EXEC = {"before_exec": AttachPoint("raw_tp", "sched_prepare_exec")}
+BEFORE_RENAME = {"before_rename": AttachPoint("raw_tp", "task_rename")}
+SUCCESS = {"on_exec": AttachPoint("raw_tp", "sched_process_exec")}
+EXIT = {"on_exit": AttachPoint("raw_tp", "sched_process_exit")}
+
+FAILURE_CHOICES = ("auto", "fexit", "kretprobe", "tracepoint", "sys_exit")
+
+
+def _syscall_programs(how: Literal["fexit", "kretprobe"]) -> dict[str, AttachPoint]:
+    machine = os.uname().machine
+    prefix = _EXECVE.get(machine, "__x64_sys_")
+    programs = {f"{how}_{call}": AttachPoint(how, prefix + call) for call in ("execve", "execveat")}
+    if machine == "x86_64":
+        for call in ("execve", "execveat"):
+            programs[f"{how}_compat_{call}"] = AttachPoint(how, _COMPAT + call)
+    return programs
+
+
+FAILURE_HOOKS = (
+    FailureHook("fexit", _syscall_programs("fexit"), "adds nothing to other system calls"),
+    FailureHook("kretprobe", _syscall_programs("kretprobe"), "adds nothing to other system calls"),
+    FailureHook(
+        "tracepoint",
+        {
+            "tracepoint_execve": AttachPoint("tracepoint", "sys_exit_execve"),
+            "tracepoint_execveat": AttachPoint("tracepoint", "sys_exit_execveat"),
+        },
+        "adds about 4 ns to every system call; does not see 32-bit callers",
+    ),
+    FailureHook(
+        "sys_exit",
+        {"sys_exit_any": AttachPoint("raw_tp", "sys_exit")},
+        "adds about 20 ns to every system call",
+    ),
+)
+"""Cheapest first. The last is taken only where it is asked for by name."""
+
+
+def attach(program: int, point: AttachPoint) -> int:
+    """Attach a loaded program; the returned descriptor holds the attachment.
+
+    Raises OSError as the kernel gave it.
+    """
+    if point.how == "raw_tp":
+        return libbpf.open_raw_tracepoint(point.where, program)
+    if point.how == "fexit":
+        return libbpf.open_raw_tracepoint(None, program)
+    attr = libbpf.PerfEventAttr()
+    if point.how == "tracepoint":
+        attr.type = _PERF_TYPE_TRACEPOINT
+        attr.config = _tracepoint_id("syscalls", point.where)
+        return _attach_perf(attr, program)
+    import ctypes  # noqa: PLC0415 - only this way of attaching needs it here
+
+    if not _KPROBE_PMU.exists():
+        raise OSError(2, "the kernel has no kprobes that BPF programs can use")
+    symbol = ctypes.create_string_buffer(point.where.encode())
+    attr.type = int((_KPROBE_PMU / "type").read_text())
+    bit = (_KPROBE_PMU / "format/retprobe").read_text().strip().removeprefix("config:")
+    attr.config = 1 << int(bit)
+    attr.config1 = ctypes.addressof(symbol)
+    return _attach_perf(attr, program)
+
+
+def _attach_perf(attr: libbpf.PerfEventAttr, program: int) -> int:
+    fd = libbpf.perf_event_open(attr)
+    try:
+        fcntl.ioctl(fd, _PERF_IOC_SET_BPF, program)
+        fcntl.ioctl(fd, _PERF_IOC_ENABLE, 0)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _tracepoint_id(system: str, event: str) -> int:
+    for root in TRACEFS:
+        with contextlib.suppress(FileNotFoundError):
+            return int((root / "events" / system / event / "id").read_text())
+    raise OSError(2, f"no tracepoint {system}/{event} (is tracefs mounted at {TRACEFS[0]}?)")
+
+
+_PROGRAM_KINDS = {
+    "raw_tp": libbpf.PROG_RAW_TRACEPOINT,
+    "fexit": libbpf.PROG_TRACING,
+    "kretprobe": libbpf.PROG_KPROBE,
+    "tracepoint": libbpf.PROG_TRACEPOINT,
+}
+
+
+def load(name: str, instructions: bytes, point: AttachPoint, btf: Btf | None) -> int:
+    """Load raw instructions as the kind of program that `point` takes; the program's descriptor.
+
+    `btf` is the kernel's and needed for fexit only. Raises OSError.
+    """
+    if point.how != "fexit":
+        return libbpf.load_program(_PROGRAM_KINDS[point.how], name, instructions)
+    function = btf.find(point.where, libbpf.BTF_KIND_FUNC) if btf else 0
+    if not function:
+        raise OSError(2, f"the kernel's type information has no function {point.where}")
+    return libbpf.load_program(
+        libbpf.PROG_TRACING, name, instructions, libbpf.ATTACH_TRACE_FEXIT, function
+    )
+
+
+def trial(point: AttachPoint, btf: Btf | None = None, links: list[int] | None = None) -> str | None:
+    """Attach a program that does nothing, and detach it. None if that worked, else the reason.
+
+    Detaching waits for all processors, some 50 ms: with `links`, the attachment is left there for
+    the caller to close when there is time.
+    """
+    try:
+        program = load("trial", RETURN_ONE, point, btf)
+        try:
+            link = attach(program, point)
+        finally:
+            os.close(program)
+        if links is None:
+            os.close(link)
+        else:
+            links.append(link)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        return str(reason)
+    return None
+
+
+def before_programs(links: list[int] | None = None) -> dict[str, AttachPoint]:
+    """The programs that save the name before the exec: the newest hook that the kernel has.
+
+    For `links` see `trial`.
+    """
+    if trial(BEFORE_EXEC["before_exec"], links=links) is None:
+        return BEFORE_EXEC
+    return BEFORE_RENAME
+
+
+def choose_failure_hook(wanted: str, links: list[int] | None = None) -> FailureHook:
+    """The hook named `wanted`, or with "auto" the cheapest one that works here.
+
+    For `links` see `trial`.
+
+    Raises InvalidArgument for an unknown name and NotImplementedByKernel when none works.
+    """
+    if wanted not in FAILURE_CHOICES:
+        raise InvalidArgument(f"Unknown failure hook '{wanted}': expected {FAILURE_CHOICES}")
+    reasons: list[str] = []
+    with contextlib.ExitStack() as stack:
+        btf = None
+        with contextlib.suppress(NotImplementedByKernel):
+            btf = stack.enter_context(Btf())
+        for hook in FAILURE_HOOKS:
+            if wanted != hook.name and (wanted != "auto" or hook.name == "sys_exit"):
+                continue
+            tried = (trial(point, btf, links) for point in _essential(hook))
+            reason = next(filter(None, tried), None)
+            if reason is None:
+                return _without_missing(hook, btf, links)
+            reasons.append(f"{hook.name}: {reason}")
+    raise NotImplementedByKernel(
+        f"Failed to find a hook for failed execs ({'; '.join(reasons)});"
+        " execaudit doctor says what each would need; --failure-hook sys_exit works without,"
+        " but adds about 20 ns to every system call"
+    )
+
+
+def _essential(hook: FailureHook) -> list[AttachPoint]:
+    return [point for name, point in hook.programs.items() if "compat" not in name]
+
+
+def _without_missing(hook: FailureHook, btf: Btf | None, links: list[int] | None) -> FailureHook:
+    """Leave out 32-bit entry points that this kernel was built without."""
+    programs = {
+        name: point
+        for name, point in hook.programs.items()
+        if "compat" not in name or trial(point, btf, links) is None
+    }
+    return hook._replace(programs=programs)
+
+
+def attach_all(programs: dict[str, int], points: dict[str, AttachPoint]) -> list[int]:
+    """Attach every program; the descriptors that hold the attachments.
+
+    Raises NoPermission or NotImplementedByKernel; then nothing stays attached.
+    """
+    links: list[int] = []
+    for name, point in points.items():
+        try:
+            links.append(attach(programs[name], point))
+        except OSError as error:
+            for link in links:
+                os.close(link)
+            kind = NoPermission if error.errno in (1, 13) else NotImplementedByKernel
+            raise kind(
+                f"Failed to attach '{name}' to {point.how} {point.where}: {error.strerror}"
+            ) from error
+    return links

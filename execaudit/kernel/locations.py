@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the BPF object and its source lie: in a checkout, a wheel, or the distro's package."""
+
+from pathlib import Path
+
+from execaudit.errors import NotConfigured
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_CHECKOUT = _PACKAGE.parent
+_IS_CHECKOUT = (_CHECKOUT / "bpf" / "execaudit.bpf.c").exists()
+_SYSTEM = Path("/usr/lib/execaudit")
+
+OBJECT = "execaudit.bpf.o"
+SOURCE = "execaudit.bpf.c"
+
+
+def object_path() -> Path:
+    """The compiled object. Raises NotConfigured where there is none."""
+    if _IS_CHECKOUT:
+        path = _CHECKOUT / "build" / OBJECT
+        if path.exists():
+            return path
+        raise NotConfigured(f"Failed to find '{path}': run ./dev build first")
+    return _installed(OBJECT)
+
+
+def source_directory() -> Path:
+    """The folder of the BPF source. Raises NotConfigured where there is none."""
+    if _IS_CHECKOUT:
+        return _CHECKOUT / "bpf"
+    return _installed(SOURCE).parent
+
+
+def _installed(name: str) -> Path:
+    for folder in (_PACKAGE / "bpf", _SYSTEM):
+        if (folder / name).exists():
+            return folder / name
+    raise NotConfigured(f"Failed to find '{_SYSTEM / name}': reinstall the execaudit package")

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records about the daemon itself: start, stop, config, summary (docs/record.md).
+
+Owns their fields. What they count is measured elsewhere.
+"""
+
+import os
+import time
+
+from execaudit import __version__
+from execaudit.daemon.limits import Suppressed
+from execaudit.records.fields import FieldDict
+from execaudit.records.host import Host
+
+
+def _head(host: Host, kind: str, now_ns: int | None = None) -> FieldDict:
+    now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) if now_ns is None else now_ns
+    return {"time": host.time(now_ns), "type": kind, "host": host.name, "boot": host.boot}
+
+
+def start_fields(
+    host: Host, engine: str, failure_hook: str, config_hash: str, missed: FieldDict
+) -> FieldDict:
+    """The daemon began; `missed` is what is known of the time before."""
+    fields = _head(host, "start")
+    fields |= {"version": __version__, "kernel": os.uname().release, "engine": engine}
+    if failure_hook:
+        fields["failure_hook"] = failure_hook
+    return {**fields, "pid": os.getpid(), "config_hash": config_hash, **missed}
+
+
+def stop_fields(host: Host, totals: FieldDict) -> FieldDict:
+    """The daemon ends; `totals` are its counts."""
+    return {**_head(host, "stop"), "pid": os.getpid(), **totals}
+
+
+def config_fields(host: Host, old_hash: str, new_hash: str) -> FieldDict:
+    """Another configuration is in force."""
+    return {**_head(host, "config"), "old_hash": old_hash, "config_hash": new_hash}
+
+
+def summary_fields(host: Host, field: str, suppressed: Suppressed) -> FieldDict:
+    """Events that a rate limit kept back; `field` is "uid" or "unit"."""
+    return {
+        **_head(host, "summary", suppressed.last_ns),
+        field: suppressed.key,
+        "count": suppressed.count,
+        "first": host.time(suppressed.first_ns),
+        "last": host.time(suppressed.last_ns),
+    }
+
+
+def sink_lost_fields(
+    host: Host, sink: str, reason: str, count: int, first_ns: int, last_ns: int
+) -> FieldDict:
+    """Records that a sink could not take."""
+    return {
+        **_head(host, "lost", last_ns),
+        "sink": sink,
+        "reason": reason,
+        "count": count,
+        "first": host.time(first_ns),
+        "last": host.time(last_ns),
+    }

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The journal's native protocol, and how a record looks in it.
+
+Owns the wire form (systemd's documentation, "Native Journal Protocol"), the names of fields, the
+message ids and their priorities. The same word names a field here and in JSON: `auid` there is
+`EXECAUDIT_AUID` here, with the same text. Members of `caps` and `ns` become fields of their own,
+labels one field each, all other lists and objects JSON text, so that the number of fields is
+bounded whatever a program does. It sends nothing.
+"""
+
+import re
+import struct
+from typing import Any
+
+from execaudit.records.command import command_words, restore_argv, restore_text
+from execaudit.records.fields import FieldDict
+from execaudit.records.quoting import quote
+from execaudit.records.text import dumps
+from execaudit.sinks.accounting import Form, Mark
+
+PREFIX = "EXECAUDIT_"
+FLATTENED = frozenset({"caps", "ns"})
+_NAME_LIMIT = 64  # journald drops fields with longer names, without a word
+_LABELS_LIMIT = 64
+_MESSAGE_LIMIT = 3800  # journalctl -o json shows no field of 4 KiB and more unless asked to
+_SAID_LIMIT = 1000
+_LINE_LIMIT = 8192
+_LENGTH = struct.Struct("<Q").pack
+_BARE = re.compile(r"[\w@%+=:,./^\0-]+", re.ASCII).fullmatch
+_ESCAPES = str.maketrans(
+    {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)}
+    | {ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t", ord("'"): "\\'", ord("\\"): "\\\\"}
+)
+
+MESSAGE_IDS = {
+    "exec": "089dff197abb49ed9a55e1fa21ac75cf",
+    "failure": "b3305ee323284c669c36e22d941119a6",
+    "exit": "7195561be1114c989e37c97f19d5ed56",
+    "lost": "a53e598029614a78bcf025ca2489d6d6",
+    "start": "17c7ec8d822e49eb84a33a5ab0e8b524",
+    "stop": "d7fd91828c9a43918687050680e70569",
+    "config": "789a74a847244ff9bcc4d3c73d0dec22",
+    "summary": "1e96cf69633f40dbb76e14d34f857fe7",
+}
+"""One per type of record, and one for execs that failed; explained in systemd/execaudit.catalog."""
+
+PRIORITIES = {
+    name: number
+    for number, name in enumerate(
+        ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
+    )
+}
+"""PRIORITY by severity."""
+
+_DEFAULT_SEVERITY = {"lost": "warning", "start": "notice", "stop": "notice", "config": "notice"}
+
+
+def wire_field(name: bytes, value: bytes) -> bytes:
+    """One field: as text, or with its length where the value holds a newline."""
+    if b"\n" in value:
+        return name + b"\n" + _LENGTH(len(value)) + value + b"\n"
+    return name + b"=" + value + b"\n"
+
+
+def field_name(key: str) -> bytes:
+    """The journal's name of a record's field: only A-Z, 0-9 and "_", at most 64 of them."""
+    return (PREFIX + re.sub("[^A-Z0-9_]", "_", key.upper()))[:_NAME_LIMIT].encode()
+
+
+def _value(value: Any) -> bytes:
+    if isinstance(value, str):
+        return value.encode(errors="replace")
+    if isinstance(value, bool) or not isinstance(value, int):
+        return dumps(value)
+    return b"%d" % value
+
+
+def wire_fields(fields: FieldDict) -> bytes:
+    """All fields of a part of a record, in its order."""
+    out: list[bytes] = []
+    for key, value in fields.items():
+        if key in FLATTENED and isinstance(value, dict):
+            out += [wire_field(field_name(f"{key}_{k}"), _value(v)) for k, v in value.items()]
+        elif key == "labels":
+            out += [wire_field(field_name(key), _value(label)) for label in value[:_LABELS_LIMIT]]
+        else:
+            out.append(wire_field(field_name(key), _value(value)))
+    return b"".join(out)
+
+
+def wire_head(kind: str, priority: int, identifier: str) -> bytes:
+    """The fields every entry begins with. `kind` is a key of MESSAGE_IDS or any type of record."""
+    record_type = "exec" if kind == "failure" else kind
+    head = wire_field(field_name("type"), record_type.encode())
+    if kind in MESSAGE_IDS:
+        head += wire_field(b"MESSAGE_ID", MESSAGE_IDS[kind].encode())
+    head += wire_field(b"PRIORITY", b"%d" % priority)
+    return head + wire_field(b"SYSLOG_IDENTIFIER", identifier.encode())
+
+
+def wire_entry(fields: FieldDict, identifier: str) -> bytes:
+    """The entry of a record of any type."""
+    kind = str(fields["type"])
+    if kind == "exec" and fields.get("result") == "failure":
+        kind = "failure"
+    severity = fields.get("severity") or _DEFAULT_SEVERITY.get(kind, "info")
+    entry = wire_head(kind, PRIORITIES.get(severity, PRIORITIES["info"]), identifier)
+    if fields["type"] == "exec":
+        argv = restore_argv(fields)
+        filename = restore_text(fields, "filename")
+        words = command_words(filename, argv, is_script="script" in fields)[0]
+        entry += exec_message(fields, shorten(words)).encode(errors="replace")
+        entry += b"EXECAUDIT_CMDLINE=" + command_line(argv).encode(errors="replace") + b"\n"
+    else:
+        entry += b"MESSAGE=" + other_message(fields).encode(errors="replace") + b"\n"
+    return entry + wire_fields({key: value for key, value in fields.items() if key != "type"})
+
+
+def quote_word(word: str) -> str:
+    """Quote as `quoting.quote` does, at a cost that nobody can drive up with one argument."""
+    if word.isascii() and ("'" in word or not word.isprintable()):
+        return "$'" + word.translate(_ESCAPES) + "'"
+    return quote(word)
+
+
+def command_line(words: list[str]) -> str:
+    """Words of a command as a shell reads them, printable whatever is in them.
+
+    Whole up to 8 KiB, and beyond if nothing needs quoting; otherwise cut, with "…" at the end. The
+    field `argv` has everything.
+    """
+    text = "\0".join(words)
+    if len(text) <= _LINE_LIMIT:
+        return " ".join([quote_word(word) for word in words])
+    if "" not in words and _BARE(text):
+        return text.replace("\0", " ")
+    return " ".join([quote_word(word) for word in text[:_LINE_LIMIT].split("\0")]) + "…"
+
+
+def shorten(words: list[str]) -> str:
+    """The same for a message, cut to what that has room for in bytes of UTF-8."""
+    text = "\0".join(words)
+    whole = " ".join([quote_word(word) for word in text[:_MESSAGE_LIMIT].split("\0")])
+    if not words:
+        return ""
+    encoded = whole.encode(errors="replace")
+    if len(encoded) <= _MESSAGE_LIMIT and len(text) <= _MESSAGE_LIMIT:
+        return whole
+    return encoded[:_MESSAGE_LIMIT].decode(errors="ignore") + "…"
+
+
+def describe_user(fields: FieldDict) -> str:
+    """Who: the user, and who logged in where that is another."""
+    if "uid" not in fields:
+        return "somebody"
+    user = fields.get("user", f"uid {fields['uid']}")
+    if "auid" in fields and fields["auid"] != fields["uid"]:
+        user += f" (login {fields.get('auser', fields['auid'])})"
+    return quote_name(user)
+
+
+def quote_name(text: str) -> str:
+    """A name that hardly ever needs quoting."""
+    return text if text.isascii() and text.isprintable() else quote(text)
+
+
+def describe_parent(fields: FieldDict) -> str:
+    """By whom, to stand behind the pid; empty where that is unknown."""
+    if "ppid" not in fields:
+        return ""
+    return f", parent {quote_name(restore_text(fields, 'pcomm') or '?')} {fields['ppid']}"
+
+
+def exec_message(fields: FieldDict, command: str) -> str:
+    """The field MESSAGE of an exec, with its newline. `command` is made by `shorten`."""
+    verb = "ran"
+    if fields.get("result") == "failure":
+        verb = f"failed to run ({fields.get('errno', '?')})"
+    return (
+        f"MESSAGE={describe_user(fields)} {verb} {command}"
+        f" [pid {fields.get('pid', '?')}{describe_parent(fields)}]\n"
+    )
+
+
+def other_message(fields: FieldDict) -> str:
+    """The message of any record that is not of an exec."""
+    kind = fields["type"]
+    if kind == "exit":
+        end = f"exit code {fields.get('exit_code', '?')}"
+        if "signal" in fields:
+            end = f"killed by {fields['signal']}"
+        comm = quote_name(restore_text(fields, "comm") or "?")
+        return f"{comm} ended, {end} [pid {fields.get('pid', '?')}]"
+    if kind == "lost":
+        where = f" in sink {fields['sink']}" if "sink" in fields else ""
+        return f"{fields.get('count', '?')} events lost{where}: {fields.get('reason', '?')}"
+    said = [
+        f"{key} {quote_name(str(value))}"
+        for key, value in fields.items()
+        if key not in ("time", "type", "host", "boot") and isinstance(value, str | int)
+    ]
+    return (f"execaudit {kind}: {', '.join(said)}" if said else f"execaudit {kind}")[:_SAID_LIMIT]
+
+
+_EVENT = re.compile(rb"EXECAUDIT_TYPE=ex(?:ec|it)\n").match
+
+
+def _find(entry: bytes, name: bytes) -> str | None:
+    at = entry.find(b"\nEXECAUDIT_" + name + b"=")
+    if at < 0:
+        return None
+    return entry[at + len(name) + 12 : entry.find(b"\n", at + 1)].decode(errors="replace")
+
+
+def _mark(entry: bytes) -> Mark | None:
+    when, cpu, seq = _find(entry, b"TIME"), _find(entry, b"CPU"), _find(entry, b"SEQ")
+    if when is None or cpu is None or seq is None or not cpu.isdecimal() or not seq.isdecimal():
+        return None
+    return Mark(when, int(cpu), _find(entry, b"HOOK") or "exec", int(seq))
+
+
+JOURNAL_FORM = Form(lambda entry: _EVENT(entry) is not None, _mark)
+"""Entries as made here."""

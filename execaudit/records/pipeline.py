@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One batch through all steps: raw records in, records out, every loss accounted for.
+
+Owns sequence numbers, chunks waiting for their record, and the counts. It reads no ring and writes
+nowhere: what goes in is a buffer with offsets, what comes out is JSON lines or dicts.
+"""
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from execaudit.records.encode import Encoder
+from execaudit.records.exits import exit_fields
+from execaudit.records.fields import FieldDict, exec_fields
+from execaudit.records.host import Host
+from execaudit.records.lost import lost_fields
+from execaudit.records.text import dumps
+from execaudit.wire import record
+from execaudit.wire.decode import HEAD, Chunk, split, split_chunk, split_exit
+
+_CHUNKS_KEPT = 4096  # 64 MiB; the largest record has about 130
+_CPUS = 8192  # the most a kernel is built for (NR_CPUS)
+_EXECS_KEPT = 65536
+_SLOT_COUNTERS = struct.Struct("@5Q").unpack_from
+_NOTHING: FieldDict = {}
+
+
+@dataclass(slots=True)
+class Counts:
+    """What went through. `seen` = records + `lost`; `shown` + `filtered` = records.
+
+    `undecodable` ones are among the `lost` when settled, except chunks, whose record shows a gap.
+    """
+
+    seen: int = 0
+    shown: int = 0
+    filtered: int = 0
+    lost: int = 0
+    undecodable: int = 0
+
+
+@dataclass(slots=True)
+class _Stream:
+    """Events of one hook on one CPU: the newest that is known, and how many were lost."""
+
+    seq: int = 0
+    time_ns: int = 0
+    lost: int = 0
+    chunk_seq: int = 0
+    chunks: list[Chunk] | None = None
+
+
+Keep = Callable[[FieldDict], bool]
+Finish = Callable[[FieldDict], bytes]
+
+
+class RecordEncoder(Protocol):
+    """What `encode.Encoder` does, or does in another way (`stage.Stage`)."""
+
+    def encode(self, buf: bytes, at: int, head: tuple[int, ...], /) -> bytes | None:
+        """Bytes for the exec record at `at`, or None if it has to go the long way."""
+
+    def follow_clock(self) -> None:
+        """Forget what was made with the old wall clock offset."""
+
+
+class Pipeline:
+    """Decodes, accounts, filters and encodes.
+
+    `encoder` and `finish` make bytes of a record, the quick way and from its fields; without them
+    it is JSON lines.
+
+    `env_names` are environment variables to select, each with its "=". `keep` decides over the
+    fields of an exec or exit record; None keeps all and takes the fast way.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        env_names: tuple[bytes, ...] = (),
+        keep: Keep | None = None,
+        encoder: RecordEncoder | None = None,
+        finish: Finish | None = None,
+    ) -> None:
+        self.counts = Counts()
+        self._host = host
+        self._env_names = env_names
+        self._keep = keep
+        self._encoder = encoder or Encoder(host, env_names)
+        self._finish = finish or self.line
+        self._streams: dict[int, _Stream] = {}
+        self._exec_times: dict[tuple[int, int, int], int] = {}
+        self._wants_durations = False
+        self._wall_offset_ns = host.wall_offset_ns
+        self._chunk_count = 0
+        self._holders: dict[int, _Stream] = {}  # of chunks, longest waiting first
+        self._misses: dict[int, int] = {}
+        self._since_ns = 0  # the first event, then the last time that misses were read
+        self._untold = 0  # undecodable events that no lost record has told of
+        self._faceless = 0  # of these, those that will be missed by their sequence
+
+    def measure_durations(self) -> None:
+        """Remember when programs were started, for `duration_ns` of their exit records."""
+        self._wants_durations = True
+
+    def select_env(self, names: tuple[bytes, ...]) -> None:
+        """Select other environment variables from now on."""
+        self._env_names = names
+
+    @staticmethod
+    def line(fields: FieldDict) -> bytes:
+        """One JSON line."""
+        return dumps(fields) + b"\n"
+
+    def lines(self, buf: bytes, offsets: list[int]) -> list[bytes]:
+        """JSON lines of a batch, each with its newline."""
+        self._follow_clock()
+        if self._keep is not None or self._wants_durations:
+            return [self._finish(fields) for fields in self._records(buf, offsets)]
+        out: list[bytes] = []
+        encode, streams, full = self._encoder.encode, self._streams, len(buf) - record.EXEC_BYTES
+        quick = 0
+        for at in offsets:
+            if at <= full:
+                head = HEAD(buf, at)
+                stream = streams.get(head[7] << 3 | head[3])
+                # The usual case: the next exec of its stream, complete and ordinary.
+                if (
+                    stream is not None
+                    and head[5] == stream.seq + 1
+                    and stream.chunks is None
+                    and 0 < head[1] < record.KIND_CHUNK
+                ):
+                    line = encode(buf, at, head)
+                    if line is not None:
+                        stream.seq = head[5]
+                        stream.time_ns = head[6]
+                        quick += 1
+                        out.append(line)
+                        continue
+            out += self._unusual_lines(buf, at)
+        self.counts.seen += quick
+        self.counts.shown += quick
+        return out
+
+    def _unusual_lines(self, buf: bytes, at: int) -> Iterator[bytes]:
+        """Lines for one event of whatever kind: none, one, or two where others are missing."""
+        return map(self._finish, self._records(buf, [at]))
+
+    def records(self, buf: bytes, offsets: list[int]) -> Iterator[FieldDict]:
+        """The same as dicts, in the vocabulary of docs/record.md."""
+        self._follow_clock()
+        return self._records(buf, offsets)
+
+    def _follow_clock(self) -> None:
+        self._host.follow_clock()
+        # Of a replay the host follows the steps of the recording by itself.
+        if self._host.wall_offset_ns != self._wall_offset_ns:
+            self._wall_offset_ns = self._host.wall_offset_ns
+            self._encoder.follow_clock()
+
+    def _records(self, buf: bytes, offsets: list[int]) -> Iterator[FieldDict]:
+        for at in offsets:
+            missing = self._account(buf, at)
+            if missing is None:
+                continue
+            if missing:
+                yield missing
+            fields = self._fields(buf, at)
+            if fields is None:
+                continue
+            if self._keep is not None and not self._keep(fields):
+                self.counts.filtered += 1
+                continue
+            self.counts.shown += 1
+            yield fields
+
+    def _account(self, buf: bytes, at: int) -> FieldDict | None:
+        """Take note of an event: a lost record if events are missing before it, {} if none are.
+
+        None: it is not a record of its own (a chunk, or undecodable).
+        """
+        if len(buf) - at < record.HEAD_BYTES:
+            self._note_faceless()
+            return None
+        _, kind, version, hook, _, seq, time_ns, cpu, lost, lost_first_ns = HEAD(buf, at)
+        if (
+            version != record.WIRE_VERSION
+            or hook >= len(record.HOOKS)
+            or not record.KIND_EXEC <= kind <= record.KIND_EXIT
+            or cpu >= _CPUS
+        ):
+            self._note_faceless()
+            return None
+        stream = self._streams.get(cpu << 3 | hook)
+        if stream is None:
+            stream = self._streams[cpu << 3 | hook] = _Stream()
+            self._since_ns = self._since_ns or time_ns
+        if kind == record.KIND_CHUNK:
+            self._keep_chunk(cpu << 3 | hook, buf, at, seq)
+            return None
+        if stream.chunk_seq != seq:
+            self._take_chunks(cpu << 3 | hook)  # of a record that did not arrive
+        missing = seq - stream.seq - 1
+        before_ns, stream.time_ns = stream.time_ns, time_ns
+        stream.seq = max(seq, stream.seq)
+        self.counts.seen += 1
+        if missing <= 0:
+            return _NOTHING
+        first_ns = max(before_ns, lost_first_ns if lost else 0) or time_ns
+        reason = "ring"
+        if self._faceless >= missing:
+            reason = "undecodable"
+            self._faceless -= missing
+            self._untold -= missing
+        else:
+            stream.lost += missing
+        return self._lost(reason, hook, cpu, missing, min(first_ns, time_ns), time_ns)
+
+    def _note_faceless(self) -> None:
+        """Count an event of which not even the header tells where it belongs."""
+        self.counts.undecodable += 1
+        self._untold += 1
+        self._faceless += 1
+
+    def _note_undecodable(self) -> None:
+        """Count an event that has its place in the sequence, but cannot be shown."""
+        self.counts.seen -= 1
+        self.counts.undecodable += 1
+        self._untold += 1
+
+    def _keep_chunk(self, key: int, buf: bytes, at: int, seq: int) -> None:
+        chunk = split_chunk(buf, at)
+        if chunk is None:
+            self.counts.undecodable += 1
+            return
+        stream = self._streams[key]
+        if stream.chunk_seq != seq:
+            self._take_chunks(key)
+        if stream.chunks is None:
+            stream.chunk_seq = seq
+            stream.chunks = []
+            self._holders[key] = stream
+        stream.chunks.append(chunk)
+        self._chunk_count += 1
+        while self._chunk_count > _CHUNKS_KEPT:
+            self._take_chunks(next(iter(self._holders)))
+
+    def _take_chunks(self, key: int) -> list[Chunk]:
+        """The chunks that wait for a record of this stream; they no longer wait."""
+        stream = self._holders.pop(key, None)
+        if stream is None or stream.chunks is None:
+            return []
+        chunks, stream.chunks = stream.chunks, None
+        self._chunk_count -= len(chunks)
+        return chunks
+
+    def _fields(self, buf: bytes, at: int) -> FieldDict | None:
+        """All fields of the record at `at`; None (and counted) if its bytes do not make one."""
+        if buf[at + 4] == record.KIND_EXIT:
+            return self._exit_fields(buf, at)
+        parts = split(buf, at)
+        if parts is None:
+            self._note_undecodable()
+            return None
+        chunks = self._take_chunks(parts.cpu << 3 | parts.hook)
+        if self._wants_durations and not parts.error:
+            self._remember(parts.pid, parts.start_ns, parts.exec_count, parts.time_ns)
+        return exec_fields(parts, chunks, self._host, self._env_names)
+
+    def _exit_fields(self, buf: bytes, at: int) -> FieldDict | None:
+        event = split_exit(buf, at)
+        if event is None:
+            self._note_undecodable()
+            return None
+        key = (event.pid, event.start_ns, event.exec_count)
+        began = self._exec_times.pop(key, None)
+        duration = None if began is None else event.time_ns - began
+        return exit_fields(event, self._host, duration)
+
+    def _remember(self, pid: int, start_ns: int, exec_count: int, time_ns: int) -> None:
+        # A second exec ends the first image without an exit.
+        self._exec_times.pop((pid, start_ns, exec_count - 1), None)
+        if len(self._exec_times) >= _EXECS_KEPT:
+            del self._exec_times[next(iter(self._exec_times))]
+        self._exec_times[pid, start_ns, exec_count] = time_ns
+
+    def _lost(
+        self,
+        reason: str,
+        hook: int | None,
+        cpu: int | None,
+        count: int,
+        first_ns: int,
+        last_ns: int,
+    ) -> FieldDict:
+        self.counts.seen += count
+        self.counts.lost += count
+        return lost_fields(self._host, reason, hook, cpu, count, first_ns, last_ns)
+
+    def settle(
+        self, slots: list[list[bytes]], misses: dict[int, int], now_ns: int
+    ) -> list[FieldDict]:
+        """Account for what no later record has told of.
+
+        `slots` are the values of the map "slots" (struct slot) by hook and CPU, read *before* the
+        ring was drained for the last time; `misses` the runs the kernel skipped, by hook.
+        """
+        out = [
+            self._settle_slot(hook, cpu, raw, now_ns)
+            for hook, per_cpu in enumerate(slots)
+            for cpu, raw in enumerate(per_cpu)
+        ]
+        since_ns = min(self._since_ns or now_ns, now_ns)
+        self._since_ns = now_ns
+        for hook, count in misses.items():
+            more = count - self._misses.get(hook, 0)
+            if more > 0:
+                self._misses[hook] = count
+                out.append(self._lost("recursion", hook, None, more, since_ns, now_ns))
+        if self._untold:
+            out.append(self._lost("undecodable", None, None, self._untold, since_ns, now_ns))
+            self._untold = self._faceless = 0
+        return [fields for fields in out if fields]
+
+    def _settle_slot(self, hook: int, cpu: int, raw: bytes, now_ns: int) -> FieldDict:
+        """Lost events behind the last record of a stream; {} if there are none.
+
+        Not by sequence number: an event that has one may be on its way into the ring.
+        """
+        _, lost, _, first_ns, last_ns = _SLOT_COUNTERS(raw)
+        key = cpu << 3 | hook
+        stream = self._streams.get(key)
+        more = lost - (stream.lost if stream else 0)
+        if more <= 0:
+            return _NOTHING
+        if stream is None:
+            stream = self._streams[key] = _Stream()
+        stream.lost = lost
+        stream.seq += more
+        begin_ns = max(stream.time_ns, first_ns) or now_ns
+        stream.time_ns = max(begin_ns, last_ns or now_ns)
+        return self._lost("ring", hook, cpu, more, begin_ns, stream.time_ns)

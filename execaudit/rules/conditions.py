@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Conditions of rules: from a field's name and a value in a rules file to a test.
+
+Owns one small function for each kind of condition; those on text are in `text_conditions`. A test
+sees a value of `rule_values` and says yes, no, or None where it cannot be known.
+"""
+
+import errno
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from execaudit.config.toml_places import KeyPath
+from execaudit.config.toml_text import show_short, show_value
+from execaudit.config.values import list_words
+from execaudit.rules.fields import FIELDS, RESULTS, TYPES
+from execaudit.rules.patterns import REGEX_BYTES, Pattern, PatternError, Truth
+from execaudit.rules.text_conditions import (
+    Lookups,
+    Made,
+    MistakeError,
+    Source,
+    make_text,
+    make_texts,
+    read_pattern,
+    read_text,
+)
+
+_LARGEST_ID = 2**32 - 2  # 2^32-1 is (uid_t)-1, nobody
+_NUMBER = re.compile(r"[0-9]{1,10}")
+_RANGE = re.compile(r"([0-9]{1,10})-([0-9]{1,10})?")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Condition:
+    """One field and what it must be.
+
+    Attributes:
+        field: name in the vocabulary.
+        path: where in the rule it stands.
+        shown: as a rules file would say it; same text, same condition.
+        test: says whether a value (never UNKNOWN) is so.
+        exacts: the only values for which it is, where these can be listed.
+        patterns: of which one must match, where it is only these.
+        elements: its values as read: ranges of numbers (None: unset), patterns, words, flags.
+
+    """
+
+    field: str
+    path: KeyPath
+    shown: str
+    test: Callable[[Any], Truth]
+    exacts: frozenset[Any] | None = None
+    patterns: tuple[Pattern, ...] = ()
+    elements: tuple[Any, ...] = ()
+
+
+class ConditionError(ValueError):
+    """Wrong values of one condition.
+
+    Attributes:
+        mistakes: where in the rule, and what is wrong and expected.
+
+    """
+
+    def __init__(self, mistakes: list[tuple[KeyPath, str]]) -> None:
+        super().__init__("; ".join(text for _, text in mistakes))
+        self.mistakes = mistakes
+
+
+def make_condition(
+    field: str,
+    value: object,
+    path: KeyPath,
+    lookups: Lookups,
+    regex_bytes: int = REGEX_BYTES,
+) -> Condition:
+    """Make the condition that `field` has `value`, one of its elements if that is a list.
+
+    Raises ConditionError with all that is wrong.
+    """
+    source = Source(field, FIELDS[field], lookups, regex_bytes)
+    if isinstance(value, list) and not value:
+        raise ConditionError([(path, f"is an empty list, expected {source.kind.what}")])
+    elements = value if isinstance(value, list) else [value]
+    read = _READERS[source.kind.kind]
+    read_elements: list[Any] = []
+    mistakes: list[tuple[KeyPath, str]] = []
+    for index, element in enumerate(elements):
+        below = (*path, index) if isinstance(value, list) else path
+        try:
+            read_elements.append(read(source, element))
+        except (MistakeError, PatternError) as error:
+            mistakes.append(((*below, error.key) if error.key else below, str(error)))
+    if mistakes:
+        raise ConditionError(mistakes)
+    test, exacts, patterns = _MAKERS[source.kind.kind](source, read_elements)
+    shown = f"{field} = {show_value(value)}"
+    return Condition(field, path, shown, test, exacts, patterns, tuple(read_elements))
+
+
+# Numbers and ids.
+
+
+def _read_number(source: Source, value: object) -> range:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_ID:
+        return range(value, value + 1)
+    if isinstance(value, str):
+        found = _RANGE.fullmatch(value)
+        if _NUMBER.fullmatch(value) and int(value) <= _LARGEST_ID:
+            return range(int(value), int(value) + 1)
+        if found:
+            first, last = int(found[1]), int(found[2] or _LARGEST_ID)
+            if first <= last <= _LARGEST_ID:
+                return range(first, last + 1)
+            if last < first:
+                raise MistakeError(f"is {show_short(value)}, a range that ends before it begins")
+    raise _wrong(source, value)
+
+
+def _read_user(source: Source, value: object) -> range:
+    return _read_id(source, value, source.lookups.user, "user")
+
+
+def _read_group(source: Source, value: object) -> range:
+    return _read_id(source, value, source.lookups.group, "group")
+
+
+def _read_id(
+    source: Source, value: object, look_up: Callable[[str], int | None], kind: str
+) -> range:
+    if isinstance(value, str) and value and not value[0].isdigit():
+        number = look_up(value)
+        if number is None:
+            raise MistakeError(
+                f"is {show_short(value)}, which no {kind} of this host is called, "
+                f"expected {source.kind.what}"
+            )
+        return range(number, number + 1)
+    return _read_number(source, value)
+
+
+def _read_login(source: Source, value: object) -> range | None:
+    return None if value == "unset" else _read_user(source, value)
+
+
+def _read_session(source: Source, value: object) -> range | None:
+    return None if value == "unset" else _read_number(source, value)
+
+
+def _make_number(source: Source, ranges: list[range | None]) -> Made:
+    single = {one[0] if one else None for one in ranges if one is None or len(one) == 1}
+    wide = [one for one in ranges if one is not None and len(one) > 1]
+    absent = source.kind.absent
+    if absent is not None:
+        return lambda value: (
+            (absent if value is None else value) in single
+            or any((value or 0) in one for one in wide)
+        ), None, ()  # fmt: skip
+    if not wide:
+        return single.__contains__, frozenset(single), ()
+    return lambda value: value in single or any(
+        value in one for one in wide if value is not None
+    ), None, ()  # fmt: skip
+
+
+# Words and flags.
+
+
+def _read_choice(words: tuple[str, ...]) -> Callable[[Source, object], str]:
+    def read(_: Source, value: object) -> str:
+        if value not in words:
+            raise MistakeError(
+                f"is {show_short(value)}, expected {list_words(list(map(show_short, words)), 'or')}"
+            )
+        return str(value)
+
+    return read
+
+
+def _make_choice(_: Source, words: list[str]) -> Made:
+    exacts = frozenset(word.encode() for word in words)
+    return exacts.__contains__, exacts, ()
+
+
+def _read_errno(source: Source, value: object) -> int:
+    if isinstance(value, str) and re.fullmatch("E[A-Z0-9]+", value):
+        number = getattr(errno, value, None)
+        if isinstance(number, int):
+            return number
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 4096:
+        return value
+    raise _wrong(source, value)
+
+
+def _make_errno(_: Source, numbers: list[int]) -> Made:
+    exacts = frozenset(numbers)
+    return exacts.__contains__, exacts, ()
+
+
+def _read_flag(source: Source, value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise _wrong(source, value)
+
+
+def _make_flag(_: Source, wanted: list[bool]) -> Made:
+    return (lambda value: bool(value) in wanted), None, ()
+
+
+def _wrong(source: Source, value: object) -> MistakeError:
+    return MistakeError(f"is {show_short(value)}, expected {source.kind.what}")
+
+
+_READERS: dict[str, Callable[[Source, object], Any]] = {
+    "user": _read_user,
+    "group": _read_group,
+    "login": _read_login,
+    "session": _read_session,
+    "number": _read_number,
+    "text": read_text,
+    "texts": read_pattern,
+    "flag": _read_flag,
+    "type": _read_choice(TYPES),
+    "result": _read_choice(RESULTS),
+    "errno": _read_errno,
+}
+_MAKERS: dict[str, Callable[[Source, list[Any]], Made]] = {
+    **dict.fromkeys(("user", "group", "login", "session", "number"), _make_number),
+    "text": make_text,
+    "texts": make_texts,
+    "flag": _make_flag,
+    **dict.fromkeys(("type", "result"), _make_choice),
+    "errno": _make_errno,
+}

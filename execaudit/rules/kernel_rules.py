@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which drop rules the kernel can decide, and the keys of the map it looks them up in.
+
+Owns the translation only. What a path or a control group is on this host comes in through
+`KernelLookups`; the map is filled elsewhere. The kernel has one hash map without order or
+combinations, so it can only take rules that are nothing but alternatives of single exact values,
+and only as long as nothing before them could have kept the record or held for its descendants.
+Rules it decides stay in user space as well: for what was not in the map yet, and for reading back.
+"""
+
+import sys
+from collections.abc import Callable, Iterable
+from enum import IntEnum
+from typing import NamedTuple
+
+from execaudit.rules.conditions import Condition
+from execaudit.rules.fields import COMM_BYTES
+from execaudit.rules.source import Rule
+from execaudit.wire import record
+
+MOST_KEYS = 4096
+_MOST_IDS = 1024  # in one condition, each a key of its own
+
+
+class Kind(IntEnum):
+    """What a key is compared with; `kind` of the map's key."""
+
+    UID = 1
+    AUID = 2
+    GID = 3
+    CGROUP = 4  # the process's control group or any it lies in
+    COMM = 5
+    EXE = 6
+
+
+class Key(NamedTuple):
+    """A key without its generation.
+
+    Attributes:
+        kind: what is compared.
+        a: the id; the control group's id; the first 8 bytes of comm; the device (major << 20 |
+            minor, as in the wire format).
+        b: the next 8 bytes of comm; the inode; else 0.
+
+    """
+
+    kind: Kind
+    a: int
+    b: int
+
+
+class KernelLookups(NamedTuple):
+    """What only the running host knows.
+
+    Attributes:
+        exe: (device, inode) of the file with exactly this path, None where there is none, where the
+            path leads through symbolic links, or where the file has further names.
+        cgroup: id of a control group, None where there is none.
+
+    """
+
+    exe: Callable[[str], tuple[int, int] | None]
+    cgroup: Callable[[str], int | None]
+
+
+class KernelRules(NamedTuple):
+    """The kernel's part.
+
+    Attributes:
+        keys: each with the index of its rule, for its hits.
+        rules: indices of rules that the kernel decides.
+        watched: paths whose key changes when the file or control group is replaced, or appears.
+
+    """
+
+    keys: dict[Key, int]
+    rules: frozenset[int]
+    watched: frozenset[str]
+
+
+def translate_rules(rules: Iterable[Rule], lookups: KernelLookups) -> KernelRules:
+    """Find out what the kernel can decide."""
+    keys: dict[Key, int] = {}
+    decided: set[int] = set()
+    watched: set[str] = set()
+    for index, rule in enumerate(rules):
+        if rule.action == "keep" or rule.descendants:
+            break  # what follows depends on this rule, which the kernel knows nothing of
+        if rule.action != "drop" or not is_for_kernel(rule):
+            continue
+        found: list[Key] = []
+        for term in rule.terms:
+            condition = term[0].condition
+            found += _keys(condition, lookups)
+            if condition.field in ("exe", "cgroup"):
+                watched.update(pattern.text for pattern in condition.elements)
+        new = [key for key in found if key not in keys]
+        if not found or len(keys) + len(new) > MOST_KEYS:
+            continue
+        keys |= dict.fromkeys(new, index)
+        decided.add(index)
+    return KernelRules(keys, frozenset(decided), frozenset(watched))
+
+
+def is_for_kernel(rule: Rule) -> bool:
+    """Tell whether a rule is of a form that the kernel can decide."""
+    return bool(rule.terms) and all(
+        len(term) == 1 and term[0].wanted and _is_for_kernel(term[0].condition)
+        for term in rule.terms
+    )
+
+
+def _is_for_kernel(condition: Condition) -> bool:
+    if condition.field in ("uid", "gid", "auid"):
+        return sum(1 if each is None else len(each) for each in condition.elements) <= _MOST_IDS
+    if condition.field in ("exe", "cgroup", "comm"):
+        return all(pattern.exact is not None for pattern in condition.elements)
+    return False
+
+
+def _keys(condition: Condition, lookups: KernelLookups) -> list[Key]:
+    kind = Kind[condition.field.upper()]
+    keys: list[Key] = []
+    for element in condition.elements:
+        if element is None:
+            keys.append(Key(kind, record.UNSET_ID, 0))
+        elif isinstance(element, range):
+            keys += [Key(kind, number, 0) for number in element]
+        elif kind == Kind.COMM:
+            keys.append(_comm_key(element.exact))
+        elif kind == Kind.EXE:
+            file = lookups.exe(element.text)
+            keys += [Key(kind, *file)] if file else []
+        else:
+            group = lookups.cgroup(element.text)
+            keys += [Key(kind, group, 0)] if group is not None else []
+    return keys
+
+
+def _comm_key(comm: bytes) -> Key:
+    """The 16 bytes of a task's comm as two numbers in the machine's byte order."""
+    padded = comm[:COMM_BYTES].ljust(COMM_BYTES + 1, b"\0")
+    return Key(
+        Kind.COMM,
+        int.from_bytes(padded[:8], sys.byteorder),
+        int.from_bytes(padded[8:], sys.byteorder),
+    )

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One text pattern of a rule: exact, with wildcards, or a regular expression, over bytes.
+
+Owns how a value in a rules file says which of them it is, and the promise that matching is done in
+bounded time whatever the text. It knows no field and no rule.
+"""
+
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from execaudit.config.toml_text import show_short
+from execaudit.rules.regex_cost import CostlyRegexError, worst_degree
+from execaudit.rules.regex_tree import parse_tree, required_literal, surroundings, width
+from execaudit.rules.wildcards import WildcardError, has_wildcards, translate_wildcards
+
+Truth = bool | None
+"""None: cannot be known, because something that matters is missing."""
+
+REGEX_BYTES = 4096
+"""How much of a text a regular expression sees whose time can grow with the square of it."""
+
+KINDS = ("exact", "glob", "regex")
+_INLINE_FLAGS = re.compile(r"\A\(\?[aims]+\)")
+# With a group for what makes `.` match anything.
+_TOKEN = re.compile(r"\.([*+])\??(?![*+?{])|\\.|\[\^?\]?(?:[^\]\\]|\\.)*\]|.", re.DOTALL)
+_CLASS = re.compile(r"(?<!\\)(?:\\\\)*\[(\^?\]?(?:[^\]\\]|\\.)*)\]", re.DOTALL)
+_NO_TEXT = b"\0" * 300  # no argument has such a byte
+_EXPECTED = "a text, { exact = … }, { glob = … } or { regex = … }"
+
+
+class PatternError(ValueError):
+    """A value that is no pattern; the message reads "is …, expected …".
+
+    Attributes:
+        key: the member of the value that is meant; "" for the value itself.
+
+    """
+
+    def __init__(self, text: str, key: str = "") -> None:
+        super().__init__(text)
+        self.key = key
+
+
+class Pattern(NamedTuple):
+    """A compiled pattern.
+
+    Attributes:
+        kind: one of KINDS.
+        text: as it was given.
+        exact: the bytes that alone match, None where it is not exact.
+        search: gives something true where bytes match.
+        literal: in lower case, what every match contains in whatever case; b"" for nothing known.
+        needs_before: what precedes a piece of text decides too.
+        needs_after: what follows it decides too.
+        most_bytes: longer text is seen only in part; 0: never.
+
+    """
+
+    kind: str
+    text: str
+    exact: bytes | None
+    search: Callable[[bytes], Any]
+    literal: bytes
+    needs_before: bool
+    needs_after: bool
+    most_bytes: int
+
+    def matches(self, text: bytes) -> Truth:
+        """Tell whether a whole text matches; None where it is too long to be seen in full."""
+        if self.most_bytes and len(text) > self.most_bytes:
+            half = self.most_bytes // 2
+            return self.matches_piece(text[:half], False, True) or self.matches_piece(
+                text[-half:], True, False
+            )
+        return bool(self.search(text))
+
+    def matches_piece(self, text: bytes, more_before: bool, more_after: bool) -> Truth:
+        """Tell whether a text matches of which more was before or after: True, or not known."""
+        if (more_before and self.needs_before) or (more_after and self.needs_after):
+            return None
+        return self.matches(text) or None
+
+
+def parse_pattern(value: object, *, is_path: bool, regex_bytes: int = REGEX_BYTES) -> Pattern:
+    """Make a pattern of a value of a rules file.
+
+    A text is itself, or has wildcards if it holds `*`, `?` or `[…]`. A table says it outright.
+    Raises PatternError.
+    """
+    if isinstance(value, str):
+        return _glob(value, is_path, "") if has_wildcards(value) else _exact(value)
+    if not isinstance(value, Mapping) or len(value) != 1 or next(iter(value)) not in KINDS:
+        raise PatternError(f"is {show_short(value)}, expected {_EXPECTED}")
+    ((kind, text),) = value.items()
+    if not isinstance(text, str):
+        raise PatternError(f"is {show_short(text)}, expected a text", kind)
+    if kind == "exact":
+        return _exact(text)
+    if kind == "glob":
+        return _glob(text, is_path, kind)
+    return _regex(text, regex_bytes)
+
+
+def _exact(text: str) -> Pattern:
+    raw = text.encode()
+    return Pattern("exact", text, raw, raw.__eq__, raw.lower(), True, True, 0)
+
+
+def _glob(text: str, is_path: bool, key: str) -> Pattern:
+    try:
+        found = translate_wildcards(text, is_path=is_path)
+    except WildcardError as error:
+        raise PatternError(f'is "{text}": {error}', key) from None
+    return Pattern(
+        "glob",
+        text,
+        None,
+        found.match,
+        found.literal.lower(),
+        not found.begins_open,
+        not found.ends_open,
+        0,
+    )
+
+
+def _regex(text: str, regex_bytes: int) -> Pattern:
+    whole = _compile(text)
+    if whole.search(b"") and whole.search(_NO_TEXT):
+        raise PatternError("matches every text, expected one that can fail to match", "regex")
+    try:
+        compiled = _split_at_anything(text, whole)
+        trees = [parse_tree(one.pattern, one.flags) for one in compiled]
+        degree = max(map(worst_degree, trees, [one.pattern for one in compiled]))
+    except CostlyRegexError as error:
+        raise PatternError(
+            f"{error}; expected one that takes bounded time: use wildcards, several conditions, "
+            "or less repetition",
+            "regex",
+        ) from None
+    around = [surroundings(tree) for tree in trees]
+    return Pattern(
+        "regex",
+        text,
+        None,
+        compiled[0].search if len(compiled) == 1 else _in_order(compiled),
+        max(map(required_literal, trees), key=len).lower(),
+        any(one.before for one in around),
+        any(one.after for one in around),
+        regex_bytes if degree > 1 else 0,
+    )
+
+
+def _in_order(parts: list[re.Pattern[bytes]]) -> Callable[[bytes], bool]:
+    """Find parts one behind the other. Each is taken where it is first found, for good."""
+
+    def search(text: bytes) -> bool:
+        at = 0
+        for part in parts:
+            found = part.search(text, at)
+            if not found:
+                return False
+            at = found.end()
+        return True
+
+    return search
+
+
+def _compile(text: str) -> re.Pattern[bytes]:
+    try:
+        with warnings.catch_warnings():
+            # About syntax that may change its meaning; nothing that a user here can act on.
+            warnings.simplefilter("ignore")
+            # A line break in an argument must hide nothing.
+            compiled = re.compile(text.encode(), re.DOTALL)
+    except re.error as error:
+        where = "" if error.pos is None else f" at position {error.pos}"
+        reason = f"{error.msg}{where}"
+    except (OverflowError, RecursionError, ValueError) as error:
+        reason = str(error)
+    else:
+        if compiled.flags & re.LOCALE:
+            raise PatternError("depends on the locale, expected no (?L)", "regex")
+        _refuse_wide_classes(text)
+        return compiled
+    raise PatternError(f"is not a regular expression: {reason}", "regex")
+
+
+def _refuse_wide_classes(text: str) -> None:
+    """A class of characters would be a class of their single bytes."""
+    for content in _CLASS.findall(text):
+        if not content.isascii():
+            raise PatternError(
+                f"has a class with a character beyond ASCII, [{content}], but is matched byte by "
+                "byte: expected alternatives such as (?:é|è)",
+                "regex",
+            )
+
+
+def _split_at_anything(text: str, whole: re.Pattern[bytes]) -> list[re.Pattern[bytes]]:
+    """Split a regular expression at `.*` and `.+` where what lies before has a fixed length.
+
+    There, whether a match exists is the same as whether the parts follow one another, which takes
+    time that grows with the text only, not with a power of it.
+    """
+    if whole.flags & re.VERBOSE:
+        return [whole]
+    parts = _scan(_INLINE_FLAGS.sub("", text, count=1))
+    widths = []
+    try:
+        widths = [width(part.encode(), whole.flags) for part in parts]
+    except re.error:  # a reference to a group in another part
+        return [whole]
+    if len(parts) == 1 or any(least != most for least, most in widths[:-1]):
+        return [whole]
+    return [re.compile(part.encode(), whole.flags) for part in parts if part]
+
+
+def _scan(text: str) -> list[str]:
+    """Parts between every `.*` outside of groups; only one where alternatives stand beside them."""
+    parts = [""]
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        depth += (token[0] == "(") - (token[0] == ")")
+        if token[0] == "|" and not depth:
+            return [text]
+        if token[1] and not depth:
+            parts[-1] += "." if token[1] == "+" else ""
+            parts.append("")
+        else:
+            parts[-1] += token[0]
+    return parts

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The filters of `execaudit trace`, those of execsnoop: user, parent, name, line.
+
+Owns the parsing of these options and the decision about one exec. It reads nothing but the user
+data base, once per option. Filters compare bytes, as programs wrote them, so that text which is
+not UTF-8 can be found too.
+"""
+
+import os
+import pwd
+import re
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from execaudit.errors import InvalidArgument
+from execaudit.records.command import Record, command_words, restore_argv, restore_text
+
+_MAX_UID = 2**32 - 2  # 2^32-1 is (uid_t)-1, no user
+_IDS_KEPT = 65536
+_MAX_PID = 2**22  # PID_MAX_LIMIT, include/linux/threads.h
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What an exec must be to be shown. None lets everything through; 0 is a value like others.
+
+    Attributes:
+        uid: the real user id.
+        ppid: the parent's process id.
+        name: searched for in comm.
+        line: searched for in the words of the command, joined by single spaces, the first being
+            the file name passed to the system call.
+
+    """
+
+    uid: int | None = None
+    ppid: int | None = None
+    name: re.Pattern[bytes] | None = None
+    line: re.Pattern[bytes] | None = None
+
+
+def parse_user(text: str) -> int:
+    """Return the user id for a number or a name (a number wins, as in execsnoop).
+
+    Raises InvalidArgument.
+    """
+    if re.fullmatch(r"[0-9]+", text):
+        uid = int(text)
+        if uid <= _MAX_UID:
+            return uid
+        raise InvalidArgument(f"Failed to use user '{text}': user ids end at {_MAX_UID}")
+    try:
+        return pwd.getpwnam(text).pw_uid
+    except (KeyError, ValueError):  # ValueError: a NUL in the name
+        raise InvalidArgument(
+            f"Failed to find user '{text}': neither a user id nor the name of a user on this host"
+        ) from None
+
+
+def parse_ppid(text: str) -> int:
+    """Return a parent's process id; 0 is the parent of init. Raises InvalidArgument."""
+    if re.fullmatch(r"[0-9]{1,9}", text) and int(text) <= _MAX_PID:
+        return int(text)
+    raise InvalidArgument(
+        f"Failed to use parent '{text}': expected a process id, a number from 0 to {_MAX_PID}"
+    )
+
+
+def parse_regex(text: str) -> re.Pattern[bytes]:
+    """Compile a regular expression (Python's syntax) over bytes. Raises InvalidArgument."""
+    try:
+        with warnings.catch_warnings():
+            # About syntax that may change its meaning; nothing that a user here can act on.
+            warnings.simplefilter("ignore")
+            return re.compile(os.fsencode(text))
+    except re.error as error:
+        where = "" if error.pos is None else f" at position {error.pos}"
+        reason = f"{error.msg}{where}"
+    except (OverflowError, RecursionError, UnicodeEncodeError) as error:
+        reason = str(error)
+    raise InvalidArgument(f"Failed to parse regular expression '{text}': {reason}")
+
+
+def build_filters(
+    user: str | None = None,
+    ppid: str | None = None,
+    name: str | None = None,
+    line: str | None = None,
+) -> Filters:
+    """Return the filters for the values of -u, -P, -n and -l, None for those not given.
+
+    Raises InvalidArgument.
+    """
+    return Filters(
+        uid=None if user is None else parse_user(user),
+        ppid=None if ppid is None else parse_ppid(ppid),
+        name=None if name is None else parse_regex(name),
+        line=None if line is None else parse_regex(line),
+    )
+
+
+def matches_process(filters: Filters, uid: int | None, ppid: int | None, comm: bytes) -> bool:
+    """Tell whether -u, -P and -n let it through. An id of None could not be read: no match."""
+    return (
+        (filters.uid is None or filters.uid == uid)
+        and (filters.ppid is None or filters.ppid == ppid)
+        and (filters.name is None or filters.name.search(comm) is not None)
+    )
+
+
+def matches_line(
+    filters: Filters, filename: bytes | None, argv: list[bytes], *, is_script: bool
+) -> bool:
+    """Tell whether -l lets a command through; the arguments are those of command_words()."""
+    if filters.line is None:
+        return True
+    words, _ = command_words(filename, argv, is_script=is_script)
+    return filters.line.search(b" ".join(words)) is not None
+
+
+def record_predicate(filters: Filters) -> Callable[[Record], bool]:
+    """Return a function that tells whether a record (docs/record.md) is to be shown.
+
+    A `lost` record always is. An `exit` record is if its exec was, joined by `id`, for the newest
+    65,536 of them. For others (begun before tracing) the process decides, and -l, which needs
+    arguments, lets none through.
+    """
+    shown: dict[str, None] = {}
+
+    def is_shown(record: Record) -> bool:
+        kind = record["type"]
+        if kind == "lost":
+            return True
+        if kind == "exit" and record.get("id") in shown:
+            del shown[record["id"]]
+            return True
+        comm = _encode(restore_text(record, "comm") or "")
+        if not matches_process(filters, record.get("uid"), record.get("ppid"), comm):
+            return False
+        if kind == "exit":
+            return filters.line is None
+        if filters.line is not None and not _matches_record_line(filters, record):
+            return False
+        if "id" in record and record.get("result") != "failure":
+            if len(shown) >= _IDS_KEPT:
+                del shown[next(iter(shown))]
+            shown[record["id"]] = None
+        return True
+
+    return is_shown
+
+
+def _matches_record_line(filters: Filters, record: Record) -> bool:
+    filename = restore_text(record, "filename")
+    return matches_line(
+        filters,
+        None if filename is None else _encode(filename),
+        [_encode(text) for text in restore_argv(record)],
+        is_script="script" in record,
+    )
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

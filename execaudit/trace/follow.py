@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The loop of `execaudit trace`, from ring buffer to standard output, live or from a recording.
+
+Owns waiting, signals and the end. While nothing happens nothing wakes up: the wait for the first
+event has no end, then a short pause lets a batch gather.
+"""
+
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from execaudit.errors import ExecauditError
+from execaudit.kernel.capture import Capture
+from execaudit.kernel.ring import Ring
+from execaudit.records.fields import FieldDict
+from execaudit.records.pipeline import Pipeline
+from execaudit.wire.recording import Recorder, open_recording, read_steps
+
+_GATHER_S = 0.05
+_SETTLE_S = 1.0
+_FILLED = 4  # a quarter of the ring: from there on the kernel side wakes at once
+
+# Once asked to stop: how often to look whether standard output is read at all, and how often it
+# may not be until the rest is given up.
+_STALL_S = 1.0
+_STALLS = 3
+
+Write = Callable[[memoryview], int]
+Format = Callable[[FieldDict], bytes]
+
+
+class _ReaderGone(Exception):  # noqa: N818 - not an error: `execaudit trace | head`
+    """Standard output was closed by its reader, or is not being read while we are to stop."""
+
+
+class Output:
+    """Where records go.
+
+    `write` takes bytes and returns how many it took, as write(2) does; `format` makes a line of a
+    record, None means JSON. `written` counts bytes.
+    """
+
+    def __init__(self, pipeline: Pipeline, write: Write, form: Format | None) -> None:
+        self.pipeline = pipeline
+        self.is_writing = False
+        self.written = 0
+        self._write = write
+        self._format = form
+
+    def batch(self, buf: bytes, offsets: list[int]) -> None:
+        """Print a batch of raw records."""
+        if self._format is None:
+            lines: Iterable[bytes] = self.pipeline.lines(buf, offsets)
+        else:
+            lines = map(self._format, self.pipeline.records(buf, offsets))
+        self._print(b"".join(lines))
+
+    def settle(self, slots: list[list[bytes]], misses: dict[int, int], now_ns: int) -> None:
+        """Print what was lost and no record has told of."""
+        lost = self.pipeline.settle(slots, misses, now_ns)
+        self._print(b"".join(map(self._format or self.pipeline.line, lost)))
+
+    def _print(self, data: bytes) -> None:
+        if not data:
+            return
+        self.is_writing = True
+        view = memoryview(data)
+        try:
+            while view:
+                count = self._write(view)
+                self.written += count
+                view = view[count:]
+        except BrokenPipeError as error:
+            raise _ReaderGone from error
+        except OSError as error:
+            raise ExecauditError(f"Failed to write standard output: {error.strerror}") from error
+        finally:
+            self.is_writing = False
+
+
+class _Signals:
+    """SIGINT and SIGTERM as a readable descriptor, not as an exception anywhere.
+
+    But for one place: a write to a pipe that nobody empties, which would never end. That nobody
+    does is known when nothing is taken for some time after the signal, or when a second one comes.
+    """
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._is_stopping = False
+        self._written = -1
+        self._stalls = 0
+        self.fd, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._interrupt)
+
+    def _interrupt(self, *_: object) -> None:
+        if self._is_stopping:
+            self._give_up()
+        self._is_stopping = True
+        signal.signal(signal.SIGALRM, self._look)
+        signal.setitimer(signal.ITIMER_REAL, _STALL_S, _STALL_S)
+
+    def _look(self, *_: object) -> None:
+        is_moving = not self._output.is_writing or self._output.written != self._written
+        self._stalls = 0 if is_moving else self._stalls + 1
+        self._written = self._output.written
+        if self._stalls >= _STALLS:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        if self._output.is_writing:
+            raise _ReaderGone("nobody reads standard output: the last records are missing there")
+
+    def close(self) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.set_wakeup_fd(-1)
+        os.close(self._write)
+        os.close(self.fd)
+
+
+def follow(capture: Capture, output: Output, recorder: Recorder | None) -> None:
+    """Attach, and print events until SIGINT, SIGTERM or the reader's end; then drain and settle."""
+    ring = Ring(capture.maps["events"], capture.settings.ring_bytes)
+    signals = _Signals(output)
+    poll = select.epoll()
+    try:
+        poll.register(signals.fd, select.EPOLLIN)
+        poll.register(ring.fd, select.EPOLLIN | select.EPOLLET)
+        capture.attach()
+        _announce(capture)
+        capture.close_trials()
+        _loop(capture, ring, poll, signals.fd, output, recorder)
+        capture.detach()
+        _settle(capture, ring, output, recorder)
+    except _ReaderGone as gone:
+        if gone.args:
+            print(f"execaudit: {gone}", file=sys.stderr)
+        _silence_stdout()
+    finally:
+        poll.close()
+        signals.close()
+        ring.close()
+
+
+def _announce(capture: Capture) -> None:
+    hook = capture.failure_hook
+    failures = f"failed execs by {hook.name}, which {hook.cost}" if hook else "no failed execs (-x)"
+    print(
+        f"execaudit: tracing, engine {capture.engine} ({capture.reason}), {failures}",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _loop(
+    capture: Capture,
+    ring: Ring,
+    poll: select.epoll,
+    signal_fd: int,
+    output: Output,
+    recorder: Recorder | None,
+) -> None:
+    settle_at: float | None = None
+    while True:
+        timeout = None if settle_at is None else max(0.0, settle_at - time.monotonic())
+        pending = ring.pending()
+        ready = poll.poll(0 if pending else timeout)
+        if ready or pending:
+            # Let a batch gather. A ring that fills up ends the pause; one that is full would not.
+            is_filled = ring.pending() >= ring.size // _FILLED
+            ready += poll.poll(0 if is_filled else _GATHER_S)
+            _drain(ring, output, recorder)
+            if settle_at is None:
+                settle_at = time.monotonic() + _SETTLE_S
+        if any(fd == signal_fd for fd, _ in ready):
+            return
+        if settle_at is not None and time.monotonic() >= settle_at:
+            _settle(capture, ring, output, recorder)
+            settle_at = None
+
+
+def _drain(ring: Ring, output: Output, recorder: Recorder | None) -> None:
+    """Print what is in the ring now. Reading on to its end might have none in a storm."""
+    left = ring.pending()
+    while left > 0:
+        buf, offsets = ring.read()
+        if not buf:
+            return
+        left -= len(buf)
+        output.batch(buf, offsets)
+        if recorder:
+            recorder.batch(buf, offsets)
+
+
+def _settle(capture: Capture, ring: Ring, output: Output, recorder: Recorder | None) -> None:
+    # In this order: whatever the counters tell of has then come out of the ring, or never will.
+    slots, misses = capture.slots(), capture.misses()
+    _drain(ring, output, recorder)
+    now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    output.settle(slots, misses, now_ns)
+    if recorder:
+        recorder.settle(slots, misses, now_ns)
+
+
+def _silence_stdout() -> None:
+    """Keep the interpreter from complaining about the closed pipe once more when it ends."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+
+
+def replay(path: str, make_output: Callable[[Any], Output]) -> Output:
+    """Run a recording through the same steps; `make_output` gets the host it was made on."""
+    host, file = open_recording(path)
+    output = make_output(host)
+    with file:
+        try:
+            for step, arguments in read_steps(host, file, path):
+                getattr(output, step)(*arguments)
+        except _ReaderGone:
+            _silence_stdout()
+    return output

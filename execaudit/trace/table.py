@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of `execaudit trace`: one record in, one line of execsnoop's columns out.
+
+Owns the columns, their alignment and the colours. It reads no terminal and writes nothing: the
+caller says how wide the terminal is and whether colours are wanted, and prints the line. No text
+of a traced program reaches a line except through execaudit.quoting, and no colour is ever switched
+inside such text.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from execaudit.records.command import Record, restore_text
+from execaudit.records.quoting import quote_cell, width
+from execaudit.trace.arguments import ArgumentsStyle, format_arguments
+
+_RESET = "\x1b[0m"
+_DIM = "\x1b[2m"
+_RED = "\x1b[31m"
+_BOLD_RED = "\x1b[1;31m"
+_YELLOW = "\x1b[33m"
+_BOLD_YELLOW = "\x1b[1;33m"
+
+# With fewer columns left than this, cut arguments tell nothing: the terminal wraps the line.
+_MIN_ARGS_WIDTH = 16
+# Fields that need no note: they have a column, where what is missing is marked; or are always cut
+# at the same place, for want of room in a record and not by whoever was traced.
+_UNNOTED = frozenset({"comm", "pcomm", "pid", "ppid", "uid", "filename", "argv", "ancestors"})
+_LOST_REASONS = {
+    "ring": "the ring buffer was full",
+    "recursion": "the kernel skipped the program",
+    "undecodable": "not a record of this version",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TableOptions:
+    """What the table shows; the names are those of execsnoop's options.
+
+    Attributes:
+        start_ns: what TIME(s) counts from, wall clock nanoseconds; None for the first record.
+
+    """
+
+    time: bool = False
+    timestamp: bool = False
+    print_uid: bool = False
+    print_pcomm: bool = False
+    print_cpu: bool = False
+    color: bool = False
+    start_ns: int | None = None
+    arguments: ArgumentsStyle = field(default_factory=ArgumentsStyle)
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    title: str
+    width: int  # with the gap to the next
+    is_right: bool = False
+
+
+def wants_color(choice: str, *, is_terminal: bool, environ: Mapping[str, str]) -> bool:
+    """Decide on colours from `--color auto|always|never`, NO_COLOR (no-color.org) and TERM."""
+    if choice != "auto":
+        return choice == "always"
+    return is_terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+
+class Table:
+    """Turns records into lines. `width` is the terminal's; None where nothing is to be cut."""
+
+    def __init__(self, options: TableOptions, terminal_width: int | None = None) -> None:
+        self.width = terminal_width
+        self._options = options
+        self._columns = _choose_columns(options)
+        self._start_ns = options.start_ns
+        self._clock = ("", 0, "")  # the second last seen: as text, since 1970, as time of day
+
+    def header(self) -> str:
+        """Return the line of column titles."""
+        return self._lay_out([(column.title, "") for column in self._columns])[0] + "ARGS"
+
+    def line(self, record: Record) -> str:
+        """Return one line, without its end, for a record of any type of docs/record.md."""
+        if record["type"] == "lost":
+            return self._paint(self._describe_loss(record), _BOLD_RED)
+        if record["type"] == "exit":
+            cells = [(self._cell(column.title, record), "") for column in self._columns]
+            return self._paint(self._lay_out(cells)[0] + _describe_exit(record), _DIM)
+        cells = [
+            (self._cell(column.title, record), _color(column.title, record))
+            for column in self._columns
+        ]
+        line, used = self._lay_out(cells)
+        note = _describe_missing(record)
+        room = None
+        if self.width is not None:
+            room = max(self.width - used - len(note), _MIN_ARGS_WIDTH)
+        return line + format_arguments(record, self._options.arguments, room) + note
+
+    def _paint(self, text: str, color: str) -> str:
+        return f"{color}{text}{_RESET}" if color and self._options.color else text
+
+    def _lay_out(self, cells: list[tuple[str, str]]) -> tuple[str, int]:
+        """Return text and width of padded cells. What is too wide eats later cells' padding."""
+        parts = []
+        position = end = 0
+        for column, (text, color) in zip(self._columns, cells, strict=True):
+            end += column.width
+            spare = max(end - position - width(text) - 1, 0)
+            left, right = (spare, 1) if column.is_right else (0, spare + 1)
+            parts.append(" " * left + self._paint(text, color) + " " * right)
+            position += left + width(text) + right
+        return "".join(parts), position
+
+    def _cell(self, title: str, record: Record) -> str:
+        match title:
+            case "TIME":
+                return self._wall_clock(record["time"])[1]
+            case "TIME(s)":
+                now_ns = self._wall_clock(record["time"])[0]
+                if self._start_ns is None:
+                    self._start_ns = now_ns
+                return f"{(now_ns - self._start_ns) / 1e9:.3f}"
+            case "COMM" | "PCOMM":
+                text = restore_text(record, title.lower())
+                if text is None:
+                    return _absent(title, record)
+                return quote_cell(text, ascii_only=self._options.arguments.ascii_only)
+            case "RET":
+                return "-" if record["type"] == "exit" else str(-record.get("errno_code", 0))
+            case _:
+                return str(record.get(title.lower(), _absent(title, record)))
+
+    def _wall_clock(self, stamp: str) -> tuple[int, str]:
+        """Return an RFC 3339 UTC time in nanoseconds since 1970, and the local time of day."""
+        text, _, fraction = stamp.rstrip("Z").partition(".")
+        if text != self._clock[0]:
+            seconds = int(datetime.fromisoformat(text + "+00:00").timestamp())
+            self._clock = (text, seconds, time.strftime("%H:%M:%S", time.localtime(seconds)))
+        return self._clock[1] * 10**9 + int(fraction.ljust(9, "0")), self._clock[2]
+
+    def _describe_loss(self, record: Record) -> str:
+        reason = record["reason"]
+        first, last = (
+            self._wall_clock(record.get(name, record["time"]))[1] for name in ("first", "last")
+        )
+        hook = f", hook {quote_cell(record['hook'])}" if "hook" in record else ""
+        return (
+            f"*** {record['count']} events lost{hook}: "
+            f"{_LOST_REASONS.get(reason) or quote_cell(reason)}, {first} to {last} ***"
+        )
+
+
+def _choose_columns(options: TableOptions) -> list[_Column]:
+    columns = (
+        (options.time, _Column("TIME", 9)),
+        (options.timestamp, _Column("TIME(s)", 9)),
+        (options.print_uid, _Column("UID", 7)),
+        (True, _Column("COMM", 17)),
+        (True, _Column("PID", 8)),
+        (options.print_pcomm, _Column("PCOMM", 17)),
+        (True, _Column("PPID", 8)),
+        (options.print_cpu, _Column("CPU", 4)),
+        (True, _Column("RET", 5, is_right=True)),
+    )
+    return [column for is_chosen, column in columns if is_chosen]
+
+
+def _absent(title: str, record: Record) -> str:
+    """Return what stands for a missing value: unreadable, or there is none in such a record."""
+    return "?" if title.lower() in record.get("unreadable", ()) else "-"
+
+
+def _color(title: str, record: Record) -> str:
+    if title == "COMM":
+        if record.get("privileged"):
+            return _BOLD_YELLOW
+        return _YELLOW if record.get("euid") == 0 else ""
+    return _RED if title == "RET" and record.get("result") == "failure" else ""
+
+
+def _describe_missing(record: Record) -> str:
+    """Return the mark for what is missing of fields that have no column."""
+    unreadable = [name for name in record.get("unreadable", ()) if name not in _UNNOTED]
+    cut = [name for name in record.get("truncated", {}) if name not in _UNNOTED]
+    note = f" <unreadable: {', '.join(unreadable)}>" if unreadable else ""
+    return note + (f" <cut: {', '.join(cut)}>" if cut else "")
+
+
+def _describe_exit(record: Record) -> str:
+    if "signal" in record:
+        text = f"killed {record['signal']}" + (" (core dumped)" if "core_dumped" in record else "")
+    else:
+        text = f"exit {record.get('exit_code', '?')}"
+    if "duration_ns" in record:
+        text += f" after {_describe_duration(record['duration_ns'])}"
+    return text
+
+
+def _describe_duration(duration_ns: int) -> str:
+    if duration_ns < 10**6:
+        return f"{duration_ns // 1000}us"
+    if duration_ns < 10**9:
+        return f"{duration_ns / 10**6:.1f}ms"
+    seconds = duration_ns // 10**9
+    if seconds < 60:
+        return f"{duration_ns / 10**9:.2f}s"
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}m{seconds:02}s" if hours else f"{minutes}m{seconds:02}s"

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`execaudit trace`: from options to a running loop.
+
+Owns what the options mean; the loop itself is `follow`.
+"""
+
+import argparse
+import os
+import struct
+import sys
+
+from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
+from execaudit.kernel import libbpf
+from execaudit.kernel.capture import Settings, open_capture
+from execaudit.options import DEFAULT_ENV
+from execaudit.records.fields import FieldDict
+from execaudit.records.host import Host
+from execaudit.records.pipeline import Counts, Keep, Pipeline
+from execaudit.trace.arguments import ArgumentsStyle
+from execaudit.trace.filters import Filters, build_filters, record_predicate
+from execaudit.trace.follow import Output, follow, replay
+from execaudit.trace.table import Table, TableOptions, wants_color
+from execaudit.wire.recording import Recorder
+
+
+def run(args: argparse.Namespace) -> int:
+    """Trace or replay until the end; the exit status."""
+    keep = _build_filter(args)
+    if args.replay:
+        if args.record:
+            raise InvalidArgument("--record and --replay exclude each other")
+        keep = _as_traced(args, keep)
+        output = replay(args.replay, lambda host: _build_output(args, host, keep))
+        _summarize(output.pipeline.counts)
+        return EXIT_OK
+    settings = Settings(
+        ring_bytes=args.ring_bytes,
+        argv_bytes=args.argv_bytes,
+        failures=args.failure_hook if args.fails else "",
+        exits=args.exits,
+    )
+    host = Host.this()
+    with open_capture(args.engine, settings) as capture:
+        output = _build_output(args, host, keep)
+        recorder = Recorder(args.record, host) if args.record else None
+        try:
+            follow(capture, output, recorder)
+        finally:
+            if recorder:
+                recorder.close()
+    _summarize(output.pipeline.counts)
+    return EXIT_OK
+
+
+def _summarize(counts: Counts) -> None:
+    print(
+        f"execaudit: {counts.seen} seen, {counts.shown} shown,"
+        f" {counts.filtered} dropped by filter, {counts.lost} lost",
+        file=sys.stderr,
+    )
+
+
+def _build_output(args: argparse.Namespace, host: Host, keep: Keep | None) -> Output:
+    names = tuple(os.fsencode(f"{name}=") for name in (*DEFAULT_ENV, *(args.env or ())))
+    pipeline = Pipeline(host, names, keep)
+    if args.exits or args.replay:  # a recording may hold exits
+        pipeline.measure_durations()
+    is_terminal = sys.stdout.isatty()
+    wants_json = args.json or not (args.table or is_terminal)
+    if not wants_json:
+        table = _build_table(args, is_terminal=is_terminal)
+        _write(table.header().encode() + b"\n")
+
+        def line(fields: FieldDict) -> bytes:
+            if is_terminal:  # it may have been resized
+                table.width = _terminal_width()
+            return _encode_line(table.line(fields))
+
+        return Output(pipeline, _write, line)
+    if args.max_args is None:
+        return Output(pipeline, _write, None)
+
+    def form(fields: FieldDict) -> bytes:
+        return pipeline.line(_limit_arguments(fields, args.max_args))
+
+    return Output(pipeline, _write, form)
+
+
+def _build_table(args: argparse.Namespace, *, is_terminal: bool) -> Table:
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    style = ArgumentsStyle(
+        quote=args.quote, max_args=args.max_args, ascii_only=encoding not in ("utf8", "utf8sig")
+    )
+    options = TableOptions(
+        time=args.time,
+        timestamp=args.timestamp,
+        print_uid=args.print_uid,
+        print_pcomm=args.print_pcomm,
+        print_cpu=args.print_cpu,
+        color=wants_color(args.color, is_terminal=is_terminal, environ=os.environ),
+        arguments=style,
+    )
+    return Table(options, _terminal_width() if is_terminal else None)
+
+
+def _terminal_width() -> int | None:
+    """Columns of the terminal; None where it does not tell."""
+    return os.get_terminal_size(sys.stdout.fileno()).columns or None
+
+
+def _encode_line(line: str) -> bytes:
+    return line.encode(sys.stdout.encoding or "utf-8", "backslashreplace") + b"\n"
+
+
+def _write(data: bytes | memoryview) -> int:
+    """Past Python's buffers: a batch is one write where the kernel takes it whole."""
+    return os.write(sys.stdout.fileno(), data)
+
+
+def _limit_arguments(fields: FieldDict, limit: int) -> FieldDict:
+    """Cut `argv` to `limit` elements and say so."""
+    argv = fields.get("argv", ())
+    if len(argv) <= limit:
+        return fields
+    mark = {"index": limit - 1, "missing_args": len(argv) - limit, "reason": "display"}
+    truncated = dict(fields.get("truncated", {}))
+    inside = [gap for gap in truncated.get("argv", ()) if gap["index"] < limit]
+    truncated["argv"] = [*inside, mark]
+    exact = {k: v for k, v in fields.get("argv_b64", {}).items() if int(k) < limit}
+    fields = {**fields, "argv": argv[:limit], "truncated": truncated, "argv_b64": exact}
+    if not exact:
+        del fields["argv_b64"]
+    return fields
+
+
+def _build_filter(args: argparse.Namespace) -> Keep | None:
+    """All filters as one predicate; None where there are none, which is the fast way."""
+    filters = build_filters(args.uid, args.ppid, args.name, args.line)
+    tests: list[Keep] = []
+    if filters != Filters():
+        tests.append(record_predicate(filters))
+    if args.cgroupmap:
+        fd = _open_map(args.cgroupmap)
+        tests.append(lambda fields: _is_member(fd, fields.get("cgroup_id")))
+    if args.mntnsmap:
+        other = _open_map(args.mntnsmap)
+        tests.append(lambda fields: _is_member(other, fields.get("ns", {}).get("mnt")))
+    if not tests:
+        return None
+    return lambda fields: all(test(fields) for test in tests)
+
+
+def _as_traced(args: argparse.Namespace, keep: Keep | None) -> Keep | None:
+    """Of a recording, keep what tracing with these options would have seen."""
+    if args.fails and args.exits:
+        return keep
+
+    def is_seen(fields: FieldDict) -> bool:
+        if fields["type"] == "exit" and not args.exits:
+            return False
+        if fields.get("result") == "failure" and not args.fails:
+            return False
+        return keep is None or keep(fields)
+
+    return is_seen
+
+
+def _open_map(path: str) -> int:
+    """A pinned hash map with 64-bit keys, as BCC's tools and inspektor-gadget pin them."""
+    try:
+        fd = libbpf.open_pinned(path)
+        # struct bpf_map_info: type, id, key_size, value_size
+        _, _, key_bytes, _ = struct.unpack_from("@4I", libbpf.object_info(fd, 16))
+    except OSError as error:
+        raise InvalidArgument(f"Failed to open pinned map '{path}': {error.strerror}") from error
+    if key_bytes != 8:
+        raise ExecauditError(f"Failed to use map '{path}': its keys have {key_bytes} bytes, not 8")
+    return fd
+
+
+def _is_member(fd: int, key: str | int | None) -> bool:
+    # The value's size does not matter: no tool has one of over 64 bytes per CPU here.
+    return key is not None and libbpf.lookup_map(fd, struct.pack("@Q", int(key)), 4096) is not None

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recordings: raw records in a file, with all that is needed to print them again elsewhere.
+
+Owns the file format. A recording is a line of JSON (what host, which wire version), then frames:
+a tag byte, a length (32 bits, native byte order), that many bytes. Tags: R a raw record, B the end
+of a batch, C a new wall clock offset, U names of users, S the kernel's counters when they were
+settled. A recording holds all arguments and environments: mode 0600.
+"""
+
+import errno
+import json
+import os
+import re
+import stat
+import struct
+import sys
+from collections.abc import Iterator
+from itertools import accumulate, count
+from typing import Any, BinaryIO
+
+from execaudit.errors import ExecauditError, InvalidArgument
+from execaudit.records.host import Host
+from execaudit.wire import record
+
+_FORMAT = "execaudit recording"
+_FRAME = struct.Struct("@cI")
+_FRAME_LIMIT = 1 << 22
+_BATCH_LIMIT = 1 << 22
+_CPU_LIMIT = 8192  # NR_CPUS
+_BOOT = re.compile("[0-9a-f]{32}")
+_NO_RECORD = bytes(record.HEAD_BYTES)
+_DAMAGE = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
+
+
+class Recorder:
+    """Writes a recording of what `host` sees."""
+
+    def __init__(self, path: str, host: Host) -> None:
+        self._file = os.fdopen(_create(path), "wb")
+        self._path = path
+        self._host = host
+        self._names_written: set[int] = set()
+        self._offset = host.wall_offset_ns
+        header = {
+            "format": _FORMAT,
+            "wire": record.WIRE_VERSION,
+            "byteorder": sys.byteorder,
+            "host": host.name,
+            "boot": host.boot,
+            "wall_offset_ns": host.wall_offset_ns,
+        }
+        self._file.write(json.dumps(header).encode() + b"\n")
+
+    def batch(self, buf: bytes, offsets: list[int]) -> None:
+        """Add a batch, after it was printed: by then the names it needs are known."""
+        if self._host.wall_offset_ns != self._offset:
+            self._offset = self._host.wall_offset_ns
+            self._frame(b"C", json.dumps(self._offset).encode())
+        names = {k: v for k, v in self._host.users.items() if k not in self._names_written}
+        if names:
+            self._names_written |= names.keys()
+            self._frame(b"U", json.dumps(list(names.items())).encode())
+        for at in offsets:
+            (size,) = struct.unpack_from("@I", buf, at)
+            self._frame(b"R", buf[at : at + size])
+        self._frame(b"B", b"")
+
+    def settle(self, slots: list[list[bytes]], misses: dict[int, int], now_ns: int) -> None:
+        """Add what Pipeline.settle was given."""
+        state = [[[raw.hex() for raw in cpus] for cpus in slots], list(misses.items()), now_ns]
+        self._frame(b"S", json.dumps(state).encode())
+
+    def _frame(self, tag: bytes, data: bytes) -> None:
+        try:
+            self._file.write(_FRAME.pack(tag, len(data)) + data)
+        except OSError as error:
+            raise ExecauditError(f"Failed to write '{self._path}': {error.strerror}") from error
+
+    def close(self) -> None:
+        """Write out what is buffered."""
+        try:
+            self._file.close()
+        except OSError as error:
+            raise ExecauditError(f"Failed to write '{self._path}': {error.strerror}") from error
+
+
+def _create(path: str) -> int:
+    """Descriptor of an empty file that nobody else can read, in place of what was there."""
+    fd = -1
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(path, flags, 0o600)
+        _take_over(fd)
+    except OSError as error:
+        if fd >= 0:
+            os.close(fd)
+        raise ExecauditError(f"Failed to create '{path}': {error.strerror}") from error
+    return fd
+
+
+def _take_over(fd: int) -> None:
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode):
+        return
+    # Others must not get at what is recorded, nor have another file overwritten in this way.
+    if found.st_uid != os.geteuid():
+        raise OSError(errno.EPERM, "it belongs to another user")
+    if found.st_nlink != 1:
+        raise OSError(errno.EMLINK, "it is the same file as another one (hard link)")
+    os.fchmod(fd, 0o600)
+    os.ftruncate(fd, 0)
+
+
+def open_recording(path: str) -> tuple[Host, BinaryIO]:
+    """The host a recording was made on, and its file at the first frame.
+
+    Raises InvalidArgument where it is none, or none that this version reads.
+    """
+    try:
+        file = open(path, "rb")  # noqa: SIM115 - handed to the caller
+    except OSError as error:
+        raise InvalidArgument(f"Failed to open '{path}': {error.strerror}") from error
+    try:
+        host, made_for = _parse_header(file.readline(4096))
+    except _DAMAGE as error:
+        file.close()
+        raise InvalidArgument(f"Failed to read '{path}': not a recording of execaudit") from error
+    if made_for != (record.WIRE_VERSION, sys.byteorder):
+        file.close()
+        raise InvalidArgument(
+            f"Failed to read '{path}': it has wire version {made_for[0]}, {made_for[1]} endian;"
+            f" this execaudit reads version {record.WIRE_VERSION}, {sys.byteorder} endian"
+        )
+    return host, file
+
+
+def _parse_header(line: bytes) -> tuple[Host, tuple[int, str]]:
+    """The host, and wire version and byte order. Raises one of _DAMAGE."""
+    header = json.loads(line)
+    name, boot = header["host"], header["boot"]
+    if header["format"] != _FORMAT or not _BOOT.fullmatch(boot):
+        raise ValueError(header)
+    _check_text(name)
+    host = Host(name, boot, _check_offset(header["wall_offset_ns"]), {})
+    return host, (int(header["wire"]), str(header["byteorder"]))
+
+
+def read_steps(host: Host, file: BinaryIO, path: str) -> Iterator[tuple[str, Any]]:
+    """The steps of a recording: ("batch", (buffer, offsets)) and ("settle", arguments).
+
+    Users and clock steps go into `host` as they come. Raises ExecauditError where the file breaks
+    off or holds something else, after the steps of all that came before.
+    """
+    records: list[bytes] = []
+    size = 0
+    for number in count(1):
+        reason = "it ends in the middle of a frame"
+        try:
+            tag, data = _read_frame(file)
+            reason = f"frame {number} is damaged"
+            value = _parse_frame(tag, data)
+        except _DAMAGE as error:
+            if records:
+                yield "batch", _join(records)
+            raise ExecauditError(f"Failed to read '{path}': {reason}") from error
+        if tag == b"R":
+            records.append(data)
+            size += len(data)
+            if size < _BATCH_LIMIT:
+                continue
+        if records:
+            yield "batch", _join(records)
+            records, size = [], 0
+        if tag == b"C":
+            host.wall_offset_ns = value
+        elif tag == b"U":
+            host.users.update(value)
+        elif tag == b"S":
+            yield "settle", value
+        elif tag == b"":
+            return
+
+
+def _join(records: list[bytes]) -> tuple[bytes, list[int]]:
+    """A batch. A record that is not as long as it says must not read on in the next one."""
+    whole = [raw if raw[:4] == struct.pack("@I", len(raw)) else _NO_RECORD for raw in records]
+    return b"".join(whole), list(accumulate(map(len, whole[:-1]), initial=0))
+
+
+def _read_frame(file: BinaryIO) -> tuple[bytes, bytes]:
+    """The next frame, (b"", b"") at the end; ValueError where the file breaks off."""
+    head = file.read(_FRAME.size)
+    if not head:
+        return b"", b""
+    if len(head) == _FRAME.size:
+        tag, size = _FRAME.unpack(head)
+        data = file.read(size) if size <= _FRAME_LIMIT else b""
+        if len(data) == size:
+            return tag, data
+    raise ValueError(head)
+
+
+def _parse_frame(tag: bytes, data: bytes) -> Any:
+    """The value that a frame carries, checked as far as others rely on it; else _DAMAGE."""
+    if tag in (b"R", b"B", b""):
+        return None
+    if tag not in (b"C", b"U", b"S"):
+        raise ValueError(tag)
+    value = json.loads(data)
+    if tag == b"C":
+        return _check_offset(value)
+    return _parse_users(value) if tag == b"U" else _parse_settle(value)
+
+
+def _parse_users(value: Any) -> dict[int, str | None]:
+    for uid, name in value:
+        _check_number(uid)
+        if name is not None:
+            _check_text(name)
+    return dict(value)
+
+
+def _parse_settle(value: Any) -> tuple[list[list[bytes]], dict[int, int], int]:
+    slots, misses, now_ns = value
+    raw = [[bytes.fromhex(slot) for slot in cpus] for cpus in slots]
+    if len(raw) > len(record.HOOKS) or any(len(cpus) > _CPU_LIMIT for cpus in raw):
+        raise ValueError("slots")
+    # What follows the counters is the kernel side's own and may differ between versions.
+    if any(len(slot) < record.SLOT_COUNTERS_BYTES for cpus in raw for slot in cpus):
+        raise ValueError("slot")
+    for hook, runs in misses:
+        _check_number(runs)
+        if _check_number(hook) >= len(record.HOOKS):
+            raise ValueError(hook)
+    return raw, dict(misses), _check_number(now_ns)
+
+
+def _check_number(value: Any) -> int:
+    """What fits into 64 bits; JSON has fractions and numbers of any length."""
+    if type(value) is not int or not 0 <= value < 1 << 64:
+        raise ValueError(value)
+    return value
+
+
+def _check_offset(value: Any) -> int:
+    if type(value) is not int or abs(value) >= 1 << 63:
+        raise ValueError(value)
+    return value
+
+
+def _check_text(value: Any) -> None:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    value.encode()  # JSON has lone surrogates, UTF-8 has not
