@@ -27,9 +27,8 @@ def choose_paths(config: Path | None, root: Path) -> Paths:
 def run(args: argparse.Namespace) -> int:
     """Check, print; returns the exit status: 0, or 6 where there are problems."""
     loaded = load(choose_paths(args.config, args.root))
-    problems = loaded.problems
-    if not problems:
-        problems = tuple(compile_here(loaded.rules, loaded.config.limits.regex_bytes)[1])
+    _, in_rules = compile_here(loaded.rules, loaded.config.limits.regex_bytes)
+    problems = tuple(dict.fromkeys((*loaded.problems, *in_rules)))
     if problems:
         for problem in problems:
             print(problem, file=sys.stderr)

@@ -53,6 +53,21 @@ def test_problems_go_to_stderr_with_a_count_and_status_6(
     assert lines[2:] == ["execaudit: 2 problems in 2 files"]
 
 
+def test_mistakes_in_configuration_and_rules_are_told_together(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_file(tmp_path, CONFIG, "[file]\nmode = 640\n")
+    write_file(tmp_path, "etc/execaudit/rules.d/1.toml", "[[rule]]\nuidd = 0\naction = 'keep'\n")
+
+    status = main(["check", "--root", str(tmp_path)])
+
+    err = capsys.readouterr().err
+    assert status == 6
+    assert "execaudit.toml:2:1: file.mode: " in err
+    assert "1.toml:2:1: rule[0].uidd: is not a condition" in err
+    assert err.endswith("execaudit: 2 problems in 2 files\n")
+
+
 def test_given_file_is_checked_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write_file(tmp_path, "x.toml", "[file]\nenabled = 1\n")
 
