@@ -6,6 +6,7 @@ clean too. A secret becomes `<redacted:NAME>`; with a key, `<redacted:NAME:HMAC>
 hex digits of HMAC-SHA-256, so that equal secrets can be told without being known.
 """
 
+import itertools
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -50,16 +51,18 @@ def _pattern(name: str, regex: str, program: str = "", after: str = "") -> Patte
 
 
 PATTERNS = (
-    # --password=x, -Dpassword=x, a=b&password=x, //connect:password=x
-    _pattern("password", rf"(?i){_NAMES}=(?:[\"'])?{_VALUE}"),
-    # {"password": "x"}
-    _pattern("password", rf"(?i){_NAMES}[\"']\s{{0,8}}:\s{{0,8}}[\"']{_VALUE}"),
-    _pattern("password", _ANYTHING, after=rf"(?i)--?(?!-?no-)[a-z0-9_.-]{{0,64}}{_NAMES}"),
+    # What is a whole argument is a secret to its end, blanks and quotes included.
     _pattern(
         "environment",
         r"^(?:PGPASSWORD|MYSQL_PWD|REDISCLI_AUTH|SSHPASS|[A-Z0-9_]{0,64}(?:PASSWORD|PASSWD|SECRET"
         r"|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY)[A-Z0-9_]{0,64})=" + _ANYTHING,
     ),
+    _pattern("password", rf"(?i)^--?(?!-?no-)[a-z0-9_.-]{{0,64}}{_NAMES}=" + _ANYTHING),
+    # -Dpassword=x, a=b&password=x, //connect:password=x
+    _pattern("password", rf"(?i){_NAMES}=(?:[\"'])?{_VALUE}"),
+    # {"password": "x"}
+    _pattern("password", rf"(?i){_NAMES}[\"']\s{{0,8}}:\s{{0,8}}[\"']{_VALUE}"),
+    _pattern("password", _ANYTHING, after=rf"(?i)--?(?!-?no-)[a-z0-9_.-]{{0,64}}{_NAMES}"),
     _pattern("mysql", "^-p" + _ANYTHING, program=_MYSQL),
     _pattern("sshpass", "^-p" + _ANYTHING, program="sshpass"),
     _pattern("sshpass", _ANYTHING, program="sshpass", after="-p"),
@@ -105,6 +108,14 @@ _HINTS = (
 )  # fmt: skip
 _HINT = re.compile(b"|".join(map(re.escape, _HINTS)))
 _FOLD = bytes(ord("0") if chr(c).isdigit() and c < 128 else c for c in bytes(range(256)).lower())
+# Arguments that are command lines: `sh -c TEXT`, `su -c TEXT`, `ssh HOST TEXT`.
+_BEFORE_SCRIPT = re.compile(rb"-[a-zA-Z]{0,16}c|--(?:session-)?command")
+_SCRIPT_PROGRAMS = frozenset((b"ssh", b"watch", b"eval", b"parallel"))
+_BLANK = re.compile(rb"\s")
+# As a shell would split it, near enough. The branches begin with different bytes, so that there is
+# one way only to read a text.
+_SHELL_WORD = re.compile(rb"(?:[^\s\"'|&;()<>`]|\"[^\"]*\"?|'[^']*'?)+")
+_SCRIPT_WORDS = 4096
 _BLOCKS_KEPT = 4096
 _BLOCK_LIMIT = 1024
 _HMAC_DIGITS = 12
@@ -151,27 +162,48 @@ class Redactor:
         end of such a word, the piece after the gap is taken for the rest of it.
         """
         out = list(words)
-        touched: list[int] = []
         programs = {_base_name(word) for word in words}
-        active = [
-            p
-            for p in self._patterns
-            if p.program is None or any(p.program.fullmatch(name) for name in programs)
-        ]
+        active = self._active(programs)
+        has_scripts = not _SCRIPT_PROGRAMS.isdisjoint(programs)
         cut = set(gaps)
         carried = ""
         for index, word in enumerate(words):
             before = words[index - 1] if index else b""
             if carried:
-                clean, reaches_end = self._token(carried, word), carried
+                out[index], reaches_end = self._token(carried, word), carried
             else:
-                clean, reaches_end = self._redact_word(word, before, active)
+                if (has_scripts or _BEFORE_SCRIPT.fullmatch(before)) and _BLANK.search(word):
+                    out[index] = self._redact_script(word)
+                out[index], reaches_end = self._redact_word(out[index], before, active)
             carried = reaches_end if index in cut else ""
-            if clean != word:
-                out[index] = clean
-                touched.append(index)
+        touched = [index for index, word in enumerate(words) if out[index] != word]
         self.replaced += len(touched)
         return Redacted(out, touched)
+
+    def _active(self, programs: set[bytes]) -> list[Pattern]:
+        """The patterns that apply to a command in which these names occur."""
+        return [
+            p
+            for p in self._patterns
+            if p.program is None or any(p.program.fullmatch(name) for name in programs)
+        ]
+
+    def _redact_script(self, text: bytes) -> bytes:
+        """A command line inside an argument, its words looked at like those of a command."""
+        found = list(itertools.islice(_SHELL_WORD.finditer(text), _SCRIPT_WORDS))
+        active = self._active({_base_name(match[0]) for match in found})
+        pieces: list[bytes] = []
+        before, at = b"", 0
+        for match in found:
+            word = match[0]
+            clean, _ = self._redact_word(word, before, active)
+            if clean != word and _BLANK.search(word):
+                # Patterns end at a blank; that of a quoted word is part of the secret.
+                end = clean.index(b">", clean.index(b"<redacted:")) + 1
+                clean = clean[:end] + (word[-1:] if word[-1:] in (b"'", b'"') else b"")
+            pieces += (text[at : match.start()], clean)
+            before, at = word, match.end()
+        return b"".join((*pieces, text[at:]))
 
     def _redact_word(self, word: bytes, before: bytes, active: list[Pattern]) -> tuple[bytes, str]:
         """The word without secrets, and the name of the pattern whose secret reached its end."""
@@ -182,7 +214,8 @@ class Redactor:
             nonlocal reaches_end
             group = "secret" if "secret" in match.re.groupindex else 0
             secret = match[group]
-            if not secret or b"\0" in secret:  # a NUL marks what is replaced already
+            # A NUL marks what is replaced already.
+            if not secret or b"\0" in secret or secret.startswith(b"<redacted:"):
                 return match[0]
             begin, end = match.span(group)
             if end == len(match.string):
