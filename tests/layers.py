@@ -14,8 +14,9 @@ _BY_LAYER: dict[int, str] = {
     2: "config.problem config.values doctor.installed doctor.preflight kernel.btf"
     " records.fragments rules.carried rules.patterns sinks.generations sinks.journal_socket"
     " sinks.log_tail trace.table wire.area",
-    3: "config.keys config.quantities config.source config.trust config.words kernel.hooks"
-    " kernel.offsets records.fields rules.images rules.text_conditions sinks.live_file",
+    3: "config.keys config.quantities config.source config.trust config.words daemon.overview"
+    " kernel.hooks kernel.offsets records.fields rules.images rules.text_conditions"
+    " sinks.live_file",
     4: "config.files config.schema daemon.collapse doctor.trials engine.bcc engine.libbpf"
     " records.encode records.events records.exits records.journal records.lost records.place"
     " records.redact_record rules.conditions sinks.file sinks.stdout",

@@ -11,14 +11,17 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 from execaudit.config.configuration import load
 from execaudit.config.verb import choose_paths
+from execaudit.daemon.overview import overview
 from execaudit.daemon.status import Status, read_status
 from execaudit.errors import EXIT_OK, ExecauditError, NoPermission
 
 _RELOAD_WAIT_S = 10.0
-_LOOK_S = 0.05
+_STATUS_WAIT_S = 2.0
+_LOOK_S = 0.02
 
 
 def _path(args: argparse.Namespace) -> str:
@@ -62,20 +65,23 @@ def rotate(args: argparse.Namespace) -> int:
 
 def show(args: argparse.Namespace) -> int:
     """Print the daemon's state."""
-    status = read_status(_path(args))
-    if args.json:
-        sys.stdout.write(json.dumps(status) + "\n")
-        return EXIT_OK
-    for name, value in _rows(status):
-        sys.stdout.write(f"{name:28}{value}\n")
+    path = _path(args)
+    status = _refreshed(path, read_status(path))
+    lines = [json.dumps(status)] if args.json else overview(status)
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
     return EXIT_OK
 
 
-def _rows(status: Status, prefix: str = "") -> list[tuple[str, object]]:
-    rows: list[tuple[str, object]] = []
-    for name, value in status.items():
-        if isinstance(value, dict):
-            rows += _rows(value, f"{prefix}{name}.")
-        elif value not in (None, ""):
-            rows.append((prefix + name, value))
-    return rows
+def _refreshed(path: str, status: Status) -> Status:
+    """The status as of now, where we may ask for it; else as it was last written."""
+    before_ns = Path(path).stat().st_mtime_ns
+    try:
+        _send(status, signal.SIGCONT)
+    except NoPermission:
+        return status
+    deadline = time.monotonic() + _STATUS_WAIT_S
+    while time.monotonic() < deadline:
+        if Path(path).stat().st_mtime_ns != before_ns:
+            return read_status(path)
+        time.sleep(_LOOK_S)
+    return status

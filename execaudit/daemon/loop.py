@@ -36,7 +36,10 @@ from execaudit.sinks.accounting import NOTICE, WARNING
 _GATHER_S = 0.05
 _FILLED = 4  # a quarter of the ring
 _SETTLE_S = 1.0
-_SIGNALS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (
+    *(signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT, signal.SIGTERM),
+    signal.SIGINT,
+)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -77,6 +80,7 @@ class Daemon:
         self._watchdog_at = 0.0
         self._reload: FieldDict = {}
         self._high_water = 0
+        self._rate = meters.Rate(self._started_s)
 
     @property
     def stage(self) -> Stage:
@@ -152,6 +156,9 @@ class Daemon:
                 self.reload()
             elif number == signal.SIGUSR1:
                 self._rotate()
+            elif number == signal.SIGCONT:  # auditd's signal for the same
+                self._drain()
+                self._write_status()
 
     def _stop(self) -> None:
         """Detach, drain, settle, say goodbye, flush."""
@@ -323,12 +330,15 @@ class Daemon:
         )
 
     def _status(self) -> status.Status:
+        now_s = time.monotonic()
+        totals = self._totals()
         return {
             "pid": os.getpid(),
-            "uptime_s": round(time.monotonic() - self._started_s, 1),
+            "uptime_s": round(now_s - self._started_s, 1),
+            "events_per_second": self._rate.update(totals["seen"], now_s),
             **meters.capture_state(self._capture, self._high_water),
             "config_hash": self._parts.loaded.config_hash,
-            "events": self._totals(),
+            "events": totals,
             "sinks": meters.sink_states(self._parts),
             "rules": meters.rule_states(self._parts, self._capture),
             "reload": self._reload,

@@ -28,6 +28,22 @@ def totals(counts: Counts, stage: StageCounts, dropped: int) -> FieldDict:
     }
 
 
+class Rate:
+    """Events per second between two looks, a second apart at least."""
+
+    def __init__(self, now_s: float) -> None:
+        self._seen = 0
+        self._at_s = now_s
+        self._per_s = 0.0
+
+    def update(self, seen: int, now_s: float) -> float:
+        """The rate, given how many were seen until now; the last one if that was just now."""
+        if now_s - self._at_s >= 1:
+            self._per_s = round((seen - self._seen) / (now_s - self._at_s), 1)
+            self._seen, self._at_s = seen, now_s
+        return self._per_s
+
+
 def capture_state(capture: Capture, high_water: int) -> Status:
     """The kernel side: how it was loaded, and its ring."""
     return {

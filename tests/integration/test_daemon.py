@@ -2,6 +2,7 @@
 """The daemon as the service manager runs it: start, files, status, signals, the end."""
 
 import json
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -68,10 +69,22 @@ def test_status_tells_counts_and_sinks_of_the_running_daemon(
     assert status["sinks"]["file"]["path"] == str(daemon.log)
     assert status["process"]["resident_bytes"] > 1 << 20
     assert text.returncode == 0
-    assert "sinks.file.written" in text.stdout
+    assert f"\nengine      {engine}; " in text.stdout
+    assert re.search(rf"(?m)^file +[1-9][\d,]* .* works +{daemon.log}$", text.stdout)
     assert '\nexecaudit_sink_written_total{sink="file"} ' in metrics_text
     assert after.returncode == 1
     assert "not running" in after.stderr
+
+
+def test_status_is_of_now_however_seldom_the_file_is_written(
+    engine: str, programs: Path, place: Path
+) -> None:
+    with Daemon(place, engine, {"status": {"interval": "1h"}}) as daemon:
+        before = json.loads(daemon.call("status", "--json").stdout)["events"]["seen"]
+        for _ in range(20):
+            launch([str(programs / "tiny")]).wait()
+        after = json.loads(daemon.call("status", "--json").stdout)["events"]["seen"]
+    assert after >= before + 20
 
 
 def test_start_is_refused_with_every_problem_and_its_place(place: Path) -> None:

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The status as a person reads it: what it says, and that nothing reaches the terminal raw."""
+
+from typing import Any
+
+from execaudit.daemon.overview import overview
+
+STATUS: dict[str, Any] = {
+    "pid": 71,
+    "uptime_s": 94000.4,
+    "events_per_second": 1234.56,
+    "engine": "libbpf",
+    "failure_hook": "",
+    "ring": {"size_bytes": 4 << 20, "high_water_bytes": 1 << 20},
+    "config_hash": "ab" * 32,
+    "events": {"seen": 1234567, "dropped": 2, "limited": 3, "collapsed": 4, "lost": 5},
+    "sinks": {
+        "file": {
+            "written": 1000,
+            "bytes": 5 << 30,
+            "lost": 7,
+            "deselected": 0,
+            "queue_depth": 0,
+            "is_failing": True,
+            "path": "/var/log/a\x1b[2J.jsonl",
+        },
+    },
+    "rules": {"a\nb": {"hits": 12, "kernel_hits": 3}},
+    "reload": {
+        "time": "2026-11-23T02:04:06.123456789Z",
+        "result": "rules.d/1.toml:1:1: rule[0].x: bad\x07\nand more",
+        "count": 2,
+    },
+    "process": {"cpu_s": 94.0, "resident_bytes": 25 << 20},
+}
+
+
+def test_overview_says_what_counts() -> None:
+    assert overview(STATUS) == [
+        "execaudit   pid 71, up 1 d 2 h",
+        "engine      libbpf; failures: not traced",
+        "ring        4.0 MiB, at most 25 % full since the start",
+        "config      SHA-256 abababababab",
+        "reload      2026-11-23T02:04:06Z: $'rules.d/1.toml:1:1: rule[0].x: bad\\x07' (2 in all)",
+        "process     25.0 MiB resident, 94.0 s of CPU (0.1 % of one)",
+        "",
+        "events              seen      dropped      limited    collapsed         lost  undecodable"
+        "   per second",
+        "               1,234,567            2            3            4            5            0"
+        "      1,234.6",
+        "",
+        "sink             written        bytes         lost   deselected       queued        state",
+        "file               1,000      5.0 GiB            7            0            0      failing"
+        "   $'/var/log/a\\x1b[2J.jsonl'",
+        "",
+        "rule hits            all    in kernel",
+        "                      12            3   $'a\\nb'",
+    ]
+
+
+def test_overview_of_a_daemon_that_has_just_started() -> None:
+    young = {**STATUS, "uptime_s": 0.0, "rules": {}, "reload": {}, "sinks": {}}
+    lines = overview(young)
+    assert lines[0].endswith("up 0 s")
+    assert not any(line.startswith(("reload", "rule hits")) for line in lines)
