@@ -54,6 +54,7 @@ def test_signal_is_told(exit_tracer: Tracer, number: signal.Signals) -> None:
 def test_core_dump_is_told(exit_tracer: Tracer, place: Path) -> None:
     def allow_core() -> None:
         os.chdir(place)
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)  # shells ignore it for what they background
         resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2)
 
     child, started, ended = kill_by(exit_tracer, signal.SIGQUIT, allow_core)
