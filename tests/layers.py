@@ -29,8 +29,8 @@ _BY_LAYER: dict[int, str] = {
     10: "daemon.stage rules.host_rules",
     11: "config.verb daemon.build",
     12: "daemon.control daemon.meters rules.verb",
-    13: "cli daemon.loop",
-    14: "__main__",
+    13: "cli daemon.flow",
+    14: "__main__ daemon.loop",
 }
 
 LAYERS = {name: layer for layer, names in _BY_LAYER.items() for name in names.split()}

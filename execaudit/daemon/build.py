@@ -220,3 +220,8 @@ def build_parts(loaded: Loaded, host: Host, old: Parts | None = None) -> Parts:
     sinks = build_sinks(loaded.config, old)
     stage = build_stage(loaded.config, host, sinks, rules, redactor)
     return Parts(loaded, rules, kernel_rules(rules), sinks, stage)
+
+
+def kernel_keys(parts: Parts) -> dict[tuple[int, int, int], int]:
+    """The keys of the kernel's rules, as `Capture.set_rules` takes them."""
+    return {(int(key.kind), key.a, key.b): rule for key, rule in parts.kernel.keys.items()}
