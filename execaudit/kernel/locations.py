@@ -8,7 +8,7 @@ from execaudit.errors import NotConfigured
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = _PACKAGE.parent
 _IS_CHECKOUT = (_CHECKOUT / "bpf" / "execaudit.bpf.c").exists()
-_SYSTEM = Path("/usr/lib/execaudit")
+_SYSTEM = Path("/usr/lib/execaudit/bpf")
 
 OBJECT = "execaudit.bpf.o"
 SOURCE = "execaudit.bpf.c"
