@@ -3,8 +3,9 @@
 
 _BY_LAYER: dict[int, str] = {
     0: "__init__ config.__init__ config.digest config.toml_places daemon.__init__ daemon.limits"
-    " daemon.log daemon.notify doctor.__init__ engine.__init__ errors kernel.__init__"
-    " kernel.ring options records.__init__ records.cgroup records.command records.host"
+    " daemon.log daemon.notify doctor.__init__ engine.__init__ errors formats.__init__"
+    " formats.capabilities formats.slots kernel.__init__ kernel.ring options records.__init__"
+    " records.cgroup records.command records.host"
     " records.quoting records.redact records.text rules.__init__ rules.fields rules.regex_tree"
     " rules.wildcards sinks.__init__ sinks.accounting sinks.background sinks.clock"
     " sinks.disk_space sinks.rotation trace.__init__ wire.__init__ wire.record",
@@ -18,11 +19,13 @@ _BY_LAYER: dict[int, str] = {
     " kernel.hooks kernel.offsets records.fields rules.images rules.text_conditions"
     " sinks.live_file",
     4: "config.files config.schema daemon.collapse doctor.trials engine.bcc engine.libbpf"
-    " records.encode records.events records.exits records.journal records.lost records.place"
+    " formats.template formats.trim records.encode records.events records.exits records.journal"
+    " records.lost records.place"
     " records.redact_record rules.conditions sinks.file sinks.stdout",
-    5: "config.coherence config.merge doctor.engine_trials kernel.capture records.encode_journal"
-    " records.pipeline rules.tables rules.tree sinks.journal",
-    6: "config.configuration doctor.report rules.index rules.proc_record rules.source trace.follow",
+    5: "config.coherence config.merge doctor.engine_trials formats.ecs formats.ocsf"
+    " kernel.capture records.encode_journal records.pipeline rules.tables rules.tree sinks.journal",
+    6: "config.configuration doctor.report formats.lines rules.index rules.proc_record"
+    " rules.source trace.follow",
     7: "config.effective rules.decision rules.kernel_rules trace.verb",
     8: "rules.residue",
     9: "rules.rule_set",

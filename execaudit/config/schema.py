@@ -36,6 +36,16 @@ from execaudit.config.words import (
 )
 from execaudit.options import DEFAULT_ENV
 
+_FORMAT = Choice(("execaudit", "ecs", "ocsf"))
+_FORMAT_TEXT = (
+    "Schema of the records: our own, Elastic Common Schema, or OCSF. The journal has our own alone."
+)
+_LINE_BYTES = Size(8 * KIB, GIB, zero="no limit")
+_LINE_TEXT = (
+    "Longest line, for shippers that cut or drop longer ones. Of a longer record the middle of the "
+    "arguments goes first, and it says how much is missing."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Capture:
@@ -100,7 +110,8 @@ class File:
     group: str = key(
         GROUP, "", "Group of every generation, so that a log shipper can read without being root."
     )
-    format: str = key(Choice(("execaudit",)), "execaudit", "Schema of the records.")
+    format: str = key(_FORMAT, "execaudit", _FORMAT_TEXT)
+    max_line_bytes: int = key(_LINE_BYTES, 0, _LINE_TEXT)
     max_file_bytes: int = key(
         Size(64 * KIB, TIB, zero="no limit"), "100M", "Rotate when the file would grow beyond this."
     )
@@ -171,6 +182,12 @@ class Journal:
     """Native fields in the systemd journal."""
 
     enabled: bool = key(Flag(), True, "Whether to write to the journal.")
+    format: str = key(
+        Choice(("execaudit",)),
+        "execaudit",
+        "Schema of the entries. There is no other: the journal is searched by our own field names. "
+        "execaudit convert --journal gives entries in any schema.",
+    )
     identifier: str = key(
         IDENTIFIER, "execaudit", "SYSLOG_IDENTIFIER of the entries, for journalctl -t."
     )
@@ -191,6 +208,8 @@ class Stdout:
     """JSON lines on standard output, for containers and pipes."""
 
     enabled: bool = key(Flag(), False, "Whether to write to standard output.")
+    format: str = key(_FORMAT, "execaudit", _FORMAT_TEXT)
+    max_line_bytes: int = key(_LINE_BYTES, 0, _LINE_TEXT)
     labels: tuple[str, ...] = key(
         LABELS, [], "Print only records that a rule gave one of these labels. Empty: all."
     )

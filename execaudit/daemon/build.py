@@ -16,6 +16,7 @@ from execaudit.daemon.collapse import Collapser
 from execaudit.daemon.limits import Limit, Rate
 from execaudit.daemon.stage import Outlet, Selection, Stage
 from execaudit.errors import ExecauditError, NotConfigured
+from execaudit.formats.lines import FORMATS
 from execaudit.kernel.capture import Settings
 from execaudit.records.host import Host
 from execaudit.records.redact import PATTERNS, Pattern, Redactor
@@ -75,9 +76,9 @@ def build_sinks(config: Config, old: "Parts | None" = None) -> list[Sink]:
     Raises ExecauditError where one can not be used at all.
     """
     sections = (
-        (config.file, lambda config: FileSink(_file_settings(config))),
+        (config.file, _file_sink),
         (config.journal, _journal_sink),
-        (config.stdout, lambda _: StdoutSink()),
+        (config.stdout, lambda config: StdoutSink(form=FORMATS[config.stdout.format].form)),
     )
     kept: dict[str, Sink] = {sink.name: sink for sink in old.sinks} if old else {}
     sinks: list[Sink] = []
@@ -94,6 +95,10 @@ def build_sinks(config: Config, old: "Parts | None" = None) -> list[Sink]:
                     sink.close()
             raise
     return sinks
+
+
+def _file_sink(config: Config) -> Sink:
+    return FileSink(_file_settings(config), form=FORMATS[config.file.format].form)
 
 
 def _journal_sink(config: Config) -> Sink:
@@ -136,6 +141,12 @@ def _selection(section: File | Journal | Stdout) -> Selection | None:
     return Selection(frozenset(section.labels), section.min_severity)
 
 
+def _outlet(section: File | Journal | Stdout) -> Outlet:
+    if isinstance(section, Journal):
+        return Outlet("journal", _selection(section))
+    return Outlet(section.format, _selection(section), section.max_line_bytes)
+
+
 @dataclass(slots=True)
 class Parts:
     """What a configuration gives, ready to be swapped in."""
@@ -155,13 +166,7 @@ def build_stage(
     redactor: Redactor | None,
 ) -> Stage:
     """The stage for these sinks."""
-    outlets = [
-        Outlet(
-            sink.name == "journal",
-            _selection(getattr(config, sink.name)),
-        )
-        for sink in sinks
-    ]
+    outlets = [_outlet(getattr(config, sink.name)) for sink in sinks]
     limits = {
         name: Limit(Rate(rate.count / rate.per_s, rate.burst))
         for name, rate in (("uid", config.limits.per_uid), ("unit", config.limits.per_unit))

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from execaudit.config.words import SEVERITIES
 from execaudit.daemon.collapse import Collapser
 from execaudit.daemon.limits import Limit
+from execaudit.formats.lines import FORMATS, make_line
+from execaudit.formats.template import TemplateEncoder
 from execaudit.options import DEFAULT_ENV
 from execaudit.records.encode import Encoder
 from execaudit.records.encode_journal import JournalEncoder
@@ -51,10 +53,11 @@ class Selection:
 
 @dataclass(slots=True)
 class Outlet:
-    """One sink's share of a batch. `journal` says in which form."""
+    """One sink's share of a batch, in the form that it takes."""
 
-    is_journal: bool
+    form: str  # "journal", or one of FORMATS
     selection: Selection | None  # None: everything
+    max_line_bytes: int = 0  # 0: as long as lines are
     batch: list[bytes] = field(default_factory=list)
     deselected: int = 0
 
@@ -95,19 +98,21 @@ class Stage:
         self.limits = limits or {}
         self._host = host
         self._identifier = identifier
-        self._json = Encoder(host, env_names) if self._wants(journal=False) else None
-        self._journal = (
-            JournalEncoder(host, env_names, identifier) if self._wants(journal=True) else None
-        )
+        self._bounded = [outlet for outlet in outlets if outlet.max_line_bytes]
+        forms = {outlet.form for outlet in outlets}
+        self._json = Encoder(host, env_names) if "execaudit" in forms else None
+        self._journal = JournalEncoder(host, env_names, identifier) if "journal" in forms else None
+        self._adapted = {
+            form: TemplateEncoder(host, env_names, schema.adapt)
+            for form, schema in FORMATS.items()
+            if schema.adapt and form in forms
+        }
         # What the shipped ones name holds no secrets; others are looked into, the long way.
         self._own_env = [name for name in env_names if name[:-1].decode() not in DEFAULT_ENV]
         self._places = PlaceReader(host)
         self._residues: dict[bytes, Residue] = {}
         self._labels: dict[tuple[tuple[str, ...], str], tuple[bytes, bytes]] = {}
         self._is_slow_for_all = bool(self.limits) or (rules is not None and rules.wants_images)
-
-    def _wants(self, *, journal: bool) -> bool:
-        return any(outlet.is_journal == journal for outlet in self.outlets)
 
     def succeed(self, old: "Stage") -> None:
         """Go on where the stage before a reload ended: its counts, and what it held back."""
@@ -127,7 +132,7 @@ class Stage:
 
     def follow_clock(self) -> None:
         """Forget what was made with the old wall clock offset."""
-        for encoder in (self._json, self._journal):
+        for encoder in (self._json, self._journal, *self._adapted.values()):
             if encoder is not None:
                 encoder.follow_clock()
 
@@ -163,33 +168,45 @@ class Stage:
     def _emit_raw(
         self, buf: bytes, at: int, head: tuple[int, ...], decision: Decision
     ) -> bytes | None:
-        line = entry = b""
-        if self._json is not None:
-            made = self._json.encode(buf, at, head)
-            if made is None:
+        forms = self._make_forms(buf, at, head, decision)
+        if forms is None:
+            return None
+        for outlet in self._bounded:
+            if len(forms[outlet.form]) > outlet.max_line_bytes:
                 return None
-            line = made
-        is_labelled = decision.labels or decision.severity
-        if is_labelled:
-            members, extra = self._label_forms(decision)
-            line = line[:-2] + members + b"}\n"
-        if self._journal is not None:
-            if is_labelled:
-                priority = PRIORITIES.get(decision.severity or "info", _INFO)
-                made = self._journal.encode(buf, at, head, priority, extra)
-            else:
-                made = self._journal.encode(buf, at, head)
-            if made is None:
-                return None
-            entry = made
         for outlet in self.outlets:
             if outlet.selection is None or outlet.selection.takes(
                 decision.labels, decision.severity
             ):
-                outlet.batch.append(entry if outlet.is_journal else line)
+                outlet.batch.append(forms[outlet.form])
             else:
                 outlet.deselected += 1
         return b""
+
+    def _make_forms(
+        self, buf: bytes, at: int, head: tuple[int, ...], decision: Decision
+    ) -> dict[str, bytes] | None:
+        """The record in every form that an outlet takes; None where one goes the long way."""
+        forms: dict[str, bytes] = {}
+        is_labelled = decision.labels or decision.severity
+        members, extra = self._label_forms(decision) if is_labelled else (b"", b"")
+        if self._json is not None:
+            made = self._json.encode(buf, at, head)
+            if made is None:
+                return None
+            forms["execaudit"] = made[:-2] + members + b"}\n" if is_labelled else made
+        if self._journal is not None:
+            priority = PRIORITIES.get(decision.severity or "info", _INFO)
+            made = self._journal.encode(buf, at, head, priority, extra)
+            if made is None:
+                return None
+            forms["journal"] = made
+        for form, encoder in self._adapted.items():
+            made = encoder.encode(buf, at, head, decision.labels, decision.severity)
+            if made is None:
+                return None
+            forms[form] = made
+        return forms
 
     def _label_forms(self, decision: Decision) -> tuple[bytes, bytes]:
         """Labels and severity as JSON members, with the comma before, and as journal fields."""
@@ -277,16 +294,19 @@ class Stage:
         is_event: bool = False,
     ) -> None:
         """Give a finished record to the outlets. What is no event goes to all of them."""
-        line = entry = b""
+        made: dict[tuple[str, int], bytes] = {}
         for outlet in self.outlets:
             if is_event and outlet.selection and not outlet.selection.takes(labels, severity):
                 outlet.deselected += 1
-            elif outlet.is_journal:
-                entry = entry or wire_entry(fields, self._identifier)
-                outlet.batch.append(entry)
-            else:
-                line = line or dumps(fields) + b"\n"
-                outlet.batch.append(line)
+                continue
+            form = outlet.form, outlet.max_line_bytes
+            if form not in made:
+                made[form] = (
+                    wire_entry(fields, self._identifier)
+                    if outlet.form == "journal"
+                    else make_line(fields, *form)
+                )
+            outlet.batch.append(made[form])
 
 
 _EVENTS = ("exec", "exit")

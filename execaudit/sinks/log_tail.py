@@ -7,6 +7,7 @@ file may also end in zero bytes that were never written; they count as torn.
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,8 @@ from execaudit.sinks.rotation import Series
 _LINE_LIMIT = 16 << 20
 _LINES_TRIED = 64
 _STEP_BYTES = 64 << 10
+# Of all schemas: it stands before whatever a traced program chose.
+_TIME = re.compile(rb'[^"]*"(?:time|@timestamp|metadata":\{"original_time)":"([^"]*)"').match
 
 
 class Tail(NamedTuple):
@@ -133,10 +136,10 @@ def last_record(series: Series) -> dict[str, Any] | None:
 
 
 def first_time(fd: int) -> str:
-    """The `time` of the first record of a file: its age, whatever the inode says. Empty if none."""
+    """The time of the first record of a file: its age, whatever the inode says. Empty if none."""
     try:
         line = os.pread(fd, 4096, 0).partition(b"\n")[0]
     except OSError:
         return ""
-    _, found, rest = line.partition(b'"time":"')
-    return rest.partition(b'"')[0].decode("ascii", "replace") if found else ""
+    found = _TIME(line)
+    return found[1].decode("ascii", "replace") if found else ""

@@ -41,7 +41,8 @@ VALUES = [
     ),
     (
         "[stdout]\n'a b\\' = 1",
-        '2:1: stdout."a b\\\\": is an unknown key, expected enabled, labels or min_severity',
+        '2:1: stdout."a b\\\\": is an unknown key,'
+        " expected enabled, format, max_line_bytes, labels or min_severity",
     ),
     # Yes and no
     ('[file]\nenabled = "yes"', '2:1: file.enabled: is "yes", expected true or false'),

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Placeholders for what differs from exec to exec, so that a schema is written down once.
+
+Owns the few things adapters do with such values. An adapter turns a record's fields into a
+document; run over placeholders, it gives the template that `template` fills in.
+"""
+
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+_UTC = datetime.UTC
+
+
+class Slot(str):
+    """Stands for the value of a field. Adapters move it, or ask the functions here of it."""
+
+    __slots__ = ("field", "token")
+    token: str
+    field: str
+
+    def __new__(cls, token: str, field: str) -> "Slot":
+        """`token` is text that occurs in no record."""
+        slot = super().__new__(cls, f"{token}:{field};")
+        slot.token = token
+        slot.field = field
+        return slot
+
+    def derive(self, suffix: str) -> "Slot":
+        """What a function here makes of the value."""
+        return Slot(self.token, f"{self.field}_{suffix}")
+
+
+def to_ms(time: str) -> int | str:
+    """Milliseconds since 1970 of an RFC 3339 UTC time with nanoseconds, rounded down."""
+    if isinstance(time, Slot):
+        return time.derive("ms")
+    second = datetime.datetime.fromisoformat(time[:19]).replace(tzinfo=_UTC)
+    return int(second.timestamp()) * 1000 + int(time[20:23])
+
+
+def join_words(argv: Sequence[str]) -> str:
+    """The command line as SIEM rules expect it: arguments with a blank between, nothing quoted."""
+    if isinstance(argv, Slot):
+        return argv.derive("words")
+    return " ".join(argv)
+
+
+def parent_start(ancestors: Any) -> str:
+    """When the parent was created, of the field `ancestors`."""
+    if isinstance(ancestors, Slot):
+        return ancestors.derive("start")
+    return str(ancestors[0]["start"])
+
+
+def move(source: dict[str, Any], target: dict[str, Any], **names: str) -> None:
+    """Move members from `source` to `target`, those that are there: new name to old name."""
+    for new, old in names.items():
+        if old in source:
+            target[new] = source.pop(old)
+
+
+def base_name(path: str) -> str:
+    """The last component of a path; of "/" and "" what there is."""
+    return path.rpartition("/")[2] or path
+
+
+def asked_path(fields: dict[str, Any]) -> str:
+    """Of a failed exec: the path of the program that was asked for; "" where not known.
+
+    Relative names are joined to `cwd`. Symbolic links and `..` stay as they are.
+    """
+    filename = str(fields.get("filename", ""))
+    if not filename or filename.startswith("/"):
+        return filename
+    cwd = fields.get("cwd")
+    if cwd is None:
+        return ""
+    return f"{str(cwd).rstrip('/')}/{filename.removeprefix('./')}"
+
+
+def event_id(fields: dict[str, Any]) -> str | None:
+    """The identity of an event: boot, hook, processor, sequence number. None where it has none."""
+    if "seq" not in fields or "cpu" not in fields:
+        return None
+    hook = fields.get("hook", "exec")
+    return f"{fields['boot'][:12]}-{hook}-{fields['cpu']}-{fields['seq']}"

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Execs of the usual kind in another schema, fast: a template per place, filled in per exec.
+
+Owns the templates. On first sight of a place (program, credentials, surroundings) the adapter of
+the schema is run once over the record with placeholders for what differs from exec to exec; its
+JSON, cut at the placeholders, is the template. So the mapping is written down once, in the
+adapter, and a test holds both ways to the same bytes. Whatever is unusual is left to the adapter.
+"""
+
+import re
+import secrets
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any
+
+from execaudit.formats.slots import Slot
+from execaudit.records.fields import FieldDict, exec_fields, select_env
+from execaudit.records.fragments import Seconds, json_strings
+from execaudit.records.host import Host
+from execaudit.records.text import dumps
+from execaudit.wire import record
+from execaudit.wire.decode import NAMES, SCALARS, SCALARS_AT, STRINGS_AT, split
+
+Adapter = Callable[[FieldDict], FieldDict]
+Template = tuple[bytes, Callable[[tuple[bytes | int, ...]], tuple[bytes | int, ...]]]
+
+_UNUSUAL = 0xFFFFFFFFFFFFFFFF & ~(
+    record.FLAG_PRIVILEGED
+    | record.FLAG_SCRIPT
+    | record.FLAG_CWD_DELETED
+    | record.FLAG_CUT_ANCESTORS
+)
+_KEPT_BYTES = 4 << 20
+_ENTRY_BYTES = 400  # what Python needs for one
+_SEQ_MAX = 2**31 - 1  # beyond it a schema may want it as text
+_ANCESTOR_BYTES = record.ANCESTOR.size
+_ANCESTORS_AT = NAMES.stop
+_LENGTHS_AT = record.EXEC.offset("filename_bytes")
+
+_FIELDS = ("time", "cpu", "seq", "id", "pid", "tid", "nspid", "argv", "argc", "start")
+"""Fields whose values differ from exec to exec."""
+_VALUES = (
+    "time", "time_ms", "cpu", "seq", "id", "pid", "tid", "nspid", "argv", "argv_words", "argc",
+    "start", "start_ms",
+)  # fmt: skip
+"""What is filled in, in this order: fields, and what `slots` makes of them."""
+_INDEX = {name: index for index, name in enumerate(_VALUES)}
+
+
+class TemplateEncoder:
+    """Encodes exec records of the usual kind for one host, as `adapt` would have them."""
+
+    def __init__(self, host: Host, env_names: tuple[bytes, ...], adapt: Adapter) -> None:
+        self._host = host
+        self._env_names = env_names
+        self._adapt = adapt
+        self._token = f"slot{secrets.token_hex(8)}"  # nobody can put it into a record
+        self._slots = {name: Slot(self._token, name) for name in _FIELDS}
+        token = self._token.encode()
+        self._marks = re.compile(rb'"%b:(\w+);"|%b:(\w+);' % (token, token))
+        self._seconds = Seconds()
+        self._boot = host.boot[:12].encode()
+        self._templates: dict[Any, Template] = {}
+        self._bytes = 0
+
+    def follow_clock(self) -> None:
+        """Forget what was made with the old wall clock offset."""
+        self._templates.clear()
+        self._bytes = 0
+
+    def encode(
+        self,
+        buf: bytes,
+        at: int,
+        head: tuple[int, ...],
+        labels: tuple[str, ...] = (),
+        severity: str = "",
+    ) -> bytes | None:
+        """One line for the exec record at `at`, or None if it has to go the long way.
+
+        `head` is its unpacked header; the fixed part lies wholly within `buf`.
+        """
+        size, _, version, hook, _, seq, time_ns, cpu, _, _ = head
+        (
+            flags, error, argc, pid, tid, start_ns, exec_count, nspid,
+            argv_bytes, argv_inline, _, _, env_bytes, env_inline, _, _,
+            filename, interp, exe, cwd, root, cgroup, chunks, ancestors,
+        ) = SCALARS(buf, at + SCALARS_AT)  # fmt: skip
+        if flags & _UNUSUAL or chunks or argv_inline != argv_bytes or env_inline != env_bytes:
+            return None
+        strings_at = at + STRINGS_AT
+        env_at = strings_at + filename + interp + exe + cwd + root + cgroup
+        argv_at = env_at + env_inline
+        end = argv_at + argv_inline
+        if end - at != size or end > len(buf) or version != record.WIRE_VERSION:
+            return None
+        if hook >= len(record.HOOKS) or ancestors > record.ANCESTORS or seq > _SEQ_MAX:
+            return None
+        argv = json_strings(buf[argv_at:end]) if argv_inline else None
+        if argv is None:
+            return None
+        block_end = at + _ANCESTORS_AT + ancestors * _ANCESTOR_BYTES
+        key = (
+            buf[at + _LENGTHS_AT : block_end], buf[strings_at:env_at],
+            self._select_env(buf[env_at:argv_at]) if env_inline else b"",
+            hook, error, flags, tid == pid, nspid == pid, labels, severity,
+        )  # fmt: skip
+        made = self._templates.get(key) or self._make(buf, at, key, labels, severity)
+        if made is None:
+            return None
+        template, choose = made
+        seconds = self._seconds
+        offset = self._host.wall_offset_ns
+        second, fraction = divmod(time_ns + offset, 1_000_000_000)
+        start_second, start_fraction = divmod(start_ns + offset, 1_000_000_000)
+        return template % choose(
+            (
+                b'"%b.%09dZ"' % (seconds[second], fraction), second * 1000 + fraction // 1_000_000,
+                cpu, seq, b'"%b-%x-%x-%x"' % (self._boot, pid, start_ns, exec_count), pid, tid,
+                nspid, argv, b'"' + argv[2:-2].replace(b'","', b" ") + b'"', argc,
+                b'"%b.%09dZ"' % (seconds[start_second], start_fraction),
+                start_second * 1000 + start_fraction // 1_000_000,
+            )
+        )  # fmt: skip
+
+    def _select_env(self, env: bytes) -> bytes:
+        if not any(name in env for name in self._env_names):
+            return b""
+        return b"\0".join(select_env(env.split(b"\0"), self._env_names))
+
+    def _make(
+        self, buf: bytes, at: int, key: Any, labels: tuple[str, ...], severity: str
+    ) -> Template | None:
+        parts = split(buf, at)
+        if parts is None:
+            return None
+        fields = exec_fields(parts, [], self._host, self._env_names)
+        if "argv_b64" in fields or "argv" in fields.get("truncated", {}):
+            return None
+        if labels:
+            fields["labels"] = list(labels)
+        if severity:
+            fields["severity"] = severity
+        fields |= {name: slot for name, slot in self._slots.items() if name in fields}
+        pieces = self._marks.split(dumps(self._adapt(fields)) + b"\n")
+        return self._keep(key, _compile(pieces))
+
+    def _keep(self, key: Any, template: Template) -> Template:
+        self._bytes += len(template[0]) + len(key[0]) + len(key[1]) + len(key[2]) + _ENTRY_BYTES
+        if self._bytes > _KEPT_BYTES:
+            self.follow_clock()
+        self._templates[key] = template
+        return template
+
+
+def _compile(pieces: list[bytes]) -> Template:
+    """From text, slot with quotes, slot within a string, text, …: a format and its values."""
+    form = bytearray(pieces[0].replace(b"%", b"%%"))
+    chosen: list[int] = []
+    for whole, inner, text in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
+        index = _INDEX[(whole or inner).decode()]
+        chosen.append(index)
+        form += b"%b" if _VALUES[index] in _TEXTS else b"%d"
+        form += text.replace(b"%", b"%%")
+    return bytes(form), itemgetter(*chosen)
+
+
+_TEXTS = frozenset({"time", "id", "argv", "argv_words", "start"})

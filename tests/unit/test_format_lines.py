@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lines in every schema: quick and long way alike, recognised again, and never too long."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from execaudit.formats import ecs, ocsf
+from execaudit.formats.lines import FORMATS, make_line
+from execaudit.formats.template import TemplateEncoder
+from execaudit.formats.trim import MIN_LINE_BYTES, _exact_words, keep_argv
+from execaudit.records.fields import FieldDict, exec_fields
+from execaudit.sinks.accounting import Mark
+from execaudit.wire import record
+from execaudit.wire.decode import HEAD, split
+from tests.records import exec_record, leaf_first, make_host
+from tests.unit.test_encode import ENV_NAMES, ordinary_records
+
+SCHEMAS = {"ecs": ecs.adapt, "ocsf": ocsf.adapt}
+EVENT = {"time": "2026-11-25T10:00:00.000000001Z", "host": "h", "boot": "0123456789ab" + "0" * 20}
+
+
+def fields_of(raw: bytes) -> FieldDict:
+    parts = split(raw, 0)
+    assert parts is not None
+    return exec_fields(parts, [], make_host(), ENV_NAMES)
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+@given(records=st.lists(ordinary_records(), min_size=1, max_size=3))
+def test_template_gives_the_bytes_of_the_adapter(name: str, records: list[bytes]) -> None:
+    encoder = TemplateEncoder(make_host(), ENV_NAMES, SCHEMAS[name])
+
+    for raw in [*records, *records]:  # with cold templates and with warm ones
+        line = encoder.encode(raw, 0, HEAD(raw, 0))
+        if line is not None:
+            assert line == make_line(fields_of(raw), name)
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+@pytest.mark.parametrize(
+    "members",
+    [
+        {},
+        {"uid": 1000, "euid": 0, "auid": 1000, "tty": b"pts3", "flags": record.FLAG_PRIVILEGED},
+        {"flags": record.FLAG_SCRIPT, "interp": b"/bin/sh\0"},
+        {"error": -2, "filename": b"./no%d\0"},
+        {"env": (b"LD_PRELOAD=/x.so", b"A=1")},
+        {"cwd": leaf_first(b"/\xff"), "filename": b"\xfe\0"},
+        {"ancestors": ()},
+        {"tid": 1001, "nspid": 1},
+    ],
+    ids=str,
+)
+def test_what_is_usual_takes_the_template(name: str, members: dict[str, Any]) -> None:
+    encoder = TemplateEncoder(make_host(), ENV_NAMES, SCHEMAS[name])
+    for pid, words in ((1000, (b"ls", b"\xc3\xa9", b"", b'"')), (7, (b'","', b"%s", b"x\\"))):
+        raw = exec_record(*words, **{"pid": pid, **members})
+
+        assert encoder.encode(raw, 0, HEAD(raw, 0)) == make_line(fields_of(raw), name)
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_template_has_labels_and_severity(name: str) -> None:
+    raw = exec_record(b"ls")
+    encoder = TemplateEncoder(make_host(), (), SCHEMAS[name])
+
+    line = encoder.encode(raw, 0, HEAD(raw, 0), ("web", "odd"), "crit")
+
+    fields = {**fields_of(raw), "labels": ["web", "odd"], "severity": "crit"}
+    assert line == make_line(fields, name)
+    assert encoder.encode(raw, 0, HEAD(raw, 0)) == make_line(fields_of(raw), name)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_lines_are_recognised_whatever_the_arguments_are(name: str) -> None:
+    form = FORMATS[name].form
+    fields = fields_of(exec_record(b'"type":"exit","seq":9}', cpu=3, seq=17, error=-13))
+    line = make_line(fields, name)
+
+    assert form.is_event(line)
+    assert form.mark(line) == Mark(fields["time"], 3, "execve", 17)
+    lost = {**EVENT, "type": "lost", "reason": "ring", "count": 3}
+    assert not form.is_event(make_line(lost, name))
+    assert form.mark(make_line(lost, name)) is None
+
+
+@st.composite
+def long_records(draw: st.DrawFn) -> FieldDict:
+    """Records with much in them, gaps and secrets among it."""
+    word = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
+    argv: list[str] = draw(st.lists(st.one_of(word, st.just("é\U0001f600" * 700)), max_size=60))
+    text = st.sampled_from(["/" + "\x01" * 4000, "x" * 9000, "\u202e" * 3000, "/bin/true"])
+    fields: FieldDict = {**EVENT, "type": "exec", "cpu": 1, "seq": 2, "id": "i", "pid": 3}
+    fields |= {"uid": 0, "gid": 0, "euid": 0, "egid": 0, "user": "root"}
+    for name in ("filename", "exe", "cwd", "cgroup", "unit", "root"):
+        fields[name] = draw(text)
+    fields |= {"argv": argv, "argc": len(argv), "result": "success", "start": EVENT["time"]}
+    fields["b64"] = {"exe": "AAAA" * 3000}
+    if draw(st.booleans()):
+        fields["env"] = ["LD_PRELOAD=" + "/x" * 9000]
+        fields["ancestors"] = [
+            {"id": "p", "pid": 1, "start": EVENT["time"], "comm": "\x7f" * 15}
+        ] * 8
+        fields |= {"ppid": 1, "parent_id": "p"}
+        fields["redacted"] = {"argv": list(range(0, len(argv), 3)), "env": [0]}
+    has_gap = draw(st.booleans())
+    if argv and has_gap:
+        gap = {"index": draw(st.integers(-1, len(argv) - 1)), "missing_bytes": 70}
+        fields["truncated"] = {"argv": [{**gap, "reason": "budget"}]}
+    return fields
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@given(fields=long_records(), limit=st.integers(MIN_LINE_BYTES, 40_000))
+def test_trimmed_line_is_json_and_never_longer(name: str, fields: FieldDict, limit: int) -> None:
+    line = make_line(fields, name, limit)
+
+    assert len(line) <= limit
+    json.loads(line)
+    whole = make_line(fields, name)
+    assert (line == whole) == (len(whole) <= limit)
+
+
+@given(
+    words=st.lists(st.binary(max_size=9).map(lambda raw: raw.replace(b"\0", b"")), max_size=12),
+    room=st.integers(0, 60),
+)
+def test_arguments_kept_and_missing_bytes_make_the_whole(words: list[bytes], room: int) -> None:
+    fields = fields_of(exec_record(*words))
+
+    trimmed = keep_argv(fields, room)
+
+    block = b"".join(word + b"\0" for word in words)
+    if trimmed is fields:
+        assert room >= len(block)
+        return
+    (gap,) = trimmed["truncated"]["argv"]
+    kept = _exact_words(trimmed, "argv")
+    head, tail = kept[: gap["index"] + 1], kept[gap["index"] + 1 :]
+    begin = b"\0".join(head)
+    end = b"".join(word + b"\0" for word in tail)
+    assert block.startswith(begin)
+    assert block.endswith(end)
+    assert gap["reason"] == "line"
+    assert len(begin) + gap["missing_bytes"] + len(end) == len(block)
+    assert len(begin) + len(end) <= room + 6
+    assert trimmed["argc"] == fields["argc"]
+
+
+def test_gap_that_was_there_becomes_part_of_the_new_one() -> None:
+    words = [b"a" * 10, b"b" * 10, b"c" * 10, b"d" * 10]
+    fields = fields_of(exec_record(*words))
+    # The kernel side left 100 bytes out between b and c, and told of an unreadable end.
+    fields["truncated"] = {
+        "argv": [
+            {"index": 1, "missing_bytes": 100, "reason": "budget"},
+            {"index": 3, "reason": "unreadable"},
+        ]
+    }
+    fields["redacted"] = {"argv": [0, 2, 3]}
+
+    trimmed = keep_argv(fields, 16)
+
+    assert trimmed["argv"] == ["a" * 10, "b", "ddd"]
+    assert trimmed["truncated"]["argv"] == [
+        {"index": 1, "missing_bytes": 44 - 16 + 100 - 1, "reason": "line"},
+        {"index": 2, "reason": "unreadable"},
+    ]
+    assert trimmed["redacted"] == {"argv": [0, 2]}
