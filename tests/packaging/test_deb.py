@@ -72,7 +72,13 @@ def test_package_depends_on_nothing_but_the_distribution() -> None:
         "/usr/lib/tmpfiles.d/execaudit.conf",
         "/usr/share/doc/execaudit/examples/logrotate",
         "/usr/share/doc/execaudit/examples/rules.d/10-noise.toml.sample",
+        "/usr/share/bash-completion/completions/execaudit",
+        "/usr/share/fish/vendor_completions.d/execaudit.fish",
+        "/usr/share/man/man5/execaudit-record.5.gz",
+        "/usr/share/man/man5/execaudit-rules.5.gz",
+        "/usr/share/man/man5/execaudit.toml.5.gz",
         "/usr/share/man/man8/execaudit.8.gz",
+        "/usr/share/zsh/vendor-completions/_execaudit",
     ],
 )
 def test_package_holds(path: str) -> None:

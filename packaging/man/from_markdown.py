@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the manual pages of section 5 from the guides in docs/: one text, read in two places.
+
+    from_markdown.py execaudit.toml|execaudit-rules|execaudit-record VERSION >page
+
+Owns the translation into man(7) macros of the Markdown that the guides use: headings, paragraphs,
+fenced code, lists, tables, links and emphasis. A table becomes a list of terms, as cells of several
+sentences do not fit a terminal. A construct that it does not know is an error, never left as it is.
+"""
+
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+INSTALLED_DOCS = "/usr/share/doc/execaudit"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A manual page of section 5.
+
+    Attributes:
+        guide: the file in docs/ it is made from.
+        what: what stands behind the name, for apropos(1).
+        see_also: other pages, in the order of man-pages(7).
+
+    """
+
+    guide: str
+    what: str
+    see_also: str
+
+
+PAGES = {
+    "execaudit.toml": Page(
+        "configuration.md",
+        "configuration of the execaudit daemon",
+        "execaudit-record(5), execaudit-rules(5), execaudit(8)",
+    ),
+    "execaudit-rules": Page(
+        "rules.md",
+        "rules that drop, keep and label records of execaudit",
+        "execaudit-record(5), execaudit.toml(5), execaudit(8)",
+    ),
+    "execaudit-record": Page(
+        "record.md",
+        "records of program executions",
+        "execaudit-rules(5), execaudit.toml(5), journalctl(1), systemd.journal-fields(7), "
+        "execaudit(8)",
+    ),
+}
+_LINKED = {page.guide: f"{name}(5)" for name, page in PAGES.items()}
+_LINKED["trace.md"] = "execaudit(8)"
+_INLINE = re.compile(
+    r"``(?P<code2>.+?)``|`(?P<code>[^`]+)`|\[(?P<label>(?:\\.|[^\]\\])+)\]\((?P<target>[^)\s]+)\)"
+    r"|\*\*(?P<bold>.+?)\*\*|(?<![\w*])\*(?P<italic>[^*\s](?:[^*]*[^*\s])?)\*(?![\w*])"
+)
+_ITEM = re.compile(r"( *)(-|\d+\.) +(.*)")
+
+
+def escape(text: str) -> str:
+    """Escape what roff would take for its own; a hyphen is a minus, as users copy options."""
+    text = text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq")
+    text = text.replace("`", "\\(ga").replace("^", "\\(ha").replace("~", "\\(ti")
+    return re.sub(r"^\.", r"\\&.", text, flags=re.MULTILINE)
+
+
+def inline(text: str) -> str:
+    """Translate what stands within a paragraph."""
+    parts, end = [], 0
+    for match in _INLINE.finditer(text):
+        parts += [_plain(text[end : match.start()]), _marked(match)]
+        end = match.end()
+    return "".join([*parts, _plain(text[end:])])
+
+
+def _plain(text: str) -> str:
+    text = re.sub(r"\\([\[\]|*_<>#`])", r"\1", text)  # an escaped character is itself
+    return escape(text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+
+
+def _marked(match: re.Match[str]) -> str:
+    if code := match["code"] or match["code2"]:
+        return f"\\fB{escape(code.strip().replace(chr(92) + '|', '|'))}\\fR"
+    if match["bold"]:
+        return f"\\fB{_plain(match['bold'].replace('`', ''))}\\fR"
+    if match["italic"]:
+        return f"\\fI{_plain(match['italic'])}\\fR"
+    return _link(match["label"], match["target"])
+
+
+def _link(label: str, target: str) -> str:
+    file, _, anchor = target.partition("#")
+    if not file and anchor:  # within the page
+        return inline(label)
+    page = _LINKED.get(file)
+    if page:
+        name, section = page[:-1].split("(")
+        shown = f"\\fB{escape(name)}\\fR({section})"
+    else:
+        shown = f"\\fI{escape(f'{INSTALLED_DOCS}/{file}')}\\fR"
+    return shown if label in (file, file.removesuffix(".md")) else f"{inline(label)} ({shown})"
+
+
+def blocks(lines: list[str], *, in_item: bool = False) -> Iterator[str]:
+    """Translate lines of Markdown, without their headings' place in the page."""
+    at = 0
+    while at < len(lines):
+        line = lines[at]
+        if not line.strip() or line.startswith("<!--"):
+            at += 1
+            continue
+        start = at
+        if line.startswith("```"):
+            at = lines.index("```", at + 1) + 1
+            yield from _code(lines[start + 1 : at - 1])
+        elif line.startswith("#"):
+            at += 1
+            yield from _heading(line)
+        elif line.startswith("|"):
+            while at < len(lines) and lines[at].startswith("|"):
+                at += 1
+            yield from _table(lines[start:at])
+        elif _ITEM.fullmatch(line):
+            at = _item_end(lines, at)
+            yield from _item(lines[start:at])
+        else:
+            while at < len(lines) and _continues(lines[at]):
+                at += 1
+            if in_item and start == 0:
+                yield inline(" ".join(lines[start:at]))
+            else:
+                yield from (".PP", inline(" ".join(lines[start:at])))
+
+
+def _continues(line: str) -> bool:
+    return bool(line.strip()) and not line.startswith(("```", "#", "|")) and not _ITEM.match(line)
+
+
+def _code(lines: list[str]) -> Iterator[str]:
+    yield from (".PP", ".RS 4", ".nf")
+    yield from (escape(line).replace("\t", "    ") for line in lines)
+    yield from (".fi", ".RE")
+
+
+def _heading(line: str) -> Iterator[str]:
+    level, title = len(line) - len(line.lstrip("#")), line.lstrip("# ")
+    if level == 1:
+        return  # the page's name says it
+    text = inline(title).replace("\\fB", "").replace("\\fR", "")
+    yield f'.{"SH" if level == 2 else "SS"} "{text.upper() if level == 2 else text}"'
+
+
+def _item_end(lines: list[str], at: int) -> int:
+    """Where a list item ends: at the next item, or at what is not indented."""
+    at += 1
+    while at < len(lines) and (lines[at].startswith(" ") or not lines[at].strip()):
+        at += 1
+    return at
+
+
+def _item(lines: list[str]) -> Iterator[str]:
+    (_, mark, text), *_ = _ITEM.findall(lines[0])
+    indent = len(lines[0]) - len(text)
+    yield ".IP \\(bu 2" if mark == "-" else f".IP {mark} 4"
+    inner = [text, *(line[indent:] for line in lines[1:])]
+    nested = list(blocks(inner, in_item=True))
+    if len(nested) == 1:
+        yield nested[0]
+        return
+    yield nested[0]
+    yield from (".RS", *nested[1:], ".RE")
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip()[1:-1])]
+
+
+def _table(lines: list[str]) -> Iterator[str]:
+    """Write a row as a term, and what the other cells say of it."""
+    head = _cells(lines[0])
+    for line in lines[2:]:
+        term, *others = _cells(line)
+        if not term:
+            term, *others = others
+        yield from (".TP", _term(head, term, others), _description(head, others))
+
+
+def _term(head: list[str], term: str, others: list[str]) -> str:
+    if head[1] == "type":
+        return f"{inline(term)} ({inline(others[0])})"
+    if head[1] == "default":
+        return f"{inline(term)} = {inline(others[0])}"
+    return inline(term)
+
+
+def _description(head: list[str], others: list[str]) -> str:
+    """Write the last cell, which explains, and before or behind it what the columns between say."""
+    if head[1] == "type":
+        return _sentence(others[-1])
+    if "takes" in head:
+        return f"{_sentence(others[-1])} {_sentence('Takes ' + others[head.index('takes') - 1])}"
+    if len(others) == 1:
+        return _sentence(others[0])
+    named = [
+        f"{name}: {cell}" if name else cell for name, cell in zip(head[1:], others, strict=True)
+    ]
+    return _sentence("; ".join(text for text in named if text))
+
+
+def _sentence(text: str) -> str:
+    shown = inline(text[:1].upper() + text[1:] if text[:1].isalpha() else text)
+    return shown if not shown or shown.endswith((".", ":")) else f"{shown}."
+
+
+def render(name: str, version: str, date: str) -> str:
+    """Return a page. `date` as 2026-11-25."""
+    page = PAGES[name]
+    lines = (DOCS / page.guide).read_text().splitlines()
+    shown = re.sub(r"([\w.-]+)\((\d)\)", r"\\fB\1\\fR(\2)", page.see_also).replace("-", "\\-")
+    parts = [
+        f'.\\" Made by packaging/man/from_markdown.py from docs/{page.guide}',
+        f'.TH "{escape(name).upper()}" 5 "{date}" "execaudit {version}" "File Formats"',
+        ".nh",
+        ".ad l",
+        ".SH NAME",
+        f"{escape(name)} \\- {escape(page.what)}",
+        ".SH DESCRIPTION",
+        *_without_first_break(blocks(lines)),
+        ".SH SEE ALSO",
+        shown,
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _without_first_break(lines: Iterator[str]) -> Iterator[str]:
+    """Drop paragraph breaks right below a heading, where there is one anyway."""
+    after_heading = True
+    for line in lines:
+        if not (after_heading and line == ".PP"):
+            yield line
+        after_heading = line.startswith((".SH", ".SS"))
+
+
+def main() -> None:
+    """Print the page of the command line, with the date that builds are given."""
+    name, version = sys.argv[1:]
+    seconds = int(os.environ.get("SOURCE_DATE_EPOCH", time.time()))
+    sys.stdout.write(render(name, version, time.strftime("%Y-%m-%d", time.gmtime(seconds))))
+
+
+if __name__ == "__main__":
+    main()

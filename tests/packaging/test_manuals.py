@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The manual pages: clean by mandoc, and complete by the code they describe."""
+
+import importlib.util
+import itertools
+import re
+import subprocess
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from execaudit import __version__
+from execaudit.config.schema import SECTIONS, RedactPattern
+from execaudit.config.values import TablesOf
+from execaudit.rules.fields import ACTIONS, FIELDS
+from tests.packaging.build import CHECKOUT
+from tests.unit.record_samples import emitted_fields
+
+SCRIPT = str(CHECKOUT / "packaging/man/from_markdown.py")
+PAGES = ("execaudit.toml", "execaudit-rules", "execaudit-record")
+
+
+def converter() -> Any:
+    spec = importlib.util.spec_from_file_location("from_markdown", SCRIPT)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def page(name: str) -> str:
+    command = ["/usr/bin/python3", SCRIPT, name, __version__]
+    return str(subprocess.run(command, stdout=-1, check=True, text=True).stdout)
+
+
+def shown(source: str, directory: Path) -> str:
+    """Return a page as a reader sees it, without emphasis."""
+    path = directory / "page"
+    path.write_text(source)
+    command = ["mandoc", "-T", "utf8", "-O", "width=1000", str(path)]
+    text = subprocess.run(command, stdout=-1, check=True, text=True).stdout
+    return re.sub(".\b", "", text)
+
+
+def terms(source: str) -> set[str]:
+    """Return the words in bold of the terms of lists."""
+    lines = source.splitlines()
+    heads = [after for line, after in itertools.pairwise(lines) if line == ".TP"]
+    marked = re.findall(r"\\fB(.*?)\\fR", "\n".join(heads))
+    return {name for each in marked for name in each.replace("\\-", "-").split(", ")}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_made_from_a_guide_is_clean(name: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{name}.5"
+    path.write_text(page(name))
+    command = ["mandoc", "-T", "lint", "-W", "warning", str(path)]
+    lint = subprocess.run(command, stdout=-1, check=False, text=True)
+    assert lint.stdout == ""
+
+
+def test_every_key_of_the_configuration_has_an_entry() -> None:
+    source = page("execaudit.toml")
+    for section, form in SECTIONS.items():
+        _, _, chapter = source.partition(f'.SS "[{section}]"')
+        entries = terms(chapter.partition(".SS")[0])
+        keys = {
+            each.name for each in fields(form) if not isinstance(each.metadata["kind"], TablesOf)
+        }
+        assert keys <= entries, section
+    assert {each.name for each in fields(RedactPattern)} <= terms(source)
+
+
+def test_every_condition_and_action_of_a_rule_has_an_entry(tmp_path: Path) -> None:
+    source = page("execaudit-rules")
+    assert FIELDS.keys() | {"action", "name", "labels", "severity", "descendants"} <= terms(source)
+    text = shown(source, tmp_path)
+    assert all(f'"{action}"' in text for action in ACTIONS)
+
+
+def test_every_field_of_a_record_has_an_entry() -> None:
+    emitted = set().union(*emitted_fields().values())
+    assert emitted <= terms(page("execaudit-record"))
+
+
+def test_pages_and_guides_name_each_other_by_their_section(tmp_path: Path) -> None:
+    for name in PAGES:
+        text = shown(page(name), tmp_path)
+        assert f"{name} - " in text
+        for other in (*PAGES, "execaudit"):
+            if other != name:
+                assert f"{other}({'8' if other == 'execaudit' else '5'})" in text
+        assert ".md)" not in text.replace("/usr/share/doc/execaudit/", "").replace(".md).", "")
+
+
+@pytest.mark.parametrize(
+    ("markdown", "roff"),
+    [
+        ("a `x-y` b", [".PP", "a \\fBx\\-y\\fR b"]),
+        ("a\nb", [".PP", "a b"]),
+        (".start", [".PP", "\\&.start"]),
+        ("`.d`", [".PP", "\\fB\\&.d\\fR"]),
+        ("**so** *it* is 2 * 3 * 4", [".PP", "\\fBso\\fR \\fIit\\fR is 2 * 3 * 4"]),
+        (r"back\\slash 'q'", [".PP", "back\\e\\eslash \\(aqq\\(aq"]),
+        ("[record.md](record.md)", [".PP", "\\fBexecaudit\\-record\\fR(5)"]),
+        ("[below](#x)", [".PP", "below"]),
+        ("- one\n- two", [".IP \\(bu 2", "one", ".IP \\(bu 2", "two"]),
+        ("```\n.x\n```", [".PP", ".RS 4", ".nf", "\\&.x", ".fi", ".RE"]),
+        ("## `a`: b", ['.SH "A: B"']),
+        ("| k | type | m |\n|---|---|---|\n| `a` | n | b |", [".TP", "\\fBa\\fR (n)", "B."]),
+        ("| k | |\n|---|---|\n| `a\\|b` | c |", [".TP", "\\fBa|b\\fR", "C."]),
+        ("<!-- begin -->", []),
+    ],
+)
+def test_markdown_becomes(markdown: str, roff: list[str]) -> None:
+    assert list(converter().blocks(markdown.splitlines())) == roff
