@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings of every test run.
 
+The whole suite runs in two processes (`./dev test`): what traces this machine, boots containers or
+measures runs one after the other in one of them, everything else beside it in the other.
+
 Hypothesis runs without a clock, as machines are shared and slow, and tries the same examples every
 time, so that a change fails for what it changed. EXECAUDIT_FUZZ_EXAMPLES sets how many examples
 each property is tried with, other ones in each run: a long run finds what the usual one can not.
@@ -8,6 +11,7 @@ each property is tried with, other ones in each run: a long run finds what the u
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -19,3 +23,20 @@ settings.register_profile(
     database=None,
 )
 settings.load_profile("execaudit")
+
+# These see every exec or every program of BPF on the machine, or its load.
+_LIVE = (
+    *("tests/integration/", "tests/machine/", "tests/shippers/", "tests/bench/"),
+    *("tests/unit/test_streams.py", "tests/unit/test_trials.py", "tests/unit/test_doctor.py"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests stay together, for `--dist loadgroup`."""
+    for item in items:
+        group = item.nodeid.split("::", 1)[0]
+        if item.get_closest_marker("guest"):
+            group = "guest"
+        elif group.startswith(_LIVE):
+            group = "live"
+        item.add_marker(pytest.mark.xdist_group(group))
