@@ -60,13 +60,14 @@ class Journald:
         self._daemon: subprocess.Popen[bytes] | None = None
         self.socket_path = f"/proc/{self._place.pid}/root/run/systemd/journal/socket"
 
-    def _inside(self, *command: str) -> list[str]:
+    def inside(self, *command: str) -> list[str]:
+        """The command line of a program that runs in its place."""
         pid = str(self._place.pid)
         return ["nsenter", "--target", pid, "--mount", "--net", "--", *command]
 
     def start(self) -> None:
         """Start it; it is ready when this returns."""
-        self._daemon = subprocess.Popen(self._inside(DAEMON))
+        self._daemon = subprocess.Popen(self.inside(DAEMON))
         control = Path(self.socket_path).with_name("io.systemd.journal")
         while not control.exists():
             assert self._daemon.poll() is None, "journald did not start"
@@ -127,9 +128,23 @@ class Journald:
 
     def run_raw(self, *command: str) -> bytes:
         """The same; its output as bytes."""
-        subprocess.run(self._inside("journalctl", "--sync"), check=True)
-        done = subprocess.run(self._inside(*command), check=True, stdout=subprocess.PIPE)
+        subprocess.run(self.inside("journalctl", "--sync"), check=True)
+        done = subprocess.run(self.inside(*command), check=True, stdout=subprocess.PIPE)
         return done.stdout
+
+    def entering(self, directory: Path, command: list[str]) -> list[str]:
+        """The command line of a program for which this is the system's journal.
+
+        It stays in the network namespace of others and starts in `directory`.
+        """
+        pid = str(self._place.pid)
+        enter = ["nsenter", "--target", pid, "--mount", "--", "env", f"--chdir={directory}"]
+        return [*enter, *command]
+
+    def stored_bytes(self) -> int:
+        """What the journal's files take."""
+        files = Path(f"/proc/{self._place.pid}/root/run/log/journal").rglob("*.journal")
+        return sum(file.stat().st_blocks * 512 for file in files)
 
     def cpu_us(self) -> float:
         """CPU time that it has used so far."""

@@ -43,6 +43,7 @@ class Auditd(Tracer):
 
     def __init__(self, *, laurel: bool = False) -> None:
         self.name = "auditd + laurel" if laurel else "auditd"
+        self.is_tracing = True
         self._laurel = laurel
         self._process: subprocess.Popen[bytes] | None = None
         self._directory = Path()
@@ -79,7 +80,7 @@ class Auditd(Tracer):
         auditctl(*RULE)
 
     def logs(self) -> list[Log]:
-        """Give laurel's log, if it is the one that delivers, and auditd's."""
+        """Give laurel's log, if there is one, which is the last to get an event, and auditd's."""
         audit = Log(self._directory / "audit.log", b"type=EXECVE")
         if not self._laurel:
             return [audit]

@@ -36,7 +36,7 @@ def provide_tracefs() -> None:
 def facts(rounds: int) -> dict[str, str]:
     """Name kernel, processor, distribution, the libraries under the tracers, and the load."""
     return {
-        "kernel": f"{platform.release()} {platform.machine()}",
+        "kernel": f"{_release()} {platform.machine()}",
         "processors": f"{os.cpu_count()} of {_processor()}",
         "distribution": platform.freedesktop_os_release().get("PRETTY_NAME", "?"),
         "python": platform.python_version(),
@@ -46,6 +46,12 @@ def facts(rounds: int) -> dict[str, str]:
         "load before": Path("/proc/loadavg").read_text().split()[0],
         "rounds": str(rounds),
     }
+
+
+def _release() -> str:
+    """Give the release without what a site adds to it."""
+    found = re.match(r"[\d.]+(-rc\d+|-\d+)?", platform.release())
+    return found[0] if found else platform.release()
 
 
 def _processor() -> str:

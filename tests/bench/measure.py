@@ -81,24 +81,28 @@ def kernel_thread(name: str) -> int | None:
 
 
 class CpuMeter:
-    """CPU time of a cgroup and of kernel threads that work for it."""
+    """CPU time of a tracer's own processes, and of what else works for it: journald, kauditd."""
 
-    def __init__(self, cgroup: Cgroup, threads: Iterable[int] = ()) -> None:
+    def __init__(
+        self, cgroup: Cgroup, helpers: Iterable[Cgroup] = (), threads: Iterable[int] = ()
+    ) -> None:
         self._cgroup = cgroup
+        self._helpers = tuple(helpers)
         self._threads = tuple(threads)
 
-    def read_us(self) -> float:
-        """Give the time used so far."""
-        return self._cgroup.cpu_us() + sum(thread_cpu_us(pid) for pid in self._threads)
+    def read_us(self) -> tuple[float, float]:
+        """Give the time used so far by the tracer, and by its helpers."""
+        helpers = sum(helper.cpu_us() for helper in self._helpers)
+        return self._cgroup.cpu_us(), helpers + sum(thread_cpu_us(pid) for pid in self._threads)
 
-    def settle(self) -> float:
-        """Wait until the backlog has been worked off, that is until it uses no more CPU."""
+    def settle(self) -> tuple[float, float]:
+        """Wait until the backlog has been worked off, that is until they use no more CPU."""
         deadline = time.monotonic() + SETTLE_LIMIT_S
         last, quiet = self.read_us(), 0
         while quiet < QUIET_POLLS and time.monotonic() < deadline:
             time.sleep(POLL_S)
             now = self.read_us()
-            quiet = quiet + 1 if now - last < QUIET_US else 0
+            quiet = quiet + 1 if sum(now) - sum(last) < QUIET_US else 0
             last = now
         return last
 
@@ -140,9 +144,24 @@ def memory_kib(pids: Iterable[int]) -> tuple[int, int]:
     return resident, peak
 
 
+def wakeups(pids: Iterable[int]) -> int:
+    """Count how often threads of these processes went to sleep, that is were woken, so far."""
+    count = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                count += _field((thread / "status").read_text(), "voluntary_ctxt_switches:")
+    return count
+
+
+def forks() -> int:
+    """Count the processes and threads that were made since boot, whoever made them."""
+    return _field(Path("/proc/stat").read_text(), "processes")
+
+
 @contextlib.contextmanager
 def bpf_statistics() -> Iterator[None]:
-    """Have the kernel time each run of a BPF program; this itself costs, hence its own pass."""
+    """Have the kernel time each run of a BPF program. Timing costs, too: not in every storm."""
     before = BPF_STATS.read_text()
     BPF_STATS.write_text("1")
     try:

@@ -27,12 +27,22 @@ class StormSample:
     wall_us: float
     storm_cpu_us: float
     tracer_cpu_us: float
+    helper_cpu_us: float  # journald's or kauditd's
+    bpf_us: float | None  # from a storm with the kernel's statistics on; None: not known
     expected: int
     delivered: int
     cut: int  # delivered without all arguments
     foreign: int
     others_cpus: float  # processors that other programs kept busy meanwhile
     bytes_per_exec: float
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Per second while nothing is asked of a tracer; `forks` by whoever else."""
+
+    wakeups: float
+    forks: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +56,17 @@ class SessionSample:
     resident_kib: int
     peak_kib: int
     said_lost: int | None
+    idle: Idle | None
 
 
 @dataclass(frozen=True, slots=True)
-class BpfSample:
-    """BPF run time, from one of the passes with the kernel's statistics on."""
+class AbsorbedSample:
+    """A burst while a tracer was stopped: what its buffers held, and what it said was lost."""
 
-    workload: str
     tracer: str
-    us_per_exec: float
+    expected: int
+    delivered: int
+    said_lost: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +88,7 @@ class Results:
     unusable: dict[str, str] = field(default_factory=dict)
     storms: list[StormSample] = field(default_factory=list)
     sessions: list[SessionSample] = field(default_factory=list)
-    bpf: list[BpfSample] = field(default_factory=list)
+    absorbed: list[AbsorbedSample] = field(default_factory=list)
     calls: list[CallSample] = field(default_factory=list)
 
 
@@ -127,18 +139,20 @@ def _paired(
 def storm_figures(results: Results, workload: str, tracer: str) -> dict[str, Any]:
     """Summarise one tracer under one storm. None stands for what was not measured."""
     mine = [s for s in results.storms if (s.workload, s.tracer) == (workload, tracer)]
-    bpf = [s.us_per_exec for s in results.bpf if (s.workload, s.tracer) == (workload, tracer)]
-    bpf_us = statistics.median(bpf) if bpf else None
-    tracer_cpu = Spread.of(s.tracer_cpu_us for s in mine)
+    bpf = Spread.of(s.bpf_us for s in mine if s.bpf_us is not None)
+    user = Spread.of(s.tracer_cpu_us for s in mine)
+    helper = Spread.of(s.helper_cpu_us for s in mine)
+    parts = [user, helper, bpf]
     return {
         "slowdown": Spread.of(slowdowns(results.storms, workload, tracer)),
         "wall_us": Spread.of(s.wall_us for s in mine),
         "added_cpu_us": Spread.of(added_cpu_us(results.storms, workload, tracer)),
-        "tracer_cpu_us": tracer_cpu,
-        "bpf_us": bpf_us,
-        "total_us": tracer_cpu.median + bpf_us if tracer_cpu and bpf_us is not None else None,
+        "tracer_cpu_us": user,
+        "helper_cpu_us": helper,
+        "bpf_us": bpf,
+        "total_us": sum(part.median for part in parts if part),
         "expected": sum(s.expected for s in mine),
-        "lost": sum(s.expected - s.delivered for s in mine),
+        "lost": sum(max(s.expected - s.delivered, 0) for s in mine),
         "cut": sum(s.cut for s in mine),
         "foreign": sum(s.foreign for s in mine),
         "others_cpus": Spread.of(s.others_cpus for s in mine),
@@ -147,15 +161,22 @@ def storm_figures(results: Results, workload: str, tracer: str) -> dict[str, Any
 
 
 def session_figures(results: Results, tracer: str) -> dict[str, Any]:
-    """Summarise one tracer's starts and memory."""
+    """Summarise one tracer's starts, memory and idleness."""
     mine = [s for s in results.sessions if s.tracer == tracer]
     said = [s.said_lost for s in mine if s.said_lost is not None]
+    absorbed = [s for s in results.absorbed if s.tracer == tracer]
     return {
         "ready_ms": Spread.of(s.ready_ms for s in mine),
         "delivered_ms": Spread.of(s.delivered_ms for s in mine),
         "resident_mib": Spread.of(s.resident_kib / 1024 for s in mine),
         "peak_mib": Spread.of(s.peak_kib / 1024 for s in mine),
         "said_lost": sum(said) if said else None,
+        "idle_wakeups": Spread.of(s.idle.wakeups for s in mine if s.idle),
+        "idle_forks": Spread.of(s.idle.forks for s in mine if s.idle),
+        "absorbed": Spread.of(s.delivered for s in absorbed),
+        "absorbed_of": Spread.of(s.expected for s in absorbed),
+        "absorbed_lost": Spread.of(s.expected - s.delivered for s in absorbed),
+        "absorbed_said": Spread.of(s.said_lost for s in absorbed if s.said_lost is not None),
     }
 
 

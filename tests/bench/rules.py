@@ -13,57 +13,16 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from execaudit.rules.rule_set import RuleSet, compile_rules
-from execaudit.rules.text_conditions import Lookups
-from tests.rule_tables import Table
+from tests.bench.mixed_rules import compile_mixed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from execaudit.rules.rule_set import RuleSet
+
 SIZES = (10, 1000, 10_000)
 EVENTS = 2000
 PLACES = 300
-
-
-def mixed_rules(count: int) -> list[dict[str, Any]]:
-    """Make rules of fourteen kinds in turn; they match nothing of `place` except by chance."""
-    rules = []
-    for index in range(count):
-        kinds: list[dict[str, Any]] = [
-            {"action": "drop", "exe": f"/usr/lib/app{index}/bin/tool{index}"},
-            {"labels": ["a"], "argv": f"--option-{index}"},
-            {"action": "drop", "exe": f"/opt/vendor{index}/**"},
-            {"labels": ["b"], "argv": f"*secret{index}=*"},
-            {"action": "drop", "comm": f"daemon{index}", "uid": "100-999"},
-            {"labels": ["c"], "cmdline": {"regex": rf"curl .*host{index}\.example.*\|\s*sh"}},
-            {"labels": ["d"], "unit": f"svc{index}.service", "severity": "err"},
-            {"labels": ["e"], "cwd": f"/srv/site{index}/**"},
-            {"labels": ["f"], "uid": "1000-60000", "argv": [f"-x{index}", f"--long{index}"]},
-            {"action": "keep", "ancestor": {"comm": f"sshd{index}"}, "auid": "1000-"},
-            {"labels": ["g"], "not": {"exe": "/usr/**"}, "filename": f"/tmp/x{index}*"},
-            {
-                "labels": ["h"],
-                "any": [
-                    {"script": f"/home/u{index}/*"},
-                    {"container": f"a{index}*", "privileged": True},
-                ],
-            },
-            {"labels": ["i"], "errno": "ENOENT", "filename": f"/usr/local/bin/n{index}"},
-            {"action": "drop", "user": f"svc{index}", "argc": "1-3"},
-        ]
-        rule = kinds[index % len(kinds)]
-        rules.append({"action": "label"} | rule)
-    return rules
-
-
-def make_set(count: int) -> RuleSet:
-    """Compile."""
-    lookups = Lookups(user=lambda _: None, group=lambda _: None)
-    tables = [Table(rule, index) for index, rule in enumerate(mixed_rules(count))]
-    rules, problems = compile_rules(tables, lookups)
-    if rules is None:
-        raise SystemExit("\n".join(map(str, problems)))
-    return rules
 
 
 def place(number: int, *, all_new: bool = False) -> dict[str, Any]:
@@ -126,7 +85,7 @@ def main() -> int:
     sets = {}
     for size in SIZES:
         begin = time.perf_counter()
-        sets[size] = make_set(size)
+        sets[size] = compile_mixed(size)
         print(f"{size} rules compiled in {(time.perf_counter() - begin) * 1000:.0f} ms")
     gc.freeze()
     best: dict[tuple[str, int], float] = {}

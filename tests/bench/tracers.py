@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tracers that are compared: how each is started, stopped, and where its events appear.
 
-Owns the command lines. auditd, which is switched on by rules, has a module of its own (`audit`).
-Measures nothing.
+Owns the command lines. auditd, which is switched on by rules, and this project's daemon have
+modules of their own (`audit`, `daemons`). Measures nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import signal
@@ -17,10 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tests.bench.delivery import Reading
     from tests.bench.measure import Cgroup
 
 ROOT = Path(__file__).parents[2]
 SYSTEM_PYTHON = "/usr/bin/python3"
+KPROBES = Path("/sys/bus/event_source/devices/kprobe")
 STOP_LIMIT_S = 60
 
 
@@ -30,29 +35,44 @@ class Unusable(Exception):  # noqa: N818 - a state of the peer, not an error of 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """A file a tracer writes. A line with `needle` in it is one exec."""
+    """A file a tracer writes. A line with `needle` in it is one exec.
+
+    `is_store` is false for what was read out of a store of another form: its size says nothing.
+    """
 
     path: Path
     needle: bytes = b""
+    is_store: bool = True
 
 
 class Tracer:
     """One tracer. The base class is the absence of any: it starts nothing and costs nothing."""
 
     name = "none"
-    threads: tuple[int, ...] = ()  # kernel threads that work for it alone
+    is_tracing = False
     has_bpf = False
+    tells_losses = False  # in its output
+    threads: tuple[int, ...] = ()  # kernel threads that work for it alone
+    helpers: tuple[Cgroup, ...] = ()  # of other processes that do
 
     def version(self) -> str:
         """Give its version; raise Unusable where it cannot run."""
         return ""
 
+    def prepare(self, scratch: Path) -> None:
+        """Do what is not part of its start."""
+
     def start(self, scratch: Path, cgroup: Cgroup) -> None:
         """Start it inside the cgroup, with its output in the scratch directory."""
 
     def logs(self) -> list[Log]:
-        """List its output files; the first is where an event counts as delivered."""
+        """List its outputs as files; of several each is to hold every event."""
         return []
+
+    @contextlib.contextmanager
+    def followed(self) -> Iterator[Log]:
+        """Give a file that grows while it runs, in which an event counts as delivered."""
+        yield self.logs()[0]
 
     def ensure_running(self) -> None:
         """Raise Unusable, with its last words, when it has ended by itself."""
@@ -60,6 +80,13 @@ class Tracer:
     def stop(self) -> int | None:
         """Stop it and give the number of events that it itself says it lost."""
         return None
+
+    def stored_bytes_per_event(self, readings: Sequence[Reading]) -> float:  # noqa: ARG002
+        """Give what an event takes in a store that is not among the logs."""
+        return 0.0
+
+    def clean(self) -> None:
+        """Remove what `prepare` made."""
 
 
 class Command(Tracer):
@@ -75,7 +102,7 @@ class Command(Tracer):
         lost: bytes = rb"Lost (\d+) events$",
     ) -> None:
         self.name = name
-        self.has_bpf = True
+        self.is_tracing = self.has_bpf = True
         self._command = command
         self._package = package
         self._needle = needle
@@ -110,51 +137,38 @@ class Command(Tracer):
         if self._process and self._process.poll() is not None:
             raise Unusable(last_line(self._errors) or f"status {self._process.returncode}")
 
+    def end(self, how: signal.Signals) -> None:
+        """End the process, if there is one."""
+        if self._process:
+            end_process(self._process, how)
+            self._process = None
+
     def stop(self) -> int | None:
         """Interrupt it, as Ctrl-C does, and add up what it says of losses."""
         if self._process is None:
             return None
-        end_process(self._process, signal.SIGINT)
+        self.end(signal.SIGINT)
         text = self._errors.read_bytes() + self._output.read_bytes()
         return sum(int(count) for count in self._lost.findall(text))
 
 
-class Execaudit(Command):
-    """This project, from the checkout."""
-
-    def __init__(self, name: str, engine: str, *options: str) -> None:
-        command = [SYSTEM_PYTHON, "-m", "execaudit", "trace", "--json", "--engine", engine]
-        super().__init__(
-            name,
-            [*command, *options],
-            needle=b'"type":"exec"',
-            lost=rb"^execaudit: .* (\d+) lost",
-        )
+class KprobeCommand(Command):
+    """One that attaches by kprobes."""
 
     def version(self) -> str:
-        """Ask execaudit."""
-        command = [SYSTEM_PYTHON, "-c", "import execaudit; print(execaudit.__version__)"]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise Unusable((done.stderr.strip().splitlines() or ["does not start"])[-1])
-        return done.stdout.strip()
+        """Find out whether the kernel has them."""
+        if not KPROBES.exists():
+            raise Unusable("the kernel has no kprobes")
+        return super().version()
 
 
 def peers() -> list[Tracer]:
-    """List no tracer and those of the others that trace by BPF."""
+    """List no tracer and those of the others that trace by BPF, as they are without options."""
     return [
         Tracer(),
         Command("execsnoop (libbpf)", ["/usr/sbin/execsnoop"], package="libbpf-tools"),
+        KprobeCommand("execsnoop (BCC)", ["/usr/sbin/execsnoop-bpfcc"], package="bpfcc-tools"),
         Command("execsnoop.bt", ["bpftrace", "/usr/sbin/execsnoop.bt"], package="bpftrace"),
-    ]
-
-
-def ours() -> list[Tracer]:
-    """List execaudit with each engine, and with failed execs as well."""
-    return [
-        Execaudit("execaudit libbpf", "libbpf"),
-        Execaudit("execaudit bcc", "bcc"),
-        Execaudit("execaudit -x", "auto", "-x"),
     ]
 
 

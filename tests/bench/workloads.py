@@ -2,7 +2,8 @@
 """The programs whose execs are traced: compiles them and runs them.
 
 Owns what is executed, how often, and in what environment. Knows nothing of tracers. Every exec
-carries `--run=MARK:INDEX` as its first argument and is verified to have taken place.
+carries the mark of its run, is numbered where we choose its arguments (`--run=MARK:INDEX`), and is
+verified to have taken place.
 """
 
 from __future__ import annotations
@@ -11,13 +12,18 @@ import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from tests.bench import build_tree
+
 SOURCES = Path(__file__).parent
 OUTPUT = SOURCES.parent.parent / "build" / "bench"
+SHARED_MEMORY = "/dev/shm"
+SHORTER = 4
 RAN = 42  # the exit status of tiny.c
 # Tracers that read the environment do so at every exec: give them a usual one, always the same.
 ENVIRONMENT = {
@@ -49,28 +55,37 @@ done
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """One storm: `count` execs, shared among so many processes that run at the same time."""
+    """`count` execs, shared among so many processes that run at the same time.
+
+    `per_second` paces them, 0 does not. `extra_bytes` of arguments follow the usual ones.
+    """
 
     name: str
     kind: Literal["vfork", "fork", "shell"]
     count: int
     processes: int = 1
+    per_second: int = 0
+    extra_bytes: int = 0
+    is_numbered = True
+
+    def shortened(self) -> Workload:
+        """Give a shorter one of the same kind, enough for a figure that hardly varies."""
+        fewer = max(self.count // SHORTER, 50) // self.processes * self.processes
+        return replace(self, count=min(self.count, fewer))
 
     def run(self, mark: str) -> int:
         """Execute it and give the nanoseconds it took; raise if one exec did not take place."""
         environment = {**ENVIRONMENT, "BENCH_MARK": mark}
         if self.kind == "shell":
-            command = ["/bin/sh", "-c", SHELL_LOOP, "sh", str(self.count)]
-            started = time.monotonic_ns()
-            subprocess.run(command, env=environment, check=True)
-            return time.monotonic_ns() - started
+            return _timed(["/bin/sh", "-c", SHELL_LOOP, "sh", str(self.count)], environment)
         share = self.count // self.processes
         command = [str(OUTPUT / "storm"), str(share), self.kind, str(OUTPUT / "tiny")]
+        pace = [str(self.per_second), str(self.extra_bytes)]
         with contextlib.ExitStack() as stack:
             storms = [
                 stack.enter_context(
                     subprocess.Popen(
-                        [*command, str(at * share)], env=environment, stdout=subprocess.PIPE
+                        [*command, str(at * share), *pace], env=environment, stdout=subprocess.PIPE
                     )
                 )
                 for at in range(self.processes)
@@ -81,17 +96,69 @@ class Workload:
         return max(took)
 
 
-def storms(*, quick: bool) -> list[Workload]:
-    """Give the storms of a run: exec almost alone, with a fork's page tables, as shells do it."""
+@dataclass(frozen=True, slots=True)
+class Build:
+    """make and gcc on a program of so many files, on all processors."""
+
+    files: int
+    name = "build"
+    is_numbered = False
+
+    def shortened(self) -> Build:
+        """Give a smaller one."""
+        return Build(max(self.files // SHORTER, 1))
+
+    @property
+    def count(self) -> int:
+        """Execs of one build; those that search along PATH without success not counted."""
+        return build_tree.execs(self.files)
+
+    def run(self, mark: str) -> int:
+        """Build once and give the nanoseconds it took."""
+        with tempfile.TemporaryDirectory(prefix="execaudit-", dir=SHARED_MEMORY) as scratch:
+            directory = Path(scratch) / f"build-{mark}"
+            build_tree.write_tree(directory, self.files)
+            jobs = f"-j{os.cpu_count() or 1}"
+            command = ["/usr/bin/make", "-f", str(directory / "Makefile"), jobs]
+            return _timed(command, ENVIRONMENT)
+
+
+AnyWorkload = Workload | Build
+
+
+def _timed(command: list[str], environment: dict[str, str]) -> int:
+    started = time.monotonic_ns()
+    subprocess.run(command, env=environment, check=True)
+    return time.monotonic_ns() - started
+
+
+def all_workloads(*, quick: bool) -> list[AnyWorkload]:
+    """Give what a comparison runs: from exec almost alone to work in which execs are rare."""
     cpus = os.cpu_count() or 1
-    count = 4000 if quick else 20000
+    burst = 10_000 if quick else 100_000
     return [
-        Workload("vfork storm", "vfork", 3000 if quick else 10000),
+        Workload("vfork storm", "vfork", 3000 if quick else 10_000),
         Workload("fork storm", "fork", 2000 if quick else 6000),
+        Workload("shell loop", "shell", 400 if quick else 2000),
+        Build(6 if quick else 24),
+        Workload("trickle", "vfork", 50 if quick else 250, per_second=50),
         # As many as the machine can make: what happens to a tracer that is given no CPU to spare.
-        Workload(f"vfork storm on {cpus} CPUs", "vfork", count // cpus * cpus, cpus),
-        Workload("shell loop", "shell", 500 if quick else 2000),
+        Workload("burst", "vfork", burst // cpus * cpus, cpus),
     ]
+
+
+def recorded_workloads(*, quick: bool) -> list[AnyWorkload]:
+    """Give what is recorded to be replayed: few places, one, and a new one with each program."""
+    return [
+        Workload("vfork storm", "vfork", 5000 if quick else 50_000),
+        Workload("shell loop", "shell", 1000 if quick else 10_000),
+        Build(6 if quick else 100),
+    ]
+
+
+def absorbed_burst(*, quick: bool) -> Workload:
+    """Give a burst larger than what a tracer buffers by itself."""
+    return Workload("burst while stopped", "vfork", 6000 if quick else 20_000)
 
 
 def build() -> None:

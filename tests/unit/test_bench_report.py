@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tests.bench.report import (
-    BpfSample,
+    AbsorbedSample,
     CallSample,
+    Idle,
     Results,
     SessionSample,
     Spread,
@@ -30,6 +31,8 @@ def storm(round_: int, tracer: str, wall_us: float, **other: Any) -> StormSample
         "workload": "w",
         "storm_cpu_us": wall_us / 2,
         "tracer_cpu_us": 0.0,
+        "helper_cpu_us": 0.0,
+        "bpf_us": None,
         "expected": 10,
         "delivered": 10,
         "cut": 0,
@@ -79,30 +82,55 @@ def test_lost_and_cut_are_summed_over_rounds() -> None:
     assert (figures["expected"], figures["lost"], figures["cut"]) == (20, 4, 3)
 
 
-def test_total_is_the_median_tracer_cpu_with_the_median_bpf_run_time() -> None:
+def session(round_: int, said_lost: int | None, idle: Idle | None = None) -> SessionSample:
+    return SessionSample(round_, "a", 1.0, 2.0, 2048, 4096, said_lost, idle)
+
+
+def test_total_is_the_sum_of_medians_of_tracer_helper_and_bpf() -> None:
     results = Results({})
-    results.storms = [storm(r, "a", 1, tracer_cpu_us=us) for r, us in enumerate((4.0, 9.0, 5.0))]
-    results.bpf = [BpfSample("w", "a", us) for us in (2.5, 9.0, 1.0)] + [BpfSample("w", "b", 99.0)]
-    assert storm_figures(results, "w", "a")["total_us"] == 7.5
+    values = ((4.0, 1.0, 2.5), (9.0, 1.5, 9.0), (5.0, 2.0, 1.0))
+    results.storms = [
+        storm(r, "a", 1, tracer_cpu_us=own, helper_cpu_us=helper, bpf_us=bpf)
+        for r, (own, helper, bpf) in enumerate(values)
+    ] + [storm(0, "b", 1, tracer_cpu_us=99.0)]
+    assert storm_figures(results, "w", "a")["total_us"] == 5.0 + 1.5 + 2.5
 
 
-def test_total_is_unknown_without_bpf_run_time() -> None:
-    results = Results({}, storms=[storm(0, "auditd", 1, tracer_cpu_us=4.0)])
-    assert storm_figures(results, "w", "auditd")["total_us"] is None
+def test_total_without_kernel_time_is_marked_as_the_least_it_can_be() -> None:
+    results = Results({}, storms=[storm(0, "none", 1), storm(0, "auditd", 1, tracer_cpu_us=4.0)])
+    assert storm_figures(results, "w", "auditd")["bpf_us"] is None
+    assert "≥ 4.0" in render(results)
+
+
+def test_more_records_than_execs_are_no_negative_loss() -> None:
+    results = Results({}, storms=[storm(0, "a", 1, delivered=12), storm(1, "a", 1, delivered=9)])
+    assert storm_figures(results, "w", "a")["lost"] == 1
 
 
 def test_resident_memory_is_given_in_mib_and_unknown_loss_is_left_out() -> None:
-    results = Results({})
-    results.sessions = [SessionSample(0, "a", 1.0, 2.0, 2048, 4096, None)]
-    figures = session_figures(results, "a")
+    figures = session_figures(Results({}, sessions=[session(0, None)]), "a")
     assert figures["resident_mib"] == Spread(2.0, 2.0, 2.0)
     assert figures["said_lost"] is None
+    assert figures["idle_wakeups"] is None
+
+
+def test_idle_wakeups_are_those_of_the_rounds_in_which_they_were_counted() -> None:
+    sessions = [session(0, 0, Idle(2.0, 5.0)), session(1, 0), session(2, 0, Idle(4.0, 1.0))]
+    figures = session_figures(Results({}, sessions=sessions), "a")
+    assert figures["idle_wakeups"] == Spread(3.0, 2.0, 4.0)
+    assert figures["idle_forks"] == Spread(3.0, 1.0, 5.0)
 
 
 def test_loss_that_tracers_report_is_summed_where_any_does() -> None:
-    results = Results({})
-    results.sessions = [SessionSample(r, "a", 1, 2, 3, 4, lost) for r, lost in enumerate((3, 4))]
+    results = Results({}, sessions=[session(0, 3), session(1, 4), session(2, None)])
     assert session_figures(results, "a")["said_lost"] == 7
+
+
+def test_absorbed_burst_is_what_arrived_of_it() -> None:
+    results = Results({}, absorbed=[AbsorbedSample("a", 100, 60, 40)])
+    figures = session_figures(results, "a")
+    assert figures["absorbed"] == Spread(60, 60, 60)
+    assert figures["absorbed_lost"] == figures["absorbed_said"] == Spread(40, 40, 40)
 
 
 def test_added_call_time_is_paired_within_a_sample() -> None:
