@@ -106,8 +106,13 @@ def quote(text: str, *, always: bool = False, ascii_only: bool = False) -> str:
 
 
 def quote_head(text: str, room: int, *, always: bool = False, ascii_only: bool = False) -> str:
-    """Return the longest beginning of the text that fits as a word into `room` columns, or ''."""
+    """Return the longest beginning of the text that fits as a word into `room` columns, or ''.
+
+    A mark may stand directly behind it.
+    """
     opening = _quotes(text, always, ascii_only)
+    if text in _BARE_WORDS and not opening:
+        opening = "'"  # bare only where a blank follows: a shell takes "[…" for a pattern
     close = opening[-1:]
     pieces = _pieces(text, close, ascii_only) if opening in ('"', "$'") else list(text)
     room -= len(opening) + len(close)

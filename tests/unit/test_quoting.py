@@ -151,6 +151,14 @@ def test_quote_head_is_the_whole_text_when_there_is_room() -> None:
     assert quote_head("a b\n", 7) == "$'a b'"
 
 
+@pytest.mark.parametrize("text", ["[", "]", "{}"])
+def test_quote_head_quotes_what_is_bare_only_before_a_blank(text: str) -> None:
+    # A mark follows directly: "[…" would be the beginning of a pattern.
+    assert quote(text) == text
+    assert quote_head(text, 10) == f"'{text}'"
+    assert quote_head(text, 2) == ""
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -277,6 +277,11 @@ def test_ascii_only_terminal_gets_ascii() -> None:
     assert shown == r"/usr/bin/ls $'\u00e9' xxxxxxxxxxxxx<...>"
 
 
+def test_bracket_before_a_mark_is_quoted() -> None:
+    shown = arguments(exec_record("ls", "x" * 10, "[      "), terminal=27)
+    assert shown == "/usr/bin/ls xxxxxxxxxx '['…"
+
+
 RECORDS = st.builds(
     lambda filename, argv, comm, failed: (failed_record if failed else exec_record)(
         *argv, filename=filename, comm=comm
