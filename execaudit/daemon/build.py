@@ -14,7 +14,8 @@ from execaudit.config.configuration import Config, Loaded
 from execaudit.config.schema import File, Journal, Stdout
 from execaudit.daemon.collapse import Collapser
 from execaudit.daemon.limits import Limit, Rate
-from execaudit.daemon.stage import Outlet, Selection, Stage
+from execaudit.daemon.outlets import Outlet, Selection
+from execaudit.daemon.stage import Stage
 from execaudit.errors import ExecauditError, NotConfigured
 from execaudit.formats.lines import FORMATS
 from execaudit.kernel.capture import Settings

@@ -75,11 +75,9 @@ class Flow:
         stage = self.parts.stage
         for fields in self.pipeline.settle(slots, misses, now_ns):
             stage.emit(fields)
-        if stage.collapser:
-            for fields in stage.collapser.expire(now_ns):
-                stage.finish_certain(fields)
+        is_holding = stage.expire(now_ns)
         self.flush()
-        return stage.collapser is not None and bool(stage.collapser.pending)
+        return is_holding
 
     def swap(self, parts: Parts) -> None:
         """Put other parts in force between two batches."""
@@ -104,9 +102,7 @@ class Flow:
         self.capture.detach()
         self.settle()
         stage = self.parts.stage
-        if stage.collapser:
-            for fields in stage.collapser.flush_all():
-                stage.finish_certain(fields)
+        stage.finish_held()
         self.tell_suppressed(stage)
         self.tell_incidents()
         stage.emit(events.stop_fields(self.host, self.totals()))
@@ -177,6 +173,11 @@ class _Indirect:
 
     def encode(self, buf: bytes, at: int, head: tuple[int, ...], /) -> bytes | None:
         return self._flow.parts.stage.encode(buf, at, head)
+
+    def encode_exit(
+        self, buf: bytes, at: int, head: tuple[int, ...], duration_ns: int | None, /
+    ) -> bytes | None:
+        return self._flow.parts.stage.encode_exit(buf, at, head, duration_ns)
 
     def follow_clock(self) -> None:
         self._flow.parts.stage.follow_clock()

@@ -1,65 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the daemon does with each record between decoding and the sinks: judge, redact, encode.
 
-Owns the decision over every event and the lines and entries made of it. The quick way works on raw
-bytes; whatever it leaves over comes as a dict of fields and is treated alike. It does no I/O.
+Owns the way of every event to the lines and entries made of it. The quick way works on raw bytes;
+whatever it leaves over comes as a dict of fields and is treated alike. It does no I/O.
 """
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+import os
+from dataclasses import dataclass
 
-from execaudit.config.words import SEVERITIES
-from execaudit.daemon.collapse import Collapser
+from execaudit.daemon.collapse import Collapser, Try
+from execaudit.daemon.forms import Forms, Raw, label_fields, with_names
+from execaudit.daemon.judge import Judge
 from execaudit.daemon.limits import Limit
-from execaudit.formats.lines import FORMATS, make_line
-from execaudit.formats.template import TemplateEncoder
+from execaudit.daemon.outlets import Outlet
 from execaudit.options import DEFAULT_ENV
-from execaudit.records.encode import Encoder
-from execaudit.records.encode_journal import JournalEncoder
-from execaudit.records.fields import FieldDict
+from execaudit.records.command import restore_argv, restore_text
+from execaudit.records.encode_exits import view_exit
+from execaudit.records.fields import FieldDict, exec_fields, select_env
+from execaudit.records.fragments import Fragments
 from execaudit.records.host import Host
-from execaudit.records.journal import PRIORITIES, wire_entry, wire_fields
-from execaudit.records.place import PlaceReader
 from execaudit.records.redact import Redactor
 from execaudit.records.redact_record import redact_record
-from execaudit.records.text import dumps
+from execaudit.records.view import View, Viewer, file_name
 from execaudit.rules.decision import NOTHING, Decision
 from execaudit.rules.rule_set import RuleSet
 from execaudit.wire import record
-from execaudit.wire.decode import SCALARS, SCALARS_AT, STRINGS_AT
+from execaudit.wire.decode import HEAD, split
 
-if TYPE_CHECKING:
-    from execaudit.rules.residue import Residue
-
-_PLACES_KEPT = 1024
-_INFO = PRIORITIES["info"]
-
-
-@dataclass(slots=True)
-class Selection:
-    """Which records a sink takes: by label, by severity; nothing given takes all."""
-
-    labels: frozenset[str] = frozenset()
-    min_severity: str = ""
-
-    def takes(self, labels: tuple[str, ...], severity: str) -> bool:
-        """Whether a record with these goes to the sink."""
-        if self.labels and self.labels.isdisjoint(labels):
-            return False
-        if not self.min_severity:
-            return True
-        return bool(severity) and SEVERITIES.index(severity) >= SEVERITIES.index(self.min_severity)
-
-
-@dataclass(slots=True)
-class Outlet:
-    """One sink's share of a batch, in the form that it takes."""
-
-    form: str  # "journal", or one of FORMATS
-    selection: Selection | None  # None: everything
-    max_line_bytes: int = 0  # 0: as long as lines are
-    batch: list[bytes] = field(default_factory=list)
-    deselected: int = 0
+_FIELDS_BYTES = 4000  # what Python needs for a record's fields beside the arguments, about
 
 
 @dataclass(slots=True)
@@ -85,7 +53,7 @@ class Stage:
         *,
         rules: RuleSet | None = None,
         redactor: Redactor | None = None,
-        collapser: Collapser | None = None,
+        collapser: Collapser[Raw | FieldDict] | None = None,
         limits: dict[str, Limit] | None = None,
         identifier: str = "execaudit",
     ) -> None:
@@ -97,22 +65,14 @@ class Stage:
         self.collapser = collapser
         self.limits = limits or {}
         self._host = host
+        self._env_names = env_names
         self._identifier = identifier
-        self._bounded = [outlet for outlet in outlets if outlet.max_line_bytes]
-        forms = {outlet.form for outlet in outlets}
-        self._json = Encoder(host, env_names) if "execaudit" in forms else None
-        self._journal = JournalEncoder(host, env_names, identifier) if "journal" in forms else None
-        self._adapted = {
-            form: TemplateEncoder(host, env_names, schema.adapt)
-            for form, schema in FORMATS.items()
-            if schema.adapt and form in forms
-        }
-        # What the shipped ones name holds no secrets; others are looked into, the long way.
-        self._own_env = [name for name in env_names if name[:-1].decode() not in DEFAULT_ENV]
-        self._places = PlaceReader(host)
-        self._residues: dict[bytes, Residue] = {}
-        self._labels: dict[tuple[tuple[str, ...], str], tuple[bytes, bytes]] = {}
-        self._is_slow_for_all = bool(self.limits) or (rules is not None and rules.wants_images)
+        self._viewer = Viewer()
+        self._judge = Judge(host, env_names, rules, self.limits)
+        self._forms = Forms(host, env_names, outlets, identifier)
+        # What the shipped ones name holds no secrets; others are looked into.
+        self._own_env = tuple(name for name in env_names if name[:-1].decode() not in DEFAULT_ENV)
+        self._clean_env = Fragments(self._find_secret)
 
     def succeed(self, old: "Stage") -> None:
         """Go on where the stage before a reload ended: its counts, and what it held back."""
@@ -127,163 +87,179 @@ class Stage:
         if self.collapser is not None:
             self.collapser = old.collapser
             return
-        for fields in old.collapser.flush_all():
-            self.finish_certain(fields)
+        self._finish_held(old.collapser.flush_all())
 
     def follow_clock(self) -> None:
         """Forget what was made with the old wall clock offset."""
-        for encoder in (self._json, self._journal, *self._adapted.values()):
-            if encoder is not None:
-                encoder.follow_clock()
+        self._forms.follow_clock()
+
+    # -- the quick way --------------------------------------------------------------------------
 
     def encode(self, buf: bytes, at: int, head: tuple[int, ...]) -> bytes | None:
         """Take the exec record at `at` from its raw bytes. b"" if done, None for the long way."""
-        if self._is_slow_for_all:
+        view = self._viewer.view(buf, at, head)
+        if view is None:
             return None
-        scalars = SCALARS(buf, at + SCALARS_AT)
-        end = at + head[0]
-        argv = buf[end - scalars[9] : end]
-        if self.redactor is not None and (
-            self.redactor.suspects(argv)
-            or (self._own_env and self._has_own_env(buf[end - scalars[9] - scalars[13] : end]))
-        ):
+        names: list[bytes] = []
+        if self.collapser is not None and (view[1] or view[3] in self.collapser.pending):
+            one = Try(view[4], file_name(view[8]), view[9])
+            if view[1]:
+                raw = buf[at : at + head[0]]
+                held = self.collapser.add_failure(
+                    view[3], one, view[1], (raw, 0, view), 2 * len(raw), self.now_ns
+                )
+                if held:
+                    self._finish_held(held)
+                return b""
+            is_script = bool(view[0] & record.FLAG_SCRIPT)
+            held, names = self.collapser.add_success(view[3], one, is_script=is_script)
+            self._finish_held(held)
+        self._take((buf, at, view), head, names)
+        return b""
+
+    def encode_exit(
+        self, buf: bytes, at: int, head: tuple[int, ...], duration_ns: int | None
+    ) -> bytes | None:
+        """The same for the end of a process, which ran for `duration_ns`."""
+        view = view_exit(buf, at, head)
+        if view is None or not self._forms.has_exits:
             return None
-        if self.collapser is not None and (scalars[1] or scalars[3] in self.collapser.pending):
-            return None
-        decision = self._judge(buf, at, scalars, argv) if self.rules else NOTHING
+        decision = self._judge.decide_exit(view)
         if decision is None:
             return None
         if decision.action == "drop":
             self.counts.dropped += 1
             return b""
-        done = self._emit_raw(buf, at, head, decision)
-        if done is None and self.rules is not None:
-            for index in decision.rules:  # the long way judges, and counts, once more
-                self.rules.hits[index] -= 1
-        return done
+        if self.limits and not self._judge.allows_exit(view, self.now_ns):
+            self.counts.limited += 1
+            return b""
+        self._put(self._forms.of_exit(head, view, duration_ns, decision), decision)
+        return b""
 
-    def _has_own_env(self, block: bytes) -> bool:
-        return any(name in block for name in self._own_env)
-
-    def _emit_raw(
-        self, buf: bytes, at: int, head: tuple[int, ...], decision: Decision
-    ) -> bytes | None:
-        forms = self._make_forms(buf, at, head, decision)
+    def _take(self, raw: Raw, head: tuple[int, ...], names: list[bytes]) -> None:
+        """Take a usual exec record of which no more is to come; `names` were tried before it."""
+        view = raw[2]
+        decision = self._judge.decide(view) if self.rules is not None else NOTHING
+        if decision is None:
+            self.finish_certain(self._fields(raw, names))
+            return
+        if names:
+            self.counts.collapsed += len(names) - (view[1] != 0)
+        if decision.action == "drop":
+            self.counts.dropped += 1
+            return
+        if self.limits and not self._judge.allows(view, self.now_ns):
+            self.counts.limited += 1
+            return
+        touched: list[int] = []
+        if self.redactor is not None:
+            if self._own_env and view[10] and self._clean_env[view[10]] is None:
+                self._emit_judged(self._fields(raw, names), decision)
+                return
+            if self.redactor.suspects(view[9]):
+                view, touched = _redact(view, self.redactor)
+        forms = self._forms.of_exec((raw[0], raw[1], view), head, decision, names, touched)
         if forms is None:
+            self._emit_judged(self._fields(raw, names), decision)
+        else:
+            self._put(forms, decision)
+
+    def _fields(self, raw: Raw, names: list[bytes]) -> FieldDict:
+        parts = split(raw[0], raw[1])
+        assert parts is not None  # noqa: S101 - a view checks as much
+        fields = exec_fields(parts, [], self._host, self._env_names)
+        return with_names(fields, names)
+
+    def _find_secret(self, block: bytes) -> bytes | None:
+        """None where selected variables hold a secret, or cannot be told."""
+        if self.redactor is None or not any(name in block for name in self._own_env):
+            return b""
+        if block[-1]:
             return None
-        for outlet in self._bounded:
-            if len(forms[outlet.form]) > outlet.max_line_bytes:
-                return None
+        chosen = select_env(block[:-1].split(b"\0"), self._env_names)
+        return None if self.redactor.redact(chosen).touched else b""
+
+    def _put(self, forms: dict[str, bytes], decision: Decision) -> None:
+        """Give an event to the outlets that take it."""
         for outlet in self.outlets:
-            if outlet.selection is None or outlet.selection.takes(
-                decision.labels, decision.severity
-            ):
+            selection = outlet.selection
+            if selection is None or selection.takes(decision.labels, decision.severity):
                 outlet.batch.append(forms[outlet.form])
             else:
                 outlet.deselected += 1
-        return b""
 
-    def _make_forms(
-        self, buf: bytes, at: int, head: tuple[int, ...], decision: Decision
-    ) -> dict[str, bytes] | None:
-        """The record in every form that an outlet takes; None where one goes the long way."""
-        forms: dict[str, bytes] = {}
-        is_labelled = decision.labels or decision.severity
-        members, extra = self._label_forms(decision) if is_labelled else (b"", b"")
-        if self._json is not None:
-            made = self._json.encode(buf, at, head)
-            if made is None:
-                return None
-            forms["execaudit"] = made[:-2] + members + b"}\n" if is_labelled else made
-        if self._journal is not None:
-            priority = PRIORITIES.get(decision.severity or "info", _INFO)
-            made = self._journal.encode(buf, at, head, priority, extra)
-            if made is None:
-                return None
-            forms["journal"] = made
-        for form, encoder in self._adapted.items():
-            made = encoder.encode(buf, at, head, decision.labels, decision.severity)
-            if made is None:
-                return None
-            forms[form] = made
-        return forms
-
-    def _label_forms(self, decision: Decision) -> tuple[bytes, bytes]:
-        """Labels and severity as JSON members, with the comma before, and as journal fields."""
-        key = (decision.labels, decision.severity)
-        if key not in self._labels:
-            fields = _label_fields(decision)
-            self._labels[key] = (b"," + dumps(fields)[1:-1], wire_fields(fields))
-        return self._labels[key]
-
-    def _judge(self, buf: bytes, at: int, scalars: tuple[int, ...], argv: bytes) -> Decision | None:
-        assert self.rules is not None  # noqa: S101 - for the type checker
-        flags, error, argc, pid, _, start_ns = scalars[:6]
-        lengths = scalars[16:22]
-        ancestors = scalars[23]
-        env_at = at + STRINGS_AT + sum(lengths)
-        if flags & _DOUBTFUL or scalars[22] or ancestors > record.ANCESTORS:
-            return None
-        key = self._places.key(buf, at, ancestors, env_at)
-        residue = self._residues.get(key)
-        if residue is None:
-            if len(self._residues) >= _PLACES_KEPT:
-                self._residues.clear()
-            fields = self._places.fields(key)
-            residue = self._residues[key] = self.rules.narrow(fields)
-        if residue.constant is not None:
-            for index in residue.constant.rules:
-                self.rules.hits[index] += 1
-            return residue.constant
-        if self.rules.wants_env:
-            return None
-        return residue.decide(argv, argc, flags, error, (pid, start_ns))
+    # -- the long way -----------------------------------------------------------------------------
 
     def finish(self, fields: FieldDict) -> bytes:
         """Take a record that went the long way. Nothing is returned: the outlets have it."""
-        kind = fields["type"]
-        if kind == "exec":
-            for certain in self._collapse(fields):
-                self.finish_certain(certain)
+        if fields["type"] == "exec" and self.collapser is not None:
+            self._collapse(fields, self.collapser)
         else:
             self.finish_certain(fields)
         return b""
 
-    def _collapse(self, fields: FieldDict) -> list[FieldDict]:
+    def _collapse(self, fields: FieldDict, collapser: Collapser[Raw | FieldDict]) -> None:
+        pid: int = fields["pid"]
+        is_failure = fields["result"] == "failure"
+        name = restore_text(fields, "filename")
+        if name is None:
+            self._finish_held(collapser.flush(pid))
+            self.finish_certain(fields)
+            return
+        argv = b"".join([os.fsencode(word) + b"\0" for word in restore_argv(fields)])
+        one = Try(fields.get("tid", pid), os.fsencode(name), argv)
+        if is_failure:
+            size = 2 * len(argv) + _FIELDS_BYTES
+            error = -fields["errno_code"]
+            held = collapser.add_failure(pid, one, error, fields, size, self.now_ns)
+            self._finish_held(held)
+            return
+        held, names = collapser.add_success(pid, one, is_script="script" in fields)
+        self._finish_held(held)
+        self.finish_certain(with_names(fields, names))
+
+    def expire(self, now_ns: int) -> bool:
+        """Let go of failures held back for too long; whether others are held still."""
         if self.collapser is None:
-            return [fields]
-        if fields["result"] == "failure":
-            return self.collapser.add_failure(fields, self.now_ns)
-        return self.collapser.add_success(fields)
+            return False
+        self._finish_held(self.collapser.expire(now_ns))
+        return bool(self.collapser.pending)
+
+    def finish_held(self) -> None:
+        """Let go of all that is held back."""
+        if self.collapser is not None:
+            self._finish_held(self.collapser.flush_all())
+
+    def _finish_held(self, held: list[tuple[Raw | FieldDict, list[bytes]]]) -> None:
+        for one, names in held:
+            if isinstance(one, tuple):
+                self._take(one, HEAD(one[0], one[1]), names)
+            else:
+                self.finish_certain(with_names(one, names))
 
     def finish_certain(self, fields: FieldDict) -> None:
         """Take a record of which no more is to come."""
-        decision = NOTHING
-        if fields["type"] in _EVENTS:
-            if "path_search" in fields:
-                tries = len(fields["path_search"])
-                self.counts.collapsed += tries - (fields["result"] == "failure")
-            if self.rules is not None:
-                decision = self.rules.decide_record(fields)
-                if self.rules.wants_images and fields.get("result") == "success":
-                    self.rules.remember(fields.get("id", ""), fields.get("exe", ""))
-            if decision.action == "drop":
-                self.counts.dropped += 1
-                return
-            if not self._is_within_limits(fields):
-                self.counts.limited += 1
-                return
-            if self.redactor is not None:
-                fields = redact_record(fields, self.redactor)
-            if decision.labels or decision.severity:
-                fields = {**fields, **_label_fields(decision)}
-        self.emit(fields, decision.labels, decision.severity, is_event=fields["type"] in _EVENTS)
+        if fields["type"] not in _EVENTS:
+            self.emit(fields)
+            return
+        if "path_search" in fields:
+            tries = len(fields["path_search"])
+            self.counts.collapsed += tries - (fields["result"] == "failure")
+        decision = self._judge.decide_fields(fields)
+        if decision.action == "drop":
+            self.counts.dropped += 1
+        elif not self._judge.allows_fields(fields, self.now_ns):
+            self.counts.limited += 1
+        else:
+            self._emit_judged(fields, decision)
 
-    def _is_within_limits(self, fields: FieldDict) -> bool:
-        for name, limit in self.limits.items():
-            if name in fields and not limit.allows(fields[name], self.now_ns):
-                return False
-        return True
+    def _emit_judged(self, fields: FieldDict, decision: Decision) -> None:
+        """Redact and emit an event that is to be kept."""
+        if self.redactor is not None:
+            fields = redact_record(fields, self.redactor)
+        if decision.labels or decision.severity:
+            fields = {**fields, **label_fields(decision)}
+        self.emit(fields, decision.labels, decision.severity, is_event=True)
 
     def emit(
         self,
@@ -301,28 +277,19 @@ class Stage:
                 continue
             form = outlet.form, outlet.max_line_bytes
             if form not in made:
-                made[form] = (
-                    wire_entry(fields, self._identifier)
-                    if outlet.form == "journal"
-                    else make_line(fields, *form)
-                )
+                made[form] = self._forms.of_fields(fields, *form)
             outlet.batch.append(made[form])
 
 
 _EVENTS = ("exec", "exit")
-# Flags with which fields of the place are missing or cut: rules then see the record's fields.
-_DOUBTFUL = 0xFFFFFFFFFFFFFFFF & ~(
-    record.FLAG_PRIVILEGED
-    | record.FLAG_SCRIPT
-    | record.FLAG_CWD_DELETED
-    | record.FLAG_CUT_ANCESTORS
-)
 
 
-def _label_fields(decision: Decision) -> FieldDict:
-    fields: FieldDict = {}
-    if decision.labels:
-        fields["labels"] = list(decision.labels)
-    if decision.severity:
-        fields["severity"] = decision.severity
-    return fields
+def _redact(view: View, redactor: Redactor) -> tuple[View, list[int]]:
+    """The view without the secrets of its arguments, and the indices of those that had any."""
+    argv = view[9]
+    if not argv or argv[-1]:
+        return view, []
+    values, touched = redactor.redact(argv[:-1].split(b"\0"))
+    if not touched:
+        return view, []
+    return (*view[:9], b"\0".join(values) + b"\0", view[10]), touched

@@ -7,8 +7,7 @@ unreadable, not UTF-8, in chunks) is left to `fields.exec_fields`; a test holds 
 byte-identical output.
 """
 
-import struct
-
+from execaudit.records.encode_exits import ExitEncoder, view_exit
 from execaudit.records.fields import (
     FieldDict,
     ancestor_fields,
@@ -25,35 +24,17 @@ from execaudit.records.fields import (
 from execaudit.records.fragments import PLACES_BYTES, Fragments, Seconds, json_strings
 from execaudit.records.host import Host
 from execaudit.records.text import dumps
+from execaudit.records.view import LENGTHS_AT, View, Viewer, split_place
 from execaudit.wire import record
-from execaudit.wire.decode import (
-    CGROUP,
-    CRED,
-    EXE,
-    NAMES,
-    NAMESPACES,
-    SCALARS,
-    SCALARS_AT,
-    STRINGS_AT,
-)
+from execaudit.wire.decode import CGROUP, CRED, EXE, NAMES, NAMESPACES
 
 _ERRORS_KEPT = 256
-_ORDINARY = (
-    record.FLAG_PRIVILEGED
-    | record.FLAG_SCRIPT
-    | record.FLAG_CWD_DELETED
-    | record.FLAG_CUT_ANCESTORS
-)
-_UNUSUAL = 0xFFFFFFFFFFFFFFFF & ~_ORDINARY
-_ANCESTOR_BYTES = record.ANCESTOR.size
 _CRED_AT, _NS_AT, _EXE_AT = CRED.start, NAMESPACES.start, EXE.start
 _CGROUP_AT, _NAMES_AT, _ANCESTORS_AT = CGROUP.start, NAMES.start, NAMES.stop
-_LENGTHS_AT = record.EXEC.offset("filename_bytes")
-_LENGTHS = struct.Struct("@8H").unpack_from
 
 _LINE = (
     b'{"time":"%b.%09dZ","type":"exec",%b"cpu":%d,"seq":%d,"id":"%b-%x-%x-%x","pid":%d%b,%b,'
-    b'"argv":%b,"argc":%d,"result":"%b","start":"%b.%09dZ"%b,%b%b%b%b}\n'
+    b'"argv":%b,"argc":%d,"result":"%b","start":"%b.%09dZ"%b,%b%b%b%b%b}\n'
 )
 
 
@@ -84,6 +65,8 @@ class Encoder:
     def __init__(self, host: Host, env_names: tuple[bytes, ...]) -> None:
         self._host = host
         self._env_names = env_names
+        self._viewer = Viewer()
+        self._exits = ExitEncoder(host)
         self._seconds = Seconds()
         self._places = Fragments(self._make_place, PLACES_BYTES)
         self._cred = Fragments(lambda raw: _members(cred_fields(raw, host)))
@@ -113,29 +96,19 @@ class Encoder:
 
         `head` is its unpacked header; the fixed part lies wholly within `buf`.
         """
-        size, _, version, hook, _, seq, time_ns, cpu, _, _ = head
-        (
-            flags, error, argc, pid, tid, start_ns, exec_count, nspid,
-            argv_bytes, argv_inline, _, _, env_bytes, env_inline, _, _,
-            filename, interp, exe, cwd, root, cgroup, chunks, ancestors,
-        ) = SCALARS(buf, at + SCALARS_AT)  # fmt: skip
-        if flags & _UNUSUAL or chunks or argv_inline != argv_bytes or env_inline != env_bytes:
-            return None
-        filename_at = at + STRINGS_AT
-        env_at = filename_at + filename + interp + exe + cwd + root + cgroup
-        argv_at = env_at + env_inline
-        end = argv_at + argv_inline
-        if end - at != size or end > len(buf) or version != record.WIRE_VERSION:
-            return None
-        if hook >= len(record.HOOKS) or ancestors > record.ANCESTORS:
-            return None
-        if (flags & record.FLAG_SCRIPT == 0) != (interp == 0):
-            return None
-        # Lengths, identity, names and ancestors lie side by side; so do the strings.
-        block_end = at + _ANCESTORS_AT + ancestors * _ANCESTOR_BYTES
-        place = self._places[buf[at + _LENGTHS_AT : block_end] + buf[filename_at:env_at]]
-        argv = json_strings(buf[argv_at:end])
-        env = self._env[buf[env_at:argv_at]] if env_inline else b""
+        view = self._viewer.view(buf, at, head)
+        return None if view is None else self.encode_view(head, view)
+
+    def encode_view(self, head: tuple[int, ...], view: View, extra: bytes = b"") -> bytes | None:
+        """The same for what was looked at before.
+
+        `extra` are members for the end of the record, with the comma before.
+        """
+        _, _, _, hook, _, seq, time_ns, cpu, _, _ = head
+        flags, error, argc, pid, tid, start_ns, exec_count, nspid, key, argv_block, env_block = view
+        place = self._places[key]
+        argv = json_strings(argv_block)
+        env = self._env[env_block] if env_block else b""
         if place is None or argv is None or env is None:
             return None
         program, group, parents = place
@@ -151,20 +124,20 @@ class Encoder:
             program, argv, argc,
             b"failure" if error else b"success", seconds[start_second], start_fraction,
             self._error(error) if error else b"",
-            group, env, parents, self._flag_members(flags) if flags else b"",
+            group, env, parents, self._flag_members(flags) if flags else b"", extra,
         )  # fmt: skip
+
+    def encode_exit(
+        self, buf: bytes, at: int, head: tuple[int, ...], duration_ns: int | None
+    ) -> bytes | None:
+        """The same for the record of a process's end, which lies wholly within `buf`."""
+        view = view_exit(buf, at, head)
+        return None if view is None else self._exits.line(head, view, duration_ns)
 
     def _make_place(self, raw: bytes) -> tuple[bytes, bytes, bytes] | None:
         """Fragments of all that tends to repeat: before argv, before env, and the ancestors."""
-        lengths = _LENGTHS(raw)
-        count = lengths[-1]
-        base = -_LENGTHS_AT
-        strings: list[bytes] = []
-        at = base + _ANCESTORS_AT + count * _ANCESTOR_BYTES
-        ancestors = raw[base + _ANCESTORS_AT : at]
-        for length in lengths[:6]:
-            strings.append(raw[at : at + length])
-            at += length
+        base = -LENGTHS_AT
+        ancestors, strings = split_place(raw)
         filename, interp, exe, cwd, root, cgroup = strings
         parts = [
             self._cred[raw[base + _CRED_AT : base + _NS_AT]],

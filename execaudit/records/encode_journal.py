@@ -6,8 +6,6 @@ once per distinct raw slice, whatever is unusual is left to `journal.wire_entry`
 the two ways to byte-identical entries.
 """
 
-import struct
-
 from execaudit.records.command import command_words
 from execaudit.records.fields import (
     FieldDict,
@@ -35,28 +33,10 @@ from execaudit.records.journal import (
     wire_fields,
     wire_head,
 )
+from execaudit.records.view import LENGTHS_AT, View, Viewer, file_name, split_place
 from execaudit.wire import record
-from execaudit.wire.decode import (
-    CGROUP,
-    CRED,
-    EXE,
-    NAMES,
-    NAMESPACES,
-    SCALARS,
-    SCALARS_AT,
-    STRINGS_AT,
-)
+from execaudit.wire.decode import CGROUP, CRED, EXE, NAMES, NAMESPACES
 
-_UNUSUAL = 0xFFFFFFFFFFFFFFFF & ~(
-    record.FLAG_PRIVILEGED
-    | record.FLAG_SCRIPT
-    | record.FLAG_CWD_DELETED
-    | record.FLAG_CUT_ANCESTORS
-)
-_ANCESTOR_BYTES = record.ANCESTOR.size
-_ANCESTORS_AT = NAMES.stop
-_LENGTHS_AT = record.EXEC.offset("filename_bytes")
-_LENGTHS = struct.Struct("@8H").unpack_from
 # Words of these characters alone are shown as they are (execaudit.quoting).
 _BARE_OR_NUL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./^-\0"
 _WORDS_KEPT = 4096
@@ -107,6 +87,7 @@ class JournalEncoder:
         self._host = host
         self._env_names = env_names
         self._identifier = identifier
+        self._viewer = Viewer()
         self._seconds = Seconds()
         self._places = Fragments(self._make_place, PLACES_BYTES)
         self._who = Fragments(lambda raw: describe_user(cred_fields(raw, host)).encode())
@@ -142,38 +123,28 @@ class JournalEncoder:
     ) -> bytes | None:
         """One entry for the exec record at `at`, or None if it has to go the long way.
 
-        `head` is its unpacked header; the fixed part lies wholly within `buf`. `extra` are fields
-        that rules added (`wire_fields` of labels and severity), `priority` what the severity gives.
+        `head` is its unpacked header; the fixed part lies wholly within `buf`.
         """
-        size, _, version, hook, _, seq, time_ns, cpu, _, _ = head
-        (
-            flags, error, argc, pid, tid, start_ns, exec_count, nspid,
-            argv_bytes, argv_inline, _, _, env_bytes, env_inline, _, _,
-            filename, interp, exe, cwd, root, cgroup, chunks, ancestors,
-        ) = SCALARS(buf, at + SCALARS_AT)  # fmt: skip
-        if flags & _UNUSUAL or chunks or argv_inline != argv_bytes or env_inline != env_bytes:
-            return None
-        filename_at = at + STRINGS_AT
-        env_at = filename_at + filename + interp + exe + cwd + root + cgroup
-        argv_at = env_at + env_inline
-        end = argv_at + argv_inline
-        if end - at != size or end > len(buf) or version != record.WIRE_VERSION:
-            return None
-        if hook >= len(record.HOOKS) or ancestors > record.ANCESTORS:
-            return None
-        if (flags & record.FLAG_SCRIPT == 0) != (interp == 0):
-            return None
-        block_end = at + _ANCESTORS_AT + ancestors * _ANCESTOR_BYTES
-        place = self._places[buf[at + _LENGTHS_AT : block_end] + buf[filename_at:env_at]]
-        argv = buf[argv_at:end]
+        view = self._viewer.view(buf, at, head)
+        return None if view is None else self.encode_view(head, view, priority, extra)
+
+    def encode_view(
+        self, head: tuple[int, ...], view: View, priority: int = _INFO, extra: bytes = b""
+    ) -> bytes | None:
+        """The same for what was looked at before.
+
+        `extra` are fields for the end of the entry (as `wire_fields` makes them), `priority` what
+        the severity gives.
+        """
+        _, _, _, hook, _, seq, time_ns, cpu, _, _ = head
+        flags, error, argc, pid, tid, start_ns, exec_count, nspid, key, argv, env_block = view
+        place = self._places[key]
         argv_json = json_strings(argv)
-        env = self._env[buf[env_at:argv_at]] if env_inline else b""
+        env = self._env[env_block] if env_block else b""
         if place is None or argv_json is None or env is None:
             return None
         who, program, group, parents, by, name = place
-        line, command = self._commands(
-            argv, name, buf[filename_at : filename_at + filename - 1], flags
-        )
+        line, command = self._commands(argv, name, key, flags)
 
         offset = self._host.wall_offset_ns
         seconds = self._seconds
@@ -191,17 +162,15 @@ class JournalEncoder:
             errors, group, env, parents, self._flag_fields(flags) if flags else b"", extra,
         )  # fmt: skip
 
-    def _commands(
-        self, argv: bytes, name: bytes, filename: bytes, flags: int
-    ) -> tuple[bytes, bytes]:
+    def _commands(self, argv: bytes, name: bytes, place: bytes, flags: int) -> tuple[bytes, bytes]:
         """The whole command line, and the command of the message: named by file, cut to fit.
 
-        `argv` is NUL terminated and UTF-8, `name` the quoted `filename`.
+        `argv` is NUL terminated and UTF-8, `name` the quoted file name of the `place`.
         """
         is_script = bool(flags & record.FLAG_SCRIPT)
         if not argv or len(argv) + len(name) >= _SHORT:
             texts = argv[:-1].decode().split("\0") if argv else []
-            command = command_words(filename.decode(), texts, is_script=is_script)[0]
+            command = command_words(file_name(place).decode(), texts, is_script=is_script)[0]
             return command_line(texts).encode(), shorten(command).encode()
         is_bare = not argv.translate(None, _BARE_OR_NUL) and argv[0] and b"\0\0" not in argv
         if is_bare and not is_script:
@@ -213,7 +182,7 @@ class JournalEncoder:
         line = b" ".join([quoted[word] for word in words])
         if not is_script:
             return line, b" ".join([name, *[quoted[word] for word in words[1:]]])
-        words = command_words(filename, words, is_script=True)[0]
+        words = command_words(file_name(place), words, is_script=True)[0]
         return line, b" ".join([quoted[word] for word in words])
 
     def _head(self, is_failure: bool, priority: int) -> bytes:
@@ -223,14 +192,8 @@ class JournalEncoder:
 
     def _make_place(self, raw: bytes) -> _Place | None:
         """Whatever tends to repeat: who, program, surroundings, ancestors, parent, file name."""
-        lengths = _LENGTHS(raw)
-        base = -_LENGTHS_AT
-        strings: list[bytes] = []
-        at = base + _ANCESTORS_AT + lengths[-1] * _ANCESTOR_BYTES
-        ancestors = raw[base + _ANCESTORS_AT : at]
-        for length in lengths[:6]:
-            strings.append(raw[at : at + length])
-            at += length
+        base = -LENGTHS_AT
+        ancestors, strings = split_place(raw)
         filename, interp, exe, cwd, root, cgroup = strings
         cred = raw[base + CRED.start : base + CRED.stop]
         program = [

@@ -38,13 +38,7 @@ def exit_fields(event: Exit, host: Host, duration_ns: int | None) -> FieldDict:
     comm = until_nul(event.comm)
     if comm:
         add_text(fields, "comm", comm)
-    number = event.status & 0x7F
-    if number:
-        fields["signal"] = _signal_name(number)
-    else:
-        fields["exit_code"] = event.status >> 8 & 0xFF
-    if event.status & _CORE_DUMPED:
-        fields["core_dumped"] = True
+    fields |= status_fields(event.status)
     if duration_ns is not None:
         fields["duration_ns"] = duration_ns
     unreadable = [name for bit, names in _UNREADABLE if event.flags & bit for name in names]
@@ -54,6 +48,17 @@ def exit_fields(event: Exit, host: Host, duration_ns: int | None) -> FieldDict:
         fields["unreadable"] = unreadable
         if "comm" in unreadable:
             fields.pop("b64", None)
+    return fields
+
+
+def status_fields(status: int) -> FieldDict:
+    """How the process ended, from its wait status."""
+    number = status & 0x7F
+    fields: FieldDict = (
+        {"signal": _signal_name(number)} if number else {"exit_code": status >> 8 & 0xFF}
+    )
+    if status & _CORE_DUMPED:
+        fields["core_dumped"] = True
     return fields
 
 

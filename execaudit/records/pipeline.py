@@ -24,6 +24,10 @@ _CPUS = 8192  # the most a kernel is built for (NR_CPUS)
 _EXECS_KEPT = 65536
 _SLOT_COUNTERS = struct.Struct("@5Q").unpack_from
 _NOTHING: FieldDict = {}
+_IMAGE_AT = record.EXEC.offset("pid")
+_IMAGE = struct.Struct("@IIQI").unpack_from  # pid, tid, start_ns, exec_count
+_ENDED_AT = record.EXIT.offset("start_ns")
+_ENDED = struct.Struct("@Q8xII").unpack_from  # start_ns, pid, exec_count
 
 
 @dataclass(slots=True)
@@ -61,6 +65,11 @@ class RecordEncoder(Protocol):
     def encode(self, buf: bytes, at: int, head: tuple[int, ...], /) -> bytes | None:
         """Bytes for the exec record at `at`, or None if it has to go the long way."""
 
+    def encode_exit(
+        self, buf: bytes, at: int, head: tuple[int, ...], duration_ns: int | None, /
+    ) -> bytes | None:
+        """The same for the record of a process's end."""
+
     def follow_clock(self) -> None:
         """Forget what was made with the old wall clock offset."""
 
@@ -90,7 +99,8 @@ class Pipeline:
         self._encoder = encoder or Encoder(host, env_names)
         self._finish = finish or self.line
         self._streams: dict[int, _Stream] = {}
-        self._exec_times: dict[tuple[int, int, int], int] = {}
+        # By pid and start of a process: which of its execs was the last, and when it was.
+        self._exec_times: dict[tuple[int, int], tuple[int, int]] = {}
         self._wants_durations = False
         self._wall_offset_ns = host.wall_offset_ns
         self._chunk_count = 0
@@ -116,23 +126,29 @@ class Pipeline:
     def lines(self, buf: bytes, offsets: list[int]) -> list[bytes]:
         """JSON lines of a batch, each with its newline."""
         self._follow_clock()
-        if self._keep is not None or self._wants_durations:
+        if self._keep is not None:
             return [self._finish(fields) for fields in self._records(buf, offsets)]
         out: list[bytes] = []
-        encode, streams, full = self._encoder.encode, self._streams, len(buf) - record.EXEC_BYTES
+        encode, streams, size = self._encoder.encode, self._streams, len(buf)
+        last_exec, last_exit = size - record.EXEC_BYTES, size - record.EXIT_BYTES
+        wants_durations = self._wants_durations
         quick = 0
         for at in offsets:
-            if at <= full:
+            if at <= last_exit:
                 head = HEAD(buf, at)
                 stream = streams.get(head[7] << 3 | head[3])
-                # The usual case: the next exec of its stream, complete and ordinary.
-                if (
-                    stream is not None
-                    and head[5] == stream.seq + 1
-                    and stream.chunks is None
-                    and 0 < head[1] < record.KIND_CHUNK
-                ):
-                    line = encode(buf, at, head)
+                # The usual case: the next event of its stream, complete and ordinary.
+                if stream is not None and head[5] == stream.seq + 1 and stream.chunks is None:
+                    kind = head[1]
+                    if kind == record.KIND_EXIT:
+                        line = self._encode_exit(buf, at, head)
+                    elif 0 < kind < record.KIND_CHUNK and at <= last_exec:
+                        line = encode(buf, at, head)
+                        if wants_durations and kind == record.KIND_EXEC and line is not None:
+                            pid, _, start_ns, exec_count = _IMAGE(buf, at + _IMAGE_AT)
+                            self._remember(pid, start_ns, exec_count, head[6])
+                    else:
+                        line = None
                     if line is not None:
                         stream.seq = head[5]
                         stream.time_ns = head[6]
@@ -143,6 +159,18 @@ class Pipeline:
         self.counts.seen += quick
         self.counts.shown += quick
         return out
+
+    def _encode_exit(self, buf: bytes, at: int, head: tuple[int, ...]) -> bytes | None:
+        if not self._wants_durations:
+            return self._encoder.encode_exit(buf, at, head, None)
+        start_ns, pid, exec_count = _ENDED(buf, at + _ENDED_AT)
+        began = self._exec_times.get((pid, start_ns))
+        is_known = began is not None and began[0] == exec_count
+        duration_ns = head[6] - began[1] if began and is_known else None
+        line = self._encoder.encode_exit(buf, at, head, duration_ns)
+        if line is not None and is_known:
+            del self._exec_times[pid, start_ns]
+        return line
 
     def _unusual_lines(self, buf: bytes, at: int) -> Iterator[bytes]:
         """Lines for one event of whatever kind: none, one, or two where others are missing."""
@@ -274,17 +302,19 @@ class Pipeline:
         if event is None:
             self._note_undecodable()
             return None
-        key = (event.pid, event.start_ns, event.exec_count)
-        began = self._exec_times.pop(key, None)
-        duration = None if began is None else event.time_ns - began
+        key = (event.pid, event.start_ns)
+        began = self._exec_times.get(key)
+        duration = None
+        if began is not None and began[0] == event.exec_count:
+            duration = event.time_ns - began[1]
+            del self._exec_times[key]
         return exit_fields(event, self._host, duration)
 
     def _remember(self, pid: int, start_ns: int, exec_count: int, time_ns: int) -> None:
         # A second exec ends the first image without an exit.
-        self._exec_times.pop((pid, start_ns, exec_count - 1), None)
         if len(self._exec_times) >= _EXECS_KEPT:
             del self._exec_times[next(iter(self._exec_times))]
-        self._exec_times[pid, start_ns, exec_count] = time_ns
+        self._exec_times[pid, start_ns] = (exec_count, time_ns)
 
     def _lost(
         self,

@@ -5,8 +5,6 @@ Owns where this part lies in a raw record. `encode` and `encode_journal` key the
 same bytes.
 """
 
-import struct
-
 from execaudit.records.fields import (
     FieldDict,
     add_text,
@@ -19,13 +17,8 @@ from execaudit.records.fields import (
     path_bytes,
 )
 from execaudit.records.host import Host
-from execaudit.wire import record
-from execaudit.wire.decode import CGROUP, CRED, EXE, NAMES, NAMESPACES, STRINGS_AT
-
-_LENGTHS_AT = record.EXEC.offset("filename_bytes")
-_LENGTHS = struct.Struct("@8H").unpack_from
-_ANCESTORS_AT = NAMES.stop
-_ANCESTOR_BYTES = record.ANCESTOR.size
+from execaudit.records.view import LENGTHS_AT, split_place
+from execaudit.wire.decode import CGROUP, CRED, EXE, NAMES, NAMESPACES
 
 
 class PlaceReader:
@@ -34,22 +27,10 @@ class PlaceReader:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    @staticmethod
-    def key(buf: bytes, at: int, ancestors: int, env_at: int) -> bytes:
-        """The place's bytes: lengths, identity, names and ancestors, then the strings."""
-        block_end = at + _ANCESTORS_AT + ancestors * _ANCESTOR_BYTES
-        return buf[at + _LENGTHS_AT : block_end] + buf[at + STRINGS_AT : env_at]
-
     def fields(self, key: bytes) -> FieldDict:
         """The fields of a place, exact bytes of what is not UTF-8 under "b64"."""
-        lengths = _LENGTHS(key)
-        base = -_LENGTHS_AT
-        at = base + _ANCESTORS_AT + lengths[-1] * _ANCESTOR_BYTES
-        ancestors = key[base + _ANCESTORS_AT : at]
-        strings: list[bytes] = []
-        for length in lengths[:6]:
-            strings.append(key[at : at + length])
-            at += length
+        base = -LENGTHS_AT
+        ancestors, strings = split_place(key)
         filename, interp, exe, cwd, root, cgroup = strings
         fields: FieldDict = {"type": "exec"}
         add_text(fields, "filename", filename[:-1])

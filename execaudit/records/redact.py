@@ -131,7 +131,7 @@ class Redacted(NamedTuple):
 class Redactor:
     """Replaces what the patterns find; `key` is for correlation and may be None.
 
-    `patterns` are the shipped ones, fewer, or more. `metered`: `replaced` counts arguments.
+    `patterns` are the shipped ones, fewer, or more.
     """
 
     def __init__(self, patterns: Iterable[Pattern] = PATTERNS, key: bytes | None = None) -> None:
@@ -141,7 +141,6 @@ class Redactor:
         self._is_hinted = all(pattern in PATTERNS for pattern in self._patterns)
         # Commands that differ in numbers only are one entry: no hint has a digit.
         self._suspected: dict[bytes, bool] = {}
-        self.replaced = 0
 
     def suspects(self, block: bytes) -> bool:
         """Whether a NUL separated block may hold a secret. False is certain, True a guess."""
@@ -177,7 +176,6 @@ class Redactor:
                 out[index], reaches_end = self._redact_word(out[index], before, active)
             carried = reaches_end if index in cut else ""
         touched = [index for index, word in enumerate(words) if out[index] != word]
-        self.replaced += len(touched)
         return Redacted(out, touched)
 
     def _active(self, programs: set[bytes]) -> list[Pattern]:

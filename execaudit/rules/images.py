@@ -61,6 +61,10 @@ class Images:
             exe = self.running.get(_running_key(identity))
         return exe
 
+    def knows(self, identity: str) -> bool:
+        """Whether the program of an image is known."""
+        return self._find(identity) is not None
+
     def of_parent(self, fields: Fields) -> Any:
         """Program of the parent."""
         return self._find(fields.get("parent_id") or "") or UNKNOWN

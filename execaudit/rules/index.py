@@ -227,8 +227,13 @@ def _longest_word(literal: bytes) -> bytes:
 
 def _is_gate(literal: Literal) -> bool:
     condition = literal.condition
-    return bool(condition.patterns) and all(
-        len(_longest_word(pattern.literal)) >= _GRAM
-        or (condition.field == "argv" and pattern.exact is not None)
-        for pattern in condition.patterns
+    # What is asked of the environment is not to be found among the arguments.
+    return (
+        condition.field != "env"
+        and bool(condition.patterns)
+        and all(
+            len(_longest_word(pattern.literal)) >= _GRAM
+            or (condition.field == "argv" and pattern.exact is not None)
+            for pattern in condition.patterns
+        )
     )

@@ -63,6 +63,8 @@ class RuleSet:
         images: programs of processes seen, for `parent.exe` and `ancestor.exe`.
         wants_images: whether any rule asks for these.
         wants_env: whether any rule asks for the environment.
+        wants_parents: whether any rule asks for what differs between ends of processes of one user
+            and name.
 
     """
 
@@ -77,6 +79,7 @@ class RuleSet:
                 wants.setdefault(field, []).append((1 << number, literals))
         self.wants_images = not wants.keys().isdisjoint(("parent.exe", "ancestor.exe"))
         self.wants_env = "env" in wants
+        self.wants_parents = self.wants_images or "ppid" in wants
         self._all = (1 << len(terms)) - 1
         self._plain: list[tuple[str, FieldTable]] = []
         self._derived: list[tuple[Callable[[Mapping[str, Any]], Any], FieldTable]] = []

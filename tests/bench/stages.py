@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 from execaudit.config.configuration import Config
 from execaudit.daemon.build import env_names
 from execaudit.daemon.collapse import Collapser
-from execaudit.daemon.stage import Outlet, Stage
+from execaudit.daemon.outlets import Outlet
+from execaudit.daemon.stage import Stage
 from execaudit.records.pipeline import Pipeline
 from execaudit.records.redact import PATTERNS, Redactor
 from execaudit.sinks.file import FileSink
@@ -73,6 +74,11 @@ class _Taker:
     """An encoder that takes every record and makes nothing of it."""
 
     def encode(self, _buf: bytes, _at: int, _head: tuple[int, ...], /) -> bytes:
+        return b""
+
+    def encode_exit(
+        self, _buf: bytes, _at: int, _head: tuple[int, ...], _duration_ns: int | None, /
+    ) -> bytes:
         return b""
 
     def follow_clock(self) -> None:

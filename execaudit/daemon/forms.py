@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One event in each of the forms that outlets take: JSON lines, journal entries, other schemas.
+
+Owns the encoders, and what they are given besides the record: labels, names tried, redactions.
+It decides nothing.
+"""
+
+from execaudit.daemon.outlets import Outlet
+from execaudit.formats.lines import FORMATS, make_line
+from execaudit.formats.template import TemplateEncoder
+from execaudit.records.encode import Encoder
+from execaudit.records.encode_exits import ExitEncoder, ExitView
+from execaudit.records.encode_journal import JournalEncoder
+from execaudit.records.fields import FieldDict
+from execaudit.records.host import Host
+from execaudit.records.journal import PRIORITIES, wire_entry, wire_fields
+from execaudit.records.text import decode, dumps
+from execaudit.records.view import View
+from execaudit.rules.decision import Decision
+
+_INFO = PRIORITIES["info"]
+
+Raw = tuple[bytes, int, View]
+"""A usual exec record: a buffer, where in it, and what was looked at."""
+
+
+class Forms:
+    """Makes the forms that `outlets` take. `identifier` is the journal's.
+
+    Attributes:
+        has_exits: whether ends of processes can be made from their raw bytes.
+
+    """
+
+    def __init__(
+        self, host: Host, env_names: tuple[bytes, ...], outlets: list[Outlet], identifier: str
+    ) -> None:
+        self._identifier = identifier
+        self._bounded = [outlet for outlet in outlets if outlet.max_line_bytes]
+        forms = {outlet.form for outlet in outlets}
+        self._json = Encoder(host, env_names) if "execaudit" in forms else None
+        self._journal = JournalEncoder(host, env_names, identifier) if "journal" in forms else None
+        self._adapted = {
+            form: TemplateEncoder(host, env_names, schema.adapt)
+            for form, schema in FORMATS.items()
+            if schema.adapt and form in forms
+        }
+        self._exits = ExitEncoder(host, identifier)
+        self.has_exits = not self._adapted and not self._bounded
+        self._labels: dict[tuple[tuple[str, ...], str], tuple[bytes, bytes]] = {}
+
+    def follow_clock(self) -> None:
+        """Forget what was made with the old wall clock offset."""
+        for encoder in (self._json, self._journal, *self._adapted.values()):
+            if encoder is not None:
+                encoder.follow_clock()
+
+    def of_exec(
+        self,
+        raw: Raw,
+        head: tuple[int, ...],
+        decision: Decision,
+        names: list[bytes],
+        touched: list[int],
+    ) -> dict[str, bytes] | None:
+        """An exec in every form that an outlet takes; None where one needs the fields.
+
+        `names` were tried before it, `touched` are indices of redacted arguments.
+        """
+        members = fields = b""
+        if names or touched:
+            if self._adapted:
+                return None
+            added = with_names({}, names)
+            if touched:
+                added["redacted"] = {"argv": touched}
+            added |= label_fields(decision)
+            members, fields = b"," + dumps(added)[1:-1], wire_fields(added)
+        elif _is_labelled(decision):
+            members, fields = self._label_forms(decision)
+        forms = self._make_forms(raw, head, decision, members, fields)
+        if forms is None:
+            return None
+        for outlet in self._bounded:
+            if len(forms[outlet.form]) > outlet.max_line_bytes:
+                return None
+        return forms
+
+    def _make_forms(
+        self, raw: Raw, head: tuple[int, ...], decision: Decision, members: bytes, fields: bytes
+    ) -> dict[str, bytes] | None:
+        """The same with what is to be added in both forms."""
+        buf, at, view = raw
+        forms: dict[str, bytes | None] = {}
+        if self._json is not None:
+            forms["execaudit"] = self._json.encode_view(head, view, members)
+        if self._journal is not None:
+            priority = PRIORITIES.get(decision.severity, _INFO)
+            forms["journal"] = self._journal.encode_view(head, view, priority, fields)
+        for form, encoder in self._adapted.items():
+            forms[form] = encoder.encode(buf, at, head, decision.labels, decision.severity)
+        made: dict[str, bytes] = {}
+        for form, text in forms.items():
+            if text is None:
+                return None
+            made[form] = text
+        return made
+
+    def of_exit(
+        self, head: tuple[int, ...], view: ExitView, duration_ns: int | None, decision: Decision
+    ) -> dict[str, bytes]:
+        """The end of a process."""
+        members, fields = self._label_forms(decision) if _is_labelled(decision) else (b"", b"")
+        forms: dict[str, bytes] = {}
+        if self._json is not None:
+            forms["execaudit"] = self._exits.line(head, view, duration_ns, members)
+        if self._journal is not None:
+            priority = PRIORITIES.get(decision.severity, _INFO)
+            forms["journal"] = self._exits.entry(head, view, duration_ns, priority, fields)
+        return forms
+
+    def of_fields(self, fields: FieldDict, form: str, max_line_bytes: int) -> bytes:
+        """A finished record of any type in one form."""
+        if form == "journal":
+            return wire_entry(fields, self._identifier)
+        return make_line(fields, form, max_line_bytes)
+
+    def _label_forms(self, decision: Decision) -> tuple[bytes, bytes]:
+        """Labels and severity as JSON members, with the comma before, and as journal fields."""
+        key = (decision.labels, decision.severity)
+        if key not in self._labels:
+            fields = label_fields(decision)
+            self._labels[key] = (b"," + dumps(fields)[1:-1], wire_fields(fields))
+        return self._labels[key]
+
+
+def with_names(fields: FieldDict, names: list[bytes]) -> FieldDict:
+    """The record with the file names that were tried before, as text."""
+    if not names:
+        return fields
+    return {**fields, "path_search": [decode(name)[0] for name in names]}
+
+
+def _is_labelled(decision: Decision) -> bool:
+    return bool(decision.labels or decision.severity)
+
+
+def label_fields(decision: Decision) -> FieldDict:
+    """Labels and severity as members of the record."""
+    fields: FieldDict = {}
+    if decision.labels:
+        fields["labels"] = list(decision.labels)
+    if decision.severity:
+        fields["severity"] = decision.severity
+    return fields
