@@ -13,8 +13,10 @@ from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
 from execaudit.options import (
     add_check_options,
     add_control_options,
+    add_convert_options,
     add_daemon_options,
     add_rules_options,
+    add_schema_options,
     add_trace_options,
 )
 
@@ -39,6 +41,8 @@ def build_parser() -> argparse.ArgumentParser:
     add_check_options(verbs.add_parser("check", help="check the configuration and the rules"))
     add_rules_options(verbs.add_parser("rules", help="list the rules, or try one out"))
     add_daemon_options(verbs.add_parser("daemon", help="log every exec on this host"))
+    add_convert_options(verbs.add_parser("convert", help="print records in another format"))
+    add_schema_options(verbs.add_parser("schema", help="print the JSON Schema of a format"))
     for verb, text in (
         ("status", "show what the running daemon does"),
         ("reload", "have the running daemon read its configuration again"),
@@ -54,6 +58,8 @@ _VERBS = {
     "check": ("config.verb", "run"),
     "rules": ("rules.verb", "run"),
     "daemon": ("daemon.loop", "run"),
+    "convert": ("formats.convert", "run"),
+    "schema": ("formats.schema", "run"),
     "status": ("daemon.control", "show"),
     "reload": ("daemon.control", "reload"),
     "rotate": ("daemon.control", "rotate"),

@@ -156,6 +156,37 @@ def add_daemon_options(parser: argparse.ArgumentParser) -> None:
     _add_configuration_options(parser, "use")
 
 
+FORMATS = ("execaudit", "ecs", "ocsf")
+
+
+def add_convert_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `execaudit convert` takes."""
+    parser.description = (
+        "Print records as lines of another format. Lines that are no records are told of and"
+        " counted; exit status 1 then."
+    )
+    parser.add_argument("--to", choices=FORMATS, required=True, help="format to print")
+    parser.add_argument(
+        "--journal", action="store_true", help="read the systemd journal instead of files"
+    )
+    parser.add_argument(
+        "--directory", metavar="DIR", help="with --journal: read the journal files in DIR"
+    )
+    parser.add_argument(
+        "sources",
+        nargs="*",
+        metavar="FILE",
+        help="file of records, .gz and .zst too; - for standard input. With --journal: a match"
+        " as journalctl takes it, such as EXECAUDIT_AUID=1000",
+    )
+
+
+def add_schema_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `execaudit schema` takes."""
+    parser.description = "Print the JSON Schema of the lines of a format."
+    parser.add_argument("--format", choices=FORMATS, default="execaudit", help="default: execaudit")
+
+
 def add_control_options(parser: argparse.ArgumentParser, text: str, *, wants_json: bool) -> None:
     """Add what `execaudit status`, `reload` and `rotate` take."""
     parser.description = f"{text[0].upper()}{text[1:]}."

@@ -9,7 +9,8 @@ _BY_LAYER: dict[int, str] = {
     " records.redact records.text rules.__init__ rules.fields rules.regex_tree rules.wildcards"
     " sinks.__init__ sinks.accounting sinks.background sinks.clock sinks.disk_space"
     " sinks.rotation trace.__init__ wire.__init__ wire.record",
-    1: "config.toml_text daemon.status doctor.check kernel.headers kernel.libbpf"
+    1: "config.toml_text daemon.status doctor.check formats.schema kernel.headers"
+    " kernel.libbpf"
     " kernel.locations rules.regex_cost rules.values sinks.compression sinks.log_file"
     " trace.arguments trace.filters wire.decode wire.recording",
     2: "config.problem config.values doctor.installed doctor.preflight kernel.btf"
@@ -21,12 +22,13 @@ _BY_LAYER: dict[int, str] = {
     4: "config.files config.schema daemon.outlets doctor.trials engine.bcc engine.libbpf"
     " formats.template formats.trim records.events records.exits records.journal records.lost"
     " records.place records.redact_record rules.conditions sinks.file sinks.stdout",
-    5: "config.coherence config.merge doctor.engine_trials formats.ecs formats.ocsf"
+    5: "config.coherence config.merge doctor.engine_trials formats.ecs formats.entries"
+    " formats.ocsf"
     " kernel.capture records.encode_exits records.encode_journal rules.tables rules.tree"
     " sinks.journal",
     6: "config.configuration doctor.report formats.lines records.encode rules.index"
     " rules.proc_record rules.source",
-    7: "config.effective records.pipeline rules.decision rules.kernel_rules",
+    7: "config.effective formats.convert records.pipeline rules.decision rules.kernel_rules",
     8: "rules.residue trace.follow",
     9: "rules.rule_set trace.verb",
     10: "daemon.forms daemon.judge rules.host_rules",

@@ -7,10 +7,17 @@ https://schema.ocsf.io, with the profile `linux/linux_users`. What OCSF has no a
 under `unmapped`, by its own name.
 """
 
-from typing import Any
-
 from execaudit import __version__
-from execaudit.formats.slots import Slot, asked_path, base_name, event_id, join_words, move, to_ms
+from execaudit.formats.slots import (
+    Slot,
+    asked_path,
+    base_name,
+    event_id,
+    join_words,
+    move,
+    to_entities,
+    to_ms,
+)
 from execaudit.records.fields import FieldDict
 from execaudit.records.journal import other_message
 
@@ -135,7 +142,7 @@ def _add_launch(fields: FieldDict, rest: FieldDict, doc: FieldDict) -> None:
     if parent:
         process["parent_process"] = parent
     if "ancestors" in rest:
-        process["ancestry"] = ancestry(rest.pop("ancestors"))
+        process["ancestry"] = to_entities(rest.pop("ancestors"))
     doc["actor"] = _actor(image if is_failure else parent, login)
     doc["process"] = process
 
@@ -191,19 +198,6 @@ def _parent(rest: FieldDict) -> FieldDict:
     parent: FieldDict = {}
     move(rest, parent, uid="parent_id", pid="ppid", name="pcomm")
     return parent
-
-
-def ancestry(ancestors: Any) -> Any:
-    """The field `ancestors` as process entities. Exact bytes of names stay behind."""
-    if isinstance(ancestors, Slot):
-        return ancestors.derive("entities")
-    entities: list[FieldDict] = []
-    for one in ancestors:
-        entity = {"uid": one["id"], "pid": one["pid"], "created_time": to_ms(one["start"])}
-        if "comm" in one:
-            entity["name"] = one["comm"]
-        entities.append(entity)
-    return entities
 
 
 def _actor(process: FieldDict, login: FieldDict) -> FieldDict:

@@ -53,6 +53,19 @@ def parent_start(ancestors: Any) -> str:
     return str(ancestors[0]["start"])
 
 
+def to_entities(ancestors: Any) -> Any:
+    """The field `ancestors` as OCSF's process entities. Exact bytes of names stay behind."""
+    if isinstance(ancestors, Slot):
+        return ancestors.derive("entities")
+    entities: list[dict[str, Any]] = []
+    for one in ancestors:
+        entity = {"uid": one["id"], "pid": one["pid"], "created_time": to_ms(one["start"])}
+        if "comm" in one:
+            entity["name"] = one["comm"]
+        entities.append(entity)
+    return entities
+
+
 def move(source: dict[str, Any], target: dict[str, Any], **names: str) -> None:
     """Move members from `source` to `target`, those that are there: new name to old name."""
     for new, old in names.items():

@@ -13,16 +13,17 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 
-from execaudit.formats.slots import Slot
-from execaudit.records.fields import FieldDict, exec_fields, select_env
-from execaudit.records.fragments import Seconds, json_strings
+from execaudit.formats.slots import Slot, parent_start, to_entities
+from execaudit.records.fields import FieldDict, ancestor_fields, exec_fields, select_env
+from execaudit.records.fragments import Fragments, Seconds, json_strings
 from execaudit.records.host import Host
 from execaudit.records.text import dumps
 from execaudit.wire import record
 from execaudit.wire.decode import NAMES, SCALARS, SCALARS_AT, STRINGS_AT, split
 
 Adapter = Callable[[FieldDict], FieldDict]
-Template = tuple[bytes, Callable[[tuple[bytes | int, ...]], tuple[bytes | int, ...]]]
+Values = tuple[bytes | int, ...]
+Template = tuple[bytes, Callable[[Values], Values]]
 
 _UNUSUAL = 0xFFFFFFFFFFFFFFFF & ~(
     record.FLAG_PRIVILEGED
@@ -37,13 +38,14 @@ _ANCESTOR_BYTES = record.ANCESTOR.size
 _ANCESTORS_AT = NAMES.stop
 _LENGTHS_AT = record.EXEC.offset("filename_bytes")
 
-_FIELDS = ("time", "cpu", "seq", "id", "pid", "tid", "nspid", "argv", "argc", "start")
-"""Fields whose values differ from exec to exec."""
-_VALUES = (
-    "time", "time_ms", "cpu", "seq", "id", "pid", "tid", "nspid", "argv", "argv_words", "argc",
-    "start", "start_ms",
-)  # fmt: skip
+_NUMBERS = ("cpu", "seq", "pid", "tid", "nspid", "argc", "time_ms", "start_ms")
+_TEXTS = ("time", "id", "argv", "argv_words", "start")
+_PARENT = ("parent_id", "ppid", "pcomm", "ancestors")
+_PARENTS = (*_PARENT, "ancestors_start", "ancestors_entities")
+_VALUES = (*_NUMBERS, *_TEXTS, *_PARENTS)
 """What is filled in, in this order: fields, and what `slots` makes of them."""
+_SLOTS = ("time", "cpu", "seq", "id", "pid", "tid", "nspid", "argv", "argc", "start", *_PARENT)
+_NO_PARENTS = (b"",) * len(_PARENTS)
 _INDEX = {name: index for index, name in enumerate(_VALUES)}
 
 
@@ -55,16 +57,21 @@ class TemplateEncoder:
         self._env_names = env_names
         self._adapt = adapt
         self._token = f"slot{secrets.token_hex(8)}"  # nobody can put it into a record
-        self._slots = {name: Slot(self._token, name) for name in _FIELDS}
+        self._slots = {name: Slot(self._token, name) for name in _SLOTS}
         token = self._token.encode()
         self._marks = re.compile(rb'"%b:(\w+);"|%b:(\w+);' % (token, token))
         self._seconds = Seconds()
         self._boot = host.boot[:12].encode()
+        self._parents = Fragments(self._make_parents)
         self._templates: dict[Any, Template] = {}
         self._bytes = 0
 
     def follow_clock(self) -> None:
         """Forget what was made with the old wall clock offset."""
+        self._parents.clear()
+        self._clear()
+
+    def _clear(self) -> None:
         self._templates.clear()
         self._bytes = 0
 
@@ -99,10 +106,13 @@ class TemplateEncoder:
         argv = json_strings(buf[argv_at:end]) if argv_inline else None
         if argv is None:
             return None
-        block_end = at + _ANCESTORS_AT + ancestors * _ANCESTOR_BYTES
+        ancestors_at = at + _ANCESTORS_AT
+        raw_ancestors = buf[ancestors_at : ancestors_at + ancestors * _ANCESTOR_BYTES]
+        parents = self._parents[raw_ancestors]
         key = (
-            buf[at + _LENGTHS_AT : block_end], buf[strings_at:env_at],
+            buf[at + _LENGTHS_AT : ancestors_at], buf[strings_at:env_at],
             self._select_env(buf[env_at:argv_at]) if env_inline else b"",
+            raw_ancestors if parents is None else None,
             hook, error, flags, tid == pid, nspid == pid, labels, severity,
         )  # fmt: skip
         made = self._templates.get(key) or self._make(buf, at, key, labels, severity)
@@ -115,13 +125,25 @@ class TemplateEncoder:
         start_second, start_fraction = divmod(start_ns + offset, 1_000_000_000)
         return template % choose(
             (
-                b'"%b.%09dZ"' % (seconds[second], fraction), second * 1000 + fraction // 1_000_000,
-                cpu, seq, b'"%b-%x-%x-%x"' % (self._boot, pid, start_ns, exec_count), pid, tid,
-                nspid, argv, b'"' + argv[2:-2].replace(b'","', b" ") + b'"', argc,
-                b'"%b.%09dZ"' % (seconds[start_second], start_fraction),
+                cpu, seq, pid, tid, nspid, argc, second * 1000 + fraction // 1_000_000,
                 start_second * 1000 + start_fraction // 1_000_000,
+                b'"%b.%09dZ"' % (seconds[second], fraction),
+                b'"%b-%x-%x-%x"' % (self._boot, pid, start_ns, exec_count),
+                argv, b'"' + argv[2:-2].replace(b'","', b" ") + b'"',
+                b'"%b.%09dZ"' % (seconds[start_second], start_fraction),
+                *(parents or _NO_PARENTS),
             )
         )  # fmt: skip
+
+    def _make_parents(self, raw: bytes) -> tuple[bytes, ...] | None:
+        """What is filled in of ancestors; None where the usual is missing, or not UTF-8."""
+        fields = ancestor_fields(raw, self._host)
+        ancestors = fields.get("ancestors", ())
+        if "pcomm" not in fields or any("b64" in one for one in ancestors):
+            return None
+        start = parent_start(ancestors)
+        values = (*(fields[name] for name in _PARENT), start, to_entities(ancestors))
+        return tuple(dumps(value) for value in values)
 
     def _select_env(self, env: bytes) -> bytes:
         if not any(name in env for name in self._env_names):
@@ -141,14 +163,19 @@ class TemplateEncoder:
             fields["labels"] = list(labels)
         if severity:
             fields["severity"] = severity
-        fields |= {name: slot for name, slot in self._slots.items() if name in fields}
+        of_parents = () if key[3] is None else _PARENT  # those are part of the template
+        fields |= {
+            name: slot
+            for name, slot in self._slots.items()
+            if name in fields and name not in of_parents
+        }
         pieces = self._marks.split(dumps(self._adapt(fields)) + b"\n")
         return self._keep(key, _compile(pieces))
 
     def _keep(self, key: Any, template: Template) -> Template:
-        self._bytes += len(template[0]) + len(key[0]) + len(key[1]) + len(key[2]) + _ENTRY_BYTES
+        self._bytes += len(template[0]) + sum(map(len, filter(None, key[:4]))) + _ENTRY_BYTES
         if self._bytes > _KEPT_BYTES:
-            self.follow_clock()
+            self._clear()
         self._templates[key] = template
         return template
 
@@ -160,9 +187,6 @@ def _compile(pieces: list[bytes]) -> Template:
     for whole, inner, text in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
         index = _INDEX[(whole or inner).decode()]
         chosen.append(index)
-        form += b"%b" if _VALUES[index] in _TEXTS else b"%d"
+        form += b"%d" if index < len(_NUMBERS) else b"%b"
         form += text.replace(b"%", b"%%")
     return bytes(form), itemgetter(*chosen)
-
-
-_TEXTS = frozenset({"time", "id", "argv", "argv_words", "start"})

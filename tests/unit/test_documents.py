@@ -49,7 +49,19 @@ def sections(text: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     "verb",
-    ["trace", "doctor", "check", "rules", "rules test", "daemon", "status", "reload", "rotate"],
+    [
+        "trace",
+        "doctor",
+        "check",
+        "rules",
+        "rules test",
+        "daemon",
+        "convert",
+        "schema",
+        "status",
+        "reload",
+        "rotate",
+    ],
 )
 def test_manual_has_every_option_of_the_verb_and_no_other(verb: str) -> None:
     text = sections(MANUAL.read_text())[f"options of {verb}"]

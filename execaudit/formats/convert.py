@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`execaudit convert`: records of files or of the journal as lines of any format.
+
+Owns the verb: what it reads, what it says of lines that are no records. Such a line is counted and
+told of; the others are converted all the same.
+"""
+
+import argparse
+import gzip
+import json
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from typing import IO, NoReturn, cast
+
+from execaudit.config.toml_text import make_printable
+from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, NotConfigured
+from execaudit.formats.entries import EntryReader, read_entries
+from execaudit.formats.lines import make_line
+from execaudit.records.fields import FieldDict
+
+_LINE_LIMIT = 16 << 20  # the longest a record can be, as `sinks.log_tail` has it
+_TOLD = 20
+_NEEDED = ("time", "type", "host", "boot")
+# What adapters raise of members that have another type than the vocabulary's.
+_NO_RECORD = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
+
+
+class _Converter:
+    """Writes lines to standard output, and counts what was none."""
+
+    def __init__(self, to: str) -> None:
+        self.written = 0
+        self.bad = 0
+        self._to = to
+        self._out = sys.stdout.buffer
+
+    def write(self, place: str, fields: FieldDict) -> None:
+        """Write one record; `place` is where it came from."""
+        try:
+            _check(fields)
+            line = make_line(fields, self._to)
+        except _NO_RECORD as error:
+            self.tell(place, str(error) if type(error) is ValueError else "is not a record")
+            return
+        self._out.write(line)
+        self.written += 1
+
+    def tell(self, place: str, problem: str) -> None:
+        """Say what is wrong with a line."""
+        self.bad += 1
+        if self.bad <= _TOLD:
+            print(f"{make_printable(place)}: {problem}", file=sys.stderr)
+        elif self.bad == _TOLD + 1:
+            print("Further ones are counted only.", file=sys.stderr)
+
+    def end(self) -> int:
+        """Sum up; the exit status."""
+        self._out.flush()
+        if not self.bad:
+            return EXIT_OK
+        print(f"execaudit: {self.bad} not converted, {self.written} converted", file=sys.stderr)
+        return ExecauditError.exit_status
+
+
+def _check(fields: object) -> None:
+    if not isinstance(fields, dict):
+        raise ValueError("is not a JSON object")  # noqa: TRY004 - the line is told of as it is
+    if "@timestamp" in fields or "metadata" in fields:
+        raise ValueError("is in another format already: only records of execaudit are converted")
+    missing = [name for name in _NEEDED if not isinstance(fields.get(name), str)]
+    if missing:
+        raise ValueError(f"is not a record: it has no {missing[0]}")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"is not JSON: {name}")
+
+
+def _parse(line: bytes) -> object:
+    try:
+        return json.loads(line, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"is not JSON: {error.msg} at column {error.colno}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError("is not JSON: not UTF-8") from error
+    except RecursionError as error:
+        raise ValueError("is not JSON of ours: nested too deeply") from error
+
+
+def _open(path: str) -> IO[bytes]:
+    """A file as the daemon leaves it: plain, or rotated and compressed."""
+    if path == "-":
+        return sys.stdin.buffer
+    if path.endswith(".gz"):
+        return cast("IO[bytes]", gzip.open(path))
+    if path.endswith(".zst"):
+        return _open_zstd(path)
+    return open(path, "rb")
+
+
+def _open_zstd(path: str) -> IO[bytes]:
+    for module in ("compression.zstd", "zstandard"):  # the first is of Python 3.14
+        try:
+            return cast("IO[bytes]", import_module(module).open(path))
+        except ImportError:
+            continue
+    raise NotConfigured(f"Failed to open '{path}': python3-zstandard is not installed")
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Lines without their newline; of one beyond the limit only its beginning."""
+    while line := file.readline(_LINE_LIMIT):
+        yield line.rstrip(b"\n")
+        while line and not line.endswith(b"\n"):
+            line = file.readline(_LINE_LIMIT)
+
+
+def _convert_file(path: str, converter: _Converter) -> None:
+    number = 0
+    try:
+        file = _open(path)
+        try:
+            for number, line in enumerate(_lines(file), 1):
+                try:
+                    fields = _parse(line)
+                except ValueError as error:
+                    converter.tell(f"{path}:{number}", str(error))
+                else:
+                    converter.write(f"{path}:{number}", fields)  # type: ignore[arg-type]
+        finally:
+            if file is not sys.stdin.buffer:
+                file.close()
+    except BrokenPipeError:
+        raise
+    except (OSError, EOFError) as error:  # gzip: a file that ends too early
+        reason = getattr(error, "strerror", None) or str(error)
+        converter.tell(f"{path}:{number + 1}" if number else path, f"cannot be read: {reason}")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Convert; the exit status: 0, or 1 where something could not be converted."""
+    converter = _Converter(args.to)
+    if args.journal:
+        reader = EntryReader()
+        for entry in read_entries(args.sources, args.directory):
+            place = f"journal entry {entry.get('__CURSOR', '?')}"
+            try:
+                fields = reader.fields(entry)
+            except ValueError as error:
+                converter.tell(place, str(error))
+            else:
+                converter.write(place, fields)
+        return converter.end()
+    if args.directory:
+        raise InvalidArgument("Failed to use --directory: it is where --journal reads")
+    if not args.sources:
+        raise InvalidArgument("Failed to convert: no file was given; - is standard input")
+    for path in args.sources:
+        _convert_file(path, converter)
+    return converter.end()

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`execaudit convert`: every record comes out, what is none is named and counted."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from execaudit.cli import main
+from execaudit.formats.entries import EntryReader
+from execaudit.formats.lines import make_line
+from execaudit.records.journal import wire_entry
+from tests.golden.files import FOLDER
+from tests.schemas import check_ecs
+from tests.unit.test_encode import ordinary_records
+from tests.unit.test_format_lines import fields_of
+from tests.unit.test_schemas import OF_THE_DAEMON, golden_records
+
+Capture = pytest.CaptureFixture[bytes]
+
+
+@pytest.mark.parametrize("to", ["execaudit", "ecs", "ocsf"])
+def test_every_record_of_plain_and_rotated_files_comes_out(
+    to: str, tmp_path: Path, capsysbinary: Capture
+) -> None:
+    names = [FOLDER / "arguments.jsonl", FOLDER / "failures.jsonl"]
+    rotated = tmp_path / "execaudit.jsonl.20261123T020406Z.gz"
+    rotated.write_bytes(gzip.compress(names[1].read_bytes()))
+
+    assert main(["convert", "--to", to, str(names[0]), str(rotated)]) == 0
+
+    records = [json.loads(x) for name in names for x in name.read_bytes().splitlines()]
+    assert capsysbinary.readouterr().out == b"".join(make_line(each, to) for each in records)
+
+
+def test_native_lines_come_out_as_they_went_in(capsysbinary: Capture) -> None:
+    path = FOLDER / "truncated.jsonl"
+
+    assert main(["convert", "--to", "execaudit", str(path)]) == 0
+
+    assert capsysbinary.readouterr().out == path.read_bytes()
+
+
+BAD = {
+    b"torn {": "is not JSON: Expecting value at column 1",
+    b"[1]": "is not a JSON object",
+    b'{"a":NaN}': "is not JSON: NaN",
+    b"\xff": "is not JSON: not UTF-8",
+    b'{"time":"x","type":"exec","host":"h"}': "is not a record: it has no boot",
+    b'{"time":"x","type":"exec","host":"h","boot":"b","argv":7}': "is not a record",
+    b'{"@timestamp":"x"}': "is in another format already",
+    b"[" * 100_000: "nested too deeply",
+    b'{"time":"x","type":"\\ud800","host":"h","boot":"b"}': "is not a record",
+}
+
+
+def test_bad_lines_are_named_and_counted_and_the_rest_converted(
+    tmp_path: Path, capsysbinary: Capture
+) -> None:
+    good = (FOLDER / "arguments.jsonl").read_bytes().splitlines()[0]
+    path = tmp_path / "odd\x1b[0m.jsonl"
+    path.write_bytes(b"\n".join([good, *BAD, good]))
+
+    assert main(["convert", "--to", "ecs", str(path)]) == 1
+
+    out, err = capsysbinary.readouterr()
+    assert out.count(b"\n") == 2
+    for line in out.splitlines():
+        check_ecs(json.loads(line))
+    said = err.decode()
+    assert "\x1b" not in said
+    for number, problem in enumerate(BAD.values(), 2):
+        assert f".jsonl:{number}: " in said
+        assert problem in said
+    assert said.endswith(f"execaudit: {len(BAD)} not converted, 2 converted\n")
+
+
+def test_file_that_ends_too_early_is_told_of(tmp_path: Path, capsysbinary: Capture) -> None:
+    path = tmp_path / "x.jsonl.gz"
+    path.write_bytes(gzip.compress((FOLDER / "arguments.jsonl").read_bytes() * 50)[:-20])
+
+    assert main(["convert", "--to", "ocsf", str(path), str(tmp_path / "none")]) == 1
+
+    out, err = capsysbinary.readouterr()
+    said = err.decode()
+    assert "cannot be read: Compressed file ended" in said
+    assert "/none: cannot be read: No such file" in said
+    assert out
+
+
+@pytest.mark.parametrize(
+    "options", [[], ["--directory", "/tmp", "-"], ["--journal", "EXECAUDIT_AUID"]]
+)
+def test_wrong_options_are_refused(options: list[str]) -> None:
+    assert main(["convert", "--to", "ecs", *options]) == 2
+
+
+def entry_of(fields: dict[str, Any]) -> dict[str, Any]:
+    """What python3-systemd gives of the entry of a record."""
+    wire, at = wire_entry(fields, "execaudit"), 0
+    entry: dict[str, Any] = {}
+    while at < len(wire):
+        end = wire.index(b"\n", at)
+        name, equals, value = wire[at:end].partition(b"=")
+        at = end + 1
+        if not equals:
+            size = int.from_bytes(wire[at : at + 8], "little")
+            value = wire[at + 8 : at + 8 + size]
+            at += size + 9
+        key, text = name.decode(), value.decode()
+        if key in entry:
+            before = entry[key] if isinstance(entry[key], list) else [entry[key]]
+            entry[key] = [*before, text]
+        else:
+            entry[key] = text
+    return entry
+
+
+@pytest.mark.parametrize("fields", OF_THE_DAEMON, ids=lambda fields: fields["type"])
+def test_record_of_the_daemon_comes_back_from_its_entry(fields: dict[str, Any]) -> None:
+    assert EntryReader().fields(entry_of(fields)) == fields
+
+
+def test_golden_records_come_back_from_their_entries() -> None:
+    reader = EntryReader()
+    for fields in golden_records():
+        for added in ({}, {"labels": ["a"]}, {"labels": ["a", "b"], "severity": "err"}):
+            assert reader.fields(entry_of({**fields, **added})) == {**fields, **added}
+
+
+@given(ordinary_records())
+def test_any_exec_comes_back_from_its_entry(raw: bytes) -> None:
+    fields = fields_of(raw)
+
+    assert EntryReader().fields(entry_of(fields)) == fields
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"EXECAUDIT_TYPE": "other"},
+        {"EXECAUDIT_PID": "x"},
+        {"EXECAUDIT_ARGV": "["},
+        {"EXECAUDIT_WHAT": "1"},
+        {"EXECAUDIT_COMM": ["a", "b"]},
+        {"EXECAUDIT_COMM": b"\xff"},
+    ],
+    ids=str,
+)
+def test_entry_that_is_no_record_is_refused(members: dict[str, Any]) -> None:
+    entry = {**entry_of(golden_records()[0]), **members}
+
+    with pytest.raises(ValueError, match=r"."):
+        EntryReader().fields(entry)
+
+
+def test_journal_with_a_bad_entry_gives_the_others(
+    monkeypatch: pytest.MonkeyPatch, capsysbinary: Capture
+) -> None:
+    good = entry_of(golden_records()[0])
+    monkeypatch.setattr(
+        "execaudit.formats.convert.read_entries",
+        lambda *_: [{**good, "EXECAUDIT_PID": "x", "__CURSOR": "s=1"}, good],
+    )
+
+    assert main(["convert", "--to", "execaudit", "--journal"]) == 1
+
+    out, err = capsysbinary.readouterr()
+    assert [json.loads(line) for line in out.splitlines()] == [golden_records()[0]]
+    assert b"journal entry s=1: " in err

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records of every type are as the schemas say: ours, Elastic's and OCSF's."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+
+from execaudit.cli import main
+from execaudit.formats import ecs, ocsf
+from execaudit.formats.schema import load_schema
+from execaudit.records.fields import FieldDict, exec_fields
+from execaudit.wire.decode import split
+from tests.golden.files import FOLDER
+from tests.records import make_host
+from tests.schemas import ECS_FIELDS, check_all, check_own, ecs_fields, leaves
+from tests.unit.record_samples import emitted_fields
+from tests.unit.test_encode import ENV_NAMES, ordinary_records
+from tests.unit.test_format_lines import long_records
+
+GOLDEN = sorted(FOLDER.glob("*.jsonl"))
+PAGE = Path(__file__).parents[2] / "docs/formats.md"
+HEAD = {"time": "2026-11-25T10:00:00.000000001Z", "host": "h", "boot": "0123456789ab" + "0" * 20}
+PARENT = ("parent_id", "ppid", "pcomm", "ancestors")
+SPAN = {"first": HEAD["time"], "last": HEAD["time"]}
+OF_THE_DAEMON: list[FieldDict] = [
+    {**HEAD, "type": "lost", "hook": "exec", "cpu": 0, "reason": "ring", "count": 2**40, **SPAN},
+    {**HEAD, "type": "lost", "sink": "file", "reason": "disk_full", "count": 3, **SPAN},
+    {**HEAD, "type": "start", "version": "1", "kernel": "6.1", "engine": "bcc", "pid": 1,
+     "failure_hook": "fexit", "config_hash": "0" * 64, "last_record": {"time": HEAD["time"]}},
+    {**HEAD, "type": "stop", "pid": 1, "seen": 9, "dropped": 1, "limited": 1, "collapsed": 1,
+     "lost": 1, "undecodable": 0},
+    {**HEAD, "type": "config", "old_hash": "0" * 64, "config_hash": "1" * 64},
+    {**HEAD, "type": "summary", "uid": 1000, "count": 3, **SPAN},
+    {**HEAD, "type": "summary", "unit": "cron.service", "count": 3, **SPAN},
+    {**HEAD, "type": "exit", "hook": "exit", "cpu": 0, "seq": 1,
+     "unreadable": ["uid", "id", "parent_id", "pid", "ppid", "comm"], "exit_code": 0},
+]  # fmt: skip
+
+
+def golden_records() -> list[dict[str, Any]]:
+    return [json.loads(line) for path in GOLDEN for line in path.read_bytes().splitlines()]
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_golden_records_fit_the_schemas(path: Path) -> None:
+    for line in path.read_bytes().splitlines():
+        check_all(json.loads(line))
+
+
+@pytest.mark.parametrize("fields", OF_THE_DAEMON, ids=lambda fields: fields["type"])
+def test_records_of_the_daemon_fit_the_schemas(fields: FieldDict) -> None:
+    check_all(fields)
+
+
+@given(ordinary_records())
+@settings(max_examples=40)
+def test_any_exec_fits_the_schemas(raw: bytes) -> None:
+    parts = split(raw, 0)
+    assert parts is not None
+    fields = exec_fields(parts, [], make_host(), ENV_NAMES)
+    fields |= {"seq": 2**40, "labels": ["web"], "severity": "crit", "path_search": ["/bin/x"]}
+
+    check_all(fields)
+
+
+@given(long_records())
+@settings(max_examples=20)
+def test_trimmed_records_fit_the_schema(fields: FieldDict) -> None:
+    from execaudit.formats.lines import make_line
+
+    fields = {**fields, "id": "0123456789ab-1-2-3", "b64": {"exe": "AAAA" * 3000}}
+    for one in fields.get("ancestors", ()):
+        one["id"] = fields["parent_id"] = "0123456789ab-4-5-6"
+
+    check_own("execaudit", json.loads(make_line(fields, "execaudit", 9000)))
+
+
+def test_schema_has_the_fields_of_every_type_and_no_other() -> None:
+    definitions = load_schema("execaudit")["$defs"]
+    added = {"labels", "severity", "truncated", "b64"}  # by the stage, or with max_line_bytes
+    for kind, names in emitted_fields().items():
+        assert names - added == set(definitions[kind]["properties"]) - added, kind
+
+
+@pytest.mark.parametrize("name", ["execaudit", "ecs", "ocsf"])
+def test_printed_schema_is_one(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", "--format", name]) == 0
+
+    schema = json.loads(capsys.readouterr().out)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["$id"].startswith("urn:execaudit:schema:")
+
+
+def test_schema_refuses_what_is_not_in_it() -> None:
+    record = golden_records()[0]
+
+    for wrong in ({"extra": 1}, {"pid": "7"}, {"time": "now"}, {"type": "other"}):
+        with pytest.raises(AssertionError):
+            check_own("execaudit", {**record, **wrong})
+    with pytest.raises(AssertionError):
+        check_own("ecs", {**ecs.adapt(record), "agent": {}})
+
+
+def test_definitions_of_ecs_are_of_the_version_that_is_named() -> None:
+    assert ECS_FIELDS.parent.name == f"ecs-{ecs.VERSION}"
+    assert len(ecs_fields()) > 2000
+
+
+@pytest.mark.parametrize(("name", "adapt"), [("ecs", ecs.adapt), ("ocsf", ocsf.adapt)])
+def test_table_of_the_mapping_has_what_is_written_and_nothing_else(name: str, adapt: Any) -> None:
+    own = {"ecs": "execaudit", "ocsf": "unmapped"}[name]
+    chapter = PAGE.read_text().partition(f"\n## {name.upper()}")[2].partition("\n## ")[0]
+    documented = {
+        path
+        for row in re.findall(r"^\| (`.*?) \|", chapter, re.MULTILINE)
+        for path in re.findall(r"`([^`]+)`", row)
+    }
+    labelled = {"labels": ["web"], "severity": "crit"}
+    records = [{**fields, **labelled} for fields in golden_records()] + OF_THE_DAEMON
+    contained = {**records[0], "container": "4f" * 32, "nspid": 3, "tid": 5}
+    alone = {k: v for k, v in records[0].items() if k not in PARENT and k != "auid"}
+    written = {
+        path
+        for fields in [*records, contained, alone]
+        for path, _ in leaves(adapt(fields))
+        if not path.startswith(f"{own}.")
+    }
+    above = {path: {name for name in documented if f"{path}.".startswith(f"{name}.")}
+             for path in written}  # fmt: skip
+    assert [path for path, names in above.items() if not names] == []
+    assert documented - {own} == set().union(*above.values())
