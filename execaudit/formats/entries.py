@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from execaudit.errors import ExecauditError, InvalidArgument, NotConfigured
-from execaudit.formats.schema import field_schemas
+from execaudit.formats.schema import field_schemas, load_schema
 from execaudit.records.fields import FieldDict
 from execaudit.records.journal import FLATTENED, MESSAGE_IDS, PREFIX
 
@@ -24,6 +24,8 @@ class EntryReader:
 
     def __init__(self) -> None:
         self._schemas = field_schemas()
+        definitions = load_schema("execaudit")["$defs"]
+        self._orders = {kind: (*definitions[kind]["properties"],) for kind in _TYPES}
 
     def fields(self, entry: Mapping[str, Any]) -> FieldDict:
         """The record of an entry; raises ValueError where it was not written by execaudit."""
@@ -42,8 +44,8 @@ class EntryReader:
                 found[name] = _read(name, self._schemas.get(name, {}), value)
         if found.get("type") not in _TYPES:
             raise ValueError("is not a record: its EXECAUDIT_TYPE is none of ours")
-        order = ("time", "type", *self._schemas)
-        return {name: found[name] for name in dict.fromkeys(order) if name in found}
+        order = dict.fromkeys((*self._orders[found["type"]], *found))
+        return {name: found[name] for name in order if name in found}
 
 
 def _read(name: str, schema: Mapping[str, Any], value: Any) -> Any:

@@ -30,8 +30,8 @@ SPAN = {"first": HEAD["time"], "last": HEAD["time"]}
 OF_THE_DAEMON: list[FieldDict] = [
     {**HEAD, "type": "lost", "hook": "exec", "cpu": 0, "reason": "ring", "count": 2**40, **SPAN},
     {**HEAD, "type": "lost", "sink": "file", "reason": "disk_full", "count": 3, **SPAN},
-    {**HEAD, "type": "start", "version": "1", "kernel": "6.1", "engine": "bcc", "pid": 1,
-     "failure_hook": "fexit", "config_hash": "0" * 64, "last_record": {"time": HEAD["time"]}},
+    {**HEAD, "type": "start", "version": "1", "kernel": "6.1", "engine": "bcc",
+     "failure_hook": "fexit", "pid": 1, "config_hash": "0" * 64, "last_record": {"time": HEAD["time"]}},
     {**HEAD, "type": "stop", "pid": 1, "seen": 9, "dropped": 1, "limited": 1, "collapsed": 1,
      "lost": 1, "undecodable": 0},
     {**HEAD, "type": "config", "old_hash": "0" * 64, "config_hash": "1" * 64},
