@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tests.bench import audit, workloads
 from tests.bench.comparison import PARTS, Comparison, all_tracers, daemon_tracers
+from tests.bench.instructions import record_baseline
 from tests.bench.machine import provide_tracefs
 from tests.bench.report import BASELINE, as_json
 from tests.bench.stages import measure_stages
@@ -31,7 +32,8 @@ def main() -> int:
         description="Measure execaudit.",
         epilog="peers: beside the other exec tracers, under the same storms of execs. daemon: the"
         " daemon by stage, sink and in all, beside auditd. stages: each step inside the daemon,"
-        " over replayed execs.",
+        " over replayed execs. baseline: count instructions per event with valgrind, and keep the"
+        " counts for tests/unit/test_instructions.py.",
     )
     add = parser.add_argument
     add("what", nargs="?", choices=tuple(RUNS), default="peers", help="default: peers")
@@ -74,6 +76,11 @@ def run_daemon(options: argparse.Namespace) -> None:
     run_stages(options)
 
 
+def run_baseline(_: argparse.Namespace) -> None:
+    """Record the instructions that an event takes."""
+    print(record_baseline(), end="")
+
+
 def run_comparison(options: argparse.Namespace) -> None:
     """Run the comparison of `peers` or `daemon`, print its table, write its JSON."""
     is_daemon = options.what == "daemon"
@@ -96,7 +103,12 @@ def run_comparison(options: argparse.Namespace) -> None:
         options.json.write_text(json.dumps(as_json(results), indent=1) + "\n")
 
 
-RUNS = {"peers": run_comparison, "daemon": run_daemon, "stages": run_stages}
+RUNS = {
+    "peers": run_comparison,
+    "daemon": run_daemon,
+    "stages": run_stages,
+    "baseline": run_baseline,
+}
 
 
 def _is_named(tracer: Tracer, texts: list[str] | None) -> bool:
