@@ -44,6 +44,7 @@ def capture_settings(config: Config) -> Settings:
         ring_bytes=capture.ring_bytes,
         argv_bytes=capture.argv_bytes,
         failures="" if capture.failures == "none" else capture.failure_hook,
+        needs_failures=False,  # successes alone are worth logging
         exits=capture.exits,
         rules=MOST_KEYS,
     )

@@ -125,7 +125,7 @@ class Flow:
         fields = events.start_fields(
             self.host,
             self.capture.engine,
-            hook.name if hook else "",
+            (hook.name if hook else "", self.capture.failure_hook_error),
             self.parts.loaded.config_hash,
             missed,
         )

@@ -75,6 +75,8 @@ class Daemon:
         self._write_status()  # whoever waits for READY may ask at once
         flow.tell_start()
         log(NOTICE, f"Tracing with engine {flow.capture.engine} ({flow.capture.reason})")
+        if flow.capture.failure_hook_error:
+            log(WARNING, f"{flow.capture.failure_hook_error}, logging successful execs alone")
         notify("READY=1", self._status_line())
         try:
             while not self._is_stopping:

@@ -49,6 +49,7 @@ def capture_state(capture: Capture, high_water: int) -> Status:
     return {
         "engine": capture.engine,
         "failure_hook": capture.failure_hook.name if capture.failure_hook else "",
+        "failure_hook_error": capture.failure_hook_error,
         "ring": {"size_bytes": capture.settings.ring_bytes, "high_water_bytes": high_water},
     }
 

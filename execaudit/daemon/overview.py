@@ -20,9 +20,12 @@ def overview(status: Status) -> list[str]:
 
 
 def _daemon(status: Status) -> Iterator[str]:
-    failures = status.get("failure_hook") or "not traced"
+    unseen = status.get("failure_hook_error")
+    failures = status.get("failure_hook") or ("NOT SEEN" if unseen else "not traced")
     yield f"execaudit   pid {status['pid']}, up {_duration(status['uptime_s'])}"
     yield f"engine      {status['engine']}; failures: {failures}"
+    if unseen:
+        yield f"            {quote_cell(unseen)}"
     ring = status["ring"]
     filled = 100 * ring["high_water_bytes"] / max(1, ring["size_bytes"])
     yield f"ring        {_size(ring['size_bytes'])}, at most {filled:.0f} % full since the start"

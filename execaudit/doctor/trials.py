@@ -167,7 +167,20 @@ def try_failure_hooks(denied: bool) -> list[Check]:
         found = f"works{taken}; {hook.cost}" if reason is None else f"does not work: {reason}"
         name = f"failed execs: {hook.name}"
         checks.append(Check(name, "warn" if reason else "pass", found, rest if reason else ""))
-    return checks
+    return [*checks, _check_failures_in_service(reasons)]
+
+
+def _check_failures_in_service(reasons: dict[str, str | None]) -> Check:
+    """Tell which hook the shipped unit can use: it denies perf_event_open(2) and tracefs."""
+    name = "failed execs: service"
+    if reasons["fexit"] is None:
+        return Check(name, "pass", "fexit works, and needs no more than the service has")
+    return Check(
+        name,
+        "warn",
+        "the service does not see them: it may use fexit and sys_exit alone",
+        'Set capture.failure_hook = "sys_exit", if they are worth 20 ns to every system call.',
+    )
 
 
 def _first_reason(hook: FailureHook, btf: Btf | None) -> str | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from execaudit.errors import InvalidArgument, NoPermission
+from execaudit.errors import InvalidArgument, NoPermission, NotImplementedByKernel
 from execaudit.kernel import hooks, libbpf
 from execaudit.kernel.btf import KERNEL_BTF
 from execaudit.kernel.hooks import AttachPoint, FailureHook
@@ -33,6 +33,7 @@ class Settings:
     argv_bytes: int = 64 << 10  # argument bytes kept per exec, head and tail
     env_bytes: int = 64 << 10  # environment bytes searched per exec; 0: none
     failures: str = ""  # name of a failure hook or "auto"; empty: none
+    needs_failures: bool = True  # give up where that hook can not be had
     exits: bool = False
     rules: int = 1  # the most rules the kernel may be given at a time
 
@@ -62,6 +63,7 @@ class Capture:
     programs: dict[str, int]
     maps: dict[str, int]
     trials: list[int]  # attachments that were only to find out what works
+    failure_hook_error: str = ""  # why failed execs are not seen although that was wanted
     links: list[int] = field(default_factory=list)
     _generation: int = 0
     _rule_keys: list[bytes] = field(default_factory=list)
@@ -220,9 +222,7 @@ def open_capture(wanted: str, settings: Settings) -> Capture:
     name, reason = choose(wanted)
     _check_permission()
     trials: list[int] = []
-    failure_hook = None
-    if settings.failures:
-        failure_hook = hooks.choose_failure_hook(settings.failures, trials)
+    failure_hook, failure_hook_error = _choose_failure_hook(settings, trials)
     points = {**hooks.before_programs(trials), **hooks.SUCCESS}
     if settings.exits:
         points |= hooks.EXIT
@@ -233,7 +233,21 @@ def open_capture(wanted: str, settings: Settings) -> Capture:
     else:
         from execaudit.engine.bcc import load  # noqa: PLC0415
     programs, maps = load(points, _map_sizes(settings, points))
-    return Capture(name, reason, settings, points, failure_hook, programs, maps, trials)
+    return Capture(
+        name, reason, settings, points, failure_hook, programs, maps, trials, failure_hook_error
+    )
+
+
+def _choose_failure_hook(settings: Settings, trials: list[int]) -> tuple[FailureHook | None, str]:
+    """The hook, or why there is none; both empty where none is wanted."""
+    if not settings.failures:
+        return None, ""
+    try:
+        return hooks.choose_failure_hook(settings.failures, trials), ""
+    except NotImplementedByKernel as error:
+        if settings.needs_failures:
+            raise
+        return None, str(error)
 
 
 def _check_permission() -> None:

@@ -204,7 +204,7 @@ def choose_failure_hook(wanted: str, links: list[int] | None = None) -> FailureH
             reasons.append(f"{hook.name}: {reason}")
     raise NotImplementedByKernel(
         f"Failed to find a hook for failed execs ({'; '.join(reasons)});"
-        " execaudit doctor says what each would need; --failure-hook sys_exit works without,"
+        " execaudit doctor says what each would need; the hook sys_exit works without,"
         " but adds about 20 ns to every system call"
     )
 

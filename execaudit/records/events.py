@@ -19,13 +19,24 @@ def _head(host: Host, kind: str, now_ns: int | None = None) -> FieldDict:
 
 
 def start_fields(
-    host: Host, engine: str, failure_hook: str, config_hash: str, missed: FieldDict
+    host: Host,
+    engine: str,
+    failure_hook: tuple[str, str],
+    config_hash: str,
+    missed: FieldDict,
 ) -> FieldDict:
-    """The daemon began; `missed` is what is known of the time before."""
+    """The daemon began; `missed` is what is known of the time before.
+
+    `failure_hook` is the hook's name, and why there is none although one is wanted; either is
+    empty.
+    """
     fields = _head(host, "start")
     fields |= {"version": __version__, "kernel": os.uname().release, "engine": engine}
-    if failure_hook:
-        fields["failure_hook"] = failure_hook
+    name, error = failure_hook
+    if name:
+        fields["failure_hook"] = name
+    if error:
+        fields["failure_hook_error"] = error
     return {**fields, "pid": os.getpid(), "config_hash": config_hash, **missed}
 
 

@@ -10,11 +10,10 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.machine import cache, initrd
+from tests.machine import cache, debian, initrd
 
 CHECKOUT = Path(__file__).parents[2]
 # One userland serves every kernel: what is tested is the kernel, not the distribution.
@@ -39,13 +38,10 @@ USERLAND_PACKAGES = (
 # Where the test tools lie in the guest: the same versions as on the host, not the distribution's.
 TOOLS = "opt/test-tools"
 KERNEL_PACKAGES = ("linux-image-amd64", "linux-headers-amd64", "busybox-static")
-# A mirror's Release file of a moving suite is easily older than its validity, and an archived
-# suite's always is; signatures are still checked.
-APT_OPTIONS = ('Acquire::Check-Valid-Until "false"', 'Acquire::Languages "none"')
 # No journal (guests never survive a power cut) and no checksums (ext4 then needs no crypto).
 EXT4_FEATURES = "^has_journal,^metadata_csum"
 # Whatever changes here, package lists or the way they are packed, makes new images.
-_SOURCES = [Path(module).read_text() for module in (__file__, initrd.__file__)]
+_SOURCES = [Path(module).read_text() for module in (__file__, debian.__file__, initrd.__file__)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,29 +55,12 @@ class Kernel:
     disk: Path
 
 
-def _run(command: Sequence[str | Path]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        tail = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
-        raise RuntimeError(f"Failed to run '{command[0]}': exit status {done.returncode}\n{tail}")
-
-
-def _say(message: str, start: float | None = None) -> None:
-    took = "" if start is None else f" ({time.monotonic() - start:.0f} s)"
-    print(f"machine: {message}{took}", file=sys.stderr, flush=True)
-
-
-def _mmdebstrap(suite: str, tree: Path, packages: Sequence[str], *options: str) -> None:
-    apt = [f"--aptopt={option}" for option in APT_OPTIONS]
-    _run(["mmdebstrap", *options, *apt, f"--include={','.join(packages)}", suite, tree])
-
-
 def _pack(tree: Path, image: Path, free_mib: int) -> None:
     used = subprocess.run(["du", "-sm", tree], capture_output=True, text=True, check=True)
     # An eighth more than the files' size leaves room for inodes and directories.
     size_mib = int(used.stdout.split()[0]) * 9 // 8 + free_mib
     options = ["-q", "-t", "ext4", "-O", EXT4_FEATURES, "-E", "lazy_itable_init=1,nodiscard"]
-    _run(["mke2fs", *options, "-d", tree, image, f"{size_mib}M"])
+    debian.run(["mke2fs", *options, "-d", tree, image, f"{size_mib}M"])
 
 
 def _test_requirements() -> list[str]:
@@ -96,22 +75,22 @@ def userland() -> Path:
 
     def build(directory: Path) -> None:
         start = time.monotonic()
-        _say(f"making a {USERLAND_SUITE} root file system")
+        debian.say(f"making a {USERLAND_SUITE} root file system")
         tree = directory / "tree"
         no_docs = [f"--dpkgopt=path-exclude=/usr/share/{d}/*" for d in ("doc", "man", "locale")]
-        _mmdebstrap(USERLAND_SUITE, tree, USERLAND_PACKAGES, "--variant=minbase", *no_docs)
+        debian.mmdebstrap(USERLAND_SUITE, tree, USERLAND_PACKAGES, "--variant=minbase", *no_docs)
         pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         pip += ["--root-user-action=ignore", "--no-compile", "--only-binary=:all:"]
         pip += ["--python-version", USERLAND_PYTHON, "--target", str(tree / TOOLS)]
-        _run([*pip, *requirements])
+        debian.run([*pip, *requirements])
         # Compiled now: a guest would do it at each boot, slowly, and forget.
-        _run(["chroot", tree, "python3", "-m", "compileall", "-q", f"/{TOOLS}"])
+        debian.run(["chroot", tree, "python3", "-m", "compileall", "-q", f"/{TOOLS}"])
         (tree / "etc/hostname").write_text("execaudit-guest\n")
         (tree / "etc/fstab").write_text("")
         (tree / "kernel").mkdir()
         _pack(tree, directory / "root.img", free_mib=1024)
         shutil.rmtree(tree)
-        _say("root file system made", start)
+        debian.say("root file system made", start)
 
     version = cache.key([*requirements, _SOURCES[0]])
     return cache.entry("userland", version, build) / "root.img"
@@ -123,7 +102,7 @@ def _first(*paths: Path) -> Path:
 
 def _fetch_kernel(suite: str, directory: Path) -> None:
     extracted, tree = directory / "extracted", directory / "tree"
-    _mmdebstrap(suite, extracted, KERNEL_PACKAGES, "--variant=extract")
+    debian.mmdebstrap(suite, extracted, KERNEL_PACKAGES, "--variant=extract")
     (tree / "lib").mkdir(parents=True)
     (tree / "usr").mkdir()
     # Packages of a merged-/usr suite put everything below /usr.
@@ -132,7 +111,7 @@ def _fetch_kernel(suite: str, directory: Path) -> None:
     lib.rename(tree / "lib/modules")
     (extracted / "usr/src").rename(tree / "usr/src")
     (modules,) = (p for p in (tree / "lib/modules").iterdir() if (p / "kernel").is_dir())
-    _run(["depmod", "-b", tree, modules.name])
+    debian.run(["depmod", "-b", tree, modules.name])
     (directory / "release").write_text(modules.name)
     (directory / "initrd").write_bytes(initrd.make(modules, busybox))
     # Newer packages ship the kernel beside its modules.
@@ -154,9 +133,9 @@ def kernel(suite: str, *, fetch: bool = False) -> Kernel:
 
     def build(directory: Path) -> None:
         start = time.monotonic()
-        _say(f"fetching the kernel of {suite}")
+        debian.say(f"fetching the kernel of {suite}")
         _fetch_kernel(suite, directory)
-        _say(f"kernel of {suite} fetched", start)
+        debian.say(f"kernel of {suite} fetched", start)
 
     directory = cache.entry(kind, cache.key([suite, *_SOURCES]), build)
     release = (directory / "release").read_text()

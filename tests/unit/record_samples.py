@@ -100,7 +100,8 @@ def emitted_fields() -> dict[str, set[str]]:
         found["exit"] |= exit_fields(event, host, 1).keys()
     found["lost"] |= lost_fields(host, "ring", 0, 0, 1, 1, 1).keys()
     found["lost"] |= events.sink_lost_fields(host, "file", "disk_full", 1, 1, 1).keys()
-    found["start"] = set(events.start_fields(host, "bcc", "fexit", "", {"last_record": {}}))
+    hook = ("fexit", "refused")
+    found["start"] = set(events.start_fields(host, "bcc", hook, "", {"last_record": {}}))
     found["stop"] = set(events.stop_fields(host, meters.totals(Counts(), StageCounts(), 0)))
     found["config"] = set(events.config_fields(host, "", ""))
     found["summary"] = {

@@ -7,10 +7,17 @@ from execaudit.records.host import Host
 
 
 def test_start_names_engine_hash_and_what_was_last_written() -> None:
-    fields = events.start_fields(Host.this(), "bcc", "", "ab", {"last_record": {"seq": 1}})
+    fields = events.start_fields(Host.this(), "bcc", ("", ""), "ab", {"last_record": {"seq": 1}})
     assert (fields["type"], fields["engine"], fields["config_hash"]) == ("start", "bcc", "ab")
     assert fields["last_record"] == {"seq": 1}
     assert "failure_hook" not in fields
+    assert "failure_hook_error" not in fields
+
+
+def test_start_tells_why_failures_are_not_seen() -> None:
+    fields = events.start_fields(Host.this(), "bcc", ("", "refused"), "ab", {})
+    assert "failure_hook" not in fields
+    assert fields["failure_hook_error"] == "refused"
 
 
 def test_summary_is_of_the_time_of_its_last_event() -> None:

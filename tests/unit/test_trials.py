@@ -114,10 +114,22 @@ def test_failure_hook_without_32_bit_entry_points_works(monkeypatch: pytest.Monk
 def test_last_resort_for_failures_is_not_used_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
     offer(monkeypatch, *hooks.FAILURE_HOOKS[-1].programs.values())
     checks = trials.try_failure_hooks(False)
-    assert "used by -x" not in checks[-1].found
-    assert {check.advice for check in checks[:-1]} == {
+    assert "used by -x" not in checks[-2].found
+    assert {check.advice for check in checks[:-2]} == {
         "Use trace -x --failure-hook sys_exit, at a cost to every system call."
     }
+
+
+def test_failures_are_seen_by_the_service_through_fexit_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    offer(monkeypatch, *hooks.FAILURE_HOOKS[0].programs.values())
+    assert statuses()["service"][0] == "pass"
+    working = (point for hook in hooks.FAILURE_HOOKS[1:] for point in hook.programs.values())
+    offer(monkeypatch, *working)
+    check = trials.try_failure_hooks(False)[-1]
+    assert check.status == "warn"
+    assert 'failure_hook = "sys_exit"' in check.advice
 
 
 def test_failure_hooks_are_not_tried_without_permission() -> None:

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the container tests: a booted system with the package, and its journal on failure."""
+
+import os
+import shutil
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import pytest
+
+from tests.integration.requirements import give_up
+from tests.machine import system
+from tests.machine.container import Container
+from tests.machine.service import Service
+from tests.packaging.build import deb
+
+_containers = pytest.StashKey[list[Container]]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Show, with a test that failed, what happened in its container."""
+    report = yield
+    if report.failed:
+        for container in item.session.stash.get(_containers, []):
+            report.sections.append((f"container {container.name}", container.describe()))
+    return report
+
+
+def installed(request: pytest.FixtureRequest, release: str, *more: str) -> Iterator[Service]:
+    """A booted container of a Debian release with the package installed, not started."""
+    if os.geteuid():
+        give_up("containers need root")
+    if shutil.which("systemd-nspawn") is None:
+        give_up("there is no systemd-nspawn")
+    with Container(system.tree(release, *more)) as container:
+        running = request.session.stash.setdefault(_containers, [])
+        running.append(container)
+        try:
+            service = Service(container)
+            service.install(deb())
+            yield service
+        finally:
+            running.remove(container)
+
+
+@pytest.fixture(scope="module")
+def shared(request: pytest.FixtureRequest) -> Iterator[Service]:
+    """One container for all tests of a module, which leave it as they found it."""
+    yield from installed(request, getattr(request.module, "RELEASE", "bookworm"))
+
+
+@pytest.fixture
+def service(request: pytest.FixtureRequest) -> Iterator[Service]:
+    """A container for one test."""
+    yield from installed(request, getattr(request.module, "RELEASE", "bookworm"))

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""execaudit installed in a container from its package, and used as an administrator uses it.
+
+Owns the ways of asking it something and of knowing that all before has been written. The container
+sees the execs of the whole machine: what a test looks for carries a marker of its own.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.machine.container import Container
+
+UNIT = "execaudit.service"
+LOG = "/var/log/execaudit/execaudit.jsonl"
+RULES = "/etc/execaudit/rules.d/10-test.toml"
+CONFIG = "/etc/execaudit/conf.d/50-test.toml"
+_DEADLINE_S = 60.0
+_LOOK_S = 0.02
+
+Record = dict[str, Any]
+
+
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    """Wait for something that tells nobody when it happens."""
+    deadline = time.monotonic() + _DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"deadline passed, waiting for {what}"
+        time.sleep(_LOOK_S)
+
+
+class Service:
+    """The service in one container. Installing it starts nothing."""
+
+    def __init__(self, container: Container) -> None:
+        self.container = container
+        self.run = container.run
+        self.output = container.output
+
+    def install(self, package: Path, *options: str) -> None:
+        """Install the package with dpkg; `options` are dpkg's."""
+        inside = f"/var/tmp/{package.name}"
+        self.container.path(inside).write_bytes(package.read_bytes())
+        self.run("dpkg", *options, "--install", inside)
+
+    def configure(self, text: str = "", rules: str = "") -> None:
+        """Write a drop-in of the configuration, and rules; nobody is told."""
+        self.container.write(CONFIG, text, mode=0o644)
+        self.container.write(RULES, rules, mode=0o644)
+
+    def drop_in(self, text: str, name: str = "test") -> None:
+        """Add a drop-in to the unit."""
+        self.container.write(f"/etc/systemd/system/{UNIT}.d/{name}.conf", text)
+        self.run("systemctl", "daemon-reload")
+
+    def start(self) -> None:
+        """Enable and start it."""
+        self.run("systemctl", "enable", "--quiet", "--now", UNIT)
+
+    def show(self, name: str) -> str:
+        """A property of the unit."""
+        return self.output("systemctl", "show", "--value", f"--property={name}", UNIT)
+
+    @property
+    def pid(self) -> int:
+        """Pid of the daemon in the container; 0 if it does not run."""
+        return int(self.show("MainPID"))
+
+    def status(self) -> Record:
+        """What `execaudit status --json` prints."""
+        status: Record = json.loads(self.output("execaudit", "status", "--json"))
+        return status
+
+    # -- execs ------------------------------------------------------------------------------
+
+    def mark(self, *command: str) -> str:
+        """Run `command`, or echo, with a word of its own as last argument; returns the word."""
+        word = secrets.token_hex(12)
+        self.run(*(command or ("/bin/echo",)), word)
+        return word
+
+    def records(self) -> list[Record]:
+        """Every record of all generations of the log file, oldest first; each must be JSON."""
+        folder = self.container.path(LOG).parent
+        names = sorted(path.name for path in folder.iterdir() if path.suffix != ".gz")
+        rotated = [name for name in names if name != Path(LOG).name]
+        lines: list[str] = []
+        for name in (*rotated, Path(LOG).name):
+            if (folder / name).exists():
+                lines += (folder / name).read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
+    def marked(self, word: str) -> list[Record]:
+        """Records of execs with this word among their arguments, once there is one."""
+        found: list[Record] = []
+
+        def has_come() -> bool:
+            named = [r for r in self.records() if word in r.get("argv", [])]
+            found[:] = [r for r in named if r["comm"] != "nsenter"]  # this side of the container
+            return bool(found)
+
+        wait_until(has_come, f"'{word}' in {LOG}")
+        return found
+
+    def of_type(self, kind: str) -> list[Record]:
+        """Records of one type."""
+        return [record for record in self.records() if record["type"] == kind]
+
+    def said(self, *matches: str) -> list[str]:
+        """What the daemon and systemd said about the unit: no records."""
+        entries = self.container.journal(f"--unit={UNIT}", *matches)
+        return [e["MESSAGE"] for e in entries if "EXECAUDIT_TYPE" not in e]

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The installed service on each Debian release: enabled, started, asked, and how tight it is."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.machine.conftest import installed
+from tests.machine.service import LOG, UNIT, Service
+from tests.machine.system import RELEASES
+
+LOGIN = 4242
+MOST_EXPOSURE = 0.7
+
+
+@pytest.fixture(scope="module", params=RELEASES)
+def running(request: pytest.FixtureRequest) -> Iterator[Service]:
+    for service in installed(request, request.param):
+        service.start()
+        yield service
+
+
+def test_service_is_up_when_systemctl_returns(running: Service) -> None:
+    assert running.output("systemctl", "is-active", UNIT) == "active"
+    assert running.output("systemctl", "is-enabled", UNIT) == "enabled"
+    assert running.output("systemctl", "is-system-running") == "running"
+    assert running.said("-p", "warning") == [
+        text for text in running.said("-p", "warning") if "failed execs" in text
+    ]
+
+
+def test_exec_is_found_in_the_journal_by_its_fields(running: Service) -> None:
+    script = f'echo {LOGIN} > /proc/self/loginuid; exec /bin/echo "$@"'
+    word = running.mark("sh", "-c", script, "sh")
+    running.marked(word)
+    fields = ("EXECAUDIT_EXE=/usr/bin/echo", f"EXECAUDIT_AUID={LOGIN}")
+    entries = running.container.journal(*fields)
+    (entry,) = [entry for entry in entries if word in entry["EXECAUDIT_ARGV"]]
+    assert entry["_SYSTEMD_UNIT"] == UNIT
+    assert entry["SYSLOG_IDENTIFIER"] == "execaudit"
+    assert entry["EXECAUDIT_COMM"] == "echo"
+    assert word in entry["MESSAGE"]
+
+
+def test_journal_explains_the_start(running: Service) -> None:
+    text = running.output("journalctl", "--no-pager", "-x", "EXECAUDIT_TYPE=start")
+    assert "Subject: The recording of program starts has begun" in text
+
+
+def test_record_is_a_json_line_that_only_the_service_and_its_group_read(running: Service) -> None:
+    word = running.mark()
+    (record,) = running.marked(word)
+    assert record["argv"] == ["/bin/echo", word]
+    assert record["exe"] == "/usr/bin/echo"
+    assert record["type"] == "exec"
+    modes = running.output("stat", "--format=%U:%G %a", LOG, "/var/log/execaudit")
+    assert modes.splitlines() == ["execaudit:execaudit 640", "execaudit:execaudit 750"]
+
+
+def test_daemon_has_two_capabilities_and_a_user_of_its_own(running: Service) -> None:
+    status = running.container.path(f"/proc/{running.pid}/status").read_text()
+    masks = dict(re.findall(r"^(Cap\w+):\s+(\w+)$", status, re.MULTILINE))
+    bpf_and_perfmon = f"{1 << 38 | 1 << 39:016x}"
+    assert set(masks.values()) == {bpf_and_perfmon}
+    assert running.output("ps", "-o", "user=", "-p", str(running.pid)) == "execaudit"
+
+
+def test_unit_is_as_tight_as_it_is_said_to_be(running: Service) -> None:
+    running.run(
+        "systemd-analyze",
+        "security",
+        f"--threshold={round(MOST_EXPOSURE * 10)}",
+        "--no-pager",
+        UNIT,
+    )
+
+
+def test_unit_has_no_setting_that_this_systemd_does_not_know(running: Service) -> None:
+    verified = running.run("systemd-analyze", "verify", "--man=no", UNIT)
+    assert verified.stderr == ""
+
+
+def test_status_and_doctor_agree_on_failed_execs(running: Service) -> None:
+    doctor = running.run("execaudit", "doctor", check=False).stdout
+    (line,) = [line for line in doctor.splitlines() if "failed execs: service" in line]
+    status = running.status()
+    assert ("fexit works" in line) == (status["failure_hook"] == "fexit")
+    assert bool(status["failure_hook"]) != bool(status["failure_hook_error"])
