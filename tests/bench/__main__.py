@@ -11,16 +11,20 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.bench import audit, workloads
+from tests.bench import audit, documents, workloads
+from tests.bench.chart import draw
 from tests.bench.comparison import PARTS, Comparison, all_tracers, daemon_tracers
+from tests.bench.growth import measure_growth
 from tests.bench.instructions import record_baseline
 from tests.bench.machine import provide_tracefs
 from tests.bench.report import BASELINE, as_json
 from tests.bench.stages import measure_stages
-from tests.bench.tables import render, render_stages
+from tests.bench.tables import render, render_growth, render_stages
 
 if TYPE_CHECKING:
+    from tests.bench.report import Results
     from tests.bench.tracers import Tracer
+    from tests.bench.workloads import AnyWorkload
 
 DAEMON_STORMS = ("vfork storm", "shell loop")
 
@@ -32,8 +36,9 @@ def main() -> int:
         description="Measure execaudit.",
         epilog="peers: beside the other exec tracers, under the same storms of execs. daemon: the"
         " daemon by stage, sink and in all, beside auditd. stages: each step inside the daemon,"
-        " over replayed execs. baseline: count instructions per event with valgrind, and keep the"
-        " counts for tests/unit/test_instructions.py.",
+        " over replayed execs. growth: with rules, sinks, arguments, rate. all: peers, stages and"
+        " growth. baseline: count instructions per event with valgrind, and keep the counts for"
+        " tests/unit/test_instructions.py.",
     )
     add = parser.add_argument
     add("what", nargs="?", choices=tuple(RUNS), default="peers", help="default: peers")
@@ -50,6 +55,8 @@ def main() -> int:
         metavar="SECONDS",
         help="wait so long in all for other programs to leave the machine alone (default 60)",
     )
+    add("--chart", type=Path, metavar="FILE", help="write the comparison as SVG")
+    add("--update-docs", action="store_true", help="put tables and chart into docs/")
     add("--json", type=Path, metavar="FILE", help="write figures and samples")
     options = parser.parse_args()
     if os.geteuid() != 0:
@@ -66,14 +73,39 @@ def run_stages(options: argparse.Namespace) -> None:
     """Measure the steps inside the daemon."""
     with audit.state_kept():
         results = measure_stages(rounds=options.rounds, quick=options.quick)
-    print(render_stages(results))
+    _tell(options, "stages", render_stages(results))
+
+
+def run_growth(options: argparse.Namespace) -> None:
+    """Measure how the cost grows."""
+    with audit.state_kept():
+        replays, storms = measure_growth(rounds=options.rounds, quick=options.quick)
+    _tell(options, "growth", render_growth(replays, storms))
 
 
 def run_daemon(options: argparse.Namespace) -> None:
     """Measure the daemon in all, beside auditd, and by stage."""
-    run_comparison(options)
-    print()
+    storms = [s for s in _storms(options) if s.name in DAEMON_STORMS]
+    _tell(options, "", render(_compare(options, daemon_tracers(), storms, set(PARTS[:1]))))
     run_stages(options)
+
+
+def run_peers(options: argparse.Namespace) -> None:
+    """Compare with the peers, print the tables, write JSON and chart."""
+    tracers = all_tracers(every=options.all)
+    results = _compare(options, tracers, _storms(options), set(options.part or PARTS))
+    if options.json:
+        options.json.write_text(json.dumps(as_json(results), indent=1) + "\n")
+    if options.chart or options.update_docs:
+        (options.chart or documents.CHART).write_text(draw(results))
+    _tell(options, "peers", render(results))
+
+
+def run_all(options: argparse.Namespace) -> None:
+    """Run what the documentation shows."""
+    run_peers(options)
+    run_stages(options)
+    run_growth(options)
 
 
 def run_baseline(_: argparse.Namespace) -> None:
@@ -81,38 +113,46 @@ def run_baseline(_: argparse.Namespace) -> None:
     print(record_baseline(), end="")
 
 
-def run_comparison(options: argparse.Namespace) -> None:
-    """Run the comparison of `peers` or `daemon`, print its table, write its JSON."""
-    is_daemon = options.what == "daemon"
-    tracers = daemon_tracers() if is_daemon else all_tracers(every=options.all)
-    storms = [
-        storm
-        for storm in workloads.all_workloads(quick=options.quick)
-        if not is_daemon or storm.name in DAEMON_STORMS
-    ]
-    comparison = Comparison(
-        [tracer for tracer in tracers if _is_named(tracer, options.only)],
-        [s for s in storms if not options.storm or any(t in s.name for t in options.storm)],
-        rounds=options.rounds or (2 if options.quick else 5),
-        quick=options.quick,
-        patience_s=options.patience,
-    )
-    results = comparison.run(set(options.part or (PARTS[:1] if is_daemon else PARTS)))
-    print(render(results))
-    if options.json:
-        options.json.write_text(json.dumps(as_json(results), indent=1) + "\n")
-
-
 RUNS = {
-    "peers": run_comparison,
+    "peers": run_peers,
     "daemon": run_daemon,
     "stages": run_stages,
+    "growth": run_growth,
+    "all": run_all,
     "baseline": run_baseline,
 }
 
 
-def _is_named(tracer: Tracer, texts: list[str] | None) -> bool:
-    return tracer.name == BASELINE or not texts or any(text in tracer.name for text in texts)
+def _compare(
+    options: argparse.Namespace, tracers: list[Tracer], storms: list[AnyWorkload], parts: set[str]
+) -> Results:
+    comparison = Comparison(
+        [
+            tracer
+            for tracer in tracers
+            if tracer.name == BASELINE or _has(tracer.name, options.only)
+        ],
+        storms,
+        rounds=options.rounds or (2 if options.quick else 5),
+        quick=options.quick,
+        patience_s=options.patience,
+    )
+    return comparison.run(parts)
+
+
+def _storms(options: argparse.Namespace) -> list[AnyWorkload]:
+    storms = workloads.all_workloads(quick=options.quick)
+    return [storm for storm in storms if _has(storm.name, options.storm)]
+
+
+def _has(name: str, texts: list[str] | None) -> bool:
+    return not texts or any(text in name for text in texts)
+
+
+def _tell(options: argparse.Namespace, section: str, text: str) -> None:
+    print(text, end="\n\n")
+    if options.update_docs and section:
+        documents.update(section, text)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ BPF_STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
 QUIET_POLLS = 5
 POLL_S = 0.05
 QUIET_US = 1500  # in one poll: an idle tracer on a machine where little else executes
-SETTLE_LIMIT_S = 60
+SETTLE_LIMIT_S = 30
 QUIET_WINDOW_S = 0.5
 DISTURBED_CPUS = 0.2  # so much of one processor used by others spoils a comparison of times
 

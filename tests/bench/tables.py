@@ -124,6 +124,28 @@ def render_stages(figures: dict[str, dict[str, Spread | None]]) -> str:
     return align(rows, left=1)
 
 
+def render_growth(replays: dict[str, Spread | None], storms: Results) -> str:
+    """Give what replayed events cost as rules and sinks are added, then the storms."""
+    rows = [["replayed, µs of the daemon per event", "", "(range)"]]
+    rows += [[name, number(of, 2), spread(of, 2)] for name, of in replays.items()]
+    heading = ["live, µs per exec", "daemon", "(range)", "kernel (BPF)", "lost", "of", "bytes/exec"]
+    live = [heading]
+    for name in unique(s.workload for s in storms.storms):
+        of = storm_figures(storms, name, storms.storms[0].tracer)
+        live.append(
+            [
+                name,
+                number(of["tracer_cpu_us"], 1),
+                spread(of["tracer_cpu_us"], 1),
+                number(of["bpf_us"], 2),
+                str(of["lost"]),
+                str(of["expected"]),
+                number(of["bytes_per_exec"], 0),
+            ]
+        )
+    return f"{align(rows, left=1)}\n\n{align(live, left=1)}"
+
+
 def number(value: Spread | float | None, digits: int, *, sign: bool = False) -> str:
     """Give a number, or the median of several, with so many digits after the point."""
     if value is None:
