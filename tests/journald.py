@@ -103,24 +103,7 @@ class Journald:
 
     def export(self, *matches: str) -> list[dict[bytes, bytes]]:
         """The same in journalctl's export format: every byte as it was sent."""
-        data = self.run_raw("journalctl", "-o", "export", "--no-pager", *matches)
-        entries: list[dict[bytes, bytes]] = []
-        fields: dict[bytes, bytes] = {}
-        at = 0
-        while at < len(data):
-            end = data.index(b"\n", at)
-            name, equals, value = data[at:end].partition(b"=")
-            at = end + 1
-            if not name:
-                entries.append(fields)
-                fields = {}
-                continue
-            if not equals:
-                size = int.from_bytes(data[at : at + 8], "little")
-                value = data[at + 8 : at + 8 + size]
-                at += size + 9
-            fields[name] = value
-        return entries
+        return parse_export(self.run_raw("journalctl", "-o", "export", "--no-pager", *matches))
 
     def run(self, *command: str) -> str:
         """Run a program beside journald, after it has taken in all that was sent."""
@@ -162,6 +145,27 @@ class Journald:
         self._place.wait()
         if self._place.stdout:
             self._place.stdout.close()
+
+
+def parse_export(data: bytes) -> list[dict[bytes, bytes]]:
+    """Entries in journalctl's export format. Of a field that comes twice, the last."""
+    entries: list[dict[bytes, bytes]] = []
+    fields: dict[bytes, bytes] = {}
+    at = 0
+    while at < len(data):
+        end = data.index(b"\n", at)
+        name, equals, value = data[at:end].partition(b"=")
+        at = end + 1
+        if not name:
+            entries.append(fields)
+            fields = {}
+            continue
+        if not equals:
+            size = int.from_bytes(data[at : at + 8], "little")
+            value = data[at + 8 : at + 8 + size]
+            at += size + 9
+        fields[name] = value
+    return entries
 
 
 @contextmanager

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the shippers' tests: those of the integration tests."""
+
+from tests.integration.conftest import place, programs, workplace
+
+__all__ = ["place", "programs", "workplace"]

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shippers under test, each with its receiver: what is put where, started how, read from where.
+
+The files of packaging/shippers are copied as they are: the name in them, logs.example.com, leads to
+the central host. Owns the commands of Debian's units, and what stands in for the service manager's
+restarts. It must not judge what arrives.
+"""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.integration.daemon_process import Daemon, wait_until
+from tests.integration.requirements import CHECKOUT
+from tests.journald import parse_export
+from tests.shippers.hosts import Host
+
+SHIPPED = CHECKOUT / "packaging" / "shippers"
+ARRIVED = "/var/log/execaudit-hosts"
+REMOTE_JOURNAL = "/var/log/journal/remote"
+_JOURNAL = """[Journal]
+Storage=persistent
+SystemMaxUse=2G
+SystemMaxFileSize=16M
+Audit=no
+ReadKMsg=no
+ForwardToSyslog=no
+RateLimitBurst=0
+"""
+RSYSLOG = ("rsyslogd", "-n", "-iNONE")
+# The unit says Restart=always; here nobody reads units.
+UPLOAD = (
+    *("sh", "-c"),
+    "while :; do /lib/systemd/systemd-journal-upload --save-state; sleep 0.2; done",
+)
+REMOTE = (
+    *("/lib/systemd/systemd-journal-remote", "--listen-http=19532"),
+    f"--output={REMOTE_JOURNAL}/",
+)
+
+
+class Shipper:
+    """A shipper on `host` and its receiver on `central`. Lines are what must arrive unchanged."""
+
+    name: str
+    kind = "rsyslog"
+    files: Mapping[str, str]
+    central_files: Mapping[str, str] = {
+        "rsyslog/central/20-execaudit.conf": "/etc/rsyslog.d/20-execaudit.conf"
+    }
+    command: tuple[str, ...] = RSYSLOG
+    receiver_command: tuple[str, ...] = RSYSLOG
+
+    def __init__(self, central: Host, host: Host, daemon: Daemon) -> None:
+        self.central = central
+        self.host = host
+        self.daemon = daemon
+        for target, files in ((host, self.files), (central, self.central_files)):
+            for source, path in files.items():
+                target.put(SHIPPED / source, path)
+        # The kernel's messages are the machine's, and can be read only once.
+        central.change("/etc/rsyslog.conf", 'module(load="imklog")', "#")
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Do what else the host needs."""
+        self.host.change("/etc/rsyslog.conf", 'module(load="imklog")', "#")
+
+    def start_receiver(self) -> None:
+        self.central.start(*self.receiver_command)
+
+    def start(self) -> None:
+        self.host.start(*self.command)
+
+    def written(self) -> list[bytes]:
+        """What there is to ship."""
+        return [line for file in self.daemon.files() for line in file.read_bytes().splitlines(True)]
+
+    def arrived(self) -> list[bytes]:
+        folder = self.central.path(ARRIVED)
+        if not folder.exists():
+            return []
+        return [line for f in folder.iterdir() for line in f.read_bytes().splitlines(True)]
+
+    def has_arrived(self, mark: str) -> bool:
+        return any(mark.encode() in line for line in self.arrived())
+
+
+class Rsyslog(Shipper):
+    name = "rsyslog, file"
+    files: Mapping[str, str] = {"rsyslog/30-execaudit.conf": "/etc/rsyslog.d/30-execaudit.conf"}
+
+
+class SyslogNg(Shipper):
+    name = "syslog-ng"
+    kind = "syslog-ng"
+    files: Mapping[str, str] = {"syslog-ng/execaudit.conf": "/etc/syslog-ng/conf.d/execaudit.conf"}
+    command = ("syslog-ng", "-F", "--no-caps")
+
+    def prepare(self) -> None:
+        self.host.change("/etc/syslog-ng/syslog-ng.conf", "       system();\n", "")
+
+
+class FromJournal(Shipper):
+    """What reads the journal. A line is an entry's own fields, as JSON with sorted keys."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        host = self.host
+        folder = host.path("/etc/systemd/journald.conf.d")
+        folder.mkdir()
+        (folder / "tests.conf").write_text(_JOURNAL)
+        host.path("/var/log/journal").mkdir(exist_ok=True)
+        # Said by systemd-journal-flush.service once /var may be written to.
+        host.path("/run/systemd/journal/flushed").touch()
+        journald = host.start("/lib/systemd/systemd-journald")
+        ready = host.path("/run/systemd/journal/io.systemd.journal")
+        wait_until(ready.exists, lambda: f"journald ended with {journald.poll()}: {host.said()}")
+
+    def written(self) -> list[bytes]:
+        self.host.run("journalctl", "--sync")
+        return entries(self.host, "/var/log/journal")
+
+
+class RsyslogJournal(FromJournal):
+    name = "rsyslog, journal"
+    files: Mapping[str, str] = {
+        "rsyslog/30-execaudit-journal.conf": "/etc/rsyslog.d/30-execaudit-journal.conf"
+    }
+
+    def arrived(self) -> list[bytes]:
+        return [own_fields(json.loads(line)) for line in super().arrived()]
+
+    def has_arrived(self, mark: str) -> bool:
+        return any(mark.encode() in line for line in super().arrived())
+
+
+class JournalUpload(FromJournal):
+    name = "systemd-journal-upload"
+    files: Mapping[str, str] = {
+        "systemd-journal-upload/execaudit.conf": "/etc/systemd/journal-upload.conf.d/e.conf"
+    }
+    central_files: Mapping[str, str] = {
+        "systemd-journal-upload/central/execaudit.conf": "/etc/systemd/journal-remote.conf.d/e.conf"
+    }
+    command = UPLOAD
+    receiver_command = REMOTE
+
+    def prepare(self) -> None:
+        super().prepare()
+        # What StateDirectory= and LogsDirectory= of the units make.
+        self.host.path("/var/lib/systemd/journal-upload").mkdir()
+        self.central.path(REMOTE_JOURNAL).mkdir(parents=True)
+
+    def arrived(self) -> list[bytes]:
+        return entries(self.central, REMOTE_JOURNAL)
+
+    def has_arrived(self, mark: str) -> bool:
+        query = ["journalctl", "-D", REMOTE_JOURNAL, "-q", "-n", "1", "-o", "cat"]
+        command = self.central.command(*query, f"EXECAUDIT_COMM={mark}")
+        return b"ran" in subprocess.run(command, capture_output=True, check=False).stdout
+
+
+def own_fields(entry: Mapping[str, object]) -> bytes:
+    """An entry without what journald and rsyslog add."""
+    own = {k: v for k, v in entry.items() if k.startswith("EXECAUDIT_") or k == "MESSAGE"}
+    # rsyslog's own name for what the journal calls MESSAGE.
+    if "msg" in entry:
+        own["MESSAGE"] = entry["msg"]
+    return json.dumps(own, sort_keys=True).encode()
+
+
+def entries(host: Host, directory: str) -> list[bytes]:
+    """All of execaudit's entries in the journals below a directory."""
+    command = ["journalctl", "-D", directory, "-q", "-o", "export", "SYSLOG_IDENTIFIER=execaudit"]
+    exported = parse_export(host.run(*command))
+    return [own_fields({k.decode(): v.decode() for k, v in one.items()}) for one in exported]
+
+
+SHIPPERS: list[type[Shipper]] = [Rsyslog, RsyslogJournal, SyslogNg, JournalUpload]
+
+
+def copy_of(program: Path, mark: str, place: Path) -> Path:
+    """A program whose exec can be told from all others by its file name and comm."""
+    copy = place / mark
+    copy.write_bytes(program.read_bytes())
+    copy.chmod(0o755)
+    return copy
