@@ -40,7 +40,11 @@ def test_wheel_is_for_any_python_3_of_this_architecture() -> None:
 
 def test_wheel_holds_every_module_and_the_bpf_object_with_its_source() -> None:
     names = set(zipfile.ZipFile(wheel()).namelist())
-    modules = {str(path.relative_to(CHECKOUT)) for path in (CHECKOUT / "execaudit").rglob("*.py")}
+    modules = {
+        str(path.relative_to(CHECKOUT))
+        for suffix in ("py", "json")
+        for path in (CHECKOUT / "execaudit").rglob(f"*.{suffix}")
+    }
     sources = {f"execaudit/bpf/{path.name}" for path in (CHECKOUT / "bpf").glob("*.[ch]")}
     others = {name for name in names if not name.startswith(f"execaudit-{__version__}.dist-info/")}
     licenses = {name for name in others if "LICENSE" in name}
