@@ -53,6 +53,10 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 	 */
 	if ((int)map__insert(ended, &key, &zero) == -EEXIST)
 		return 0;
+	if (*(volatile u64 *)&conf->rules & 1 << RULE_ALL) {
+		slot->dropped++;
+		return 0;
+	}
 	event__begin(&r.head, slot, HOOK_EXIT, KIND_EXIT, bpf_ktime_get_boot_ns());
 	r.head.size = sizeof(r);
 	r.pid = key.pid;

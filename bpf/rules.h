@@ -70,6 +70,8 @@ static __always_inline int rules__drop(
 
 	if (!(u32)active)
 		return 0;
+	if (active & 1 << RULE_ALL)
+		return 1;
 	if (rule__hits(active, RULE_UID, r->uid, 0) || rule__hits(active, RULE_GID, r->gid, 0) ||
 		rule__hits(active, RULE_AUID, r->auid, 0) ||
 		rule__hits(active, RULE_EXE, r->exe_dev, r->exe_ino))

@@ -192,6 +192,7 @@ struct exit_record {
 };
 
 enum rule_kind {
+	RULE_ALL = 0,	 /* every event: other programs are taking over */
 	RULE_UID = 1,	 /* a: real uid */
 	RULE_AUID = 2,	 /* a: login uid */
 	RULE_GID = 3,	 /* a: real gid */

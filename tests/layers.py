@@ -3,20 +3,22 @@
 
 _BY_LAYER: dict[int, str] = {
     0: "__init__ config.__init__ config.digest config.toml_places daemon.__init__"
-    " daemon.collapse daemon.limits daemon.log daemon.notify doctor.__init__ engine.__init__"
+    " daemon.collapse daemon.store records.durations records.repeats"
+    " daemon.limits daemon.log daemon.notify doctor.__init__ engine.__init__"
     " errors formats.__init__ formats.capabilities formats.slots kernel.__init__ kernel.ring"
     " options records.__init__ records.cgroup records.command records.host records.quoting"
     " records.redact records.text rules.__init__ rules.fields rules.regex_tree rules.wildcards"
     " sinks.__init__ sinks.accounting sinks.background sinks.clock sinks.disk_space"
     " sinks.rotation trace.__init__ wire.__init__ wire.record",
-    1: "config.toml_text daemon.status doctor.check formats.schema kernel.headers"
+    1: "config.toml_text daemon.ledger daemon.status doctor.check formats.schema kernel.headers"
     " kernel.libbpf"
     " kernel.locations rules.regex_cost rules.values sinks.compression sinks.log_file"
     " trace.arguments trace.filters wire.decode wire.recording",
     2: "config.problem config.values doctor.installed doctor.preflight kernel.btf"
     " records.fragments records.view rules.carried rules.patterns sinks.generations"
     " sinks.journal_socket sinks.log_tail trace.table wire.area",
-    3: "config.keys config.quantities config.source config.trust config.words daemon.overview"
+    3: "records.streams"
+    " config.keys config.quantities config.source config.trust config.words daemon.overview"
     " kernel.hooks kernel.offsets records.fields rules.images rules.text_conditions"
     " sinks.live_file",
     4: "config.files config.schema daemon.outlets doctor.trials engine.bcc engine.libbpf"
@@ -26,17 +28,20 @@ _BY_LAYER: dict[int, str] = {
     " formats.ocsf"
     " kernel.capture records.encode_exits records.encode_journal rules.tables rules.tree"
     " sinks.journal",
-    6: "config.configuration doctor.report formats.lines records.encode rules.index"
+    6: "daemon.gap kernel.kept"
+    " config.configuration doctor.report formats.lines records.encode rules.index"
     " rules.proc_record rules.source",
-    7: "config.effective formats.convert records.pipeline rules.decision rules.kernel_rules",
+    7: "daemon.takeover"
+    " config.effective formats.convert records.pipeline rules.decision rules.kernel_rules",
     8: "rules.residue trace.follow",
     9: "rules.rule_set trace.verb",
     10: "daemon.forms daemon.judge rules.host_rules",
     11: "config.verb daemon.stage",
     12: "daemon.build",
-    13: "daemon.control daemon.meters rules.verb",
+    13: "daemon.control daemon.meters daemon.telling rules.verb",
     14: "cli daemon.flow",
-    15: "__main__ daemon.loop",
+    15: "__main__ daemon.start",
+    16: "daemon.loop",
 }
 
 LAYERS = {name: layer for layer, names in _BY_LAYER.items() for name in names.split()}

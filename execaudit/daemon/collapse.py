@@ -38,13 +38,18 @@ class Try(NamedTuple):
 
 @dataclass(slots=True)
 class _Search(Generic[Held]):
-    """Tries of one thread for one command: the last failure, and all names."""
+    """Tries of one thread for one command: the last failure, and all names.
+
+    `position` is where in the ring the batch of the first began, `marks` the (stream, seq) of all.
+    """
 
     last: Try
     held: Held
     time_ns: int
     size: int
+    position: int
     names: list[bytes] = field(default_factory=list)
+    marks: list[tuple[int, int]] = field(default_factory=list)
 
 
 class Collapser(Generic[Held]):
@@ -56,15 +61,32 @@ class Collapser(Generic[Held]):
 
     def __init__(self) -> None:
         self.pending: dict[int, _Search[Held]] = {}
+        self.position = 0  # of the batch in the ring, set before each
         self._bytes = 0
 
+    @property
+    def waits_from(self) -> int | None:
+        """Position of the first batch of which something is held back; None if nothing is."""
+        return next((search.position for search in self.pending.values()), None)
+
+    def held(self) -> list[tuple[int, int]]:
+        """(stream, seq) of every failure held back, oldest first."""
+        return [mark for search in self.pending.values() for mark in search.marks]
+
     def add_failure(
-        self, pid: int, one: Try, error: int, held: Held, size: int, time_ns: int
+        self,
+        pid: int,
+        one: Try,
+        error: int,
+        held: Held,
+        size: int,
+        time_ns: int,
+        mark: tuple[int, int] | None = None,
     ) -> list[tuple[Held, list[bytes]]]:
         """Take a failure (`error` is a negative errno); the records that are certain by it.
 
-        `held`, of about `size` bytes, comes out among these if no search goes on after such an
-        error.
+        `mark` is its stream (processor << 3 | hook) and sequence number. `held`, of about `size`
+        bytes, comes out among these if no search goes on after such an error.
         """
         if -error not in _SEARCH_ERRORS:
             return [*self.flush(pid), (held, [])]
@@ -74,11 +96,13 @@ class Collapser(Generic[Held]):
             out = self.flush(pid)
             search = None
         if search is None:
-            search = self.pending[pid] = _Search(one, held, time_ns, size)
+            search = self.pending[pid] = _Search(one, held, time_ns, size, self.position)
             self._bytes += size
         search.last = one
         search.held = held
         search.names.append(one.name)
+        if mark is not None:
+            search.marks.append(mark)
         search.size += len(one.name) + _TRY_BYTES
         self._bytes += len(one.name) + _TRY_BYTES
         if search.size > size + _SEARCH_BYTES:

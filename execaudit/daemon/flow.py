@@ -1,33 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the ring buffer to the sinks: the way of every record through the running daemon.
 
-Owns draining, settling, handing batches to the sinks, and the daemon's own records in between. When
-any of it is done, and what a signal means, is the business of `loop`.
+Owns draining, settling, handing batches to the sinks, and what of it is in the ledger. What is in
+the ring is freed only after the sinks have it: a process that is killed leaves it for the next one.
+When any of this is done, and what a signal means, is the business of `loop`.
 """
 
 import time
 
 from execaudit.daemon import meters
-from execaudit.daemon.build import Parts, Sink, env_names, kernel_keys
-from execaudit.daemon.log import log
-from execaudit.daemon.stage import Stage
+from execaudit.daemon.build import Parts, env_names, kernel_keys
+from execaudit.daemon.ledger import Ledger, Standing
+from execaudit.daemon.telling import Teller
 from execaudit.kernel.capture import Capture
 from execaudit.kernel.ring import Ring
-from execaudit.records import events
 from execaudit.records.fields import FieldDict
 from execaudit.records.host import Host
 from execaudit.records.pipeline import Pipeline
 
+SINKS = ("file", "journal", "stdout")
+"""Names of the sinks, in the order of the ledger."""
+_MOST_HELD = 4  # a quarter of the ring
+_LAST_WORDS_S = 1.0
+
 
 class Flow:
-    """The parts of a configuration at work on what a capture delivers."""
+    """The parts of a configuration at work on what a capture delivers.
 
-    def __init__(self, host: Host, parts: Parts, capture: Capture) -> None:
+    With `standing`, it goes on where another process with the same capture ended.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        parts: Parts,
+        capture: Capture,
+        ledger: Ledger | None = None,
+        standing: Standing | None = None,
+    ) -> None:
         self.host = host
         self.parts = parts
-        self.capture = capture
-        self.ring = Ring(capture.maps["events"], capture.settings.ring_bytes)
         self.high_water = 0
+        self.tell = Teller(self)
         # The pipeline outlives reloads: it knows which sequence numbers have been seen.
         self.pipeline = Pipeline(
             host,
@@ -37,34 +51,113 @@ class Flow:
         )
         if capture.settings.exits:
             self.pipeline.measure_durations()
+        self._dropped_before = 0  # by captures that were replaced
+        self._use(capture, ledger)
+        if standing is not None:
+            self._dropped_at_start = capture.dropped()
+            self.pipeline.resume(standing.streams, standing.misses, set(standing.held))
+            self.ring.position = max(self.ring.position, standing.position)
+
+    def _use(self, capture: Capture, ledger: Ledger | None) -> None:
+        self.capture = capture
+        self.ledger = ledger
+        self.ring = Ring(capture.maps["events"], capture.settings.ring_bytes)
+        self._dropped_at_start = 0
+        self._committed = -1
+        self._undelivered: tuple[int, ...] = ()
 
     def attach(self) -> None:
         """Begin: from here on, execs are seen, and the kernel's rules are in force."""
         self.capture.attach()
         self.capture.set_rules(kernel_keys(self.parts))
 
+    def resume_rules(self) -> None:
+        """Put the rules in force with programs that another process has attached."""
+        self.capture.set_rules(kernel_keys(self.parts))
+
+    def use_ledger(self, ledger: Ledger) -> None:
+        """Note from now on where reading stands."""
+        self.ledger = ledger
+        self._commit()
+
     # -- events -----------------------------------------------------------------------------
 
     def drain(self) -> None:
         """Take what is in the ring now. Reading on to its end might have none in a storm."""
-        stage = self.parts.stage
-        left = self.ring.pending()
+        ring, stage = self.ring, self.parts.stage
+        left = ring.pending()
         self.high_water = max(self.high_water, left)
         while left > 0:
-            buf, offsets = self.ring.read()
+            self.pipeline.position = ring.position
+            if stage.collapser is not None:
+                stage.collapser.position = ring.position
+            buf, offsets = ring.take()
             if not buf:
                 return
             left -= len(buf)
             stage.now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
             self.pipeline.lines(buf, offsets)
+            if self.ledger is not None:
+                self.ledger.begin(ring.position)
             self.flush()
 
     def flush(self) -> None:
-        """Hand each sink its share of the batch."""
+        """Hand each sink its share of the batch; then it is done with."""
         for outlet, sink in zip(self.parts.stage.outlets, self.parts.sinks, strict=True):
             if outlet.batch:
                 batch, outlet.batch = outlet.batch, []
                 sink.write(batch)
+                self._committed = -1
+        if self._committed != self.ring.position:
+            self._commit()
+
+    def keep_up(self) -> None:
+        """Note what the sinks have done by themselves since."""
+        if self.ledger is not None and self._undelivered != self._count_undelivered():
+            self._commit()
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether something that was read is still in the ring: the kernel then wakes nobody."""
+        return self._committed != self.ring.position
+
+    def _commit(self, *, is_stopped: bool = False) -> None:
+        """Note in the ledger what is done with, and let the kernel have its room."""
+        ring, ledger = self.ring, self.ledger
+        position = ring.position
+        if ledger is not None:
+            collapser = self.parts.stage.collapser
+            waiting = (self.pipeline.waits_from, collapser.waits_from if collapser else None)
+            position = min([at for at in waiting if at is not None], default=position)
+            position = max(position, ring.position - ring.size // _MOST_HELD)
+            self._undelivered = self._count_undelivered()
+            streams, misses = self.pipeline.standing()
+            ledger.commit(
+                Standing(
+                    time.clock_gettime_ns(time.CLOCK_BOOTTIME),
+                    is_stopped,
+                    position,
+                    self._own_totals(),
+                    self._undelivered,
+                    misses,
+                    streams,
+                    collapser.held() if collapser else [],
+                )
+            )
+        ring.free(position)
+        self._committed = position
+
+    def _own_totals(self) -> tuple[int, ...]:
+        counts, stage = self.pipeline.counts, self.parts.stage.counts
+        before = self._dropped_before
+        return (
+            *(counts.seen + before, stage.dropped + before, stage.limited, stage.collapsed),
+            *(counts.lost, counts.undecodable, self._dropped_at_start),
+        )
+
+    def _count_undelivered(self) -> tuple[int, ...]:
+        by_name = {sink.name: sink.undelivered for sink in self.parts.sinks}
+        return tuple(by_name.get(name, 0) for name in SINKS)
 
     def settle(self) -> bool:
         """Account for what no later event tells of; whether failures are still held back."""
@@ -76,6 +169,7 @@ class Flow:
         for fields in self.pipeline.settle(slots, misses, now_ns):
             stage.emit(fields)
         is_holding = stage.expire(now_ns)
+        self._committed = -1
         self.flush()
         return is_holding
 
@@ -85,84 +179,86 @@ class Flow:
         old, self.parts = self.parts, parts
         self.capture.set_rules(kernel_keys(parts))
         parts.stage.succeed(old.stage)
-        self.tell_suppressed(old.stage)
+        self.tell.suppressed(old.stage)
         self.pipeline.select_env(env_names(parts.loaded.config))
         for sink in old.sinks:
             if sink not in parts.sinks:
                 sink.close()
-                self.tell_notices(sink)
-        if parts.loaded.config_hash != old.loaded.config_hash:
-            parts.stage.emit(
-                events.config_fields(self.host, old.loaded.config_hash, parts.loaded.config_hash)
-            )
-        self.flush()
+                self.tell.notices(sink)
+        self.tell.config(old.loaded.config_hash)
 
-    def stop(self) -> None:
-        """Detach, drain, settle, say goodbye, flush."""
-        self.capture.detach()
+    def replace(self, fresh: Capture, ledger: Ledger | None) -> int:
+        """Go on with another capture; how many events took place between the two.
+
+        The old one is muted and read to its end; from there until the new one is attached it goes
+        on counting. What it counted is told of as lost. The old capture is closed.
+        """
+        old = self.capture
+        old.set_rules({})  # from here on its count of dropped events stands still
+        dropped = old.dropped()
+        first_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        old.mute()
+        self._drain_to_the_end()
+        fresh.attach()
+        missed = _count_between(old, fresh, dropped)
+        last_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        fresh.set_rules(kernel_keys(self.parts))
+        self._dropped_before += dropped - self._dropped_at_start
+        self.ring.close()
+        if self.ledger is not None:
+            self.ledger.close()
+        old.close()
+        self._use(fresh, ledger)
+        if missed:
+            self.tell.lost(self.pipeline.lose("handover", missed, first_ns, last_ns))
+        self.flush()
+        return missed
+
+    def _drain_to_the_end(self) -> None:
+        """Read all that a muted capture has; a program may still be at work for a moment."""
+        end_s = time.monotonic() + _LAST_WORDS_S
+        while True:
+            slots, misses = self.capture.slots(), self.capture.misses()
+            self.drain()
+            if self.pipeline.has_all(slots) or time.monotonic() >= end_s:
+                break
+        self.tell.lost(
+            *self.pipeline.close(slots, misses, time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+        )
+
+    def stop(self, *, is_kept: bool) -> None:
+        """Drain, settle, say goodbye, flush. Programs that are kept stay attached."""
+        if not is_kept:
+            self.capture.detach()
         self.settle()
         stage = self.parts.stage
         stage.finish_held()
-        self.tell_suppressed(stage)
-        self.tell_incidents()
-        stage.emit(events.stop_fields(self.host, self.totals()))
-        self.flush()
+        self.tell.suppressed(stage)
+        self.tell.incidents()
+        self.tell.stop()
         for sink in self.parts.sinks:
             sink.close()
-        self.tell_notices()
+        self.tell.notices()
+        self._commit(is_stopped=True)
         self.ring.close()
-
-    # -- records about the daemon itself ------------------------------------------------------
-
-    def tell_start(self) -> None:
-        """Write the `start` record."""
-        hook = self.capture.failure_hook
-        missed: FieldDict = {}
-        for sink in self.parts.sinks:
-            tail = getattr(sink, "tail", None)
-            if tail is not None and getattr(tail, "last", None):
-                missed["last_record"] = tail.last
-        fields = events.start_fields(
-            self.host,
-            self.capture.engine,
-            (hook.name if hook else "", self.capture.failure_hook_error),
-            self.parts.loaded.config_hash,
-            missed,
-        )
-        self.parts.stage.emit(fields)
-        self.flush()
-
-    def tell_incidents(self) -> None:
-        """Write a `lost` record for each outage of a sink that has ended."""
-        for sink in self.parts.sinks:
-            for incident in sink.take_lost():
-                fields = events.sink_lost_fields(
-                    self.host,
-                    sink.name,
-                    incident.reason,
-                    incident.count,
-                    incident.first_ns,
-                    incident.last_ns,
-                )
-                self.parts.stage.emit(fields)
-        self.flush()
-
-    def tell_suppressed(self, stage: Stage) -> None:
-        """Write a `summary` record for each key that was over its limit."""
-        for field, limit in stage.limits.items():
-            for suppressed in limit.take_suppressed():
-                self.parts.stage.emit(events.summary_fields(self.host, field, suppressed))
-        self.flush()
-
-    def tell_notices(self, *closed: Sink) -> None:
-        """Log what the sinks have to say."""
-        for sink in (*self.parts.sinks, *closed):
-            for priority, text in sink.take_notices():
-                log(priority, text)
 
     def totals(self) -> FieldDict:
         """What happened to all events since the start."""
-        return meters.totals(self.pipeline.counts, self.parts.stage.counts, self.capture.dropped())
+        dropped = self.capture.dropped() - self._dropped_at_start + self._dropped_before
+        return meters.totals(self.pipeline.counts, self.parts.stage.counts, dropped)
+
+
+def _count_between(old: Capture, fresh: Capture, dropped: int) -> int:
+    """Events that a muted capture counted and a new one, attached meanwhile, did not see.
+
+    Both count until the old one is closed: what they say is compared at a moment without events.
+    """
+    for _ in range(100):
+        before = fresh.seen()
+        missed = old.dropped() - dropped - before
+        if fresh.seen() == before:
+            break
+    return max(0, missed)
 
 
 class _Indirect:

@@ -19,8 +19,8 @@ from execaudit.daemon.build import build_parts, capture_settings
 from execaudit.daemon.flow import Flow
 from execaudit.daemon.log import log
 from execaudit.daemon.notify import notify, reloading, watchdog_interval_s
+from execaudit.daemon.start import begin
 from execaudit.errors import EXIT_OK, ExecauditError
-from execaudit.kernel.capture import open_capture
 from execaudit.records.host import Host
 from execaudit.sinks.accounting import NOTICE, WARNING
 
@@ -38,9 +38,7 @@ def run(args: argparse.Namespace) -> int:
     paths = choose_paths(args.config, args.root)
     host = Host.this()
     parts = build_parts(load(paths), host)
-    config = parts.loaded.config
-    with open_capture(config.capture.engine, capture_settings(config)) as capture:
-        Daemon(paths, Flow(host, parts, capture)).run()
+    Daemon(paths, begin(host, parts)).run()
     return EXIT_OK
 
 
@@ -53,7 +51,7 @@ class Daemon:
         self._signals: list[int] = []
         self._is_stopping = False
         self._started_s = time.monotonic()
-        self._settle_at: float | None = None
+        self._settle_at: float | None = self._started_s + _SETTLE_S
         self._status_at = 0.0
         self._limits_at = 0.0
         self._watchdog_s = watchdog_interval_s()
@@ -71,19 +69,19 @@ class Daemon:
         poll = select.epoll()
         poll.register(read_fd, select.EPOLLIN)
         poll.register(flow.ring.fd, select.EPOLLIN | select.EPOLLET)
-        flow.attach()
-        self._write_status()  # whoever waits for READY may ask at once
-        flow.tell_start()
         log(NOTICE, f"Tracing with engine {flow.capture.engine} ({flow.capture.reason})")
         if flow.capture.failure_hook_error:
             log(WARNING, f"{flow.capture.failure_hook_error}, logging successful execs alone")
+        self._write_status()  # whoever waits for READY may ask at once
         notify("READY=1", self._status_line())
+        flow.capture.close_trials()
         try:
             while not self._is_stopping:
                 self._turn(poll, read_fd)
         finally:
             notify("STOPPING=1")
-            flow.stop()
+            flow.stop(is_kept=flow.ledger is not None)
+            flow.capture.close()
             poll.close()
             signal.set_wakeup_fd(-1)
             os.close(read_fd)
@@ -110,6 +108,8 @@ class Daemon:
     def _timeout(self) -> float:
         deadlines = [at for at in (self._settle_at, *self._sink_deadlines()) if at is not None]
         deadlines.append(self._status_at)
+        if self._flow.is_holding:
+            deadlines.append(time.monotonic() + _GATHER_S)
         if self._flow.parts.stage.limits:
             deadlines.append(self._limits_at)
         if self._watchdog_s:
@@ -127,15 +127,16 @@ class Daemon:
             self._settle_at = now_s + _SETTLE_S if flow.settle() else None
         if now_s >= self._limits_at and flow.parts.stage.limits:
             self._limits_at = now_s + flow.parts.loaded.config.limits.interval
-            flow.tell_suppressed(flow.parts.stage)
-        flow.tell_incidents()
-        flow.tell_notices()
+            flow.tell.suppressed(flow.parts.stage)
+        flow.tell.incidents()
+        flow.tell.notices()
+        flow.keep_up()
         if now_s >= self._status_at:
             self._status_at = now_s + flow.parts.loaded.config.status.interval
             self._write_status()
         if self._watchdog_s and now_s >= self._watchdog_at:
             self._watchdog_at = now_s + self._watchdog_s
-            if flow.capture.is_attached():
+            if not flow.capture.detached():
                 notify("WATCHDOG=1")
 
     # -- signals ----------------------------------------------------------------------------

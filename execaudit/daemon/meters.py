@@ -9,7 +9,7 @@ from execaudit.daemon.stage import StageCounts
 from execaudit.daemon.status import Status
 from execaudit.kernel.capture import Capture
 from execaudit.records.fields import FieldDict
-from execaudit.records.pipeline import Counts
+from execaudit.records.streams import Counts
 
 
 def totals(counts: Counts, stage: StageCounts, dropped: int) -> FieldDict:

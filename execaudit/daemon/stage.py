@@ -106,8 +106,9 @@ class Stage:
             if view[1]:
                 raw = buf[at : at + head[0]]
                 held = self.collapser.add_failure(
-                    view[3], one, view[1], (raw, 0, view), 2 * len(raw), self.now_ns
-                )
+                    view[3], one, view[1], (raw, 0, view), 2 * len(raw), self.now_ns,
+                    (head[7] << 3 | head[3], head[5]),
+                )  # fmt: skip
                 if held:
                     self._finish_held(held)
                 return b""
@@ -211,7 +212,7 @@ class Stage:
         if is_failure:
             size = 2 * len(argv) + _FIELDS_BYTES
             error = -fields["errno_code"]
-            held = collapser.add_failure(pid, one, error, fields, size, self.now_ns)
+            held = collapser.add_failure(pid, one, error, fields, size, self.now_ns, _mark(fields))
             self._finish_held(held)
             return
         held, names = collapser.add_success(pid, one, is_script="script" in fields)
@@ -293,3 +294,9 @@ def _redact(view: View, redactor: Redactor) -> tuple[View, list[int]]:
     if not touched:
         return view, []
     return (*view[:9], b"\0".join(values) + b"\0", view[10]), touched
+
+
+def _mark(fields: FieldDict) -> tuple[int, int]:
+    """Stream and sequence number of a failure."""
+    hook = record.HOOKS.index(fields.get("hook", "exec"))
+    return fields["cpu"] << 3 | hook, fields["seq"]

@@ -4,6 +4,7 @@
 Owns the choice of the engine and the life of the descriptors. It reads no events.
 """
 
+import dataclasses
 import os
 import struct
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ _RECURSION_MISSES_AT = 208
 _LINK_INFO_BYTES = 32
 ENGINES = ("auto", "libbpf", "bcc")
 _ZERO = b"\0\0\0\0"
+_RULE_ALL = 0  # of enum rule_kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,26 @@ class Capture:
         for key in old:
             libbpf.delete_from_map(self.maps["rules"], key)
 
+    def go_on(self) -> None:
+        """Take up the rules of another process with the same descriptors, to replace them next."""
+        raw = libbpf.lookup_map(self.maps["config"], _ZERO, record.CONFIG.size) or bytes(8)
+        self._generation = struct.unpack_from("@Q", raw)[0] >> 32
+        self._rule_keys = libbpf.map_keys(self.maps["rules"], record.RULE_KEY.size)
+
+    def mute(self) -> None:
+        """Have the programs drop and count every event from now on: others take over."""
+        everything = self._generation << 32 | 1 << _RULE_ALL
+        libbpf.update_map(self.maps["config"], _ZERO, self.settings.config(everything))
+
+    def seen(self) -> int:
+        """Events that the programs have seen so far, dropped ones among them."""
+        at = record.SLOT.offset("dropped")
+        return sum(
+            struct.unpack_from("@Q", raw)[0] + struct.unpack_from("@Q", raw, at)[0]
+            for per_cpu in self.slots()
+            for raw in per_cpu
+        )
+
     def _clear_hits(self, index: int) -> None:
         zeros = bytes(8 * libbpf.num_possible_cpus())
         libbpf.update_map(self.maps["rule_hits"], struct.pack("@I", index), zeros)
@@ -136,7 +158,7 @@ class Capture:
         """Runs that the kernel skipped because the program was already running, by hook (5.12)."""
         out: dict[int, int] = {}
         for name, fd in self.programs.items():
-            hook = _hook_of(name)
+            hook = hook_of(name)
             if hook is not None:
                 info = libbpf.object_info(fd, _PROG_INFO_BYTES)
                 (count,) = struct.unpack_from("@Q", info, _RECURSION_MISSES_AT)
@@ -148,15 +170,28 @@ class Capture:
         while self.trials:
             os.close(self.trials.pop())
 
-    def is_attached(self) -> bool:
-        """Whether the kernel still knows the attachments (struct bpf_link_info; perf: open)."""
-        try:
-            for fd, point in zip(self.links, self.points.values(), strict=True):
-                if point.how in ("raw_tp", "fexit"):
-                    libbpf.object_info(fd, _LINK_INFO_BYTES)
-        except (OSError, ValueError):
-            return False
-        return True
+    def detached(self) -> list[str]:
+        """Names of programs whose attachment is gone.
+
+        The kernel is asked (struct bpf_link_info): a descriptor that is a link of this very program
+        is an attachment in force, since such a link has no way of being detached but the end of its
+        last descriptor. Perf events tell nothing: of them it is known that they are open.
+        """
+        gone: list[str] = []
+        for link, (name, point) in zip(self.links, self.points.items(), strict=True):
+            try:
+                if point.how not in ("raw_tp", "fexit"):
+                    os.fstat(link)
+                elif link_program(link) != program_id(self.programs[name]):
+                    gone.append(name)
+            except OSError:
+                gone.append(name)
+        return gone
+
+    def attach_again(self, name: str) -> None:
+        """Attach a program whose attachment is gone. Raises as `attach`."""
+        index = list(self.points).index(name)
+        (self.links[index],) = hooks.attach_all(self.programs, {name: self.points[name]})
 
     def detach(self) -> None:
         """Detach all programs; what they wrote can still be read."""
@@ -171,6 +206,12 @@ class Capture:
             os.close(fd)
         self.programs, self.maps = {}, {}
 
+    def take(self) -> "Capture":
+        """A capture with all descriptors of this one, which has none any more."""
+        taken = dataclasses.replace(self)
+        self.programs, self.maps, self.links, self.trials = {}, {}, [], []
+        return taken
+
     def __enter__(self) -> Self:
         return self
 
@@ -178,7 +219,17 @@ class Capture:
         self.close()
 
 
-def _hook_of(program: str) -> int | None:
+def program_id(fd: int) -> int:
+    """The kernel's number of a program (struct bpf_prog_info). Raises OSError."""
+    return int(struct.unpack_from("@I", libbpf.object_info(fd, _PROG_INFO_BYTES), 4)[0])
+
+
+def link_program(fd: int) -> int:
+    """The number of the program that a link attaches (struct bpf_link_info). Raises OSError."""
+    return int(struct.unpack_from("@I", libbpf.object_info(fd, _LINK_INFO_BYTES), 8)[0])
+
+
+def hook_of(program: str) -> int | None:
     """Index in record.HOOKS of the events a program writes; None if it writes none."""
     if program.startswith("before"):
         return None

@@ -120,6 +120,7 @@ _map_create = _prototype("bpf_map_create", _I, _I, _S, _U, _U, _U, _P)
 _map_update = _prototype("bpf_map_update_elem", _I, _I, _P, _P, c.c_uint64)
 _map_lookup = _prototype("bpf_map_lookup_elem", _I, _I, _P, _P)
 _map_delete = _prototype("bpf_map_delete_elem", _I, _I, _P)
+_map_next_key = _prototype("bpf_map_get_next_key", _I, _I, _P, _P)
 _raw_tracepoint_open = _prototype("bpf_raw_tracepoint_open", _I, _S, _I)
 _obj_get = _prototype("bpf_obj_get", _I, _S)
 _info_by_fd = _prototype("bpf_obj_get_info_by_fd", _I, _I, _P, c.POINTER(_U))
@@ -185,6 +186,15 @@ def lookup_map(fd: int, key: bytes, value_bytes: int) -> bytes | None:
     if _map_lookup(fd, key, value) < 0:
         return None
     return value.raw
+
+
+def map_keys(fd: int, key_bytes: int) -> list[bytes]:
+    """All keys of a map that nobody else changes meanwhile."""
+    keys: list[bytes] = []
+    following = c.create_string_buffer(key_bytes)
+    while _map_next_key(fd, keys[-1] if keys else None, following) >= 0:
+        keys.append(following.raw)
+    return keys
 
 
 def open_raw_tracepoint(name: str | None, program: int) -> int:

@@ -25,7 +25,9 @@ _ORDERS_LOADS = os.uname().machine == "x86_64"
 class Ring:
     """A ring buffer of `size` bytes (a power of two, at least a page) behind a map descriptor.
 
-    The descriptor stays the caller's. It becomes readable for epoll when records arrive.
+    The descriptor stays the caller's. It becomes readable for epoll when records arrive, as long as
+    all that was there before is free. `position` is where the next record will be read, in bytes
+    since the ring was made.
     """
 
     def __init__(self, fd: int, size: int) -> None:
@@ -42,10 +44,21 @@ class Ring:
         self._producer = self._views[1].cast("Q")
         self._data = self._views[2]
         self._headers = self._data.cast("I")
+        self.position = self._consumer[0]
 
     def pending(self) -> int:
         """Bytes written and not yet read."""
-        return self._producer[0] - self._consumer[0]
+        return self._producer[0] - self.position
+
+    def is_sound(self) -> bool:
+        """Whether the positions can be right, and a reader's is where we left it or further on.
+
+        The kernel takes a ring whose reader is ahead of its writer for full, for ever.
+        """
+        return (
+            0 <= self._producer[0] - self._consumer[0] <= self.size
+            and self._consumer[0] <= self.position
+        )
 
     def read(self, limit: int = 1 << 18) -> tuple[bytes, list[int]]:
         """Take out at most about `limit` bytes of finished records.
@@ -53,11 +66,21 @@ class Ring:
         Returns a copy of them and the offset of each record's first byte in it; empty when there
         is nothing. Their room in the ring is free again when this returns.
         """
+        batch = self.take(limit)
+        self.free(self.position)
+        return batch
+
+    def free(self, position: int) -> None:
+        """Let the kernel write over what lies before `position`."""
+        self._consumer[0] = position
+
+    def take(self, limit: int = 1 << 18) -> tuple[bytes, list[int]]:
+        """Copy as `read` does; what was taken stays in the ring until `free` is told."""
         if not _ORDERS_LOADS:
             select.select([self.fd], [], [], 0)
-        begin = at = self._consumer[0]
+        begin = at = self.position
         produced = self._producer[0]
-        if at == produced:
+        if at >= produced:
             return b"", []
         headers, mask = self._headers, self.size - 1
         end = min(produced, at + limit)
@@ -69,10 +92,20 @@ class Ring:
             if not header & _DISCARDED:
                 offsets.append(at - begin + _HEADER_BYTES)
             at += ((header & _LENGTH) + _HEADER_BYTES + 7) & ~7
+            if at > produced:  # not a header: somebody has moved our position
+                return b"", []
         start = begin & mask
-        batch = bytes(self._data[start : start + at - begin])
-        self._consumer[0] = at
-        return batch, offsets
+        self.position = at
+        return bytes(self._data[start : start + at - begin]), offsets
+
+    def count(self, end: int) -> int:
+        """How many records lie between what is free and the position `end`."""
+        at, count = self._consumer[0], 0
+        while at < min(end, self._producer[0]):
+            header = self._headers[(at & (self.size - 1)) >> 2]
+            count += not header & (_BUSY | _DISCARDED)
+            at += ((header & _LENGTH) + _HEADER_BYTES + 7) & ~7
+        return count
 
     def close(self) -> None:
         """Release the mappings."""

@@ -7,52 +7,27 @@ nowhere: what goes in is a buffer with offsets, what comes out is JSON lines or 
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
+from execaudit.records.durations import Durations
 from execaudit.records.encode import Encoder
 from execaudit.records.exits import exit_fields
 from execaudit.records.fields import FieldDict, exec_fields
 from execaudit.records.host import Host
 from execaudit.records.lost import lost_fields
+from execaudit.records.repeats import Repeats
+from execaudit.records.streams import SLOT_COUNTERS, Counts, Stream, not_come
 from execaudit.records.text import dumps
 from execaudit.wire import record
 from execaudit.wire.decode import HEAD, Chunk, split, split_chunk, split_exit
 
 _CHUNKS_KEPT = 4096  # 64 MiB; the largest record has about 130
 _CPUS = 8192  # the most a kernel is built for (NR_CPUS)
-_EXECS_KEPT = 65536
-_SLOT_COUNTERS = struct.Struct("@5Q").unpack_from
 _NOTHING: FieldDict = {}
 _IMAGE_AT = record.EXEC.offset("pid")
 _IMAGE = struct.Struct("@IIQI").unpack_from  # pid, tid, start_ns, exec_count
 _ENDED_AT = record.EXIT.offset("start_ns")
 _ENDED = struct.Struct("@Q8xII").unpack_from  # start_ns, pid, exec_count
-
-
-@dataclass(slots=True)
-class Counts:
-    """What went through. `seen` = records + `lost`; `shown` + `filtered` = records.
-
-    `undecodable` ones are among the `lost` when settled, except chunks, whose record shows a gap.
-    """
-
-    seen: int = 0
-    shown: int = 0
-    filtered: int = 0
-    lost: int = 0
-    undecodable: int = 0
-
-
-@dataclass(slots=True)
-class _Stream:
-    """Events of one hook on one CPU: the newest that is known, and how many were lost."""
-
-    seq: int = 0
-    time_ns: int = 0
-    lost: int = 0
-    chunk_seq: int = 0
-    chunks: list[Chunk] | None = None
 
 
 Keep = Callable[[FieldDict], bool]
@@ -93,18 +68,19 @@ class Pipeline:
         finish: Finish | None = None,
     ) -> None:
         self.counts = Counts()
+        self.position = 0  # of the batch in the ring, set before each
+        self.repeats: Repeats | None = None  # what a process before this one was done with
         self._host = host
         self._env_names = env_names
         self._keep = keep
         self._encoder = encoder or Encoder(host, env_names)
         self._finish = finish or self.line
-        self._streams: dict[int, _Stream] = {}
-        # By pid and start of a process: which of its execs was the last, and when it was.
-        self._exec_times: dict[tuple[int, int], tuple[int, int]] = {}
+        self._streams: dict[int, Stream] = {}
+        self._durations = Durations()
         self._wants_durations = False
         self._wall_offset_ns = host.wall_offset_ns
         self._chunk_count = 0
-        self._holders: dict[int, _Stream] = {}  # of chunks, longest waiting first
+        self._holders: dict[int, Stream] = {}  # of chunks, longest waiting first
         self._misses: dict[int, int] = {}
         self._since_ns = 0  # the first event, then the last time that misses were read
         self._untold = 0  # undecodable events that no lost record has told of
@@ -146,7 +122,7 @@ class Pipeline:
                         line = encode(buf, at, head)
                         if wants_durations and kind == record.KIND_EXEC and line is not None:
                             pid, _, start_ns, exec_count = _IMAGE(buf, at + _IMAGE_AT)
-                            self._remember(pid, start_ns, exec_count, head[6])
+                            self._durations.begin(pid, start_ns, exec_count, head[6])
                     else:
                         line = None
                     if line is not None:
@@ -164,12 +140,10 @@ class Pipeline:
         if not self._wants_durations:
             return self._encoder.encode_exit(buf, at, head, None)
         start_ns, pid, exec_count = _ENDED(buf, at + _ENDED_AT)
-        began = self._exec_times.get((pid, start_ns))
-        is_known = began is not None and began[0] == exec_count
-        duration_ns = head[6] - began[1] if began and is_known else None
+        duration_ns = self._durations.of(pid, start_ns, exec_count, head[6])
         line = self._encoder.encode_exit(buf, at, head, duration_ns)
-        if line is not None and is_known:
-            del self._exec_times[pid, start_ns]
+        if line is not None and duration_ns is not None:
+            self._durations.forget(pid, start_ns)
         return line
 
     def _unusual_lines(self, buf: bytes, at: int) -> Iterator[bytes]:
@@ -223,8 +197,12 @@ class Pipeline:
             return None
         stream = self._streams.get(cpu << 3 | hook)
         if stream is None:
-            stream = self._streams[cpu << 3 | hook] = _Stream()
+            stream = self._streams[cpu << 3 | hook] = Stream()
             self._since_ns = self._since_ns or time_ns
+        elif self.repeats is not None:
+            is_record = kind != record.KIND_CHUNK
+            if self.repeats.covers(cpu << 3 | hook, seq, is_record=is_record):
+                return None
         if kind == record.KIND_CHUNK:
             self._keep_chunk(cpu << 3 | hook, buf, at, seq)
             return None
@@ -268,6 +246,7 @@ class Pipeline:
             self._take_chunks(key)
         if stream.chunks is None:
             stream.chunk_seq = seq
+            stream.chunks_at = self.position
             stream.chunks = []
             self._holders[key] = stream
         stream.chunks.append(chunk)
@@ -294,7 +273,7 @@ class Pipeline:
             return None
         chunks = self._take_chunks(parts.cpu << 3 | parts.hook)
         if self._wants_durations and not parts.error:
-            self._remember(parts.pid, parts.start_ns, parts.exec_count, parts.time_ns)
+            self._durations.begin(parts.pid, parts.start_ns, parts.exec_count, parts.time_ns)
         return exec_fields(parts, chunks, self._host, self._env_names)
 
     def _exit_fields(self, buf: bytes, at: int) -> FieldDict | None:
@@ -302,19 +281,11 @@ class Pipeline:
         if event is None:
             self._note_undecodable()
             return None
-        key = (event.pid, event.start_ns)
-        began = self._exec_times.get(key)
-        duration = None
-        if began is not None and began[0] == event.exec_count:
-            duration = event.time_ns - began[1]
-            del self._exec_times[key]
+        image = (event.pid, event.start_ns, event.exec_count)
+        duration = self._durations.of(*image, event.time_ns)
+        if duration is not None:
+            self._durations.forget(*image[:2])
         return exit_fields(event, self._host, duration)
-
-    def _remember(self, pid: int, start_ns: int, exec_count: int, time_ns: int) -> None:
-        # A second exec ends the first image without an exit.
-        if len(self._exec_times) >= _EXECS_KEPT:
-            del self._exec_times[next(iter(self._exec_times))]
-        self._exec_times[pid, start_ns] = (exec_count, time_ns)
 
     def _lost(
         self,
@@ -359,16 +330,68 @@ class Pipeline:
 
         Not by sequence number: an event that has one may be on its way into the ring.
         """
-        _, lost, _, first_ns, last_ns = _SLOT_COUNTERS(raw)
+        _, lost, _, first_ns, last_ns = SLOT_COUNTERS(raw)
         key = cpu << 3 | hook
         stream = self._streams.get(key)
         more = lost - (stream.lost if stream else 0)
         if more <= 0:
             return _NOTHING
         if stream is None:
-            stream = self._streams[key] = _Stream()
+            stream = self._streams[key] = Stream()
         stream.lost = lost
         stream.seq += more
+        if stream.chunk_seq <= stream.seq:
+            self._take_chunks(key)
         begin_ns = max(stream.time_ns, first_ns) or now_ns
         stream.time_ns = max(begin_ns, last_ns or now_ns)
         return self._lost("ring", hook, cpu, more, begin_ns, stream.time_ns)
+
+    # -- one process after the other ----------------------------------------------------------
+
+    @property
+    def waits_from(self) -> int | None:
+        """Position of the first batch with chunks whose record has not come; None without any."""
+        return next((stream.chunks_at for stream in self._holders.values()), None)
+
+    def standing(self) -> tuple[list[tuple[int, int, int, int]], dict[int, int]]:
+        """What `resume` takes: (key, seq, time_ns, lost) of each stream, and misses by hook."""
+        streams = self._streams.items()
+        return [(key, s.seq, s.time_ns, s.lost) for key, s in streams], self._misses
+
+    def resume(
+        self,
+        streams: list[tuple[int, int, int, int]],
+        misses: dict[int, int],
+        held: set[tuple[int, int]],
+    ) -> None:
+        """Go on where another process ended, with the same kernel side.
+
+        What it was done with is left out where it comes again, but for the (key, seq) in `held`.
+        """
+        self._streams = {key: Stream(seq, at_ns, lost) for key, seq, at_ns, lost in streams}
+        self._misses = dict(misses)
+        self.repeats = Repeats({key: seq for key, seq, _, _ in streams}, held)
+        self._since_ns = max((at_ns for _, _, at_ns, _ in streams), default=0)
+
+    def has_all(self, slots: list[list[bytes]]) -> bool:
+        """Whether every number that was taken has come, or is known to be lost."""
+        return not not_come(self._streams, slots)
+
+    def lose(self, reason: str, count: int, first_ns: int, last_ns: int) -> FieldDict:
+        """Account for events that this kernel side did not see at all; their `lost` record."""
+        return self._lost(reason, None, None, count, first_ns, last_ns)
+
+    def close(
+        self, slots: list[list[bytes]], misses: dict[int, int], now_ns: int
+    ) -> list[FieldDict]:
+        """Settle for good: nothing more comes from this kernel side, and another may follow.
+
+        Every number that was taken and did not come is lost, whatever the kernel says.
+        """
+        out = self.settle(slots, misses, now_ns)
+        for hook, cpu, more, since_ns in not_come(self._streams, slots):
+            out.append(self._lost("ring", hook, cpu, more, min(since_ns or now_ns, now_ns), now_ns))
+        for key in list(self._holders):
+            self._take_chunks(key)
+        self._streams, self._misses, self.repeats = {}, {}, None
+        return out

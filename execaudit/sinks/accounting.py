@@ -103,6 +103,11 @@ class Losses:
         """Whether records wait to be written first when the sink works again."""
         return bool(self._kept)
 
+    @property
+    def untold(self) -> int:
+        """Entries lost of which no incident has been taken yet."""
+        return sum(one.count for one in (*self._open.values(), *self._closed))
+
     def lose(self, entries: list[bytes], reason: str) -> None:
         """Account for entries that the sink gives up. Those worth it are kept instead."""
         is_event = self._form.is_event

@@ -243,6 +243,11 @@ class FileSink:
         # fail, it is kept and with it the count, and is what is tried next time.
         self._missed += self._losses.end_incident()
 
+    @property
+    def undelivered(self) -> int:
+        """Entries taken and neither written nor told of as lost."""
+        return self._losses.untold
+
     def take_lost(self) -> list[Incident]:
         """Incidents that have ended, to be written as `lost` records."""
         return self._losses.take()

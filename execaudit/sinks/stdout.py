@@ -205,6 +205,11 @@ class StdoutSink:
                 self._drain(now_s)
         return self._retry_s
 
+    @property
+    def undelivered(self) -> int:
+        """Entries taken and neither written nor told of as lost."""
+        return self.counters.queue_depth + self._losses.untold
+
     def take_lost(self) -> list[Incident]:
         """Incidents that have ended, to be written as `lost` records."""
         return self._losses.take()

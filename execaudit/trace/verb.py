@@ -15,7 +15,8 @@ from execaudit.kernel.capture import Settings, open_capture
 from execaudit.options import DEFAULT_ENV
 from execaudit.records.fields import FieldDict
 from execaudit.records.host import Host
-from execaudit.records.pipeline import Counts, Keep, Pipeline
+from execaudit.records.pipeline import Keep, Pipeline
+from execaudit.records.streams import Counts
 from execaudit.trace.arguments import ArgumentsStyle
 from execaudit.trace.filters import Filters, build_filters, record_predicate
 from execaudit.trace.follow import Output, follow, replay

@@ -43,6 +43,47 @@ def to_toml(sections: Mapping[str, Mapping[str, object]]) -> str:
     return "\n".join([*lines, ""])
 
 
+# As the service manager starts a process: what it kept from 3 up, named in the environment.
+_START_WITH_KEPT = """
+import fcntl, os, sys
+count = int(sys.argv[1])
+high = [fcntl.fcntl(int(fd), fcntl.F_DUPFD, 100) for fd in sys.argv[2 : 2 + count]]
+for number, fd in enumerate(high):
+    os.dup2(fd, 3 + number)
+os.closerange(3 + count, 1000)
+os.environ |= {"LISTEN_FDS": str(count), "LISTEN_PID": str(os.getpid())}
+os.execvp(sys.argv[2 + count], sys.argv[2 + count :])
+"""
+
+
+class DescriptorStore:
+    """What a manager with FileDescriptorStoreMax= keeps of a service."""
+
+    def __init__(self, most: int = 64) -> None:
+        self.kept: list[tuple[str, int]] = []
+        self._most = most
+
+    def take(self, message: str, fds: list[int]) -> None:
+        """Do what a message with these descriptors asks for."""
+        lines = dict(line.partition("=")[::2] for line in message.split("\n"))
+        if lines.get("FDSTORE") == "1":
+            assert lines["FDPOLL"] == "0"
+            room = self._most - len(self.kept)
+            self.kept += [(lines["FDNAME"], fd) for fd in fds[:room]]
+            fds = fds[room:]
+        elif lines.get("FDSTOREREMOVE") == "1":
+            fds += [fd for name, fd in self.kept if name == lines["FDNAME"]]
+            self.kept = [(name, fd) for name, fd in self.kept if fd not in fds]
+        for fd in fds:
+            os.close(fd)
+
+    def close(self) -> None:
+        """As when a service has been stopped."""
+        for _, fd in self.kept:
+            os.close(fd)
+        self.kept = []
+
+
 class Daemon:
     """One `execaudit daemon`. A context manager: leaving it kills what is left.
 
@@ -59,6 +100,7 @@ class Daemon:
         *,
         command: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        store: DescriptorStore | None = None,
     ) -> None:
         self.place = place
         self.engine = engine
@@ -67,6 +109,7 @@ class Daemon:
         self.status_file = place / "status.json"
         self.log.parent.mkdir(exist_ok=True)
         self._command = command
+        self.store = store
         self._environment = dict(environment or {})
         self._stderr = place / "stderr"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -97,9 +140,17 @@ class Daemon:
 
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
+        kept = self.store.kept if self.store else []
+        numbers = [fd for _, fd in kept]
+        before: list[str] = []
+        names: dict[str, str] = {}
+        if kept:
+            before = [PYTHON, "-c", _START_WITH_KEPT, str(len(kept)), *map(str, numbers)]
+            names = {"LISTEN_FDNAMES": ":".join(name for name, _ in kept)}
         with self._stderr.open("ab") as stderr:
             self.process = subprocess.Popen(
                 [
+                    *before,
                     *self._command,
                     *[PYTHON, "-m", "execaudit", "daemon", "--config", str(self.config)],
                 ],
@@ -107,7 +158,13 @@ class Daemon:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
-                env={**os.environ, "NOTIFY_SOCKET": str(self._socket_path), **self._environment},
+                env={
+                    **os.environ,
+                    "NOTIFY_SOCKET": str(self._socket_path),
+                    **names,
+                    **self._environment,
+                },
+                pass_fds=numbers,
             )
         self.wait_for_notice("READY=1")
 
@@ -127,6 +184,8 @@ class Daemon:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
             last.sendto(b"", str(self._socket_path))
         self._listener.join()
+        if self.store is not None:
+            self.store.close()
         self._socket.close()
         self._socket_path.unlink(missing_ok=True)
 
@@ -153,7 +212,15 @@ class Daemon:
         return self.notices[before:]
 
     def _listen(self) -> None:
-        while data := self._socket.recv(65536):
+        while True:
+            data, fds, _, _ = socket.recv_fds(self._socket, 65536, 8)
+            if not data:
+                return
+            if self.store is not None:
+                self.store.take(data.decode(), fds)
+            else:
+                for fd in fds:
+                    os.close(fd)
             self.notices += data.decode().split("\n")
 
     def _give_up(self) -> None:

@@ -11,7 +11,7 @@ from execaudit.records.exits import exit_fields
 from execaudit.records.fields import exec_fields
 from execaudit.records.host import Host
 from execaudit.records.lost import lost_fields
-from execaudit.records.pipeline import Counts
+from execaudit.records.streams import Counts
 from execaudit.wire import record
 from execaudit.wire.decode import Exit, split
 
@@ -101,7 +101,8 @@ def emitted_fields() -> dict[str, set[str]]:
     found["lost"] |= lost_fields(host, "ring", 0, 0, 1, 1, 1).keys()
     found["lost"] |= events.sink_lost_fields(host, "file", "disk_full", 1, 1, 1).keys()
     hook = ("fexit", "refused")
-    found["start"] = set(events.start_fields(host, "bcc", hook, "", {"last_record": {}}))
+    missed: dict[str, object] = {"last_record": {}, "gap": {}, "previous": {}}
+    found["start"] = set(events.start_fields(host, "bcc", hook, "", missed))
     found["stop"] = set(events.stop_fields(host, meters.totals(Counts(), StageCounts(), 0)))
     found["config"] = set(events.config_fields(host, "", ""))
     found["summary"] = {

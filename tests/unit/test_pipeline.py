@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from execaudit.records import durations
 from execaudit.records import pipeline as pipeline_module
 from execaudit.records.fields import FieldDict
 from execaudit.records.pipeline import Keep, Pipeline
@@ -492,7 +493,7 @@ class TestDurations:
         )
 
         assert fields["duration_ns"] == 7
-        assert not pipeline._exec_times
+        assert not pipeline._durations._began
 
     def test_failed_exec_starts_nothing(self) -> None:
         pipeline = make_pipeline()
@@ -518,13 +519,13 @@ class TestDurations:
     def test_programs_that_run_are_remembered_up_to_a_bound(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(pipeline_module, "_EXECS_KEPT", 5)
+        monkeypatch.setattr(durations, "_EXECS_KEPT", 5)
         pipeline = make_pipeline()
         pipeline.measure_durations()
 
         feed(pipeline, *(nth(at, pid=at, exec_count=9) for at in range(1, 21)))
 
-        assert len(pipeline._exec_times) == 5
+        assert len(pipeline._durations._began) == 5
 
 
 class TestClock:

@@ -148,6 +148,7 @@ def test_batch_of_discarded_records_only_is_told_from_an_empty_ring(
 @pytest.mark.parametrize("start", [SIZE - 8, SIZE - 16, 7 * SIZE - 24, (1 << 40) * SIZE - 8])
 def test_record_across_the_end_of_the_ring_is_whole(kernel: Kernel, ring: Ring, start: int) -> None:
     kernel.start_at(start)
+    ring.position = start
     data = bytes(range(200))
     kernel.write(data)
     kernel.write(b"next")
@@ -157,6 +158,7 @@ def test_record_across_the_end_of_the_ring_is_whole(kernel: Kernel, ring: Ring, 
 
 def test_full_ring_is_read_whole(kernel: Kernel, ring: Ring) -> None:
     kernel.start_at(SIZE // 2)
+    ring.position = SIZE // 2
     kernel.write(b"x" * (SIZE - 8))
 
     assert read(ring, SIZE - 8) == [b"x" * (SIZE - 8)]
@@ -180,6 +182,35 @@ def test_batch_is_a_copy_that_later_records_do_not_change(kernel: Kernel, ring: 
 
     assert buf[at:] == b"a" * (SIZE - 8)
     assert read(ring, SIZE - 8) == [b"b" * (SIZE - 8)]
+
+
+def test_what_was_taken_stays_until_it_is_freed(kernel: Kernel, ring: Ring) -> None:
+    kernel.write(b"one")
+    kernel.write(b"two")
+
+    assert len(ring.take()[1]) == 2
+    assert (kernel.consumed, ring.pending(), ring.take()) == (0, 0, (b"", []))
+    again = Ring(kernel.fd, kernel.size)
+    assert again.count(ring.position) == 2
+    assert len(again.take()[1]) == 2
+    again.close()
+    ring.free(16)
+    assert kernel.consumed == 16
+
+
+@pytest.mark.parametrize("moved", [8, 1 << 40])
+def test_position_moved_by_others_is_noticed_and_nothing_is_made_up(
+    kernel: Kernel, ring: Ring, moved: int
+) -> None:
+    for _ in range(3):
+        kernel.write(b"\xff" * 120)
+    assert ring.is_sound()
+
+    os.pwrite(kernel.fd, struct.pack("@Q", moved), 0)
+
+    assert not ring.is_sound()
+    ring.position = moved
+    assert ring.take() == (b"", [])
 
 
 def test_closed_ring_leaves_the_descriptor_open(kernel: Kernel) -> None:

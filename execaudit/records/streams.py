@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A stream: the events of one hook on one processor, numbered from 1.
+
+Owns what is known of one, and the comparison with the kernel's own count. A stream is known by its
+key: processor << 3 | hook.
+"""
+
+import struct
+from dataclasses import dataclass
+
+from execaudit.wire.decode import Chunk
+
+SLOT_COUNTERS = struct.Struct("@5Q").unpack_from
+"""(seq, lost, lost_pending, lost_first_ns, lost_last_ns) of a struct slot."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What went through. `seen` = records + `lost`; `shown` + `filtered` = records.
+
+    `undecodable` ones are among the `lost` when settled, except chunks, whose record shows a gap.
+    """
+
+    seen: int = 0
+    shown: int = 0
+    filtered: int = 0
+    lost: int = 0
+    undecodable: int = 0
+
+
+@dataclass(slots=True)
+class Stream:
+    """The newest event that is known, and how many were lost."""
+
+    seq: int = 0
+    time_ns: int = 0
+    lost: int = 0
+    chunk_seq: int = 0
+    chunks: list[Chunk] | None = None
+    chunks_at: int = 0  # `Pipeline.position` when the first of them came
+
+
+def not_come(
+    streams: dict[int, Stream], slots: list[list[bytes]]
+) -> list[tuple[int, int, int, int]]:
+    """(hook, cpu, count, time of the last known) where the kernel has given out more numbers.
+
+    `slots` are the values of the map "slots" (struct slot) by hook and CPU.
+    """
+    out: list[tuple[int, int, int, int]] = []
+    for hook, per_cpu in enumerate(slots):
+        for cpu, raw in enumerate(per_cpu):
+            stream = streams.get(cpu << 3 | hook)
+            known, at_ns = (stream.seq, stream.time_ns) if stream else (0, 0)
+            more = SLOT_COUNTERS(raw)[0] - known
+            if more > 0:
+                out.append((hook, cpu, more, at_ns))
+    return out
