@@ -65,9 +65,10 @@ def test_every_exec_of_a_storm_is_there_after_kills_in_the_middle(
     engine: str, programs: Path, place: Path, target: Path
 ) -> None:
     execs = 10_000
+    sections = {"capture": {"failures": "none"}}  # the kernel's count is of successes
     with (
         TracepointCount("sched/sched_process_exec") as count,
-        Daemon(place, engine, store=DescriptorStore()) as daemon,
+        Daemon(place, engine, sections, store=DescriptorStore()) as daemon,
     ):
         ready = count.read()
         with storm(programs, execs, target) as running:
@@ -123,12 +124,13 @@ def test_sum_is_exact_where_the_ring_was_too_small_for_the_gap(
     assert len(of_target) + lost >= execs
     assert gap["lost"] <= lost
     assert gap["events"] - gap["lost"] >= len(of_target)
-    seqs = Counter((r["cpu"], r["seq"]) for r in records if r["type"] == "exec")
-    assert set(seqs.values()) == {1}
+    of_hook = [r for r in records if r.get("hook", "exec") == "exec"]
+    seqs = Counter((r["cpu"], r["seq"]) for r in of_hook if r["type"] == "exec")
+    assert sum(seqs.values()) - len(seqs) <= gap.get("repeated", 0)
     # Every number that was given out is there, or among the lost.
     for cpu in {cpu for cpu, _ in seqs}:
         of_cpu = [seq for at, seq in seqs if at == cpu]
-        told = sum(r["count"] for r in records if r["type"] == "lost" and r["cpu"] == cpu)
+        told = sum(r["count"] for r in of_hook if r["type"] == "lost" and r.get("cpu") == cpu)
         assert max(of_cpu) - min(of_cpu) + 1 - len(of_cpu) <= told
 
 
