@@ -90,7 +90,8 @@ class Service:
         lines: list[str] = []
         for name in (*rotated, Path(LOG).name):
             if (folder / name).exists():
-                lines += (folder / name).read_text().splitlines()
+                # What ends without a line break is being written.
+                lines += (folder / name).read_text().split("\n")[:-1]
         return [json.loads(line) for line in lines]
 
     def marked(self, word: str) -> list[Record]:

@@ -56,8 +56,8 @@ def test_package_has_the_version_of_the_program() -> None:
 
 def test_package_depends_on_nothing_but_the_distribution() -> None:
     names = set(re.findall(r"[a-z][\w.+-]+(?=[ ,:(]|$)", control_field("Depends")))
-    assert names <= {"libbpf1", "python3", "any", "systemd", "systemd-standalone-sysusers",
-                     "systemd-sysusers"}  # fmt: skip
+    assert names <= {"libbpf1", "python3", "python3-systemd", "any", "systemd",
+                     "systemd-standalone-sysusers", "systemd-sysusers"}  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The installed service across restart, kill and reload: what ran meanwhile is not missed."""
+
+import secrets
+import signal
+import subprocess
+from collections import Counter
+
+import pytest
+
+from tests.machine.service import RULES, UNIT, Service, wait_until
+
+EXECS = 3000
+
+
+def storm(service: Service, word: str) -> "subprocess.Popen[bytes]":
+    """Start a shell that executes a program EXECS times, each with a word and its number."""
+    script = f'i=0; while [ $i -lt {EXECS} ]; do /bin/true {word} "n$i"; i=$((i+1)); done'
+    return subprocess.Popen(service.container.inside("sh", "-c", script))
+
+
+def numbers(service: Service, word: str) -> Counter[str]:
+    """How often each exec of the storm was recorded."""
+    return Counter(
+        r["argv"][2]
+        for r in service.records()
+        if r["type"] == "exec" and r["argv"][1:2] == [word] and r["comm"] == "true"
+    )
+
+
+def lost(service: Service) -> int:
+    return sum(r["count"] for r in service.of_type("lost"))
+
+
+@pytest.mark.parametrize("how", ["restart", "kill"])
+def test_execs_of_a_storm_are_all_there_after(shared: Service, how: str) -> None:
+    shared.start()
+    shared.marked(shared.mark())
+    before, word = shared.pid, secrets.token_hex(8)
+    running = storm(shared, word)
+    wait_until(lambda: len(numbers(shared, word)) > EXECS // 10, "the storm")
+    if how == "kill":
+        shared.run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", UNIT)
+    else:
+        shared.run("systemctl", "restart", UNIT)
+    assert running.wait(120) == 0
+    wait_until(lambda: shared.pid not in (0, before), "another process")
+    shared.marked(shared.mark())
+    found = numbers(shared, word)
+    missing = EXECS - len(found)
+    assert missing <= lost(shared)
+    assert missing == 0 or lost(shared) > 0
+    if how == "restart":
+        assert found.total() == len(found)
+    assert len(shared.of_type("start")) >= 2
+
+
+def test_reload_takes_good_rules_and_refuses_bad_ones(shared: Service) -> None:
+    shared.start()
+    word = secrets.token_hex(8)
+    shared.container.write(RULES, f"[[rule]]\naction = 'drop'\nargv = '{word}'\n")
+    shared.run("systemctl", "reload", UNIT)
+    shared.container.write(RULES, "[[rule]]\naction = 'melt'\n")
+    refused = shared.run("systemctl", "reload", UNIT, check=False)
+    assert refused.returncode != 0
+    assert any(f"{RULES}:2:1: rule[0].action: " in text for text in shared.said())
+    shared.run("/bin/true", word)
+    shared.marked(shared.mark())
+    assert not [r for r in shared.records() if word in r.get("argv", [])]
+    assert shared.output("systemctl", "is-active", UNIT) == "active"
+    shared.run("rm", RULES)
+
+
+def test_stopped_process_is_restarted_by_the_watchdog(shared: Service) -> None:
+    shared.drop_in("[Service]\nWatchdogSec=2\n")
+    shared.start()
+    shared.run("systemctl", "restart", UNIT)
+    before = shared.pid
+    shared.run("kill", f"-{signal.SIGSTOP.value}", str(before))
+    wait_until(lambda: shared.pid not in (0, before), "another process")
+    shared.marked(shared.mark())
