@@ -12,6 +12,7 @@ from execaudit.config.schema import Config
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_path, show_short
 from execaudit.config.values import suggest
+from execaudit.records.redact import PATTERNS
 
 Contradiction = tuple[KeyPath, str]
 _SINKS = ("file", "journal", "stdout")
@@ -32,6 +33,7 @@ def find_contradictions(
         *_find_no_sink(config, given),
         *_find_wrong_order(config, given),
         *_find_same_file(config, given),
+        *_find_unknown_patterns(config),
     ]
     if labels is not None:
         found += _find_unused_labels(config, labels)
@@ -95,6 +97,15 @@ def _find_same_file(config: Config, given: Collection[KeyPath]) -> Iterator[Cont
             other = show_path(paths[path])
             yield key, f"is {show_short(path)}, expected another file than {other}"
         paths.setdefault(path, key)
+
+
+def _find_unknown_patterns(config: Config) -> Iterator[Contradiction]:
+    names = sorted({pattern.name for pattern in PATTERNS})
+    for index, name in enumerate(config.redact.disable):
+        if name not in names:
+            hint = suggest(name, names)
+            text = f"is {show_short(name)}, expected the name of a shipped pattern{hint}"
+            yield ("redact", "disable", index), text
 
 
 def _find_unused_labels(config: Config, labels: set[str]) -> Iterator[Contradiction]:

@@ -136,8 +136,20 @@ class Daemon:
             self._write_status()
         if self._watchdog_s and now_s >= self._watchdog_at:
             self._watchdog_at = now_s + self._watchdog_s
-            if not flow.capture.detached():
+            if self._repair():
                 notify("WATCHDOG=1")
+
+    def _repair(self) -> bool:
+        """Attach again what is no longer attached; whether all programs are attached then."""
+        capture = self._flow.capture
+        try:
+            for name in capture.detached():
+                log(WARNING, f"Program '{name}' was detached, attaching it again")
+                capture.attach_again(name)
+        except (OSError, ExecauditError) as error:
+            log(WARNING, f"Failed to attach: {error}; the watchdog will restart the service")
+            return False
+        return True
 
     # -- signals ----------------------------------------------------------------------------
 

@@ -68,6 +68,20 @@ def test_mistakes_in_configuration_and_rules_are_told_together(
     assert err.endswith("execaudit: 2 problems in 2 files\n")
 
 
+def test_pattern_that_is_not_shipped_can_not_be_switched_off(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_file(tmp_path, CONFIG, "[redact]\ndisable = ['aws', 'mysq']\n")
+
+    status = main(["check", "--root", str(tmp_path)])
+
+    assert status == 6
+    assert (
+        'execaudit.toml:2:19: redact.disable[1]: is "mysq", expected the name of a shipped pattern;'
+        ' did you mean "mysql"?\n'
+    ) in capsys.readouterr().err
+
+
 def test_given_file_is_checked_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write_file(tmp_path, "x.toml", "[file]\nenabled = 1\n")
 
