@@ -2,7 +2,8 @@
 """Settings of every test run.
 
 The whole suite runs in two processes (`./dev test`): what traces this machine, boots containers or
-measures runs one after the other in one of them, everything else beside it in the other.
+measures runs one after the other in one of them, everything else beside it in the other. What is
+held to a time, or needs a reader that keeps up, comes afterwards, alone.
 
 Hypothesis runs without a clock, as machines are shared and slow, and tries the same examples every
 time, so that a change fails for what it changed. EXECAUDIT_FUZZ_EXAMPLES sets how many examples
@@ -29,14 +30,21 @@ _LIVE = (
     *("tests/integration/", "tests/machine/", "tests/shippers/", "tests/bench/"),
     *("tests/unit/test_streams.py", "tests/unit/test_trials.py", "tests/unit/test_doctor.py"),
 )
+_ALONE = (
+    "tests/integration/test_footprint.py",
+    "tests/integration/test_storm.py",
+    "tests/integration/test_stop.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests stay together, for `--dist loadgroup`."""
+    """Say which tests stay together, for `--dist loadgroup`, and which want the machine alone."""
     for item in items:
         group = item.nodeid.split("::", 1)[0]
         if item.get_closest_marker("guest"):
             group = "guest"
         elif group.startswith(_LIVE):
             group = "live"
+        if group == "live" and item.nodeid.startswith(_ALONE):
+            item.add_marker("alone")
         item.add_marker(pytest.mark.xdist_group(group))
