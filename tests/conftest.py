@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings of every test run.
 
-The whole suite runs in two processes (`./dev test`): what traces this machine, boots containers or
-measures runs one after the other in one of them, everything else beside it in the other. What is
-held to a time, or needs a reader that keeps up, comes afterwards, alone.
+What traces this machine, boots containers on it or is held to a time runs alone, one after the
+other; before that everything else, in two processes (`./dev test`).
 
 Hypothesis runs without a clock, as machines are shared and slow, and tries the same examples every
 time, so that a change fails for what it changed. EXECAUDIT_FUZZ_EXAMPLES sets how many examples
@@ -30,11 +29,6 @@ _LIVE = (
     *("tests/integration/", "tests/machine/", "tests/shippers/", "tests/bench/"),
     *("tests/unit/test_streams.py", "tests/unit/test_trials.py", "tests/unit/test_doctor.py"),
 )
-_ALONE = (
-    "tests/integration/test_footprint.py",
-    "tests/integration/test_storm.py",
-    "tests/integration/test_stop.py",
-)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,7 +38,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("guest"):
             group = "guest"
         elif group.startswith(_LIVE):
-            group = "live"
-        if group == "live" and item.nodeid.startswith(_ALONE):
             item.add_marker("alone")
         item.add_marker(pytest.mark.xdist_group(group))

@@ -75,6 +75,7 @@ class Daemon:
         self._write_status()  # whoever waits for READY may ask at once
         notify("READY=1", self._status_line())
         flow.capture.close_trials()
+        self._limits_at = time.monotonic() + flow.parts.loaded.config.limits.interval
         try:
             while not self._is_stopping:
                 self._turn(poll, read_fd)
