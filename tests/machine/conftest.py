@@ -14,6 +14,8 @@ from tests.machine.container import Container
 from tests.machine.service import Service
 from tests.packaging.build import deb
 
+# The tests' own commands would fill what is shown of the journal.
+NO_EXECS = r"--grep=^(?!.* ran /)"
 _containers = pytest.StashKey[list[Container]]()
 
 
@@ -23,7 +25,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     report = yield
     if report.failed:
         for container in item.session.stash.get(_containers, []):
-            report.sections.append((f"container {container.name}", container.describe()))
+            report.sections.append((f"container {container.name}", container.describe(NO_EXECS)))
     return report
 
 

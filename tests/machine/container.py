@@ -206,6 +206,10 @@ class Container:
         """What a command printed, without white space around it."""
         return self.run(*command).stdout.strip()
 
+    def main_pid(self, unit: str) -> int:
+        """Pid of a unit's main process in the container; 0 if there is none."""
+        return int(self.output("systemctl", "show", "--value", "--property=MainPID", unit))
+
     def path(self, path: str) -> Path:
         """A file of the container, as this side sees it. Absolute links lead astray."""
         return Path(f"/proc/{self._leader}/root{path}")
@@ -223,13 +227,13 @@ class Container:
         text = self.run("journalctl", "--quiet", "--output=json", "--all", *matches).stdout
         return [json.loads(line) for line in text.splitlines()]
 
-    def describe(self) -> str:
-        """The end of its journal and of its console, for whoever looks into a failure."""
+    def describe(self, *matches: str) -> str:
+        """The end of its journal, as far as it matches, and of its console, after a failure."""
         parts = []
         if self._leader:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 options = ["--no-pager", f"--lines={_TAIL_LINES}"]
-                said = self.run("journalctl", *options, check=False, timeout_s=20)
+                said = self.run("journalctl", *options, *matches, check=False, timeout_s=20)
                 parts.append(f"-- journal of {self.name}\n{said.stdout}{said.stderr}")
         console = self._place / "console"
         if console.exists():

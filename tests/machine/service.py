@@ -5,16 +5,18 @@ Owns the ways of asking it something and of knowing that all before has been wri
 sees the execs of the whole machine: what a test looks for carries a marker of its own.
 """
 
+import contextlib
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from tests.machine.container import Container
 
 UNIT = "execaudit.service"
+DROP_INS = "/usr/share/execaudit/drop-ins"
 LOG = "/var/log/execaudit/execaudit.jsonl"
 RULES = "/etc/execaudit/rules.d/10-test.toml"
 CONFIG = "/etc/execaudit/conf.d/50-test.toml"
@@ -56,6 +58,23 @@ class Service:
         self.container.write(f"/etc/systemd/system/{UNIT}.d/{name}.conf", text)
         self.run("systemctl", "daemon-reload")
 
+    @contextlib.contextmanager
+    def shipped_drop_in(self, name: str, *, restart: bool = True) -> Iterator[None]:
+        """Restarted with a drop-in of the package as docs/systemd.md says; it is gone after."""
+        unit, config = f"/etc/systemd/system/{UNIT}.d", "/etc/execaudit/conf.d"
+        self.run("mkdir", "-p", unit)
+        self.run("ln", "-s", "-t", unit, f"{DROP_INS}/{name}.conf")
+        if self.container.path(f"{DROP_INS}/{name}.toml").exists():
+            self.run("ln", "-s", "-t", config, f"{DROP_INS}/{name}.toml")
+        try:
+            self.run("systemctl", "daemon-reload")
+            if restart:
+                self.run("systemctl", "restart", UNIT)
+            yield
+        finally:
+            self.run("rm", "-f", f"{unit}/{name}.conf", f"{config}/{name}.toml")
+            self.run("systemctl", "daemon-reload")
+
     def start(self) -> None:
         """Enable and start it."""
         self.run("systemctl", "enable", "--quiet", "--now", UNIT)
@@ -67,7 +86,7 @@ class Service:
     @property
     def pid(self) -> int:
         """Pid of the daemon in the container; 0 if it does not run."""
-        return int(self.show("MainPID"))
+        return self.container.main_pid(UNIT)
 
     def status(self) -> Record:
         """What `execaudit status --json` prints."""

@@ -74,6 +74,7 @@ def test_package_depends_on_nothing_but_the_distribution() -> None:
         "/usr/share/doc/execaudit/examples/logrotate",
         "/usr/share/doc/execaudit/examples/rules.d/10-noise.toml.sample",
         "/usr/share/bash-completion/completions/execaudit",
+        "/usr/share/execaudit/drop-ins/engine-bcc.conf",
         "/usr/share/fish/vendor_completions.d/execaudit.fish",
         "/usr/share/man/man5/execaudit-record.5.gz",
         "/usr/share/man/man5/execaudit-rules.5.gz",

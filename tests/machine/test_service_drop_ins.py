@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The drop-ins that the package ships, each put to use as docs/systemd.md says."""
+
+import re
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from tests.machine import system
+from tests.machine.conftest import installed
+from tests.machine.container import Container
+from tests.machine.service import DROP_INS, LOG, UNIT, Service, wait_until
+from tests.machine.test_service_records import MOST_EXPOSURE
+
+BURST = 2000
+
+
+@pytest.fixture(scope="module")
+def running(request: pytest.FixtureRequest) -> Iterator[Service]:
+    """Started once as shipped; with compiler and headers, for the bcc engine."""
+    for service in installed(request, "bookworm", *system.BCC):
+        service.start()
+        service.marked(service.mark())
+        yield service
+
+
+def processes(container: Container) -> list[str]:
+    """Command lines of the service's processes."""
+    pids = container.output("cat", f"/sys/fs/cgroup/system.slice/{UNIT}/cgroup.procs").split()
+    return [container.path(f"/proc/{pid}/cmdline").read_text() for pid in pids]
+
+
+def peak_mib(service: Service) -> float:
+    """The most memory that the daemon ever had resident, the ring buffer counted twice."""
+    status = service.container.path(f"/proc/{service.pid}/status").read_text()
+    (kib,) = re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(kib) / 1024
+
+
+def burst(service: Service) -> str:
+    """Have a shell execute BURST times; returns the word that each had."""
+    word = secrets.token_hex(12)
+    script = f"i=0; while [ $i -lt {BURST} ]; do /bin/true {word}; i=$((i+1)); done"
+    service.run("sh", "-c", script)
+    return word
+
+
+def test_every_drop_in_is_known_to_the_guide(running: Service) -> None:
+    names = running.output("sh", "-c", f"cd {DROP_INS} && ls *.conf").split()
+    assert names == [f"{name}.conf" for name in (
+        "engine-bcc", "journal-only", "log-namespace", "low-memory", "refuse-manual-stop"
+    )]  # fmt: skip
+
+
+def test_bcc_engine_records_and_leaves_no_compiler(running: Service) -> None:
+    with running.shipped_drop_in("engine-bcc"):
+        assert running.status()["engine"] == "bcc"
+        (command,) = processes(running.container)
+        assert "execaudit" in command
+        assert "libclang" not in running.container.path(f"/proc/{running.pid}/maps").read_text()
+        word = running.mark()
+        assert running.marked(word)[0]["exe"] == "/usr/bin/echo"
+        threshold = f"--threshold={round(MOST_EXPOSURE * 10)}"
+        running.run("systemd-analyze", "security", threshold, "--no-pager", UNIT)
+    running.run("systemctl", "stop", UNIT)  # what a restart would go on with
+    running.run("systemctl", "start", UNIT)
+    assert running.status()["engine"] == "libbpf"
+
+
+def test_log_namespace_has_the_records_and_the_common_journal_has_not(running: Service) -> None:
+    with running.shipped_drop_in("log-namespace"):
+        word = running.mark()
+        running.marked(word)
+        match = "EXECAUDIT_EXE=/usr/bin/echo"
+        wait_until(
+            lambda: word in running.output("journalctl", "--namespace=execaudit", match),
+            f"'{word}' in the namespace",
+        )
+        assert word not in running.output("journalctl", match)
+    running.run("systemctl", "restart", UNIT)
+    again = running.mark()
+    running.marked(again)
+    assert any(again in entry["MESSAGE"] for entry in running.container.journal(match))
+
+
+def test_manual_stop_and_restart_are_refused(running: Service) -> None:
+    running.run("systemctl", "restart", UNIT)
+    before = running.pid
+    with running.shipped_drop_in("refuse-manual-stop", restart=False):
+        for verb in ("stop", "restart"):
+            refused = running.run("systemctl", verb, UNIT, check=False)
+            assert refused.returncode != 0
+            assert "refuse manual start/stop" in refused.stderr
+        assert running.pid == before
+        running.marked(running.mark())
+
+
+def test_journal_alone_has_the_records_and_no_file_is_written(running: Service) -> None:
+    with running.shipped_drop_in("journal-only"):
+        size = running.output("stat", "--format=%s", LOG)
+        word = running.mark()
+        match = "EXECAUDIT_EXE=/usr/bin/echo"
+        wait_until(lambda: word in running.output("journalctl", match), f"'{word}' in the journal")
+        assert "file" not in running.status()["sinks"]
+        assert running.output("stat", "--format=%s", LOG) == size
+        refused = running.run("touch", f"/proc/{running.pid}/root{LOG}", check=False)
+        assert "Read-only file system" in refused.stderr
+
+
+def test_little_memory_suffices_while_the_journal_stands_still(running: Service) -> None:
+    with running.shipped_drop_in("low-memory"):
+        limit = int(running.show("MemoryMax"))
+        assert limit == 64 << 20
+        assert running.status()["ring"]["size_bytes"] == 512 << 10
+        journald = running.container.main_pid("systemd-journald")
+        running.run("kill", "-STOP", str(journald))
+        try:
+            word = burst(running)
+            running.marked(running.mark())
+        finally:
+            running.run("kill", "-CONT", str(journald))
+        recorded = sum(word in record.get("argv", []) for record in running.records())
+        lost = sum(r["count"] for r in running.of_type("lost") if "sink" not in r)
+        assert BURST - lost <= recorded <= BURST
+        assert peak_mib(running) * (1 << 20) < limit
