@@ -286,6 +286,12 @@ class Daemon:
             self.running.wait()
 
 
+def last_words(records: list[Record], program: str) -> list[str]:
+    """The last argument of each exec of a program. Others' execs may have arguments like ours."""
+    execs = [r for r in records if r["type"] == "exec" and r["filename"] == program]
+    return [r["argv"][-1] for r in execs if r["argv"]]
+
+
 def _whole_lines(file: Path) -> list[bytes]:
     *lines, _ = file.read_bytes().split(b"\n")
     return lines

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.daemon_process import Daemon, wait_until
+from tests.integration.daemon_process import Daemon, last_words, wait_until
 from tests.integration.launching import OUTPUT_FD, Child, launch
 from tests.integration.requirements import STORM_EXECS
 from tests.integration.test_daemon import assert_totals_fit
@@ -42,7 +42,8 @@ def test_good_reload_is_recorded_with_both_hashes(engine: str, programs: Path, p
         launch([tiny, "under-second"]).wait()
         daemon.stop()
         (start,), (config,) = daemon.of_type("start"), daemon.of_type("config")
-        labels = {r["argv"][-1]: r["labels"] for r in daemon.of_type("exec") if r["argv"]}
+        execs = [r for r in daemon.of_type("exec") if r["filename"] == tiny]
+        labels = {r["argv"][-1]: r["labels"] for r in execs}
     assert (answer.returncode, answer.stderr) == (0, "")
     assert config["old_hash"] == start["config_hash"]
     assert config["config_hash"] != config["old_hash"]
@@ -76,7 +77,8 @@ def test_bad_reload_says_why_and_leaves_the_old_rules_in_force(
         after = daemon.status()
         log = daemon.stderr
         daemon.stop()
-        labels = [r["labels"] for r in daemon.of_type("exec") if r["argv"][-1:] == ["after-bad"]]
+        execs = [r for r in daemon.of_type("exec") if r["filename"] == tiny]
+        labels = [r["labels"] for r in execs if r["argv"][-1] == "after-bad"]
         configs = daemon.of_type("config")
     where = f"{place / file}:{line or ''}"
     assert answer.returncode == 1
@@ -101,8 +103,8 @@ def test_new_path_of_the_file_takes_over_with_nothing_missing(
         for number in range(20, 40):
             launch([tiny, f"number-{number}"]).wait()
         daemon.stop()
-        arguments = [r["argv"][-1] for r in daemon.of_type("exec") if r["argv"]]
-    numbers = sorted(int(a[7:]) for a in arguments if a.startswith("number-"))
+        words = last_words(daemon.of_type("exec"), tiny)
+    numbers = sorted(int(word[7:]) for word in words if word.startswith("number-"))
     assert numbers == list(range(40))
 
 
