@@ -156,7 +156,7 @@ class Flow:
         )
 
     def _count_undelivered(self) -> tuple[int, ...]:
-        by_name = {sink.name: sink.undelivered for sink in self.parts.sinks}
+        by_name = {sink.name: sink.losses.undelivered for sink in self.parts.sinks}
         return tuple(by_name.get(name, 0) for name in SINKS)
 
     def settle(self) -> bool:

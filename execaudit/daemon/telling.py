@@ -76,7 +76,7 @@ class Teller:
     def incidents(self) -> None:
         """One `lost` record for each outage of a sink that has ended."""
         for sink in self._flow.parts.sinks:
-            for incident in sink.take_lost():
+            for incident in sink.losses.take():
                 self._emit(
                     events.sink_lost_fields(
                         self._flow.host,
@@ -97,5 +97,5 @@ class Teller:
     def notices(self, *closed: Sink) -> None:
         """What the sinks have to say, into the log."""
         for sink in (*self._flow.parts.sinks, *closed):
-            for priority, text in sink.take_notices():
+            for priority, text in sink.notices.take():
                 log(priority, text)

@@ -104,9 +104,10 @@ class Losses:
         return bool(self._kept)
 
     @property
-    def untold(self) -> int:
-        """Entries lost of which no incident has been taken yet."""
-        return sum(one.count for one in (*self._open.values(), *self._closed))
+    def undelivered(self) -> int:
+        """Entries that the sink took and neither wrote nor has told of as lost."""
+        untold = sum(one.count for one in (*self._open.values(), *self._closed))
+        return self._counters.queue_depth + untold
 
     def lose(self, entries: list[bytes], reason: str) -> None:
         """Account for entries that the sink gives up. Those worth it are kept instead."""

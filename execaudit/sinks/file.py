@@ -11,16 +11,13 @@ import errno
 from typing import Any
 
 from execaudit.errors import ExecauditError
-from execaudit.records.fields import FieldDict
 from execaudit.sinks.accounting import (
     JSON_FORM,
     NOTICE,
     WARNING,
     Counters,
     Form,
-    Incident,
     Losses,
-    Notice,
     Notices,
 )
 from execaudit.sinks.clock import Clock
@@ -59,13 +56,13 @@ class FileSink:
         self.tail = Tail(None)
         self._settings = settings
         self._clock = clock or Clock()
-        self._notices = Notices()
-        self._losses = Losses(self.counters, form, self._clock.boot_ns)
+        self.notices = Notices()
+        self.losses = Losses(self.counters, form, self._clock.boot_ns)
         series = Series(settings.path)
         self._generations = Generations(
-            series, settings.limits, settings.compress, self._clock, self._notices
+            series, settings.limits, settings.compress, self._clock, self.notices
         )
-        self._file = LiveFile(settings, series, self._generations, self._clock, self._notices)
+        self._file = LiveFile(settings, series, self._generations, self._clock, self.notices)
         self._space = DiskSpace(series.directory, settings.thresholds)
         self._is_failing = False
         self._is_suspended = False  # by our own choice, for want of room
@@ -86,17 +83,17 @@ class FileSink:
             if not self._file.size and self.tail.last is None:
                 self.tail = self.tail._replace(last=last_record(series))
 
-    def write(self, lines: list[bytes], records: list[FieldDict] | None = None) -> None:  # noqa: ARG002
+    def write(self, lines: list[bytes]) -> None:
         """Append lines, each with its newline, in one write."""
-        if not lines and not self._losses.has_kept:
+        if not lines and not self.losses.has_kept:
             return
         now_s = self._clock.steady_s()
         if self._retry_s is not None and now_s < self._retry_s:
-            self._losses.lose(lines, self._reason)
+            self.losses.lose(lines, self._reason)
             return
         self._retry_s = None
-        if self._losses.has_kept:
-            lines = self._losses.take_kept() + lines
+        if self.losses.has_kept:
+            lines = self.losses.take_kept() + lines
         data = b"".join(lines)
         done = 0
         try:
@@ -130,10 +127,10 @@ class FileSink:
         self.counters.bytes += done
         self._space.note_written(done)
         if written != len(lines):
-            self._losses.lose(lines[written:], self._reason)
+            self.losses.lose(lines[written:], self._reason)
         if self._file.half_lines_left:
             self.counters.written -= self._file.half_lines_left
-            self._losses.count("unavailable", self._file.half_lines_left, None, None)
+            self.losses.count("unavailable", self._file.half_lines_left, None, None)
             self._file.half_lines_left = 0
             if not self._is_failing:
                 self._recover(now_s)
@@ -145,7 +142,7 @@ class FileSink:
             text = str(error)
             if isinstance(error, OSError):
                 text = f"Failed to write '{self._settings.path}': {error.strerror}"
-            self._notices.add(WARNING, f"{text}, dropping records until it can be written again")
+            self.notices.add(WARNING, f"{text}, dropping records until it can be written again")
         self._is_failing = True
         if code in NO_SPACE:
             self._retry_s = now_s + _SPACE_RETRY_S
@@ -154,12 +151,12 @@ class FileSink:
             self._delay_s = min(self._delay_s * 2, _RETRY_LIMIT_S)
 
     def _recover(self, now_s: float) -> None:
-        self._missed += self._losses.end_incident()
+        self._missed += self.losses.end_incident()
         self._space.freed(now_s)
         self._is_failing = False
         self._delay_s = _RETRY_S
         missed, self._missed = self._missed, 0
-        self._notices.add(
+        self.notices.add(
             NOTICE, f"Writing '{self._settings.path}' again; {missed} records were lost meanwhile"
         )
 
@@ -190,10 +187,10 @@ class FileSink:
     def _tell_room(self, room: Room) -> None:
         free = f"{self._space.free_bytes} bytes free for '{self._settings.path}'"
         if room is Room.ENOUGH:
-            self._notices.add(NOTICE, f"{free}: enough again")
+            self.notices.add(NOTICE, f"{free}: enough again")
         else:
             suffix = ", dropping new records" if self._is_suspended else ""
-            self._notices.add(WARNING, f"{free}, less than space_{room.name.lower()}{suffix}")
+            self.notices.add(WARNING, f"{free}, less than space_{room.name.lower()}{suffix}")
 
     def rotate(self) -> None:
         """Rotate now (SIGUSR1, `execaudit rotate`). A file that others moved is opened anew."""
@@ -202,13 +199,6 @@ class FileSink:
             self._file.rotate(now_s)
         except (OSError, Refused) as error:
             self._fail(error, now_s)
-
-    def fileno(self) -> int | None:
-        """Nothing to wait for."""
-        return None
-
-    def on_ready(self) -> None:
-        """Nothing to do."""
 
     def on_timer(self, now_s: float) -> float | None:
         """Do what is due; when to call again. None: not before something was written."""
@@ -224,7 +214,7 @@ class FileSink:
 
     def _try_again(self, now_s: float) -> None:
         """Find out whether the file can be written again. Raises OSError or Refused."""
-        if self._losses.has_kept:
+        if self.losses.has_kept:
             self.write([])
             return
         self._retry_s = None
@@ -241,20 +231,7 @@ class FileSink:
                 return
         # The proof will be the record of what was lost, which the daemon writes now. Should that
         # fail, it is kept and with it the count, and is what is tried next time.
-        self._missed += self._losses.end_incident()
-
-    @property
-    def undelivered(self) -> int:
-        """Entries taken and neither written nor told of as lost."""
-        return self._losses.untold
-
-    def take_lost(self) -> list[Incident]:
-        """Incidents that have ended, to be written as `lost` records."""
-        return self._losses.take()
-
-    def take_notices(self) -> list[Notice]:
-        """What the log should say."""
-        return self._notices.take()
+        self._missed += self.losses.end_incident()
 
     def status(self) -> dict[str, Any]:
         """What `execaudit status` shows beside the counters."""
@@ -266,7 +243,7 @@ class FileSink:
 
     def close(self) -> None:
         """Write what was kept, sync as configured, stop compressing."""
-        if self._losses.has_kept:
+        if self.losses.has_kept:
             self._retry_s = None
             self.write([])
         self._file.close()

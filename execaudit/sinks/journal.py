@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from execaudit.records.fields import FieldDict
-from execaudit.records.journal import JOURNAL_FORM, wire_entry
-from execaudit.sinks.accounting import NOTICE, WARNING, Counters, Incident, Losses, Notice, Notices
+from execaudit.records.journal import JOURNAL_FORM
+from execaudit.sinks.accounting import NOTICE, WARNING, Counters, Losses, Notices
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.journal_socket import SOCKET_PATH, JournalSocket, Sent
 
@@ -47,8 +46,8 @@ class JournalSink:
         self.counters = Counters()
         self._settings = settings
         self._clock = clock or Clock()
-        self._notices = Notices()
-        self._losses = Losses(self.counters, JOURNAL_FORM, self._clock.boot_ns)
+        self.notices = Notices()
+        self.losses = Losses(self.counters, JOURNAL_FORM, self._clock.boot_ns)
         self._queue: deque[bytes] = deque()
         self._socket = JournalSocket(settings.socket_path)
         self._retry_s: float | None = None
@@ -58,11 +57,7 @@ class JournalSink:
             self._tell_gone()
             self._retry_s = self._clock.steady_s() + _RECONNECT_S
 
-    def entry(self, fields: FieldDict) -> bytes:
-        """The entry of a record of any type."""
-        return wire_entry(fields, self._settings.identifier)
-
-    def write(self, lines: list[bytes], records: list[FieldDict] | None = None) -> None:  # noqa: ARG002
+    def write(self, lines: list[bytes]) -> None:
         """Send entries, or queue them where journald does not take them now."""
         sent = 0
         if not self._queue and self._retry_s is None:
@@ -83,10 +78,10 @@ class JournalSink:
             done += sent
             if outcome is not Sent.REFUSED:
                 return done, outcome
-            self._notices.add(
+            self.notices.add(
                 WARNING, f"Failed to send an entry to the journal: {self._socket.error}, leaving it"
             )
-            self._losses.lose([entries[done]], "too_large")
+            self.losses.lose([entries[done]], "too_large")
             done += 1
 
     def _enqueue(self, entries: list[bytes]) -> None:
@@ -103,13 +98,13 @@ class JournalSink:
         counters.queue_bytes += sum(map(len, entries)) + _ENTRY_OVERHEAD * len(entries)
 
     def _overflow(self, entries: list[bytes]) -> None:
-        if not self._losses.is_open:
-            self._notices.add(
+        if not self.losses.is_open:
+            self.notices.add(
                 WARNING,
                 f"The journal takes no entries and {self.counters.queue_depth} wait for it:"
                 " dropping records for the journal until it does",
             )
-        self._losses.lose(entries, "overflow")
+        self.losses.lose(entries, "overflow")
 
     def _wait(self, outcome: Sent, now_s: float) -> None:
         """Set when to try again, after the outcome of the last try."""
@@ -126,26 +121,19 @@ class JournalSink:
     def _tell_gone(self) -> None:
         if not self._was_gone:
             error = self._socket.error
-            self._notices.add(
+            self.notices.add(
                 WARNING,
                 f"Failed to reach the journal at '{self._settings.socket_path}':"
                 f" {error.strerror if error else '?'}, keeping records in memory",
             )
         self._was_gone = True
 
-    def fileno(self) -> int | None:
-        """Nothing to wait for.
+    def on_timer(self, now_s: float) -> float | None:
+        """Send what waits, if it is time to; when to call again. None: nothing waits.
 
         A socket that is full becomes writable with each single entry that journald takes: waiting
         for that would cost a turn of the loop per entry. A timer sends many at once.
         """
-        return None
-
-    def on_ready(self) -> None:
-        """Nothing to do."""
-
-    def on_timer(self, now_s: float) -> float | None:
-        """Send what waits, if it is time to; when to call again. None: nothing waits."""
         if self._retry_s is not None and now_s >= self._retry_s:
             self._retry_s = None
             if self._socket.is_connected or self._socket.connect():
@@ -172,32 +160,19 @@ class JournalSink:
     def _recover(self) -> None:
         """The queue is empty: journald keeps up."""
         self._delay_s = 0.0
-        if self._losses.has_kept:
-            kept = self._losses.take_kept()
+        if self.losses.has_kept:
+            kept = self.losses.take_kept()
             sent, outcome = self._send(kept)
             if sent != len(kept):
                 self._enqueue(kept[sent:])
                 self._wait(outcome, self._clock.steady_s())
                 return
-        missed = self._losses.end_incident()
+        missed = self.losses.end_incident()
         if missed or self._was_gone:
-            self._notices.add(
+            self.notices.add(
                 NOTICE, f"The journal takes entries again; {missed} were lost meanwhile"
             )
         self._was_gone = False
-
-    @property
-    def undelivered(self) -> int:
-        """Entries taken and neither written nor told of as lost."""
-        return self.counters.queue_depth + self._losses.untold
-
-    def take_lost(self) -> list[Incident]:
-        """Incidents that have ended, to be written as `lost` records."""
-        return self._losses.take()
-
-    def take_notices(self) -> list[Notice]:
-        """What the log should say."""
-        return self._notices.take()
 
     def status(self) -> dict[str, Any]:
         """What `execaudit status` shows beside the counters."""
@@ -207,7 +182,7 @@ class JournalSink:
         """Send what waits, for a second at most; what then remains is lost, and counted."""
         clock = self._clock
         end_s = clock.steady_s() + _CLOSE_S
-        self._enqueue(self._losses.take_kept())
+        self._enqueue(self.losses.take_kept())
         while self._queue and (now_s := clock.steady_s()) < end_s:
             if self._retry_s is not None and self._delay_s >= _RECONNECT_S:
                 break  # nobody there
@@ -219,6 +194,6 @@ class JournalSink:
                 poll.register(fd, select.POLLOUT)
                 poll.poll((end_s - now_s) * 1000)
         if self._queue:
-            self._losses.lose(list(self._queue), "closed")
+            self.losses.lose(list(self._queue), "closed")
             self._queue.clear()
         self._socket.close()

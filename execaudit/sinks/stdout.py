@@ -16,16 +16,13 @@ from collections import deque
 from itertools import islice
 from typing import Any
 
-from execaudit.records.fields import FieldDict
 from execaudit.sinks.accounting import (
     JSON_FORM,
     NOTICE,
     WARNING,
     Counters,
     Form,
-    Incident,
     Losses,
-    Notice,
     Notices,
 )
 from execaudit.sinks.clock import Clock
@@ -101,8 +98,8 @@ class StdoutSink:
         self.counters = Counters()
         self._clock = clock or Clock()
         self._queue_bytes = queue_bytes
-        self._notices = Notices()
-        self._losses = Losses(self.counters, form, self._clock.boot_ns)
+        self.notices = Notices()
+        self.losses = Losses(self.counters, form, self._clock.boot_ns)
         self._queue: deque[bytes] = deque()
         self._at = 0  # bytes of the first line that are out already
         self._stream = _Stream(fd)
@@ -110,7 +107,7 @@ class StdoutSink:
         self._delay_s = 0.0
         self._is_gone = False
 
-    def write(self, lines: list[bytes], records: list[FieldDict] | None = None) -> None:  # noqa: ARG002
+    def write(self, lines: list[bytes]) -> None:
         """Print lines, or queue them where the reader does not keep up."""
         room = self._queue_bytes - self.counters.queue_bytes
         for at, line in enumerate(lines):
@@ -129,11 +126,11 @@ class StdoutSink:
             self._drain(self._clock.steady_s())
 
     def _lose(self, lines: list[bytes], reason: str) -> None:
-        if not self._losses.is_open and reason == "overflow":
-            self._notices.add(
+        if not self.losses.is_open and reason == "overflow":
+            self.notices.add(
                 WARNING, "Standard output is not being read: dropping records until it is"
             )
-        self._losses.lose(lines, reason)
+        self.losses.lose(lines, reason)
 
     def _drain(self, now_s: float) -> None:
         self._retry_s = None
@@ -164,7 +161,7 @@ class StdoutSink:
 
     def _lose_reader(self, error: OSError, now_s: float) -> None:
         if not self._is_gone:
-            self._notices.add(
+            self.notices.add(
                 WARNING, f"Failed to write standard output: {error.strerror}, dropping records"
             )
         self._is_gone = True
@@ -172,29 +169,22 @@ class StdoutSink:
         lines = list(self._queue)
         self._queue.clear()
         self._at = self.counters.queue_bytes = self.counters.queue_depth = 0
-        self._losses.lose(lines, "reader_gone")
+        self.losses.lose(lines, "reader_gone")
         self._retry_s = now_s + _GONE_S
 
     def _recover(self, now_s: float) -> None:
-        if self._losses.has_kept:
-            kept = self._losses.take_kept()
+        if self.losses.has_kept:
+            kept = self.losses.take_kept()
             self._queue.extend(kept)
             self.counters.queue_bytes += sum(map(len, kept))
             self._drain(now_s)
             return
-        missed = self._losses.end_incident()
+        missed = self.losses.end_incident()
         if missed or self._is_gone:
-            self._notices.add(
+            self.notices.add(
                 NOTICE, f"Standard output is read again; {missed} records were lost meanwhile"
             )
         self._is_gone = False
-
-    def fileno(self) -> int | None:
-        """Nothing to wait for: a timer sends many lines at once."""
-        return None
-
-    def on_ready(self) -> None:
-        """Nothing to do."""
 
     def on_timer(self, now_s: float) -> float | None:
         """Write what waits, if it is time to; when to call again."""
@@ -204,19 +194,6 @@ class StdoutSink:
             else:
                 self._drain(now_s)
         return self._retry_s
-
-    @property
-    def undelivered(self) -> int:
-        """Entries taken and neither written nor told of as lost."""
-        return self.counters.queue_depth + self._losses.untold
-
-    def take_lost(self) -> list[Incident]:
-        """Incidents that have ended, to be written as `lost` records."""
-        return self._losses.take()
-
-    def take_notices(self) -> list[Notice]:
-        """What the log should say."""
-        return self._notices.take()
 
     def status(self) -> dict[str, Any]:
         """What `execaudit status` shows beside the counters."""
@@ -230,5 +207,5 @@ class StdoutSink:
             if self._queue:
                 self._stream.poll(end_s - now_s)
         if self._queue:
-            self._losses.lose(list(self._queue), "closed")
+            self.losses.lose(list(self._queue), "closed")
         self._stream.close()

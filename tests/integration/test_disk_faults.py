@@ -90,14 +90,14 @@ def test_full_disk_leaves_no_half_line_and_resumes_by_itself(disk: Disk, size: i
     seq = write_until_lost(disk, sink, size=size)
 
     assert_exact(disk, sink, seq)
-    assert "No space left on device" in str(sink.take_notices())
+    assert "No space left on device" in str(sink.notices.take())
     disk.wait(sink)
-    assert sink.take_lost() == []
+    assert sink.losses.take() == []
     lost = sink.counters.lost
 
     disk.ballast.unlink()
     disk.wait(sink)
-    (incident,) = sink.take_lost()
+    (incident,) = sink.losses.take()
     assert (incident.reason, incident.count) == ("disk_full", lost)
     assert incident.first is not None
     assert incident.first.seq == sink.counters.written + 1
@@ -105,7 +105,7 @@ def test_full_disk_leaves_no_half_line_and_resumes_by_itself(disk: Disk, size: i
     assert incident.last.seq == seq - 1
     sink.write([line(seq)])
     assert seqs(disk.path)[-1] == seq
-    assert f"{lost} records were lost" in str(sink.take_notices())
+    assert f"{lost} records were lost" in str(sink.notices.take())
 
 
 @in_private_mounts
@@ -122,7 +122,7 @@ def test_records_of_losses_survive_a_full_disk_and_come_first(disk: Disk) -> Non
 
     assert [record["type"] for record in read(disk.path)[-2:]] == ["lost", "config"]
     assert sink.counters.lost == lost
-    (incident,) = sink.take_lost()
+    (incident,) = sink.losses.take()
     assert incident.count == lost
 
 
@@ -134,7 +134,7 @@ def test_count_of_losses_survives_when_the_disk_fills_again_at_once(disk: Disk) 
     seq = write_until_lost(disk, sink)
     disk.ballast.unlink()
     disk.wait(sink)
-    (incident,) = sink.take_lost()
+    (incident,) = sink.losses.take()
     disk.fill(leaving=0)
     told = line(seq, "x" * 5000, kind="lost")
     sink.write([told])
@@ -158,7 +158,7 @@ def test_full_disk_at_the_start_does_not_keep_the_sink_from_starting(disk: Disk)
     disk.ballast.unlink()
     disk.wait(sink)
 
-    (incident,) = sink.take_lost()
+    (incident,) = sink.losses.take()
     assert (incident.reason, incident.count) == ("disk_full", 3)
     sink.write([line(4)])
     assert seqs(disk.path) == [4]
@@ -178,7 +178,7 @@ def test_full_disk_makes_room_by_removing_the_oldest(disk: Disk) -> None:
     kept = [seq for name in disk.others() for seq in seqs(disk.root / name)] + seqs(disk.path)
     assert kept == list(range(kept[0], 10_001))
     assert len(kept) > 500
-    assert "to make room" in str(sink.take_notices())
+    assert "to make room" in str(sink.notices.take())
 
 
 @in_private_mounts
@@ -201,22 +201,22 @@ def test_low_space_drops_new_records_and_resumes_above_the_threshold(disk: Disk)
     disk.fill(leaving=500 * KIB)
     disk.clock.advance(1)
     sink.write([line(2)])
-    assert "less than space_left" in str(sink.take_notices())
+    assert "less than space_left" in str(sink.notices.take())
     disk.fill(leaving=200 * KIB)
     disk.clock.advance(1)
     sink.write([line(3)])
     sink.write([line(4)])
     assert (sink.counters.written, sink.counters.lost) == (2, 2)
-    assert "dropping new records" in str(sink.take_notices())
+    assert "dropping new records" in str(sink.notices.take())
 
     disk.ballast.unlink()
     disk.wait(sink)
 
-    (incident,) = sink.take_lost()
+    (incident,) = sink.losses.take()
     assert (incident.reason, incident.count) == ("disk_low", 2)
     sink.write([line(5)])
     assert seqs(disk.path) == [1, 2, 5]
-    notices = str(sink.take_notices())
+    notices = str(sink.notices.take())
     assert "enough again" in notices
     assert "2 records were lost" in notices
 
@@ -271,7 +271,7 @@ def test_append_only_file_that_cannot_be_rotated_is_written_on(disk: Disk) -> No
         sink.write([line(seq)])
 
     assert seqs(disk.path) == [1, 2, 3, 4, 5]
-    assert str(sink.take_notices()).count("Failed to rotate") == 1
+    assert str(sink.notices.take()).count("Failed to rotate") == 1
     run("chattr", "-a", disk.path)
 
 
@@ -284,7 +284,7 @@ def test_torn_line_in_an_append_only_file_does_not_join_the_next(disk: Disk) -> 
     sink.write([line(2)])
 
     assert disk.path.read_bytes() == line(1) + b'{"torn\n' + line(2)
-    assert "ending it" in str(sink.take_notices())
+    assert "ending it" in str(sink.notices.take())
     run("chattr", "-a", disk.path)
 
 
@@ -316,7 +316,7 @@ def test_compressing_on_a_full_disk_leaves_the_plain_file(disk: Disk) -> None:
         os.sched_yield()
 
     assert disk.others() == [f"{disk.path.name}.20261123T020406Z"]
-    assert "Failed to compress" in str(sink.take_notices())
+    assert "Failed to compress" in str(sink.notices.take())
     disk.ballast.unlink()
     sink.write([line(1)])
     sink.rotate()
@@ -335,7 +335,7 @@ def test_read_only_file_system_is_counted_and_recovered_from(disk: Disk) -> None
     run("mount", "-o", "remount,rw", disk.root)
     disk.wait(sink)
 
-    (incident,) = sink.take_lost()
+    (incident,) = sink.losses.take()
     assert (incident.reason, incident.count) == ("read_only", 4)
     sink.write([line(5)])
     assert seqs(disk.path) == [5]
@@ -352,8 +352,8 @@ def test_file_system_that_turns_read_only_under_us_is_counted(disk: Disk) -> Non
 
     assert (sink.counters.written, sink.counters.lost) == (2, 2)
     assert seqs(disk.path) == [1, 2]
-    sink._losses.end_incident()
-    assert [one.reason for one in sink.take_lost()] == ["read_only"]
+    sink.losses.end_incident()
+    assert [one.reason for one in sink.losses.take()] == ["read_only"]
 
 
 @in_private_mounts
@@ -368,13 +368,13 @@ def test_device_that_fails_is_counted_and_what_replaces_it_is_written_to(disk: D
     os.close(root)
     sink.write(lines(3, 2))
     assert (sink.counters.written, sink.counters.lost) == (2, 2)
-    assert "Input/output error" in str(sink.take_notices())
+    assert "Input/output error" in str(sink.notices.take())
 
     run("umount", "-l", disk.root)
     mount_ext4(disk.root, disk.root.parent / "other", size_kib=4096)
     disk.wait(sink)
 
-    (incident,) = sink.take_lost()
+    (incident,) = sink.losses.take()
     assert (incident.reason, incident.count) == ("io_error", 2)
     sink.write([line(5)])
     assert seqs(disk.path) == [5]
@@ -394,11 +394,11 @@ def test_quota_is_counted_and_recovered_from(disk: Disk) -> None:
     sink = disk.sink()
 
     assert_exact(disk, sink, write_until_lost(disk, sink))
-    assert "quota" in str(sink.take_notices()).lower()
+    assert "quota" in str(sink.notices.take()).lower()
     lost = sink.counters.lost
     run("btrfs", "qgroup", "limit", "none", disk.root)
     disk.wait(sink)
-    (incident,) = sink.take_lost()
+    (incident,) = sink.losses.take()
     assert (incident.reason, incident.count) == ("quota", lost)
     sink.write([line(10**6)])
     assert seqs(disk.path)[-1] == 10**6
@@ -438,5 +438,5 @@ def test_directory_taken_away_for_good_is_counted(disk: Disk) -> None:
     sink.write([line(5)])
 
     assert seqs(log / "execaudit.jsonl") == [5]
-    (incident,) = sink.take_lost()
+    (incident,) = sink.losses.take()
     assert (incident.reason, incident.count) == ("unavailable", 3)

@@ -63,7 +63,7 @@ class Sender:
         deadline = self.sink.on_timer(time.monotonic())
         if deadline is not None:
             time.sleep(max(deadline - time.monotonic(), 0))
-        self.incidents += self.sink.take_lost()
+        self.incidents += self.sink.losses.take()
         return deadline
 
     def settle(self) -> None:
@@ -244,7 +244,7 @@ def test_queue_has_a_bound_and_what_exceeds_it_is_counted(
     assert (incident.first.seq, incident.last.seq) == (counters.written, seq)
     assert incident.first_ns < incident.last_ns
     assert sender.slowest_s < LIMIT_S
-    notices = [text for _, text in sender.sink.take_notices()]
+    notices = [text for _, text in sender.sink.notices.take()]
     assert len(notices) == 2
     assert "dropping" in notices[0]
     assert f"{counters.lost} were lost" in notices[1]
@@ -281,14 +281,14 @@ def test_journald_that_is_killed_and_comes_back_gets_what_came_meanwhile(
         sender.write(entry("killed", seq))
     sender.turn()
     assert sender.sink.counters.queue_depth == 100
-    assert "Failed to reach the journal" in str(sender.sink.take_notices())
+    assert "Failed to reach the journal" in str(sender.sink.notices.take())
 
     journald.start()
     sender.settle()
 
     assert sent_seqs(journald, "killed") == list(range(1, 201))
     assert sender.sink.counters.lost == 0
-    assert "takes entries again" in str(sender.sink.take_notices())
+    assert "takes entries again" in str(sender.sink.notices.take())
 
 
 def test_journald_that_is_not_there_yet_is_waited_for_without_waiting(
@@ -384,4 +384,4 @@ def test_socket_that_refuses_is_tried_ever_more_rarely(tmp_path: Any) -> None:
 
     assert waits[-1] == 1.0
     assert waits == sorted(waits)
-    assert len(sink.take_notices()) == 1
+    assert len(sink.notices.take()) == 1

@@ -40,7 +40,7 @@ class Bench:
         return sorted(p.name for p in self.directory.iterdir() if p != self.path)
 
     def notices(self, sink: FileSink) -> str:
-        return "\n".join(text for _, text in sink.take_notices())
+        return "\n".join(text for _, text in sink.notices.take())
 
 
 @pytest.fixture
@@ -61,13 +61,12 @@ def test_lines_are_appended_and_counted(bench: Bench) -> None:
     sink = bench.sink()
     sink.write(lines(1, 3))
     sink.write([])
-    sink.write(lines(4, 2), None)
+    sink.write(lines(4, 2))
 
     assert seqs(bench.path) == [1, 2, 3, 4, 5]
     assert (sink.counters.written, sink.counters.lost) == (5, 0)
     assert sink.counters.bytes == bench.path.stat().st_size
-    assert sink.fileno() is None
-    assert sink.take_lost() == []
+    assert sink.losses.take() == []
 
 
 def test_second_run_goes_on_in_the_same_file(bench: Bench) -> None:
@@ -264,14 +263,14 @@ def test_link_put_in_the_files_place_is_not_followed_and_losses_are_told(bench: 
     assert not victim.exists()
     assert (sink.counters.written, sink.counters.lost) == (0, 3)
     assert "not a regular file" in bench.notices(sink)
-    assert sink.take_lost() == []
+    assert sink.losses.take() == []
 
     bench.path.unlink()
     deadline = sink.on_timer(bench.clock.now_s)
     assert deadline == pytest.approx(1.0)
     bench.clock.advance(1)
     sink.on_timer(bench.clock.now_s)
-    (incident,) = sink.take_lost()
+    (incident,) = sink.losses.take()
     assert (incident.reason, incident.count) == ("unavailable", 3)
     sink.write(lines(4, 1))
     assert seqs(bench.path) == [4]
@@ -287,7 +286,7 @@ def test_writing_nothing_proves_nothing_about_a_failed_file(bench: Bench) -> Non
     sink.write([])
 
     assert sink.status()["is_failing"]
-    assert sink.take_lost() == []
+    assert sink.losses.take() == []
 
 
 def test_link_at_the_start_is_an_error(bench: Bench) -> None:

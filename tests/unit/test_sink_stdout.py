@@ -134,7 +134,7 @@ def test_queue_has_a_bound_and_whole_lines_beyond_it_are_counted(
     told = line(9000, kind="lost")
     sink.write([told])
     wake(sink, clock)
-    assert sink.take_lost() == []
+    assert sink.losses.take() == []
 
     data = b""
     while sink.on_timer(clock.now_s) is not None:
@@ -145,9 +145,9 @@ def test_queue_has_a_bound_and_whole_lines_beyond_it_are_counted(
     counters = sink.counters
     assert data == b"".join(lines(1, counters.written - 1)) + told
     assert counters.written - 1 + counters.lost == 5000
-    (incident,) = sink.take_lost()
+    (incident,) = sink.losses.take()
     assert (incident.reason, incident.count) == ("overflow", counters.lost)
-    assert "not being read" in str(sink.take_notices())
+    assert "not being read" in str(sink.notices.take())
 
 
 def test_reader_that_goes_away_is_noticed_and_everything_counted(
@@ -162,8 +162,8 @@ def test_reader_that_goes_away_is_noticed_and_everything_counted(
 
     assert sink.counters.written == 2
     assert sink.counters.lost == 7
-    assert len(sink.take_notices()) == 1
-    assert sink.take_lost() == []
+    assert len(sink.notices.take()) == 1
+    assert sink.losses.take() == []
 
 
 def test_next_reader_of_a_named_pipe_begins_with_a_whole_line(
@@ -187,7 +187,7 @@ def test_next_reader_of_a_named_pipe_begins_with_a_whole_line(
 
     assert os.read(second, 1 << 20) == line(3000)
     assert sink.counters.written + sink.counters.lost == 2001
-    (incident,) = sink.take_lost()
+    (incident,) = sink.losses.take()
     assert incident.reason == "reader_gone"
     for fd in (second, writing):
         os.close(fd)
@@ -235,7 +235,7 @@ def test_full_device_is_counted(make: Make) -> None:
     os.close(fd)
 
     assert (sink.counters.written, sink.counters.lost) == (0, 3)
-    assert "No space left" in str(sink.take_notices())
+    assert "No space left" in str(sink.notices.take())
 
 
 def test_closing_waits_a_second_for_the_reader_then_counts(pipe: Ends) -> None:
