@@ -69,20 +69,36 @@ static __always_inline int chunk__send(const struct event_head *head, struct slo
 	return 1;
 }
 
-/* Sends what of the planned block has no room in the record. */
-static __always_inline void area__send_chunks(struct exec_record *r, struct slot *slot, u32 area)
+/* Sends the next CHUNK_STEP pieces of the planned block of a hook; 1 if there are more. */
+VERIFIED_ONCE int area__step(u32 hook, u32 area)
 {
-	for (int i = 0; i < CHUNKS; i++) {
+	struct exec_record *r = map__lookup(scratch, &hook);
+	struct slot *slot = map__lookup(slots, &hook);
+
+	if (!r || !slot)
+		return 0;
+	for (int i = 0; i < CHUNK_STEP; i++) {
 		u32 at = AREA(slot, at);
 
 		if (at >= AREA(slot, head) && at < AREA(slot, tail))
 			AREA(slot, at) = at = AREA(slot, tail);
 		if (at >= AREA(slot, bytes))
-			break;
+			return 0;
 		if (!chunk__send(&r->head, slot, area))
-			break; /* the ring is full; user space sees which part is missing */
+			return 0; /* the ring is full; user space sees which part is missing */
 		r->chunks++;
 	}
+	return 1;
+}
+
+/* Sends what of the planned block has no room in the record. */
+static __always_inline void area__send_chunks(struct exec_record *r, struct slot *slot, u32 area)
+{
+	if (AREA(slot, at) >= AREA(slot, bytes))
+		return;
+	for (int i = 0; i < CHUNKS / CHUNK_STEP; i++)
+		if (!area__step(r->head.hook, area))
+			break;
 }
 
 static __always_inline u32 area__append(struct scratch *buf, struct slot *slot, u64 bytes,

@@ -59,6 +59,18 @@ typedef long long s64;
 #define __always_inline inline __attribute__((always_inline))
 #endif
 
+/*
+ * A function that the verifier looks at once, whoever calls it and how often: a loop around it
+ * costs next to nothing when it is loaded. It takes and gives plain numbers, all that 5.10 allows,
+ * and finds its maps by the number of the hook. BCC knows no calls: there it becomes part of its
+ * callers.
+ */
+#ifdef EXECAUDIT_BCC
+#define VERIFIED_ONCE static __always_inline
+#else
+#define VERIFIED_ONCE __attribute__((noinline))
+#endif
+
 /* Both return 0 or a negative errno, as the helper does; the caller flags what failed. */
 #define READ_AT(dst, base, offset)                                                                 \
 	bpf_probe_read_kernel(&(dst), sizeof(dst), (void *)(base) + (offset))
@@ -72,6 +84,21 @@ typedef long long s64;
 		pointer_;                                                                          \
 	})
 #define POINTER(base, type, field) POINTER_AT(base, OFF(type, field))
+
+/*
+ * A copy of what lies around some members of a struct, from BLOCK_BEGIN of the first on: one read
+ * for all of them where the kernel keeps them that close, which is known when a program is loaded.
+ */
+#define BLOCK_BYTES		 80
+#define BLOCK_BEGIN(offset)	 ((offset) & ~7u)
+#define BLOCK_HAS(begin, offset) ((offset) - (begin) <= BLOCK_BYTES - sizeof(u64))
+/* The compiler must not join place and index by "or", which the verifier allows no pointer. */
+#define BLOCK_GET(block, type, at)                                                                 \
+	({                                                                                         \
+		u64 at_ = (at);                                                                    \
+		PIN(at_);                                                                          \
+		*(type *)((char *)(block) + at_);                                                  \
+	})
 
 /* Keeps a value in one register, so that the check before it binds the use after it. */
 #define PIN(value) asm volatile("" : "+r"(value))

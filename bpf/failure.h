@@ -77,43 +77,62 @@ static __always_inline long user_string__read(char *to, const u32 limit, u64 fro
 	return n;
 }
 
+/*
+ * Appends FAILURE_STEP strings of the user pointer array at `array`, `width` bytes to a pointer; 1
+ * if there are more.
+ */
+VERIFIED_ONCE int user_argv__step(u32 hook, u64 array, u32 width)
+{
+	struct scratch *buf = map__lookup(scratch, &hook);
+	struct slot *slot = map__lookup(slots, &hook);
+	u64 end;
+	long n;
+
+	if (!buf || !slot)
+		return 0;
+	for (u64 i = 0; i < FAILURE_STEP; i++) {
+		u64 string = 0;
+
+		/* A pointer of 4 bytes is the lower half of ours. */
+		if (bpf_probe_read_user(&string, width == 4 ? 4 : 8, (void *)(array + i * width))) {
+			slot->flags |= FLAG_BAD_ARGV;
+			return 0;
+		}
+		if (!string) {
+			slot->flags &= ~(u64)FLAG_CUT_ARGV;
+			return 0;
+		}
+		end = END(slot);
+		if (end > SCRATCH_BYTES - FAILURE_ARG)
+			return 0;
+		PIN(end);
+		n = user_string__read(buf->bytes + end, FAILURE_ARG, string);
+		if (n < 1) {
+			slot->flags |= FLAG_BAD_ARGV;
+			return 0;
+		}
+		END(slot) = end + n;
+		buf->exec.argc++;
+		if (n == FAILURE_ARG) /* its end is not there; do not go on as if it were */
+			return 0;
+	}
+	return 1;
+}
+
 /* Appends the strings of a user pointer array, `width` bytes to a pointer. */
 static __always_inline void record__add_user_argv(
 	struct scratch *buf, struct slot *slot, u64 array, const u32 width)
 {
 	struct exec_record *r = (struct exec_record *)buf;
-	u64 begin = END(slot), end;
-	long n;
+	u64 begin = END(slot);
 
 	r->argc = 0;
 	if (!array) /* a NULL argv is an empty one */
 		goto out;
 	slot->flags |= FLAG_CUT_ARGV;
-	for (u64 i = 0; i < FAILURE_ARGS; i++) {
-		u64 string = 0;
-
-		if (bpf_probe_read_user(&string, width, (void *)(array + i * width))) {
-			slot->flags |= FLAG_BAD_ARGV;
+	for (int i = 0; i < FAILURE_ARGS / FAILURE_STEP; i++)
+		if (!user_argv__step(r->head.hook, array + i * FAILURE_STEP * width, width))
 			break;
-		}
-		if (!string) {
-			slot->flags &= ~(u64)FLAG_CUT_ARGV;
-			break;
-		}
-		end = END(slot);
-		if (end > SCRATCH_BYTES - FAILURE_ARG)
-			break;
-		PIN(end);
-		n = user_string__read(buf->bytes + end, FAILURE_ARG, string);
-		if (n < 1) {
-			slot->flags |= FLAG_BAD_ARGV;
-			break;
-		}
-		END(slot) = end + n;
-		r->argc++;
-		if (n == FAILURE_ARG) /* its end is not there; do not go on as if it were */
-			break;
-	}
 out:
 	r->argv_bytes = r->argv_inline = r->argv_head = r->argv_tail = END(slot) - begin;
 }
@@ -191,10 +210,14 @@ static __always_inline u64 regs__word(void *regs, u32 offset)
 	return word;
 }
 
+/* Most calls succeed, and nothing is read for them. */
+static __always_inline int is_failure(long result)
+{
+	return result < 0 && result > -ERESTARTSYS;
+}
+
 static __always_inline int failure__native(u32 hook, void *regs, long error)
 {
-	if (error >= 0 || error <= -ERESTARTSYS)
-		return 0;
 	if (hook == HOOK_EXECVE)
 		return failure__record(hook, regs__word(regs, ARG_EXECVE_FILENAME),
 			regs__word(regs, ARG_EXECVE_ARGV), 8, error);
@@ -211,8 +234,6 @@ static __always_inline int failure__compat(u32 hook, void *regs, long error)
 	u32 argv =
 		regs__word(regs, hook == HOOK_COMPAT_EXECVE ? OFF(pt_regs, cx) : OFF(pt_regs, dx));
 
-	if (error >= 0 || error <= -ERESTARTSYS)
-		return 0;
 	return failure__record(hook, filename, argv, 4, error);
 }
 #endif
@@ -222,7 +243,11 @@ static __always_inline int failure__compat(u32 hook, void *regs, long error)
 	SECTION("fexit/" symbol)                                                                   \
 	int name(u64 *ctx)                                                                         \
 	{                                                                                          \
-		return failure__##abi(hook, task__user_regs(), (long)ctx[1]);                      \
+		long error = ctx[1];                                                               \
+                                                                                                   \
+		if (is_failure(error))                                                             \
+			failure__##abi(hook, task__user_regs(), error);                            \
+		return 0;                                                                          \
 	}
 
 /*
@@ -235,7 +260,8 @@ static __always_inline int failure__compat(u32 hook, void *regs, long error)
 	{                                                                                          \
 		long error = regs__word(ctx, RETURN_VALUE);                                        \
                                                                                                    \
-		failure__##abi(hook, task__user_regs(), error);                                    \
+		if (is_failure(error))                                                             \
+			failure__##abi(hook, task__user_regs(), error);                            \
 		return 1;                                                                          \
 	}
 
@@ -250,7 +276,8 @@ struct sys_exit_args {
 	SECTION("tp/syscalls/" event)                                                              \
 	int name(struct sys_exit_args *ctx)                                                        \
 	{                                                                                          \
-		failure__native(hook, task__user_regs(), ctx->result);                             \
+		if (is_failure(ctx->result))                                                       \
+			failure__native(hook, task__user_regs(), ctx->result);                     \
 		return 1;                                                                          \
 	}
 
@@ -289,7 +316,7 @@ int sys_exit_any(struct bpf_raw_tracepoint_args *ctx)
 	long error = ctx->args[1];
 	u32 number;
 
-	if (error >= 0 || error <= -ERESTARTSYS)
+	if (!is_failure(error))
 		return 0;
 	number = regs__word(regs, SYSCALL_NUMBER);
 	if (number == NR_EXECVE)

@@ -43,15 +43,31 @@ static __always_inline void identity__cred(
 	r->pad_cred = 0;
 }
 
-/* The inode number of the namespace that `member` of `base` points to. */
-#define NAMESPACE(dst, base, type, member, ns_type)                                                \
-	READ_AT(dst, POINTER(base, type, member), OFF(ns_type, ns) + OFF(ns_common, inum))
+/* The pointers of a struct nsproxy, as far as they lie in one block. */
+struct proxy {
+	void *base;
+	u32 begin;
+	u64 block[BLOCK_BYTES / sizeof(u64)];
+};
+
+static __always_inline void *proxy__namespace(struct proxy *proxy, u32 offset)
+{
+	if (BLOCK_HAS(proxy->begin, offset))
+		return BLOCK_GET(proxy->block, void *, offset - proxy->begin);
+	return POINTER_AT(proxy->base, offset);
+}
+
+/* Reads a namespace's inode number; `common` is where its struct ns_common begins. */
+static __always_inline long namespace__inum(u32 *inum, void *ns, u32 common)
+{
+	return bpf_probe_read_kernel(inum, sizeof(*inum), ns + common + OFF(ns_common, inum));
+}
 
 static __always_inline void identity__namespaces(
 	struct exec_record *r, struct slot *slot, void *task, void *cred)
 {
-	void *proxy = POINTER(task, task_struct, nsproxy);
 	void *pid = POINTER(task, task_struct, thread_pid);
+	struct proxy p = {};
 	struct {
 		u32 nr, pad;
 		void *ns;
@@ -59,16 +75,24 @@ static __always_inline void identity__namespaces(
 	u32 level = 0;
 	long err;
 
-	err = NAMESPACE(r->ns_mnt, proxy, nsproxy, mnt_ns, mnt_namespace);
-	err |= NAMESPACE(r->ns_net, proxy, nsproxy, net_ns, net);
-	err |= NAMESPACE(r->ns_uts, proxy, nsproxy, uts_ns, uts_namespace);
-	err |= NAMESPACE(r->ns_ipc, proxy, nsproxy, ipc_ns, ipc_namespace);
-	err |= NAMESPACE(r->ns_cgroup, proxy, nsproxy, cgroup_ns, cgroup_namespace);
-	err |= NAMESPACE(r->ns_user, cred, cred, user_ns, user_namespace);
+	p.base = POINTER(task, task_struct, nsproxy);
+	p.begin = BLOCK_BEGIN(OFF(nsproxy, uts_ns));
+	READ_AT(p.block, p.base, p.begin);
+	err = namespace__inum(
+		&r->ns_mnt, proxy__namespace(&p, OFF(nsproxy, mnt_ns)), OFF(mnt_namespace, ns));
+	err |= namespace__inum(
+		&r->ns_net, proxy__namespace(&p, OFF(nsproxy, net_ns)), OFF(net, ns));
+	err |= namespace__inum(
+		&r->ns_uts, proxy__namespace(&p, OFF(nsproxy, uts_ns)), OFF(uts_namespace, ns));
+	err |= namespace__inum(
+		&r->ns_ipc, proxy__namespace(&p, OFF(nsproxy, ipc_ns)), OFF(ipc_namespace, ns));
+	err |= namespace__inum(&r->ns_cgroup, proxy__namespace(&p, OFF(nsproxy, cgroup_ns)),
+		OFF(cgroup_namespace, ns));
+	err |= namespace__inum(&r->ns_user, POINTER(cred, cred, user_ns), OFF(user_namespace, ns));
 	err |= READ(level, pid, pid, level);
 	/* MAX_PID_NS_LEVEL is 32 */
 	err |= READ_AT(upid, pid, OFF(pid, numbers) + (level & 63) * sizeof(upid));
-	err |= READ_AT(r->ns_pid, upid.ns, OFF(pid_namespace, ns) + OFF(ns_common, inum));
+	err |= namespace__inum(&r->ns_pid, upid.ns, OFF(pid_namespace, ns));
 	r->nspid = upid.nr;
 	r->pad_ns = 0;
 	if (err)
@@ -86,26 +110,58 @@ static __always_inline void identity__tty(struct exec_record *r, struct slot *sl
 		slot->flags |= FLAG_BAD_TTY;
 }
 
+/* What ties a task to its parents. */
+struct kin {
+	void *real_parent;
+	void *group_leader;
+	u32 tgid;
+	long err;
+};
+
+static __always_inline struct kin kin__read(void *task)
+{
+	const u32 tgid_at = OFF(task_struct, tgid), begin = BLOCK_BEGIN(tgid_at);
+	const u32 parent_at = OFF(task_struct, real_parent);
+	const u32 leader_at = OFF(task_struct, group_leader);
+	u64 block[BLOCK_BYTES / sizeof(u64)] = {};
+	struct kin k = {};
+
+	if (BLOCK_HAS(begin, parent_at) && BLOCK_HAS(begin, leader_at)) {
+		k.err = READ_AT(block, task, begin);
+		k.tgid = BLOCK_GET(block, u32, tgid_at - begin);
+		k.real_parent = BLOCK_GET(block, void *, parent_at - begin);
+		k.group_leader = BLOCK_GET(block, void *, leader_at - begin);
+	} else {
+		k.err = READ_AT(k.tgid, task, tgid_at);
+		k.err |= READ_AT(k.real_parent, task, parent_at);
+		k.err |= READ_AT(k.group_leader, task, leader_at);
+	}
+	return k;
+}
+
 static __always_inline void identity__ancestors(
 	struct exec_record *r, struct slot *slot, void *task)
 {
-	void *parent;
+	struct kin k = kin__read(task);
 	u32 count = 0;
-	long err = 0;
+	long err = k.err;
 
 	for (int i = 0; i < ANCESTORS; i++) {
 		struct ancestor *a = &r->ancestors[i];
+		void *parent = k.real_parent;
 		u64 exec_count = 0;
-		u32 pid = 0;
 
-		parent = POINTER(task, task_struct, real_parent);
-		parent = POINTER(parent, task_struct, group_leader);
+		k = kin__read(parent);
+		if (k.group_leader != parent && !k.err) { /* one of several threads */
+			parent = k.group_leader;
+			k = kin__read(parent);
+		}
 		if (parent == task)
 			break;
-		err |= READ(pid, parent, task_struct, tgid);
-		if (!pid) /* the idle task, parent of pid 1 and 2 */
+		err |= k.err;
+		if (!k.tgid) /* the idle task, parent of pid 1 and 2 */
 			break;
-		a->pid = pid;
+		a->pid = k.tgid;
 		err |= READ(a->start_ns, parent, task_struct, start_boottime);
 		err |= READ(exec_count, parent, task_struct, self_exec_id);
 		a->exec_count = exec_count;
@@ -114,14 +170,8 @@ static __always_inline void identity__ancestors(
 		task = parent;
 	}
 	r->ancestor_count = count;
-	if (count == ANCESTORS) {
-		u32 pid = 0;
-
-		parent = POINTER(task, task_struct, real_parent);
-		READ(pid, parent, task_struct, tgid);
-		if (pid)
-			slot->flags |= FLAG_CUT_ANCESTORS;
-	}
+	if (count == ANCESTORS && kin__read(k.real_parent).tgid)
+		slot->flags |= FLAG_CUT_ANCESTORS;
 	if (err)
 		slot->flags |= FLAG_BAD_ANCESTORS;
 }
@@ -147,6 +197,7 @@ static __always_inline void identity__paths(
 	struct scratch *buf, struct slot *slot, void *task, void *file)
 {
 	struct exec_record *r = (struct exec_record *)buf;
+	u32 hook = r->head.hook;
 	void *fs = POINTER(task, task_struct, fs);
 	struct location root = location__read(fs, OFF(fs_struct, root));
 	struct location pwd = location__read(fs, OFF(fs_struct, pwd));
@@ -157,13 +208,36 @@ static __always_inline void identity__paths(
 	if (dentry__is_unhashed(exe.dentry))
 		exe_flags |= EXE_DELETED;
 	r->exe_bytes =
-		path__append(buf, slot, exe, root, FLAG_CUT_EXE, FLAG_BAD_EXE_PATH, &exe_flags);
+		path__append(hook, slot, exe, root, FLAG_CUT_EXE, FLAG_BAD_EXE_PATH, &exe_flags);
 	r->exe_flags = exe_flags;
 	/* A root directory is unhashed too, but is not deleted: it is its own parent. */
 	if (dentry__is_unhashed(pwd.dentry) && POINTER(pwd.dentry, dentry, d_parent) != pwd.dentry)
 		slot->flags |= FLAG_CWD_DELETED;
-	r->cwd_bytes = path__append(buf, slot, pwd, root, FLAG_CUT_CWD, FLAG_BAD_CWD, 0);
-	r->root_bytes = path__append(buf, slot, root, top, FLAG_CUT_ROOT, FLAG_BAD_ROOT, 0);
+	r->cwd_bytes = path__append(hook, slot, pwd, root, FLAG_CUT_CWD, FLAG_BAD_CWD, 0);
+	r->root_bytes = 0;
+	if (!location__is_top(root)) /* seldom, and the walk would find it out more slowly */
+		r->root_bytes =
+			path__append(hook, slot, root, top, FLAG_CUT_ROOT, FLAG_BAD_ROOT, 0);
+}
+
+/* A cgroup's parent and name, in one read where they follow each other. */
+struct group_name {
+	void *parent;
+	void *name;
+};
+
+static __always_inline struct group_name group_name__read(void *node)
+{
+	const u32 parent_at = KERNFS_PARENT, name_at = OFF(kernfs_node, name);
+	struct group_name g = {};
+
+	if (name_at == parent_at + __builtin_offsetof(struct group_name, name)) {
+		READ_AT(g, node, parent_at);
+	} else {
+		READ_AT(g.parent, node, parent_at);
+		READ_AT(g.name, node, name_at);
+	}
+	return g;
 }
 
 static __always_inline void identity__cgroup(struct scratch *buf, struct slot *slot, void *task)
@@ -173,21 +247,21 @@ static __always_inline void identity__cgroup(struct scratch *buf, struct slot *s
 	void *group = POINTER(set, css_set, dfl_cgrp);
 	void *node = POINTER(group, cgroup, kn);
 	u64 begin = END(slot);
-	void *parent;
 
 	if (READ(r->cgroup_id, node, kernfs_node, id))
 		slot->flags |= FLAG_BAD_CGROUP;
 	for (int i = 0; i < CGROUP_LEVELS; i++) {
-		parent = POINTER_AT(node, KERNFS_PARENT);
-		if (!parent)
+		struct group_name g = group_name__read(node);
+
+		if (!g.parent)
 			goto out;
 		if (END(slot) - begin > CGROUP_BYTES)
 			break;
-		if (!string__append(buf, slot, POINTER(node, kernfs_node, name), NAME_BYTES)) {
+		if (!string__append(buf, slot, g.name, NAME_BYTES)) {
 			slot->flags |= FLAG_BAD_CGROUP;
 			goto out;
 		}
-		node = parent;
+		node = g.parent;
 	}
 	slot->flags |= FLAG_CUT_CGROUP;
 out:

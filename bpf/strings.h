@@ -53,54 +53,141 @@ static __always_inline int dentry__is_unhashed(void *dentry)
 	return !POINTER_AT(dentry, OFF(dentry, d_hash) + OFF(hlist_bl_node, pprev));
 }
 
+/* A dentry's parent and name. They follow each other: then one read gets both. */
+struct component {
+	void *parent;
+	u64 hash_and_length;
+	void *name;
+};
+
+static __always_inline struct component component__read(void *dentry)
+{
+	const u32 parent_at = OFF(dentry, d_parent),
+		  name_at = OFF(dentry, d_name) + OFF(qstr, name);
+	struct component c = {};
+
+	if (name_at == parent_at + __builtin_offsetof(struct component, name)) {
+		READ_AT(c, dentry, parent_at);
+	} else {
+		READ_AT(c.parent, dentry, parent_at);
+		READ_AT(c.name, dentry, name_at);
+	}
+	return c;
+}
+
+/* Where a mount is mounted, read in the same way. */
+struct place {
+	void *parent;
+	void *mountpoint;
+};
+
+static __always_inline struct place place__read(void *mount)
+{
+	const u32 parent_at = OFF(mount, mnt_parent), point_at = OFF(mount, mnt_mountpoint);
+	struct place p = {};
+
+	if (point_at == parent_at + __builtin_offsetof(struct place, mountpoint)) {
+		READ_AT(p, mount, parent_at);
+	} else {
+		READ_AT(p.parent, mount, parent_at);
+		READ_AT(p.mountpoint, mount, point_at);
+	}
+	return p;
+}
+
+/* Whether a place is where the mount tree begins. */
+static __always_inline int location__is_top(struct location at)
+{
+	void *mount = at.mnt - OFF(mount, mnt);
+
+	return at.dentry && at.dentry == POINTER(at.mnt, vfsmount, mnt_root) &&
+	       POINTER(mount, mount, mnt_parent) == mount;
+}
+
+enum walk_state {
+	WALK_GOES_ON,
+	WALK_AT_TOP,
+	WALK_PSEUDO, /* at the top of what is no part of the mount tree, such as a memfd */
+	WALK_CUT,
+	WALK_UNREADABLE,
+};
+
+/* Appends the next PATH_STEP components of the walk of a hook; gives a walk_state. */
+VERIFIED_ONCE int path__step(u32 hook)
+{
+	struct scratch *buf = map__lookup(scratch, &hook);
+	struct slot *slot = map__lookup(slots, &hook);
+	struct walk *walk = map__lookup(walks, &hook);
+	struct location at, root;
+	struct component c;
+	struct place place;
+	void *mount, *mount_root;
+
+	if (!buf || !slot || !walk)
+		return WALK_UNREADABLE;
+	at.dentry = (void *)walk->dentry;
+	at.mnt = (void *)walk->mnt;
+	root.dentry = (void *)walk->root_dentry;
+	root.mnt = (void *)walk->root_mnt;
+	mount = at.mnt - OFF(mount, mnt);
+	mount_root = POINTER(at.mnt, vfsmount, mnt_root);
+	for (int i = 0; i < PATH_STEP; i++) {
+		if (at.dentry == root.dentry && at.mnt == root.mnt)
+			return WALK_AT_TOP;
+		if (!at.dentry || !mount_root)
+			return WALK_UNREADABLE;
+		if (at.dentry != mount_root) {
+			c = component__read(at.dentry);
+			if (END(slot) > walk->limit)
+				return WALK_CUT;
+			if (!string__append(buf, slot, c.name, NAME_BYTES))
+				return WALK_UNREADABLE;
+			if (at.dentry == c.parent)
+				return WALK_PSEUDO;
+			at.dentry = c.parent;
+			continue;
+		}
+		place = place__read(mount);
+		if (place.parent == mount) /* top of the namespace, or a detached mount */
+			return WALK_AT_TOP;
+		at.dentry = place.mountpoint;
+		mount = place.parent;
+		at.mnt = mount + OFF(mount, mnt);
+		mount_root = POINTER(at.mnt, vfsmount, mnt_root);
+	}
+	walk->dentry = (u64)at.dentry;
+	walk->mnt = (u64)at.mnt;
+	return WALK_GOES_ON;
+}
+
 /*
  * Appends the components of a path, leaf first, up to `root` or the top of the mount tree, as
  * d_path() does. Returns the bytes written; sets `cut` or `bad` in the slot's flags.
  */
-static __always_inline u32 path__append(struct scratch *buf, struct slot *slot, struct location at,
+static __always_inline u32 path__append(u32 hook, struct slot *slot, struct location at,
 	struct location root, u64 cut, u64 bad, u32 *exe_flags)
 {
+	struct walk *walk = map__lookup(walks, &hook);
 	u64 begin = END(slot);
-	void *mount = at.mnt - OFF(mount, mnt);
-	void *mount_root = POINTER(at.mnt, vfsmount, mnt_root);
-	void *parent, *above, *name;
+	int state = WALK_GOES_ON;
 
-	for (int i = 0; i < PATH_COMPONENTS; i++) {
-		if (at.dentry == root.dentry && at.mnt == root.mnt)
-			goto out;
-		if (!at.dentry || !mount_root)
-			goto unreadable;
-		parent = POINTER(at.dentry, dentry, d_parent);
-		if (at.dentry != mount_root && at.dentry != parent) {
-			if (END(slot) - begin > PATH_BYTES)
-				break;
-			name = POINTER_AT(at.dentry, OFF(dentry, d_name) + OFF(qstr, name));
-			if (!string__append(buf, slot, name, NAME_BYTES))
-				goto unreadable;
-			at.dentry = parent;
-			continue;
-		}
-		if (at.dentry != mount_root) {
-			name = POINTER_AT(at.dentry, OFF(dentry, d_name) + OFF(qstr, name));
-			if (!string__append(buf, slot, name, NAME_BYTES))
-				goto unreadable;
-			if (exe_flags)
-				*exe_flags |= EXE_PSEUDO;
-			goto out;
-		}
-		above = POINTER(mount, mount, mnt_parent);
-		if (above == mount) /* top of the namespace, or a detached mount */
-			goto out;
-		at.dentry = POINTER(mount, mount, mnt_mountpoint);
-		mount = above;
-		at.mnt = mount + OFF(mount, mnt);
-		mount_root = POINTER(at.mnt, vfsmount, mnt_root);
+	if (!walk) {
+		slot->flags |= bad;
+		return 0;
 	}
-	slot->flags |= cut;
-	goto out;
-unreadable:
-	slot->flags |= bad;
-out:
+	walk->dentry = (u64)at.dentry;
+	walk->mnt = (u64)at.mnt;
+	walk->root_dentry = (u64)root.dentry;
+	walk->root_mnt = (u64)root.mnt;
+	walk->limit = begin + PATH_BYTES;
+	for (int i = 0; i < PATH_COMPONENTS / PATH_STEP && state == WALK_GOES_ON; i++)
+		state = path__step(hook);
+	if (state == WALK_UNREADABLE)
+		slot->flags |= bad;
+	else if (state == WALK_CUT || state == WALK_GOES_ON)
+		slot->flags |= cut;
+	else if (state == WALK_PSEUDO && exe_flags)
+		*exe_flags |= EXE_PSEUDO;
 	return END(slot) - begin;
 }
 

@@ -227,6 +227,15 @@ struct slot {
 	w32 area_at;	   /* how far it is sent */
 };
 
+/* Map "walks", one entry per hook, per CPU, private: how far the walk up a path has come. */
+struct walk {
+	w64 dentry;	 /* where it is, a kernel pointer */
+	w64 mnt;	 /* the same: struct vfsmount */
+	w64 root_dentry; /* where it ends, if it comes by */
+	w64 root_mnt;	 /* */
+	w64 limit;	 /* of the scratch buffer's fill level */
+};
+
 /* Map "config", one entry, written by user space before the programs are attached. */
 struct config {
 	w64 rules;	/* active generation << 32 | 1 << kind of each kind in use */
@@ -261,20 +270,24 @@ struct ended {
  * Scratch buffer of one record: a per-CPU map value is at most 32 KiB. PATHS_END bounds where the
  * last string before the environment may begin; each later part has its place up to the end.
  */
-#define SCRATCH_BYTES	32768
-#define PATHS_END	20480
-#define ENV_INLINE	8192
-#define ARGV_BEGIN_MAX	28672
-#define ARGV_INLINE	4096
-#define FILENAME_BYTES	4128 /* PATH_MAX, and the /dev/fd/N/ that execveat puts in front */
-#define INTERP_BYTES	256  /* BINPRM_BUF_SIZE */
-#define NAME_BYTES	256  /* NAME_MAX and its NUL */
-#define PATH_BYTES	4096
-#define CGROUP_BYTES	2048
-#define PATH_COMPONENTS 128 /* verifier: about 700 instructions seen for each */
+#define SCRATCH_BYTES  32768
+#define PATHS_END      20480
+#define ENV_INLINE     8192
+#define ARGV_BEGIN_MAX 28672
+#define ARGV_INLINE    4096
+#define FILENAME_BYTES 4128 /* PATH_MAX, and the /dev/fd/N/ that execveat puts in front */
+#define INTERP_BYTES   256  /* BINPRM_BUF_SIZE */
+#define NAME_BYTES     256  /* NAME_MAX and its NUL */
+#define PATH_BYTES     4096
+#define CGROUP_BYTES   2048
+/* The longer loops go in steps of so many turns, each step verified once (VERIFIED_ONCE). */
+#define PATH_COMPONENTS 128
+#define PATH_STEP	8
 #define CGROUP_LEVELS	32
 #define CHUNKS		130 /* 2 MiB and a little */
+#define CHUNK_STEP	10
 #define FAILURE_ARGS	512
+#define FAILURE_STEP	16
 #define FAILURE_BYTES	16384
 #define FAILURE_ARG	4096
 

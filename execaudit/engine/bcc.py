@@ -66,6 +66,7 @@ def _create_maps(sizes: dict[str, int]) -> dict[str, int]:
         "events": create(libbpf.MAP_RINGBUF, "events", 0, 0, sizes["events"]),
         "scratch": create(libbpf.MAP_PERCPU_ARRAY, "scratch", 4, record.SCRATCH_BYTES, scratch),
         "slots": create(libbpf.MAP_PERCPU_ARRAY, "slots", 4, record.SLOT.size, len(record.HOOKS)),
+        "walks": create(libbpf.MAP_PERCPU_ARRAY, "walks", 4, record.WALK.size, len(record.HOOKS)),
         "rules": create(libbpf.MAP_HASH, "rules", record.RULE_KEY.size, 4, sizes["rules"]),
         "rule_hits": create(libbpf.MAP_PERCPU_ARRAY, "rule_hits", 4, 8, sizes["rule_hits"]),
         "config": create(libbpf.MAP_ARRAY, "config", 4, record.CONFIG.size, 1),

@@ -14,18 +14,9 @@ from pathlib import Path
 from execaudit.errors import NotConfigured
 from execaudit.kernel.btf import Btf
 
-_NAMESPACES = (
-    "cgroup_namespace",
-    "ipc_namespace",
-    "mnt_namespace",
-    "net",
-    "pid_namespace",
-    "user_namespace",
-    "uts_namespace",
-)
 # Names that changed: the one the source uses first, then the older one.
 _OLD_NAMES = {("kernfs_node", "__parent"): ("kernfs_node", "parent")}
-_EXTRA = {("kernfs_node", "__parent"), *((space, "ns") for space in _NAMESPACES)}
+_EXTRA = {("kernfs_node", "__parent")}
 _BIT_FIELD = ("linux_binprm", "secureexec")
 
 _STRUCT = re.compile(r"^struct (\w+) \{(.*?)^\};", re.MULTILINE | re.DOTALL)

@@ -221,6 +221,17 @@ SLOT = Layout(
     ),
 )
 
+WALK = Layout(
+    "walk",
+    (
+        ("dentry", "Q"),
+        ("mnt", "Q"),
+        ("root_dentry", "Q"),
+        ("root_mnt", "Q"),
+        ("limit", "Q"),
+    ),
+)
+
 CONFIG = Layout(
     "config",
     (
@@ -249,4 +260,4 @@ EXIT_BYTES = EXIT.size
 SLOT_COUNTERS_BYTES = SLOT.offset("chunks_lost")
 """Sizes as constants, for the hot path."""
 
-LAYOUTS = (HEAD, ANCESTOR, EXEC, CHUNK, EXIT, SLOT, CONFIG, RULE_KEY, BEFORE, ENDED)
+LAYOUTS = (HEAD, ANCESTOR, EXEC, CHUNK, EXIT, SLOT, WALK, CONFIG, RULE_KEY, BEFORE, ENDED)

@@ -135,15 +135,11 @@ def used_members() -> set[tuple[str, str]]:
     """(struct, member) pairs that the programs read, from the calls of the dialect's macros."""
     text = "\n".join(path.read_text() for path in sorted(source_directory().glob("*.[ch]")))
     text = re.sub(r"\\\n", "", text)
-    text = re.sub(r"^#define (OFF|HAS|READ|POINTER|NAMESPACE)\(.*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^#define (OFF|HAS|READ|POINTER)\(.*$", "", text, flags=re.MULTILINE)
     pairs = {("kernfs_node", "__parent"), ("linux_binprm", "secureexec")}
-    for match in re.finditer(r"\b(OFF|HAS|READ|POINTER|NAMESPACE)\(", text):
+    for match in re.finditer(r"\b(OFF|HAS|READ|POINTER)\(", text):
         arguments = call_arguments(text, match.end())
-        if match[1] == "NAMESPACE":
-            _, _, owner, member, space = arguments
-            pairs |= {(owner, member), (space, "ns"), ("ns_common", "inum")}
-        else:
-            pairs.add((arguments[-2], arguments[-1]))
+        pairs.add((arguments[-2], arguments[-1]))
     return pairs
 
 
