@@ -10,8 +10,8 @@ _BY_LAYER: dict[int, str] = {
     " records.redact records.text rules.__init__ rules.fields rules.regex_tree rules.wildcards"
     " sinks.__init__ sinks.accounting sinks.background sinks.clock sinks.disk_space"
     " sinks.rotation trace.__init__ wire.__init__ wire.record",
-    1: "config.toml_text daemon.ledger daemon.status doctor.check formats.schema kernel.headers"
-    " kernel.libbpf"
+    1: "config.toml_text daemon.ledger daemon.proof daemon.status doctor.check"
+    " formats.schema kernel.headers kernel.libbpf"
     " kernel.locations rules.regex_cost rules.values sinks.compression sinks.log_file"
     " trace.arguments trace.filters wire.decode wire.recording",
     2: "config.problem config.values doctor.installed doctor.preflight kernel.btf"
@@ -41,7 +41,8 @@ _BY_LAYER: dict[int, str] = {
     13: "daemon.control daemon.meters daemon.telling rules.verb",
     14: "cli daemon.flow",
     15: "__main__ daemon.start",
-    16: "daemon.loop",
+    16: "daemon.health",
+    17: "daemon.loop",
 }
 
 LAYERS = {name: layer for layer, names in _BY_LAYER.items() for name in names.split()}

@@ -11,6 +11,7 @@ import time
 from execaudit.daemon import meters
 from execaudit.daemon.build import Parts, env_names, kernel_keys
 from execaudit.daemon.ledger import Ledger, Standing
+from execaudit.daemon.proof import Proof
 from execaudit.daemon.telling import Teller
 from execaudit.kernel.capture import Capture
 from execaudit.kernel.ring import Ring
@@ -42,6 +43,7 @@ class Flow:
         self.parts = parts
         self.high_water = 0
         self.tell = Teller(self)
+        self.proof = Proof()
         # The pipeline outlives reloads: it knows which sequence numbers have been seen.
         self.pipeline = Pipeline(
             host,
@@ -85,6 +87,8 @@ class Flow:
     def drain(self) -> None:
         """Take what is in the ring now. Reading on to its end might have none in a storm."""
         ring, stage = self.ring, self.parts.stage
+        if not ring.is_readable():
+            return  # `health` will see to it
         left = ring.pending()
         self.high_water = max(self.high_water, left)
         while left > 0:
@@ -96,10 +100,23 @@ class Flow:
                 return
             left -= len(buf)
             stage.now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+            if self.proof.is_out:
+                offsets = self._skip_own(buf, offsets)
             self.pipeline.lines(buf, offsets)
             if self.ledger is not None:
                 self.ledger.begin(ring.position)
             self.flush()
+
+    def _skip_own(self, buf: bytes, offsets: list[int]) -> list[int]:
+        """Take the events of a batch as far as the last of our own; the rest of it."""
+        begin = 0
+        for index, at in enumerate(offsets):
+            if self.proof.owns(buf, at):
+                self.pipeline.lines(buf, offsets[begin:index])
+                for fields in self.pipeline.skip(buf, at):
+                    self.parts.stage.emit(fields)
+                begin = index + 1
+        return offsets[begin:]
 
     def flush(self) -> None:
         """Hand each sink its share of the batch; then it is done with."""
@@ -220,7 +237,8 @@ class Flow:
         while True:
             slots, misses = self.capture.slots(), self.capture.misses()
             self.drain()
-            if self.pipeline.has_all(slots) or time.monotonic() >= end_s:
+            is_over = self.pipeline.has_all(slots) or not self.ring.is_readable()
+            if is_over or time.monotonic() >= end_s:
                 break
         self.tell.lost(
             *self.pipeline.close(slots, misses, time.clock_gettime_ns(time.CLOCK_BOOTTIME))

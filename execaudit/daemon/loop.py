@@ -17,6 +17,7 @@ from execaudit.config.verb import choose_paths
 from execaudit.daemon import meters, status
 from execaudit.daemon.build import build_parts, capture_settings
 from execaudit.daemon.flow import Flow
+from execaudit.daemon.health import Health
 from execaudit.daemon.log import log
 from execaudit.daemon.notify import notify, reloading, watchdog_interval_s
 from execaudit.daemon.start import begin
@@ -27,6 +28,7 @@ from execaudit.sinks.accounting import NOTICE, WARNING
 _GATHER_S = 0.05
 _FILLED = 4  # a quarter of the ring
 _SETTLE_S = 1.0
+_LOOK_S = 30.0  # where no watchdog wants it more often
 _SIGNALS = (
     *(signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT, signal.SIGTERM),
     signal.SIGINT,
@@ -55,7 +57,11 @@ class Daemon:
         self._status_at = 0.0
         self._limits_at = 0.0
         self._watchdog_s = watchdog_interval_s()
-        self._watchdog_at = 0.0
+        self._look_s = self._watchdog_s or _LOOK_S
+        self._look_at = 0.0
+        self._health = Health(flow)
+        self._poll = select.epoll()
+        self._ring, self._ring_fd = flow.ring, -1
         self._reload: status.Status = {}
         self._rate = meters.Rate(self._started_s)
 
@@ -66,45 +72,63 @@ class Daemon:
         signal.set_wakeup_fd(write_fd, warn_on_full_buffer=False)
         for number in _SIGNALS:
             signal.signal(number, lambda number, _: self._signals.append(number))
-        poll = select.epoll()
-        poll.register(read_fd, select.EPOLLIN)
-        poll.register(flow.ring.fd, select.EPOLLIN | select.EPOLLET)
+        self._poll.register(read_fd, select.EPOLLIN)
+        self._listen()
         log(NOTICE, f"Tracing with engine {flow.capture.engine} ({flow.capture.reason})")
         if flow.capture.failure_hook_error:
             log(WARNING, f"{flow.capture.failure_hook_error}, logging successful execs alone")
+        self._look()
         self._write_status()  # whoever waits for READY may ask at once
         notify("READY=1", self._status_line())
         flow.capture.close_trials()
         self._limits_at = time.monotonic() + flow.parts.loaded.config.limits.interval
         try:
             while not self._is_stopping:
-                self._turn(poll, read_fd)
+                self._turn(read_fd)
         finally:
             notify("STOPPING=1")
             flow.stop(is_kept=flow.ledger is not None)
             flow.capture.close()
-            poll.close()
+            self._ignore()
+            self._poll.close()
             signal.set_wakeup_fd(-1)
             os.close(read_fd)
             os.close(write_fd)
 
-    def _turn(self, poll: select.epoll, signal_fd: int) -> None:
-        ring = self._flow.ring
+    def _listen(self) -> None:
+        """Have the ring in use wake us, by a descriptor that outlives a ring which is given up."""
+        self._ignore()
+        self._ring = self._flow.ring
+        self._ring_fd = os.dup(self._ring.fd)
+        self._poll.register(self._ring_fd, select.EPOLLIN | select.EPOLLET)
+
+    def _ignore(self) -> None:
+        if self._ring_fd >= 0:
+            # The manager may hold the ring as well: closing alone would not end it.
+            self._poll.unregister(self._ring_fd)
+            os.close(self._ring_fd)
+            self._ring_fd = -1
+
+    def _turn(self, signal_fd: int) -> None:
+        poll, ring = self._poll, self._flow.ring
+        if ring is not self._ring:
+            self._listen()
         # The descriptor tells of the ring once; what a drain left there it tells of no more.
-        pending = ring.pending()
-        ready = poll.poll(0 if pending else self._timeout())
-        fds = {fd for fd, _ in ready}
-        if (pending or ring.fd in fds) and signal_fd not in fds:
-            # Let a batch gather. A ring that fills up ends the pause; one that is full would not.
-            is_filled = ring.pending() >= ring.size // _FILLED
-            fds |= {fd for fd, _ in poll.poll(0 if is_filled else _GATHER_S)}
-        if pending or ring.fd in fds:
+        fds = {fd for fd, _ in poll.poll(0 if ring.has_more() else self._timeout())}
+        if ring.has_more():
+            if signal_fd not in fds:
+                # Let a batch gather. A ring that fills up ends the pause; a full one would not.
+                is_filled = ring.pending() >= ring.size // _FILLED
+                fds |= {fd for fd, _ in poll.poll(0 if is_filled else _GATHER_S)}
             self._flow.drain()
-            self._settle_at = self._settle_at or time.monotonic() + _SETTLE_S
+            self._settle_soon()
         if signal_fd in fds:
             os.read(signal_fd, 4096)
             self._handle_signals()
         self._timers()
+
+    def _settle_soon(self) -> None:
+        self._settle_at = self._settle_at or time.monotonic() + _SETTLE_S
 
     def _timeout(self) -> float:
         deadlines = [at for at in (self._settle_at, *self._sink_deadlines()) if at is not None]
@@ -113,8 +137,7 @@ class Daemon:
             deadlines.append(time.monotonic() + _GATHER_S)
         if self._flow.parts.stage.limits:
             deadlines.append(self._limits_at)
-        if self._watchdog_s:
-            deadlines.append(self._watchdog_at)
+        deadlines.append(self._look_at)
         return max(0.0, min(deadlines) - time.monotonic())
 
     def _sink_deadlines(self) -> list[float | None]:
@@ -135,22 +158,17 @@ class Daemon:
         if now_s >= self._status_at:
             self._status_at = now_s + flow.parts.loaded.config.status.interval
             self._write_status()
-        if self._watchdog_s and now_s >= self._watchdog_at:
-            self._watchdog_at = now_s + self._watchdog_s
-            if self._repair():
-                notify("WATCHDOG=1")
+        if now_s >= self._look_at or (self._health.is_tracing and not flow.ring.is_readable()):
+            self._look()
 
-    def _repair(self) -> bool:
-        """Attach again what is no longer attached; whether all programs are attached then."""
-        capture = self._flow.capture
-        try:
-            for name in capture.detached():
-                log(WARNING, f"Program '{name}' was detached, attaching it again")
-                capture.attach_again(name)
-        except (OSError, ExecauditError) as error:
-            log(WARNING, f"Failed to attach: {error}; the watchdog will restart the service")
-            return False
-        return True
+    def _look(self) -> None:
+        """See that execs are seen; the manager hears of us as long as they are."""
+        seen = self._flow.pipeline.counts.seen
+        self._look_at = time.monotonic() + self._look_s
+        if self._health.look():
+            notify("WATCHDOG=1")
+        if self._flow.pipeline.counts.seen != seen:
+            self._settle_soon()
 
     # -- signals ----------------------------------------------------------------------------
 
@@ -208,6 +226,7 @@ class Daemon:
             "uptime_s": round(now_s - self._started_s, 1),
             "events_per_second": self._rate.update(totals["seen"], now_s),
             **meters.capture_state(flow.capture, flow.high_water),
+            **self._health.state(),
             "config_hash": flow.parts.loaded.config_hash,
             "events": totals,
             "sinks": meters.sink_states(flow.parts),

@@ -29,6 +29,9 @@ def _daemon(status: Status) -> Iterator[str]:
     ring = status["ring"]
     filled = 100 * ring["high_water_bytes"] / max(1, ring["size_bytes"])
     yield f"ring        {_size(ring['size_bytes'])}, at most {filled:.0f} % full since the start"
+    if "looked" in status:
+        state = "execs are seen" if status["is_tracing"] else "EXECS ARE NOT SEEN"
+        yield f"self-check  {status['looked'][:19]}Z: {state} ({status['repairs']} repairs in all)"
     yield f"config      SHA-256 {status['config_hash'][:12]}"
     reload = status.get("reload") or {}
     if reload:

@@ -67,6 +67,20 @@ def _begin_anew(host: Host, parts: Parts, left: Left | None) -> Flow:
     return flow
 
 
+def renew(flow: Flow) -> None:
+    """Put new programs and a new ring in the place of those in use, which can not be repaired.
+
+    Raises as `open_capture` and `Capture.attach`; then nothing has changed.
+    """
+    names = [*kept.descriptors(flow.capture), takeover.LEDGER]
+    with open_capture(flow.capture.engine, flow.capture.settings) as fresh:
+        if flow.ledger is not None:
+            takeover.forget(names)
+        flow.replace(fresh.take(), None)
+    flow.capture.close_trials()
+    _keep(flow)
+
+
 def _keep(flow: Flow) -> None:
     """Have the manager keep what the next process needs, where there is one."""
     if not store.is_there():

@@ -7,9 +7,12 @@ the process and comes back to the next one of the same service. Without a manage
 
 import importlib
 import os
+import select
 from typing import Any
 
 _NO_POLL = "FDPOLL=0"  # the manager would wake with each wake-up of the ring buffer
+
+_WAIT_MS = 2000
 
 
 def _systemd() -> Any:
@@ -49,6 +52,19 @@ def keep(name: str, fd: int) -> bool:
 def forget(name: str) -> bool:
     """Have the manager close all descriptors of a name."""
     return _tell(f"FDSTOREREMOVE=1\nFDNAME={name}", None)
+
+
+def wait() -> None:
+    """Wait until the manager has done all that it was told (sd_notify_barrier(3))."""
+    read_fd, write_fd = os.pipe2(os.O_CLOEXEC)
+    try:
+        told = _tell("BARRIER=1", [write_fd])
+        os.close(write_fd)
+        poll = select.poll()
+        poll.register(read_fd, 0)  # it hangs up when the last writer is closed
+        poll.poll(_WAIT_MS if told else 0)
+    finally:
+        os.close(read_fd)
 
 
 def _tell(text: str, fds: list[int] | None) -> bool:

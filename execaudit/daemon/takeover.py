@@ -78,6 +78,23 @@ def keep(capture: Capture, ledger: Ledger) -> None:
     store.keep(LEDGER, ledger.fd)
 
 
+def attach_again(capture: Capture, names: list[str], *, is_kept: bool) -> None:
+    """Attach programs anew. Raises as `Capture.attach`.
+
+    What the manager keeps of an attachment holds it in force: it goes first, or all events would
+    come twice.
+    """
+    if is_kept:
+        forget([f"link-{name}" for name in names])
+        store.wait()
+    for name in names:
+        capture.attach_again(name)
+    if is_kept:
+        for name, fd in kept.descriptors(capture).items():
+            if name.removeprefix("link-") in names:
+                store.keep(name, fd)
+
+
 def forget(names: list[str]) -> None:
     """Have the manager let go of what it keeps."""
     for name in names:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon's own records in the stream: start, stop, lost, config, summary.
+"""The daemon's own records in the stream: start, stop, lost, config, repair, summary.
 
 Owns when which of them is written, and that each is in the sinks before anything goes on. Their
 fields are those of `events`.
@@ -57,6 +57,13 @@ class Teller:
         new_hash = self._flow.parts.loaded.config_hash
         if new_hash != old_hash:
             self._emit(events.config_fields(self._flow.host, old_hash, new_hash))
+
+    def repair(
+        self, reason: str, programs: list[str], first_ns: int, last_ns: int, *, is_repaired: bool
+    ) -> None:
+        """Execs may have gone unseen, for this reason."""
+        how = (reason, programs, is_repaired)
+        self._emit(events.repair_fields(self._flow.host, how, first_ns, last_ns))
 
     def lost(self, *records: FieldDict) -> None:
         """Losses that the pipeline has counted."""

@@ -48,6 +48,12 @@ _KINDS: dict[str, FieldDict] = {
         "type": ["change"],
         "action": "audit-configuration-changed",
     },
+    "repair": {
+        "kind": "event",
+        "category": ["configuration"],
+        "type": ["change"],
+        "action": "audit-repaired",
+    },
     "summary": {"kind": "metric", "type": ["info"], "action": "events-limited"},
 }
 _UNKNOWN = {"kind": "event", "type": ["info"]}
@@ -73,7 +79,7 @@ def adapt(fields: FieldDict) -> FieldDict:
         _add_process(fields, rest, doc)
     else:
         doc["message"] = other_message(fields)
-        move(rest, event, start="first", end="last", reason="reason")
+        move(rest, event, start="first", end="last", reason="reason", outcome="result")
         if kind == "start" and "kernel" in rest:
             doc["host"]["os"]["kernel"] = rest.pop("kernel")
         if kind == "summary" and "uid" in rest:
@@ -99,7 +105,7 @@ def _host(rest: FieldDict) -> FieldDict:
 
 
 def _add_severity(rest: FieldDict, doc: FieldDict, kind: str) -> None:
-    severity = rest.pop("severity", None) or ("warning" if kind == "lost" else None)
+    severity = rest.pop("severity", None) or ("warning" if kind in ("lost", "repair") else None)
     if severity is not None:
         doc["log"] = {"level": severity}
         if severity in PRIORITIES:

@@ -40,6 +40,7 @@ _DAEMON: dict[str, tuple[int, str, tuple[int, int]]] = {
     "start": (3, "", _LIFECYCLE),
     "stop": (4, "", _LIFECYCLE),
     "config": (_OTHER, "Configure", _LIFECYCLE),
+    "repair": (_OTHER, "Repair", _LIFECYCLE),
     "lost": (_OTHER, "Lost", _BASE),
     "summary": (_OTHER, "Limited", _BASE),
 }
@@ -57,7 +58,7 @@ def adapt(fields: FieldDict) -> FieldDict:
         metadata["uid"] = identity
     metadata |= {"version": VERSION, "product": _PRODUCT, "log_name": "execaudit"}
     _move_int(rest, metadata, "sequence", "seq")
-    severity = rest.pop("severity", "warning" if kind == "lost" else None)
+    severity = rest.pop("severity", "warning" if kind in ("lost", "repair") else None)
     doc: FieldDict = {
         "metadata": metadata,
         "time": to_ms(time),
@@ -235,6 +236,8 @@ def _add_daemon(fields: FieldDict, rest: FieldDict, doc: FieldDict) -> None:
         doc["app"] = _PRODUCT
     _move_int(rest, doc, "count", "count")
     move(rest, doc, status_code="reason")
+    if "result" in rest:
+        doc["status_id"] = _SUCCESS if rest.pop("result") == "success" else _FAILURE
     for new, old in (("start_time", "first"), ("end_time", "last")):
         if old in rest:
             doc[new] = to_ms(rest.pop(old))

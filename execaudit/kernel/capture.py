@@ -4,6 +4,7 @@
 Owns the choice of the engine and the life of the descriptors. It reads no events.
 """
 
+import contextlib
 import dataclasses
 import os
 import struct
@@ -21,6 +22,7 @@ from execaudit.wire import record
 _PROG_INFO_BYTES = 232  # struct bpf_prog_info of linux/bpf.h, to its last member of 5.16
 _RECURSION_MISSES_AT = 208
 _LINK_INFO_BYTES = 32
+_ATTACHMENTS = ("anon_inode:bpf_link", "anon_inode:[perf_event]")
 ENGINES = ("auto", "libbpf", "bcc")
 _ZERO = b"\0\0\0\0"
 _RULE_ALL = 0  # of enum rule_kind
@@ -67,13 +69,14 @@ class Capture:
     trials: list[int]  # attachments that were only to find out what works
     failure_hook_error: str = ""  # why failed execs are not seen although that was wanted
     links: list[int] = field(default_factory=list)
+    _config: bytes = b""
     _generation: int = 0
     _rule_keys: list[bytes] = field(default_factory=list)
     _rule_places: dict[int, int] = field(default_factory=dict)
 
     def attach(self) -> None:
         """Attach all programs: from here on, execs are seen."""
-        libbpf.update_map(self.maps["config"], _ZERO, self.settings.config())
+        self._configure(0)
         self.links = hooks.attach_all(self.programs, self.points)
 
     def set_rules(self, keys: Mapping[tuple[int, int, int], int]) -> None:
@@ -97,30 +100,46 @@ class Capture:
         for place in places.values():
             self._clear_hits(place)
         self._rule_places = places
-        active = self._generation << 32 | kinds
-        libbpf.update_map(self.maps["config"], _ZERO, self.settings.config(active))
+        self._configure(self._generation << 32 | kinds)
         for key in old:
             libbpf.delete_from_map(self.maps["rules"], key)
 
     def go_on(self) -> None:
         """Take up the rules of another process with the same descriptors, to replace them next."""
         raw = libbpf.lookup_map(self.maps["config"], _ZERO, record.CONFIG.size) or bytes(8)
+        self._config = raw
         self._generation = struct.unpack_from("@Q", raw)[0] >> 32
         self._rule_keys = libbpf.map_keys(self.maps["rules"], record.RULE_KEY.size)
 
     def mute(self) -> None:
         """Have the programs drop and count every event from now on: others take over."""
-        everything = self._generation << 32 | 1 << _RULE_ALL
-        libbpf.update_map(self.maps["config"], _ZERO, self.settings.config(everything))
+        self._configure(self._generation << 32 | 1 << _RULE_ALL)
+
+    def _configure(self, rules: int) -> None:
+        self._config = self.settings.config(rules)
+        libbpf.update_map(self.maps["config"], _ZERO, self._config)
+
+    def is_altered(self) -> bool:
+        """Whether settings or rules in the kernel are others than were put there."""
+        if libbpf.lookup_map(self.maps["config"], _ZERO, len(self._config)) != self._config:
+            return True
+        keys = libbpf.map_keys(self.maps["rules"], record.RULE_KEY.size)
+        return sorted(keys) != sorted(self._rule_keys)
 
     def seen(self) -> int:
         """Events that the programs have seen so far, dropped ones among them."""
+        return sum(self.seen_by_hook())
+
+    def seen_by_hook(self) -> list[int]:
+        """The same, by index in record.HOOKS."""
         at = record.SLOT.offset("dropped")
-        return sum(
-            struct.unpack_from("@Q", raw)[0] + struct.unpack_from("@Q", raw, at)[0]
+        return [
+            sum(
+                struct.unpack_from("@Q", raw)[0] + struct.unpack_from("@Q", raw, at)[0]
+                for raw in per_cpu
+            )
             for per_cpu in self.slots()
-            for raw in per_cpu
-        )
+        ]
 
     def _clear_hits(self, index: int) -> None:
         zeros = bytes(8 * libbpf.num_possible_cpus())
@@ -189,9 +208,16 @@ class Capture:
         return gone
 
     def attach_again(self, name: str) -> None:
-        """Attach a program whose attachment is gone. Raises as `attach`."""
+        """Attach a program whose attachment is gone or does not work. Raises as `attach`."""
         index = list(self.points).index(name)
+        with contextlib.suppress(OSError):
+            # Whatever else has this number now is not ours to close.
+            if str(Path(f"/proc/self/fd/{self.links[index]}").readlink()) in _ATTACHMENTS:
+                os.close(self.links[index])
+        self.links[index] = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)  # should this fail
+        spare = self.links[index]
         (self.links[index],) = hooks.attach_all(self.programs, {name: self.points[name]})
+        os.close(spare)
 
     def detach(self) -> None:
         """Detach all programs; what they wrote can still be read."""

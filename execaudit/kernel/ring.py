@@ -44,21 +44,35 @@ class Ring:
         self._producer = self._views[1].cast("Q")
         self._data = self._views[2]
         self._headers = self._data.cast("I")
-        self.position = self._consumer[0]
+        self.position = self._freed = self._consumer[0]
+        self._is_nonsense = False
 
     def pending(self) -> int:
         """Bytes written and not yet read."""
         return self._producer[0] - self.position
 
-    def is_sound(self) -> bool:
-        """Whether the positions can be right, and a reader's is where we left it or further on.
+    def has_more(self) -> bool:
+        """Whether there is something to be read."""
+        return self.is_readable() and self.pending() > 0
 
-        The kernel takes a ring whose reader is ahead of its writer for full, for ever.
+    def is_readable(self) -> bool:
+        """Whether what is to be read next can be there."""
+        return 0 <= self.pending() <= self.size and not self._is_nonsense
+
+    def is_sound(self) -> bool:
+        """Whether the reader's position is where we left it, and what is to be read is there.
+
+        Who may open the map may move that position. Ahead of the writer's it makes the ring full,
+        for ever; ahead of ours, the kernel writes over what we have not read.
         """
-        return (
-            0 <= self._producer[0] - self._consumer[0] <= self.size
-            and self._consumer[0] <= self.position
-        )
+        return self._consumer[0] == self._freed and self.is_readable()
+
+    def mend(self) -> bool:
+        """Put the reader's position back; False where what was to be read is gone."""
+        if not self.is_readable():
+            return False
+        self._consumer[0] = self._freed
+        return True
 
     def read(self, limit: int = 1 << 18) -> tuple[bytes, list[int]]:
         """Take out at most about `limit` bytes of finished records.
@@ -72,7 +86,7 @@ class Ring:
 
     def free(self, position: int) -> None:
         """Let the kernel write over what lies before `position`."""
-        self._consumer[0] = position
+        self._consumer[0] = self._freed = position
 
     def take(self, limit: int = 1 << 18) -> tuple[bytes, list[int]]:
         """Copy as `read` does; what was taken stays in the ring until `free` is told."""
@@ -92,7 +106,8 @@ class Ring:
             if not header & _DISCARDED:
                 offsets.append(at - begin + _HEADER_BYTES)
             at += ((header & _LENGTH) + _HEADER_BYTES + 7) & ~7
-            if at > produced:  # not a header: somebody has moved our position
+            if at > produced:  # not a header: written over
+                self._is_nonsense = True
                 return b"", []
         start = begin & mask
         self.position = at

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records about the daemon itself: start, stop, config, summary (docs/record.md).
+"""Records about the daemon itself: start, stop, config, repair, summary (docs/record.md).
 
 Owns their fields. What they count is measured elsewhere.
 """
@@ -48,6 +48,22 @@ def stop_fields(host: Host, totals: FieldDict) -> FieldDict:
 def config_fields(host: Host, old_hash: str, new_hash: str) -> FieldDict:
     """Another configuration is in force."""
     return {**_head(host, "config"), "old_hash": old_hash, "config_hash": new_hash}
+
+
+def repair_fields(
+    host: Host, how: tuple[str, list[str], bool], first_ns: int, last_ns: int
+) -> FieldDict:
+    """Tracing was not in order; `how` is the reason, the programs, and whether it is now."""
+    reason, programs, is_repaired = how
+    fields = {**_head(host, "repair", last_ns), "reason": reason}
+    if programs:
+        fields["programs"] = programs
+    return {
+        **fields,
+        "result": "success" if is_repaired else "failure",
+        "first": host.time(first_ns),
+        "last": host.time(last_ns),
+    }
 
 
 def summary_fields(host: Host, field: str, suppressed: Suppressed) -> FieldDict:

@@ -40,6 +40,7 @@ MESSAGE_IDS = {
     "start": "17c7ec8d822e49eb84a33a5ab0e8b524",
     "stop": "d7fd91828c9a43918687050680e70569",
     "config": "789a74a847244ff9bcc4d3c73d0dec22",
+    "repair": "8864324f508149808b235ebecf4f88e1",
     "summary": "1e96cf69633f40dbb76e14d34f857fe7",
 }
 """One per type of record, and one for execs that failed; explained in systemd/execaudit.catalog."""
@@ -52,7 +53,13 @@ PRIORITIES = {
 }
 """PRIORITY by severity."""
 
-_DEFAULT_SEVERITY = {"lost": "warning", "start": "notice", "stop": "notice", "config": "notice"}
+_DEFAULT_SEVERITY = {
+    "lost": "warning",
+    "repair": "warning",
+    "start": "notice",
+    "stop": "notice",
+    "config": "notice",
+}
 
 
 def wire_field(name: bytes, value: bytes) -> bytes:
@@ -194,6 +201,12 @@ def other_message(fields: FieldDict) -> str:
     if kind == "lost":
         where = f" in sink {fields['sink']}" if "sink" in fields else ""
         return f"{fields.get('count', '?')} events lost{where}: {fields.get('reason', '?')}"
+    if kind == "repair":
+        programs = f" ({', '.join(fields['programs'])})" if "programs" in fields else ""
+        end = "repaired" if fields.get("result") == "success" else "NOT repaired"
+        since = fields.get("first", "?")
+        why = f"{fields.get('reason', '?')}{programs}"
+        return f"Tracing was broken: {why}, {end}; execs since {since} may be missing"[:_SAID_LIMIT]
     said = [
         f"{key} {quote_name(str(value))}"
         for key, value in fields.items()

@@ -16,13 +16,12 @@ from execaudit.records.fields import FieldDict, exec_fields
 from execaudit.records.host import Host
 from execaudit.records.lost import lost_fields
 from execaudit.records.repeats import Repeats
-from execaudit.records.streams import SLOT_COUNTERS, Counts, Stream, not_come
+from execaudit.records.streams import SLOT_COUNTERS, Counts, Stream, not_come, sound_head
 from execaudit.records.text import dumps
 from execaudit.wire import record
 from execaudit.wire.decode import HEAD, Chunk, split, split_chunk, split_exit
 
 _CHUNKS_KEPT = 4096  # 64 MiB; the largest record has about 130
-_CPUS = 8192  # the most a kernel is built for (NR_CPUS)
 _NOTHING: FieldDict = {}
 _IMAGE_AT = record.EXEC.offset("pid")
 _IMAGE = struct.Struct("@IIQI").unpack_from  # pid, tid, start_ns, exec_count
@@ -183,18 +182,11 @@ class Pipeline:
 
         None: it is not a record of its own (a chunk, or undecodable).
         """
-        if len(buf) - at < record.HEAD_BYTES:
+        head = sound_head(buf, at)
+        if head is None:
             self._note_faceless()
             return None
-        _, kind, version, hook, _, seq, time_ns, cpu, lost, lost_first_ns = HEAD(buf, at)
-        if (
-            version != record.WIRE_VERSION
-            or hook >= len(record.HOOKS)
-            or not record.KIND_EXEC <= kind <= record.KIND_EXIT
-            or cpu >= _CPUS
-        ):
-            self._note_faceless()
-            return None
+        _, kind, _, hook, _, seq, time_ns, cpu, lost, lost_first_ns = head
         stream = self._streams.get(cpu << 3 | hook)
         if stream is None:
             stream = self._streams[cpu << 3 | hook] = Stream()
@@ -223,6 +215,12 @@ class Pipeline:
         else:
             stream.lost += missing
         return self._lost(reason, hook, cpu, missing, min(first_ns, time_ns), time_ns)
+
+    def skip(self, buf: bytes, at: int) -> list[FieldDict]:
+        """Take note of an event that is neither recorded nor counted; what is lost before it."""
+        missing = self._account(buf, at)
+        self.counts.seen -= missing is not None
+        return [missing] if missing else []
 
     def _note_faceless(self) -> None:
         """Count an event of which not even the header tells where it belongs."""

@@ -8,10 +8,23 @@ key: processor << 3 | hook.
 import struct
 from dataclasses import dataclass
 
-from execaudit.wire.decode import Chunk
+from execaudit.wire import record
+from execaudit.wire.decode import HEAD, Chunk
 
+_CPUS = 8192  # the most a kernel is built for (NR_CPUS)
 SLOT_COUNTERS = struct.Struct("@5Q").unpack_from
 """(seq, lost, lost_pending, lost_first_ns, lost_last_ns) of a struct slot."""
+
+
+def sound_head(buf: bytes, at: int) -> tuple[int, ...] | None:
+    """The header of the event at `at` (struct event_head); None where it can not be one."""
+    if len(buf) - at < record.HEAD_BYTES:
+        return None
+    head = HEAD(buf, at)
+    _, kind, version, hook, _, _, _, cpu, _, _ = head
+    if version != record.WIRE_VERSION or cpu >= _CPUS or hook >= len(record.HOOKS):
+        return None
+    return head if record.KIND_EXEC <= kind <= record.KIND_EXIT else None
 
 
 @dataclass(slots=True)

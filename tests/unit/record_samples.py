@@ -105,6 +105,7 @@ def emitted_fields() -> dict[str, set[str]]:
     found["start"] = set(events.start_fields(host, "bcc", hook, "", missed))
     found["stop"] = set(events.stop_fields(host, meters.totals(Counts(), StageCounts(), 0)))
     found["config"] = set(events.config_fields(host, "", ""))
+    found["repair"] = set(events.repair_fields(host, ("silent", ["on_exec"], True), 1, 1))
     found["summary"] = {
         name
         for field in ("uid", "unit")

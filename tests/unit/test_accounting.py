@@ -50,7 +50,7 @@ def test_each_reason_is_an_incident_of_its_own() -> None:
     assert [(one.reason, one.count) for one in losses.take()] == [("disk_full", 1), ("io_error", 2)]
 
 
-@pytest.mark.parametrize("kind", ["lost", "start", "stop", "config", "summary"])
+@pytest.mark.parametrize("kind", ["lost", "start", "stop", "config", "repair", "summary"])
 def test_records_that_carry_counts_are_kept_not_lost(kind: str) -> None:
     losses, counters, _ = make()
     losses.lose([line(1), line(2, kind=kind), line(3)], "disk_full")

@@ -100,7 +100,7 @@ def test_manual_is_clean(tmp_path: Path) -> None:
     assert ours == []
 
 
-KINDS = ("exec", "exit", "lost", "start", "stop", "config", "summary")
+KINDS = ("exec", "exit", "lost", "start", "stop", "config", "repair", "summary")
 
 
 def documented_fields() -> dict[str, set[str]]:

@@ -79,7 +79,7 @@ def test_rules_decide_about_exec_and_exit_records_only() -> None:
 
     assert rules.decide_record(record()).action == "drop"
     assert rules.decide_record({"type": "exit", "uid": 0}).action == "drop"
-    for other in ("lost", "start", "stop", "config", "summary"):
+    for other in ("lost", "start", "stop", "config", "repair", "summary"):
         assert rules.decide_record({"type": other}) == NOTHING
 
 

@@ -107,6 +107,7 @@ CREATE TABLE IF NOT EXISTS execaudit
     first Nullable(DateTime64(9, 'UTC')),
     last Nullable(DateTime64(9, 'UTC')),
     sink LowCardinality(String),
+    programs Array(LowCardinality(String)),
     version LowCardinality(String),
     kernel LowCardinality(String),
     engine LowCardinality(String),
