@@ -7,17 +7,18 @@ _BY_LAYER: dict[int, str] = {
     " daemon.limits daemon.log daemon.notify doctor.__init__ engine.__init__"
     " errors formats.__init__ formats.capabilities formats.slots kernel.__init__ kernel.ring"
     " options records.__init__ records.cgroup records.command records.host records.quoting"
-    " records.redact records.text rules.__init__ rules.fields rules.regex_tree rules.wildcards"
+    " records.secret_patterns records.text rules.__init__ rules.fields rules.regex_tree"
+    " rules.wildcards"
     " sinks.__init__ sinks.accounting sinks.background sinks.clock sinks.disk_space"
     " sinks.rotation trace.__init__ wire.__init__ wire.record",
     1: "config.toml_text daemon.ledger daemon.proof daemon.status doctor.check"
     " formats.schema kernel.headers kernel.libbpf"
-    " kernel.locations rules.regex_cost rules.values sinks.compression sinks.log_file"
-    " trace.arguments trace.filters wire.decode wire.recording",
+    " kernel.locations records.redact rules.regex_cost rules.values sinks.compression"
+    " sinks.log_file trace.arguments trace.filters wire.decode wire.recording",
     2: "config.problem config.values doctor.installed doctor.preflight kernel.btf"
     " records.fragments records.view rules.carried rules.patterns sinks.generations"
     " sinks.journal_socket sinks.log_tail trace.table wire.area",
-    3: "records.streams"
+    3: "records.streams wire.whole"
     " config.keys config.quantities config.source config.trust config.words daemon.overview"
     " kernel.hooks kernel.offsets records.fields rules.images rules.text_conditions"
     " sinks.live_file",

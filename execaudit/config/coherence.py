@@ -12,7 +12,7 @@ from execaudit.config.schema import Config
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_path, show_short
 from execaudit.config.values import suggest
-from execaudit.records.redact import PATTERNS
+from execaudit.records.secret_patterns import PATTERNS
 
 Contradiction = tuple[KeyPath, str]
 _SINKS = ("file", "journal", "stdout")

@@ -20,7 +20,8 @@ from execaudit.errors import ExecauditError, NotConfigured
 from execaudit.formats.lines import FORMATS
 from execaudit.kernel.capture import Settings
 from execaudit.records.host import Host
-from execaudit.records.redact import PATTERNS, Pattern, Redactor
+from execaudit.records.redact import Redactor
+from execaudit.records.secret_patterns import PATTERNS, Pattern
 from execaudit.rules.host_rules import compile_here, kernel_lookups
 from execaudit.rules.kernel_rules import MOST_KEYS, KernelRules, translate_rules
 from execaudit.rules.proc_record import running_images

@@ -5,6 +5,8 @@ Owns the encoders, and what they are given besides the record: labels, names tri
 It decides nothing.
 """
 
+from collections.abc import Sequence
+
 from execaudit.daemon.outlets import Outlet
 from execaudit.formats.lines import FORMATS, make_line
 from execaudit.formats.template import TemplateEncoder
@@ -19,6 +21,8 @@ from execaudit.records.view import View
 from execaudit.rules.decision import Decision
 
 _INFO = PRIORITIES["info"]
+_ADDED_KEPT = 1024
+_Added = tuple[tuple[str, ...], str, tuple[int, ...]]
 
 Raw = tuple[bytes, int, View]
 """A usual exec record: a buffer, where in it, and what was looked at."""
@@ -47,7 +51,7 @@ class Forms:
         }
         self._exits = ExitEncoder(host, identifier)
         self.has_exits = not self._adapted and not self._bounded
-        self._labels: dict[tuple[tuple[str, ...], str], tuple[bytes, bytes]] = {}
+        self._added: dict[_Added, tuple[bytes, bytes]] = {}
 
     def follow_clock(self) -> None:
         """Forget what was made with the old wall clock offset."""
@@ -71,13 +75,9 @@ class Forms:
         if names or touched:
             if self._adapted:
                 return None
-            added = with_names({}, names)
-            if touched:
-                added["redacted"] = {"argv": touched}
-            added |= label_fields(decision)
-            members, fields = b"," + dumps(added)[1:-1], wire_fields(added)
+            members, fields = self._added_forms(decision, names, tuple(touched))
         elif _is_labelled(decision):
-            members, fields = self._label_forms(decision)
+            members, fields = self._added_forms(decision)
         forms = self._make_forms(raw, head, decision, members, fields)
         if forms is None:
             return None
@@ -110,7 +110,7 @@ class Forms:
         self, head: tuple[int, ...], view: ExitView, duration_ns: int | None, decision: Decision
     ) -> dict[str, bytes]:
         """The end of a process."""
-        members, fields = self._label_forms(decision) if _is_labelled(decision) else (b"", b"")
+        members, fields = self._added_forms(decision) if _is_labelled(decision) else (b"", b"")
         forms: dict[str, bytes] = {}
         if self._json is not None:
             forms["execaudit"] = self._exits.line(head, view, duration_ns, members)
@@ -125,16 +125,26 @@ class Forms:
             return wire_entry(fields, self._identifier)
         return make_line(fields, form, max_line_bytes)
 
-    def _label_forms(self, decision: Decision) -> tuple[bytes, bytes]:
-        """Labels and severity as JSON members, with the comma before, and as journal fields."""
-        key = (decision.labels, decision.severity)
-        if key not in self._labels:
-            fields = label_fields(decision)
-            self._labels[key] = (b"," + dumps(fields)[1:-1], wire_fields(fields))
-        return self._labels[key]
+    def _added_forms(
+        self, decision: Decision, names: Sequence[bytes] = (), touched: tuple[int, ...] = ()
+    ) -> tuple[bytes, bytes]:
+        """What is added to a record: as JSON members, with the comma before, as journal fields."""
+        key = (decision.labels, decision.severity, touched)
+        made = None if names else self._added.get(key)
+        if made is None:
+            fields = with_names({}, names)
+            if touched:
+                fields["redacted"] = {"argv": touched}
+            fields |= label_fields(decision)
+            made = b"," + dumps(fields)[1:-1], wire_fields(fields)
+            if not names:
+                if len(self._added) >= _ADDED_KEPT:
+                    self._added.clear()
+                self._added[key] = made
+        return made
 
 
-def with_names(fields: FieldDict, names: list[bytes]) -> FieldDict:
+def with_names(fields: FieldDict, names: Sequence[bytes]) -> FieldDict:
     """The record with the file names that were tried before, as text."""
     if not names:
         return fields

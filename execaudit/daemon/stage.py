@@ -21,7 +21,7 @@ from execaudit.records.fragments import Fragments
 from execaudit.records.host import Host
 from execaudit.records.redact import Redactor
 from execaudit.records.redact_record import redact_record
-from execaudit.records.view import View, Viewer, file_name
+from execaudit.records.view import Viewer, file_name
 from execaudit.rules.decision import NOTHING, Decision
 from execaudit.rules.rule_set import RuleSet
 from execaudit.wire import record
@@ -157,8 +157,12 @@ class Stage:
             if self._own_env and view[10] and self._clean_env[view[10]] is None:
                 self._emit_judged(self._fields(raw, names), decision)
                 return
-            if self.redactor.suspects(view[9]):
-                view, touched = _redact(view, self.redactor)
+            argv = view[9]
+            if argv and not argv[-1]:
+                redacted = self.redactor.redact_block(argv)
+                if redacted is not None:
+                    argv, touched = redacted
+                    view = (*view[:9], argv, view[10])
         forms = self._forms.of_exec((raw[0], raw[1], view), head, decision, names, touched)
         if forms is None:
             self._emit_judged(self._fields(raw, names), decision)
@@ -283,17 +287,6 @@ class Stage:
 
 
 _EVENTS = ("exec", "exit")
-
-
-def _redact(view: View, redactor: Redactor) -> tuple[View, list[int]]:
-    """The view without the secrets of its arguments, and the indices of those that had any."""
-    argv = view[9]
-    if not argv or argv[-1]:
-        return view, []
-    values, touched = redactor.redact(argv[:-1].split(b"\0"))
-    if not touched:
-        return view, []
-    return (*view[:9], b"\0".join(values) + b"\0", view[10]), touched
 
 
 def _mark(fields: FieldDict) -> tuple[int, int]:

@@ -16,12 +16,19 @@ from execaudit.records.fields import FieldDict, exec_fields
 from execaudit.records.host import Host
 from execaudit.records.lost import lost_fields
 from execaudit.records.repeats import Repeats
-from execaudit.records.streams import SLOT_COUNTERS, Counts, Stream, not_come, sound_head
+from execaudit.records.streams import (
+    SLOT_COUNTERS,
+    Counts,
+    Stream,
+    Waiting,
+    not_come,
+    sound_head,
+)
 from execaudit.records.text import dumps
 from execaudit.wire import record
 from execaudit.wire.decode import HEAD, Chunk, split, split_chunk, split_exit
+from execaudit.wire.whole import put_together
 
-_CHUNKS_KEPT = 4096  # 64 MiB; the largest record has about 130
 _NOTHING: FieldDict = {}
 _IMAGE_AT = record.EXEC.offset("pid")
 _IMAGE = struct.Struct("@IIQI").unpack_from  # pid, tid, start_ns, exec_count
@@ -78,8 +85,7 @@ class Pipeline:
         self._durations = Durations()
         self._wants_durations = False
         self._wall_offset_ns = host.wall_offset_ns
-        self._chunk_count = 0
-        self._holders: dict[int, Stream] = {}  # of chunks, longest waiting first
+        self._waiting = Waiting()
         self._misses: dict[int, int] = {}
         self._since_ns = 0  # the first event, then the last time that misses were read
         self._untold = 0  # undecodable events that no lost record has told of
@@ -113,15 +119,21 @@ class Pipeline:
                 head = HEAD(buf, at)
                 stream = streams.get(head[7] << 3 | head[3])
                 # The usual case: the next event of its stream, complete and ordinary.
-                if stream is not None and head[5] == stream.seq + 1 and stream.chunks is None:
+                if stream is not None and head[5] == stream.seq + 1:
                     kind = head[1]
                     if kind == record.KIND_EXIT:
-                        line = self._encode_exit(buf, at, head)
+                        line = self._encode_exit(buf, at, head) if stream.chunks is None else None
                     elif 0 < kind < record.KIND_CHUNK and at <= last_exec:
-                        line = encode(buf, at, head)
+                        if stream.chunks is None:
+                            line = encode(buf, at, head)
+                        else:
+                            line = self._encode_whole(buf, at, head, stream.chunks)
                         if wants_durations and kind == record.KIND_EXEC and line is not None:
                             pid, _, start_ns, exec_count = _IMAGE(buf, at + _IMAGE_AT)
                             self._durations.begin(pid, start_ns, exec_count, head[6])
+                    elif kind == record.KIND_CHUNK and head[2] == record.WIRE_VERSION:
+                        self._keep_chunk(head[7] << 3 | head[3], buf, at, head[5])
+                        continue
                     else:
                         line = None
                     if line is not None:
@@ -134,6 +146,21 @@ class Pipeline:
         self.counts.seen += quick
         self.counts.shown += quick
         return out
+
+    def _encode_whole(
+        self, buf: bytes, at: int, head: tuple[int, ...], chunks: list[Chunk]
+    ) -> bytes | None:
+        """The same for a record of which chunks have come, if that is all of them."""
+        key = head[7] << 3 | head[3]
+        if self._streams[key].chunk_seq != head[5]:
+            return None
+        whole = put_together(buf, at, chunks)
+        if whole is None:
+            return None
+        line = self._encoder.encode(whole, 0, (len(whole), *head[1:]))
+        if line is not None:
+            self._waiting.take(key)
+        return line
 
     def _encode_exit(self, buf: bytes, at: int, head: tuple[int, ...]) -> bytes | None:
         if not self._wants_durations:
@@ -199,7 +226,7 @@ class Pipeline:
             self._keep_chunk(cpu << 3 | hook, buf, at, seq)
             return None
         if stream.chunk_seq != seq:
-            self._take_chunks(cpu << 3 | hook)  # of a record that did not arrive
+            self._waiting.take(cpu << 3 | hook)  # of a record that did not arrive
         missing = seq - stream.seq - 1
         before_ns, stream.time_ns = stream.time_ns, time_ns
         stream.seq = max(seq, stream.seq)
@@ -239,27 +266,7 @@ class Pipeline:
         if chunk is None:
             self.counts.undecodable += 1
             return
-        stream = self._streams[key]
-        if stream.chunk_seq != seq:
-            self._take_chunks(key)
-        if stream.chunks is None:
-            stream.chunk_seq = seq
-            stream.chunks_at = self.position
-            stream.chunks = []
-            self._holders[key] = stream
-        stream.chunks.append(chunk)
-        self._chunk_count += 1
-        while self._chunk_count > _CHUNKS_KEPT:
-            self._take_chunks(next(iter(self._holders)))
-
-    def _take_chunks(self, key: int) -> list[Chunk]:
-        """The chunks that wait for a record of this stream; they no longer wait."""
-        stream = self._holders.pop(key, None)
-        if stream is None or stream.chunks is None:
-            return []
-        chunks, stream.chunks = stream.chunks, None
-        self._chunk_count -= len(chunks)
-        return chunks
+        self._waiting.keep(key, self._streams[key], seq, chunk, self.position)
 
     def _fields(self, buf: bytes, at: int) -> FieldDict | None:
         """All fields of the record at `at`; None (and counted) if its bytes do not make one."""
@@ -269,7 +276,7 @@ class Pipeline:
         if parts is None:
             self._note_undecodable()
             return None
-        chunks = self._take_chunks(parts.cpu << 3 | parts.hook)
+        chunks = self._waiting.take(parts.cpu << 3 | parts.hook)
         if self._wants_durations and not parts.error:
             self._durations.begin(parts.pid, parts.start_ns, parts.exec_count, parts.time_ns)
         return exec_fields(parts, chunks, self._host, self._env_names)
@@ -339,7 +346,7 @@ class Pipeline:
         stream.lost = lost
         stream.seq += more
         if stream.chunk_seq <= stream.seq:
-            self._take_chunks(key)
+            self._waiting.take(key)
         begin_ns = max(stream.time_ns, first_ns) or now_ns
         stream.time_ns = max(begin_ns, last_ns or now_ns)
         return self._lost("ring", hook, cpu, more, begin_ns, stream.time_ns)
@@ -349,7 +356,7 @@ class Pipeline:
     @property
     def waits_from(self) -> int | None:
         """Position of the first batch with chunks whose record has not come; None without any."""
-        return next((stream.chunks_at for stream in self._holders.values()), None)
+        return self._waiting.since
 
     def standing(self) -> tuple[list[tuple[int, int, int, int]], dict[int, int]]:
         """What `resume` takes: (key, seq, time_ns, lost) of each stream, and misses by hook."""
@@ -389,7 +396,6 @@ class Pipeline:
         out = self.settle(slots, misses, now_ns)
         for hook, cpu, more, since_ns in not_come(self._streams, slots):
             out.append(self._lost("ring", hook, cpu, more, min(since_ns or now_ns, now_ns), now_ns))
-        for key in list(self._holders):
-            self._take_chunks(key)
+        self._waiting = Waiting()
         self._streams, self._misses, self.repeats = {}, {}, None
         return out

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Secrets out of arguments and environment values, before any sink sees them.
 
-Owns the patterns and the replacement. It works on raw bytes, so that what rides along in base64 is
-clean too. A secret becomes `<redacted:NAME>`; with a key, `<redacted:NAME:HMAC>` with the first 12
-hex digits of HMAC-SHA-256, so that equal secrets can be told without being known.
+Owns the replacement, and what is remembered of words so that hardly any pattern is tried twice. It
+works on raw bytes, so that what rides along in base64 is clean too. A secret becomes
+`<redacted:NAME>`; with a key, `<redacted:NAME:HMAC>` with the first 12 hex digits of HMAC-SHA-256,
+so that equal secrets can be told without being known.
 """
 
 import itertools
@@ -11,103 +12,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from execaudit.records.secret_patterns import PATTERNS, Pattern
 
-class Pattern(NamedTuple):
-    """What is secret, and where.
-
-    `regex` is searched in one argument; its group "secret" (or else all of the match) is replaced.
-    With `program` it applies only to commands whose base name matches that. With `after`, it
-    applies only to the argument that follows one which matches `after` in full.
-    """
-
-    name: str
-    regex: re.Pattern[bytes]
-    program: re.Pattern[bytes] | None = None
-    after: re.Pattern[bytes] | None = None
-
-
-def _bytes_regex(text: str) -> re.Pattern[bytes]:
-    return re.compile(text.encode())
-
-
-# Every repetition below is bounded: arguments are chosen by attackers, and a pattern that tries
-# again from each of 64 Ki positions must stop soon at each.
-_NAMES = (
-    "(?:password|passwd|passphrase|secret|token|credentials?|api[-_]?key|access[-_]?key"
-    "|private[-_]?key|(?<![a-z])(?:pass|pwd))"
-)
-_VALUE = r"(?P<secret>[^\s&\"',;}]{1,65536})"
-_MYSQL = "(?:mysql|mariadb)[a-z-]*"
-_ANYTHING = "(?s:(?P<secret>.+))"
-
-
-def _pattern(name: str, regex: str, program: str = "", after: str = "") -> Pattern:
-    return Pattern(
-        name,
-        _bytes_regex(regex),
-        _bytes_regex(program) if program else None,
-        _bytes_regex(after) if after else None,
-    )
-
-
-PATTERNS = (
-    # What is a whole argument is a secret to its end, blanks and quotes included.
-    _pattern(
-        "environment",
-        r"^(?:PGPASSWORD|MYSQL_PWD|REDISCLI_AUTH|SSHPASS|[A-Z0-9_]{0,64}(?:PASSWORD|PASSWD|SECRET"
-        r"|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY)[A-Z0-9_]{0,64})=" + _ANYTHING,
-    ),
-    _pattern("password", rf"(?i)^--?(?!-?no-)[a-z0-9_.-]{{0,64}}{_NAMES}=" + _ANYTHING),
-    # -Dpassword=x, a=b&password=x, //connect:password=x
-    _pattern("password", rf"(?i){_NAMES}=(?:[\"'])?{_VALUE}"),
-    # {"password": "x"}
-    _pattern("password", rf"(?i){_NAMES}[\"']\s{{0,8}}:\s{{0,8}}[\"']{_VALUE}"),
-    _pattern("password", _ANYTHING, after=rf"(?i)--?(?!-?no-)[a-z0-9_.-]{{0,64}}{_NAMES}"),
-    _pattern("mysql", "^-p" + _ANYTHING, program=_MYSQL),
-    _pattern("sshpass", "^-p" + _ANYTHING, program="sshpass"),
-    _pattern("sshpass", _ANYTHING, program="sshpass", after="-p"),
-    _pattern("redis", _ANYTHING, program="redis-cli", after="-a"),
-    _pattern("curl", r"^-[a-zA-Z]{0,16}[uU][^:]{0,256}:" + _ANYTHING, program="curl"),
-    _pattern(
-        "curl",
-        r"^[^:]{0,256}:" + _ANYTHING,
-        program="curl",
-        after="-[a-zA-Z]{0,16}[uU]|--(?:proxy-)?user",
-    ),
-    _pattern("curl", r"^--(?:proxy-)?user=[^:]{0,256}:" + _ANYTHING, program="curl"),
-    _pattern("openssl", r"^pass:" + _ANYTHING, program="openssl"),
-    _pattern("url", r"(?<=://)[^\s/?#:@]{0,256}:(?P<secret>[^\s/?#@]{1,1024})@"),
-    _pattern(
-        "authorization",
-        r"(?i)authorization\s{0,8}:\s{0,8}(?:(?:basic|bearer|token|digest|negotiate)\s{1,8})?"
-        r"(?P<secret>[^\s\"']{1,65536})",
-    ),
-    _pattern(
-        "header",
-        r"(?i)(?:x-[a-z-]{0,64}(?:token|key|secret)|cookie)\s{0,8}:\s{0,8}"
-        r"(?P<secret>[^\s\"']{1,65536})",
-    ),
-    _pattern("aws", r"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])"),
-    _pattern("github", r"(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255})"),
-    _pattern("gitlab", r"glpat-[A-Za-z0-9_-]{20,255}"),
-    _pattern("slack", r"xox[abeprs]-[A-Za-z0-9-]{10,255}"),
-    _pattern("google", r"AIza[A-Za-z0-9_-]{35}"),
-    _pattern("stripe", r"[rs]k_(?:live|test)_[A-Za-z0-9]{16,255}"),
-    _pattern("jwt", r"eyJ[A-Za-z0-9_-]{8,2048}\.eyJ[A-Za-z0-9_-]{8,8192}\.[A-Za-z0-9_-]{0,2048}"),
-    _pattern("private-key", r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?s:(?P<secret>.+))"),
-)
-"""The shipped patterns, tried in order; each secret is replaced once."""
-
-# A block of arguments without any of these holds nothing that a shipped pattern would replace:
-# words of the patterns, and names of the programs that have patterns of their own. Lower case.
-_HINTS = (
-    b"pass", b"pwd", b"secret", b"token", b"key", b"credential", b"://", b"authorization",
-    b"cookie", b"akia", b"asia", b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_",
-    b"glpat-", b"xox", b"aiza", b"k_live_", b"k_test_", b"eyj", b"_auth=", b"mysql", b"mariadb",
-    b"redis-cli", b"curl",
-)  # fmt: skip
-_HINT = re.compile(b"|".join(map(re.escape, _HINTS)))
-_FOLD = bytes(ord("0") if chr(c).isdigit() and c < 128 else c for c in bytes(range(256)).lower())
 # Arguments that are command lines: `sh -c TEXT`, `su -c TEXT`, `ssh HOST TEXT`.
 _BEFORE_SCRIPT = re.compile(rb"-[a-zA-Z]{0,16}c|--(?:session-)?command")
 _SCRIPT_PROGRAMS = frozenset((b"ssh", b"watch", b"eval", b"parallel"))
@@ -116,9 +22,14 @@ _BLANK = re.compile(rb"\s")
 # one way only to read a text.
 _SHELL_WORD = re.compile(rb"(?:[^\s\"'|&;()<>`]|\"[^\"]*\"?|'[^']*'?)+")
 _SCRIPT_WORDS = 4096
+# No shipped pattern tells one digit from another: what differs in digits alone is one entry.
+_FOLD = bytes(ord("0") if chr(c).isdigit() and c < 128 else c for c in range(256))
 _BLOCKS_KEPT = 4096
 _BLOCK_LIMIT = 1024
+_WORDS_KEPT = 4096
+_WORD_LIMIT = 128
 _HMAC_DIGITS = 12
+_MARK = re.compile(rb"\0(\d+)\0")
 
 
 class Redacted(NamedTuple):
@@ -126,6 +37,25 @@ class Redacted(NamedTuple):
 
     values: list[bytes]
     touched: list[int]
+
+
+class _Word(NamedTuple):
+    """What a word is to the patterns, each of which is a bit by its place in the order.
+
+    Attributes:
+        programs: those that apply to a command in which the word occurs.
+        announced: those that apply to the next word alone.
+        matched: those that find something in the word itself.
+        opens_script: whether the next word is a command line.
+        is_runner: whether all words are, if they have blanks.
+
+    """
+
+    programs: int
+    announced: int
+    matched: int
+    opens_script: bool
+    is_runner: bool
 
 
 class Redactor:
@@ -137,22 +67,33 @@ class Redactor:
     def __init__(self, patterns: Iterable[Pattern] = PATTERNS, key: bytes | None = None) -> None:
         self._patterns = tuple(patterns)
         self._key = key
-        # A pattern of the user's own may match without a hint: then every block is searched.
-        self._is_hinted = all(pattern in PATTERNS for pattern in self._patterns)
-        # Commands that differ in numbers only are one entry: no hint has a digit.
-        self._suspected: dict[bytes, bool] = {}
+        self._literals = _by_sign(itertools.chain(*(p.needs for p in self._patterns)))
+        # A pattern of the user's own may find something in whatever it is, and tell digits apart.
+        self._is_hinted = all(pattern.needs for pattern in self._patterns)
+        is_shipped = all(pattern in PATTERNS for pattern in self._patterns)
+        self._fold = _FOLD if is_shipped else bytes(range(256))
+        self._always = sum(1 << i for i, p in enumerate(self._patterns) if p.program is None)
+        self._clean: set[bytes] = set()
+        self._words: dict[bytes, _Word] = {}
 
-    def suspects(self, block: bytes) -> bool:
-        """Whether a NUL separated block may hold a secret. False is certain, True a guess."""
-        if not self._is_hinted:
-            return True
-        folded = block.translate(_FOLD)
-        known = self._suspected.get(folded)
-        if known is None:
-            if len(self._suspected) >= _BLOCKS_KEPT:
-                self._suspected.clear()
-            known = self._suspected[folded[:_BLOCK_LIMIT]] = _HINT.search(folded) is not None
-        return known
+    def redact_block(self, block: bytes) -> tuple[bytes, list[int]] | None:
+        """Replace secrets in NUL terminated words; None where there are none.
+
+        Gives the block, and the indexes of the words that had any.
+        """
+        is_kept = len(block) <= _BLOCK_LIMIT
+        folded = block.translate(self._fold) if is_kept else b""
+        if folded in self._clean:
+            return None
+        if self._may_match(block):
+            values, touched = self.redact(block[:-1].split(b"\0"))
+            if touched:
+                return b"\0".join(values) + b"\0", touched
+        if is_kept:
+            if len(self._clean) >= _BLOCKS_KEPT:
+                self._clean.clear()
+            self._clean.add(folded)
+        return None
 
     def redact(self, words: list[bytes], gaps: Iterable[int] = ()) -> Redacted:
         """Replace secrets in the words of a command.
@@ -161,50 +102,123 @@ class Redactor:
         end of such a word, the piece after the gap is taken for the rest of it.
         """
         out = list(words)
-        programs = {_base_name(word) for word in words}
-        active = self._active(programs)
-        has_scripts = not _SCRIPT_PROGRAMS.isdisjoint(programs)
+        looks = [self._look_at(word) for word in words]
+        active = self._active(looks)
+        has_scripts = any(look.is_runner for look in looks)
         cut = set(gaps)
         carried = ""
-        for index, word in enumerate(words):
-            before = words[index - 1] if index else b""
+        announced = 0
+        opens_script = False
+        for index, look in enumerate(looks):
+            word = words[index]
+            wanted = active & (look.matched | announced)
+            reaches_end = ""
             if carried:
                 out[index], reaches_end = self._token(carried, word), carried
             else:
-                if (has_scripts or _BEFORE_SCRIPT.fullmatch(before)) and _BLANK.search(word):
-                    out[index] = self._redact_script(word)
-                out[index], reaches_end = self._redact_word(out[index], before, active)
+                if has_scripts or opens_script:
+                    word = self._redact_script(word)
+                    if word != words[index]:
+                        wanted = active & (self._look_at(word).matched | announced)
+                if wanted:
+                    word, reaches_end = self._redact_word(word, announced, wanted, active)
+                out[index] = word
             carried = reaches_end if index in cut else ""
+            announced = look.announced
+            opens_script = look.opens_script
         touched = [index for index, word in enumerate(words) if out[index] != word]
         return Redacted(out, touched)
 
-    def _active(self, programs: set[bytes]) -> list[Pattern]:
-        """The patterns that apply to a command in which these names occur."""
-        return [
-            p
-            for p in self._patterns
-            if p.program is None or any(p.program.fullmatch(name) for name in programs)
-        ]
+    # -- what words are ----------------------------------------------------------------------
+
+    def _may_match(self, text: bytes) -> bool:
+        """Whether some pattern may find something in a text. False is certain, True a guess."""
+        if not self._is_hinted:
+            return True
+        lower = text.lower()
+        for sign, literals in self._literals:
+            if sign in lower:
+                for literal in literals:  # any() takes twice as long
+                    if literal in lower:
+                        return True
+        return False
+
+    def _look_at(self, word: bytes) -> _Word:
+        folded = word.translate(self._fold)
+        look = self._words.get(folded)
+        if look is None:
+            look = self._examine(word)
+            if len(word) <= _WORD_LIMIT:
+                if len(self._words) >= _WORDS_KEPT:
+                    self._words.clear()
+                self._words[folded] = look
+        return look
+
+    def _examine(self, word: bytes) -> _Word:
+        name = word.rsplit(b"/", 1)[-1]
+        may_match = self._may_match(word)
+        lower = word.lower()
+        programs = announced = matched = 0
+        for index, pattern in enumerate(self._patterns):
+            bit = 1 << index
+            if pattern.program is not None:
+                if may_match and pattern.program.fullmatch(name):
+                    programs |= bit
+            elif not may_match:
+                continue
+            if pattern.after is not None:
+                if word.startswith(b"-") and pattern.after.fullmatch(word):
+                    announced |= bit
+            elif _is_possible(pattern, lower) and pattern.regex.search(word):
+                matched |= bit
+        return _Word(
+            programs,
+            announced,
+            matched,
+            _BEFORE_SCRIPT.fullmatch(word) is not None,
+            name in _SCRIPT_PROGRAMS,
+        )
+
+    def _active(self, looks: Iterable[_Word]) -> int:
+        """The patterns that apply to a command of these words."""
+        active = self._always
+        for look in looks:
+            active |= look.programs
+        return active
+
+    # -- replacing ---------------------------------------------------------------------------
 
     def _redact_script(self, text: bytes) -> bytes:
         """A command line inside an argument, its words looked at like those of a command."""
+        if not _BLANK.search(text) or not self._may_match(text):
+            return text
         found = list(itertools.islice(_SHELL_WORD.finditer(text), _SCRIPT_WORDS))
-        active = self._active({_base_name(match[0]) for match in found})
+        looks = [self._look_at(match[0]) for match in found]
+        active = self._active(looks)
         pieces: list[bytes] = []
-        before, at = b"", 0
-        for match in found:
-            word = match[0]
-            clean, _ = self._redact_word(word, before, active)
-            if clean != word and _BLANK.search(word):
-                # Patterns end at a blank; that of a quoted word is part of the secret.
-                end = clean.index(b">", clean.index(b"<redacted:")) + 1
-                clean = clean[:end] + (word[-1:] if word[-1:] in (b"'", b'"') else b"")
-            pieces += (text[at : match.start()], clean)
-            before, at = word, match.end()
+        announced, at = 0, 0
+        for match, look in zip(found, looks, strict=True):
+            wanted = active & (look.matched | announced)
+            if wanted:
+                word = match[0]
+                clean, _ = self._redact_word(word, announced, wanted, active)
+                if clean != word and _BLANK.search(word):
+                    # Patterns end at a blank; that of a quoted word is part of the secret.
+                    end = clean.index(b">", clean.index(b"<redacted:")) + 1
+                    clean = clean[:end] + (word[-1:] if word[-1:] in (b"'", b'"') else b"")
+                pieces += (text[at : match.start()], clean)
+                at = match.end()
+            announced = look.announced
         return b"".join((*pieces, text[at:]))
 
-    def _redact_word(self, word: bytes, before: bytes, active: list[Pattern]) -> tuple[bytes, str]:
-        """The word without secrets, and the name of the pattern whose secret reached its end."""
+    def _redact_word(
+        self, word: bytes, announced: int, wanted: int, active: int
+    ) -> tuple[bytes, str]:
+        """The word without secrets, and the name of the pattern whose secret reached its end.
+
+        Patterns are bits: `announced` by the word before, `wanted` because they may find something
+        in the word as it is, `active` all that apply to the command.
+        """
         tokens: list[bytes] = []
         reaches_end = ""
 
@@ -223,9 +237,19 @@ class Redactor:
             return match.string[match.start() : begin] + mark + match.string[end : match.end()]
 
         text = word
-        for pattern in active:
-            if pattern.after is None or pattern.after.fullmatch(before):
-                text = pattern.regex.sub(replace, text)
+        lower = b""
+        for index, pattern in enumerate(self._patterns):
+            bit = 1 << index
+            if pattern.after is not None and not announced & bit:
+                continue
+            if not tokens and not wanted & bit:
+                continue
+            if tokens and not wanted & bit:
+                # What was replaced may have hidden something from it.
+                lower = lower or word.lower()
+                if not active & bit or not _is_possible(pattern, lower):
+                    continue
+            text = pattern.regex.sub(replace, text)
         if tokens:
             text = _MARK.sub(lambda match: tokens[int(match[1])], text)
         return text, reaches_end
@@ -239,8 +263,18 @@ class Redactor:
         return f"<redacted:{name}:{digest}>".encode()
 
 
-_MARK = re.compile(rb"\0(\d+)\0")
+def _by_sign(literals: Iterable[bytes]) -> list[tuple[bytes, list[bytes]]]:
+    """Literals by a sign that occurs in them: one byte is found far quicker than several."""
+    groups: dict[bytes, list[bytes]] = {}
+    for literal in dict.fromkeys(literals):
+        sign = re.search(rb"[^a-z]|$", literal)
+        assert sign is not None  # noqa: S101 - for the type checker
+        groups.setdefault(sign[0], []).append(literal)
+    return list(groups.items())
 
 
-def _base_name(word: bytes) -> bytes:
-    return word.rsplit(b"/", 1)[-1]
+def _is_possible(pattern: Pattern, lower: bytes) -> bool:
+    """Whether the pattern may find something in a word, given in lower case."""
+    if pattern.program is not None or pattern.after is not None or not pattern.needs:
+        return True
+    return any(literal in lower for literal in pattern.needs)

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from execaudit.wire import record
 from execaudit.wire.decode import HEAD, Chunk
 
+_CHUNKS_KEPT = 4096  # 64 MiB; the largest record has about 130
 _CPUS = 8192  # the most a kernel is built for (NR_CPUS)
+
 SLOT_COUNTERS = struct.Struct("@5Q").unpack_from
 """(seq, lost, lost_pending, lost_first_ns, lost_last_ns) of a struct slot."""
 
@@ -51,6 +53,42 @@ class Stream:
     chunk_seq: int = 0
     chunks: list[Chunk] | None = None
     chunks_at: int = 0  # `Pipeline.position` when the first of them came
+
+
+class Waiting:
+    """Chunks of all streams that wait for their record, which comes next in its stream."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._holders: dict[int, Stream] = {}  # by key, longest waiting first
+
+    @property
+    def since(self) -> int | None:
+        """`Pipeline.position` when the first of them came; None without any."""
+        return next((stream.chunks_at for stream in self._holders.values()), None)
+
+    def keep(self, key: int, stream: Stream, seq: int, chunk: Chunk, position: int) -> None:
+        """Keep a chunk of the record `seq`. Those of another, or too old, are given up."""
+        if stream.chunk_seq != seq:
+            self.take(key)
+        if stream.chunks is None:
+            stream.chunk_seq = seq
+            stream.chunks_at = position
+            stream.chunks = []
+            self._holders[key] = stream
+        stream.chunks.append(chunk)
+        self._count += 1
+        while self._count > _CHUNKS_KEPT:
+            self.take(next(iter(self._holders)))
+
+    def take(self, key: int) -> list[Chunk]:
+        """The chunks that wait for a record of this stream; they no longer wait."""
+        stream = self._holders.pop(key, None)
+        if stream is None or stream.chunks is None:
+            return []
+        chunks, stream.chunks = stream.chunks, None
+        self._count -= len(chunks)
+        return chunks
 
 
 def not_come(

@@ -24,7 +24,7 @@ from execaudit.daemon.collapse import Collapser
 from execaudit.daemon.outlets import Outlet
 from execaudit.daemon.stage import Stage
 from execaudit.records.pipeline import Pipeline
-from execaudit.records.redact import PATTERNS, Redactor
+from execaudit.records.redact import Redactor
 from execaudit.sinks.file import FileSink
 from execaudit.sinks.journal import JournalSettings, JournalSink
 from execaudit.sinks.live_file import FileSettings
@@ -179,7 +179,7 @@ def _make_stage(chain: Chain, recorded: Recorded, rules: RuleSet | None) -> Stag
         env_names(Config()),
         [Outlet(form, None) for form in chain.outlets],
         rules=rules,
-        redactor=Redactor(PATTERNS),
+        redactor=Redactor(),
         collapser=Collapser(),
     )
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execaudit.records import durations
-from execaudit.records import pipeline as pipeline_module
+from execaudit.records import streams as streams_module
 from execaudit.records.fields import FieldDict
 from execaudit.records.pipeline import Keep, Pipeline
 from execaudit.wire import record
@@ -401,20 +401,19 @@ class TestChunks:
 
         feed(pipeline, nth(1), *chunks, nth(3))
 
-        assert pipeline._chunk_count == 0
-        assert not pipeline._holders
+        assert pipeline.waits_from is None
         assert all(stream.chunks is None for stream in pipeline._streams.values())
 
     def test_chunks_that_wait_are_bounded_over_all_processors(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(pipeline_module, "_CHUNKS_KEPT", 10)
+        monkeypatch.setattr(streams_module, "_CHUNKS_KEPT", 10)
         pipeline = make_pipeline()
 
         for cpu in range(20):
             chunks, event = self.exec_with_chunks(cpu=cpu)
             feed(pipeline, *chunks)
-            assert pipeline._chunk_count <= 10
+            assert pipeline._waiting._count <= 10
         (newest,) = feed(pipeline, event)
         (oldest,) = feed(pipeline, self.exec_with_chunks(cpu=0)[1])
 
@@ -425,13 +424,13 @@ class TestChunks:
     def test_flood_of_chunks_for_one_record_is_bounded(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(pipeline_module, "_CHUNKS_KEPT", 10)
+        monkeypatch.setattr(streams_module, "_CHUNKS_KEPT", 10)
         pipeline = make_pipeline()
 
         for _ in range(100):
             feed(pipeline, chunk_record(record.AREA_ARGV, 0, b"x", seq=1))
 
-        assert pipeline._chunk_count <= 10
+        assert pipeline._waiting._count <= 10
 
 
 class TestFilter:

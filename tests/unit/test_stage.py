@@ -23,7 +23,16 @@ from execaudit.records.redact import Redactor
 from execaudit.rules.rule_set import RuleSet, compile_rules
 from execaudit.rules.text_conditions import Lookups
 from execaudit.wire import record
-from tests.records import exec_record, exit_record, join, leaf_first, make_host
+from tests.records import (
+    block,
+    chunk_record,
+    chunks_of,
+    exec_record,
+    exit_record,
+    join,
+    leaf_first,
+    make_host,
+)
 from tests.rule_tables import Table
 
 if TYPE_CHECKING:
@@ -135,7 +144,8 @@ NAMES = st.sampled_from([b"/a/ls\0", b"/b/ls\0", b"/c/ls\0", b"/c/cat\0", b"/\xf
 
 
 @st.composite
-def an_exec(draw: st.DrawFn, seq: int) -> bytes:
+def an_exec(draw: st.DrawFn, seq: int) -> list[bytes]:
+    """Draw an exec, sometimes with chunks before it, some of them missing."""
     pid = draw(st.sampled_from([1000, 1001]))
     members: dict[str, Any] = {}
     if draw(st.booleans()):
@@ -148,8 +158,23 @@ def an_exec(draw: st.DrawFn, seq: int) -> bytes:
                  {"flags": record.FLAG_BAD_FILENAME}, {"tid": 77}]
             )
         )  # fmt: skip
-    return exec_record(
-        *draw(st.lists(WORDS, max_size=4)),
+    words = draw(st.lists(WORDS, max_size=4))
+    chunks: list[bytes] = []
+    if draw(st.integers(0, 4)) == 0:
+        members["argv_inside"], variables = 2, block(draw(st.lists(VARIABLES, max_size=2)))
+        members |= {"env_block": variables, "env_inside": 3, "chunks": 3}
+        text = block(words)
+        chunks = [
+            chunk_record(area, at, piece, seq=seq)
+            for area, at, piece in (
+                (record.AREA_ARGV, 2, text[2:9]),
+                (record.AREA_ARGV, 9, text[9:]),
+                (record.AREA_ENV, 3, variables[3:]),
+            )
+            if piece and draw(st.integers(0, 6))
+        ]
+    event = exec_record(
+        *words,
         seq=seq,
         hook=0,  # so that one sequence has them all, whatever it means
         pid=pid,
@@ -166,6 +191,7 @@ def an_exec(draw: st.DrawFn, seq: int) -> bytes:
             st.sampled_from([((4_000_000_000_456, 1000, 2, b"cron"),), ((1, 900, 3, b"sh"),), ()])
         ),
     )
+    return [*chunks, event]
 
 
 @st.composite
@@ -187,10 +213,10 @@ def an_exit(draw: st.DrawFn, seq: int) -> bytes:
 def streams(draw: st.DrawFn) -> list[bytes]:
     count = draw(st.integers(1, 12))
     # The first makes the stream known; the quick way begins with the second.
-    return [
-        draw(an_exit(seq) if draw(st.integers(0, 4)) == 0 else an_exec(seq))
-        for seq in range(1, count + 1)
-    ]
+    records: list[bytes] = []
+    for seq in range(1, count + 1):
+        records += [draw(an_exit(seq))] if draw(st.integers(0, 4)) == 0 else draw(an_exec(seq))
+    return records
 
 
 @st.composite
@@ -225,6 +251,14 @@ def usual(seq: int, *words: bytes, **members: Any) -> bytes:
     return exec_record(b"ls", *words, seq=seq, **members)
 
 
+def in_chunks(seq: int, word: bytes) -> list[bytes]:
+    """Return an exec with a long argument, behind its chunks."""
+    words = block((b"ls", word))
+    chunks = chunks_of(record.AREA_ARGV, words, 4096, seq=seq)
+    event = exec_record(b"ls", word, seq=seq, argv_inside=4096, chunks=len(chunks))
+    return [*chunks, event]
+
+
 @pytest.mark.parametrize(
     ("options", "last"),
     [
@@ -235,6 +269,8 @@ def usual(seq: int, *words: bytes, **members: Any) -> bytes:
         ({"rules": [RULES[7]]}, usual(3, b"x")),
         ({}, usual(3, b"--password=geheim")),
         ({}, usual(3, b"--password", b"geheim")),
+        ({}, in_chunks(3, b"x" * 40000)),
+        ({}, in_chunks(3, b"--password=" + b"x" * 40000)),
         ({"env_names": OWN_NAMES}, usual(3, env=(b"API_URL=http://h/",))),
         ({}, usual(3, error=-8, hook=0)),
         ({}, usual(3, error=-2, hook=0)),
@@ -243,10 +279,10 @@ def usual(seq: int, *words: bytes, **members: Any) -> bytes:
         ({"durations": True}, exit_record(seq=3, hook=0)),
         ({"rules": RULES[:7], "rate": Rate(100, 100)}, exit_record(seq=3, hook=0, uid=0)),
     ],
-    ids=range(14),
+    ids=range(16),
 )
 def test_what_is_usual_does_not_take_the_long_way(
-    options: dict[str, Any], last: bytes, monkeypatch: pytest.MonkeyPatch
+    options: dict[str, Any], last: bytes | list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = make_stage(options)
     pipeline = Pipeline(make_host(), stage._env_names, encoder=stage, finish=stage.finish)
@@ -262,11 +298,12 @@ def test_what_is_usual_does_not_take_the_long_way(
     monkeypatch.setattr(stage, "_emit_judged", fail)
     monkeypatch.setattr(pipeline, "_records", fail)
     before = len(stage.outlets[0].batch)
-    pipeline.lines(*join(last))
+    events = last if isinstance(last, list) else [last]
+    pipeline.lines(*join(*events))
     stage.finish_held()
 
     assert len(stage.outlets[0].batch) == before + 1
-    assert assert_same([usual(1), usual(2), last], options)
+    assert assert_same([usual(1), usual(2), *events], options)
 
 
 def test_search_is_told_with_the_exec_that_it_found() -> None:
