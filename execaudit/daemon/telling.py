@@ -15,6 +15,7 @@ from execaudit.kernel.capture import Capture
 from execaudit.records import events
 from execaudit.records.fields import FieldDict
 from execaudit.records.host import Host
+from execaudit.sinks.accounting import Incident
 
 
 class Stream(Protocol):
@@ -74,7 +75,9 @@ class Teller:
         now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         self._emit(
             *[
-                events.sink_lost_fields(self._flow.host, name, reason, count, first_ns, now_ns)
+                events.sink_lost_fields(
+                    self._flow.host, name, Incident(reason, count, first_ns, now_ns, None, None)
+                )
                 for name, count in counts.items()
                 if count
             ]
@@ -84,16 +87,7 @@ class Teller:
         """One `lost` record for each outage of a sink that has ended."""
         for sink in self._flow.parts.sinks:
             for incident in sink.losses.take():
-                self._emit(
-                    events.sink_lost_fields(
-                        self._flow.host,
-                        sink.name,
-                        incident.reason,
-                        incident.count,
-                        incident.first_ns,
-                        incident.last_ns,
-                    )
-                )
+                self._emit(events.sink_lost_fields(self._flow.host, sink.name, incident))
 
     def suppressed(self, stage: Stage) -> None:
         """One `summary` record for each key that was over its limit."""

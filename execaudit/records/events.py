@@ -11,6 +11,7 @@ from execaudit import __version__
 from execaudit.daemon.limits import Suppressed
 from execaudit.records.fields import FieldDict
 from execaudit.records.host import Host
+from execaudit.sinks.accounting import Incident
 
 
 def _head(host: Host, kind: str, now_ns: int | None = None) -> FieldDict:
@@ -77,15 +78,17 @@ def summary_fields(host: Host, field: str, suppressed: Suppressed) -> FieldDict:
     }
 
 
-def sink_lost_fields(
-    host: Host, sink: str, reason: str, count: int, first_ns: int, last_ns: int
-) -> FieldDict:
+def sink_lost_fields(host: Host, sink: str, incident: Incident) -> FieldDict:
     """Records that a sink could not take."""
-    return {
-        **_head(host, "lost", last_ns),
+    fields = {
+        **_head(host, "lost", incident.last_ns),
         "sink": sink,
-        "reason": reason,
-        "count": count,
-        "first": host.time(first_ns),
-        "last": host.time(last_ns),
+        "reason": incident.reason,
+        "count": incident.count,
+        "first": host.time(incident.first_ns),
+        "last": host.time(incident.last_ns),
     }
+    for name, mark in (("first_missed", incident.first), ("last_missed", incident.last)):
+        if mark is not None:
+            fields[name] = mark._asdict()
+    return fields

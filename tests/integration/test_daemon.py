@@ -206,6 +206,10 @@ def test_full_disk_is_counted_exactly_and_told_of_when_there_is_room(
     words = Counter(last_words(records, tiny))
     assert events["seen"] - gone == words.total()
     assert all(words[f"full-{number}"] <= 1 for number in range(200))
+    assert all(one["first_missed"]["time"] <= one["last_missed"]["time"] for one in lost)
+    known = {(r["cpu"], r.get("hook", "exec"), r["seq"]) for r in records if r["type"] == "exec"}
+    ends = [one[end] for one in lost for end in ("first_missed", "last_missed")]
+    assert known.isdisjoint((end["cpu"], end["hook"], end["seq"]) for end in ends)
 
 
 def of_log(daemon: Daemon) -> list[Record]:

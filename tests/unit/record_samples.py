@@ -12,6 +12,7 @@ from execaudit.records.fields import exec_fields
 from execaudit.records.host import Host
 from execaudit.records.lost import lost_fields
 from execaudit.records.streams import Counts
+from execaudit.sinks.accounting import Incident, Mark
 from execaudit.wire import record
 from execaudit.wire.decode import Exit, split
 
@@ -99,7 +100,9 @@ def emitted_fields() -> dict[str, set[str]]:
         event = Exit(1, 0, 1, flags, 1, 1, 1, 1, 1, 1, status, 0, b"sh\0")
         found["exit"] |= exit_fields(event, host, 1).keys()
     found["lost"] |= lost_fields(host, "ring", 0, 0, 1, 1, 1).keys()
-    found["lost"] |= events.sink_lost_fields(host, "file", "disk_full", 1, 1, 1).keys()
+    mark = Mark("", 0, "exec", 1)
+    incident = Incident("disk_full", 1, 1, 1, mark, mark)
+    found["lost"] |= events.sink_lost_fields(host, "file", incident).keys()
     hook = ("fexit", "refused")
     missed: dict[str, object] = {"last_record": {}, "gap": {}, "previous": {}}
     found["start"] = set(events.start_fields(host, "bcc", hook, "", missed))

@@ -4,6 +4,7 @@
 from execaudit.daemon.limits import Suppressed
 from execaudit.records import events
 from execaudit.records.host import Host
+from execaudit.sinks.accounting import Incident, Mark
 
 
 def test_start_names_engine_hash_and_what_was_last_written() -> None:
@@ -26,7 +27,21 @@ def test_summary_is_of_the_time_of_its_last_event() -> None:
     assert fields["first"] < fields["last"] == fields["time"]
 
 
-def test_loss_of_a_sink_names_it() -> None:
-    fields = events.sink_lost_fields(Host.this(), "file", "disk_full", 3, 10, 20)
+def test_loss_of_a_sink_names_it_and_the_records_at_both_ends() -> None:
+    first, last = Mark("t1", 0, "exec", 7), Mark("t2", 3, "execve", 9)
+    fields = events.sink_lost_fields(
+        Host.this(), "file", Incident("disk_full", 3, 10, 20, first, last)
+    )
     assert (fields["type"], fields["sink"], fields["reason"]) == ("lost", "file", "disk_full")
     assert "cpu" not in fields
+    assert fields["first_missed"] == {"time": "t1", "cpu": 0, "hook": "exec", "seq": 7}
+    assert fields["last_missed"] == {"time": "t2", "cpu": 3, "hook": "execve", "seq": 9}
+
+
+def test_loss_of_records_that_nobody_knows_any_more_has_its_count_and_span() -> None:
+    fields = events.sink_lost_fields(
+        Host.this(), "journal", Incident("crash", 3, 10, 20, None, None)
+    )
+    assert fields["count"] == 3
+    assert "first_missed" not in fields
+    assert "last_missed" not in fields

@@ -27,9 +27,12 @@ PAGE = Path(__file__).parents[2] / "docs/formats.md"
 HEAD = {"time": "2026-11-25T10:00:00.000000001Z", "host": "h", "boot": "0123456789ab" + "0" * 20}
 PARENT = ("parent_id", "ppid", "pcomm", "ancestors")
 SPAN = {"first": HEAD["time"], "last": HEAD["time"]}
+MARK = {"time": HEAD["time"], "cpu": 3, "hook": "execve", "seq": 2**40}
 OF_THE_DAEMON: list[FieldDict] = [
     {**HEAD, "type": "lost", "hook": "exec", "cpu": 0, "reason": "ring", "count": 2**40, **SPAN},
-    {**HEAD, "type": "lost", "sink": "file", "reason": "disk_full", "count": 3, **SPAN},
+    {**HEAD, "type": "lost", "sink": "file", "reason": "crash", "count": 3, **SPAN},
+    {**HEAD, "type": "lost", "sink": "file", "reason": "disk_full", "count": 3, **SPAN,
+     "first_missed": MARK, "last_missed": MARK},
     {**HEAD, "type": "start", "version": "1", "kernel": "6.1", "engine": "bcc",
      "failure_hook": "fexit", "pid": 1, "config_hash": "0" * 64,
      "last_record": {"time": HEAD["time"]}},

@@ -106,6 +106,8 @@ CREATE TABLE IF NOT EXISTS execaudit
     reason LowCardinality(String),
     first Nullable(DateTime64(9, 'UTC')),
     last Nullable(DateTime64(9, 'UTC')),
+    first_missed String,
+    last_missed String,
     sink LowCardinality(String),
     programs Array(LowCardinality(String)),
     version LowCardinality(String),
