@@ -7,10 +7,10 @@ nowhere: what goes in is a buffer with offsets, what comes out is JSON lines or 
 
 import struct
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
 from execaudit.records.durations import Durations
 from execaudit.records.encode import Encoder
+from execaudit.records.encoder import RecordEncoder
 from execaudit.records.exits import exit_fields
 from execaudit.records.fields import FieldDict, exec_fields
 from execaudit.records.host import Host
@@ -38,21 +38,6 @@ _ENDED = struct.Struct("@Q8xII").unpack_from  # start_ns, pid, exec_count
 
 Keep = Callable[[FieldDict], bool]
 Finish = Callable[[FieldDict], bytes]
-
-
-class RecordEncoder(Protocol):
-    """What `encode.Encoder` does, or does in another way (`stage.Stage`)."""
-
-    def encode(self, buf: bytes, at: int, head: tuple[int, ...], /) -> bytes | None:
-        """Bytes for the exec record at `at`, or None if it has to go the long way."""
-
-    def encode_exit(
-        self, buf: bytes, at: int, head: tuple[int, ...], duration_ns: int | None, /
-    ) -> bytes | None:
-        """The same for the record of a process's end."""
-
-    def follow_clock(self) -> None:
-        """Forget what was made with the old wall clock offset."""
 
 
 class Pipeline:
