@@ -221,6 +221,13 @@ class Container:
         target.write_text(text)
         target.chmod(mode)
 
+    def copy(self, source: Path, path: str, mode: int = 0o644) -> None:
+        """Copy a file of this side into the container, as root's."""
+        target = self.path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source.read_bytes())
+        target.chmod(mode)
+
     def journal(self, *matches: str) -> list[dict[str, Any]]:
         """Entries of the container's journal that match; all that was sent is waited for."""
         self.run("journalctl", "--sync")

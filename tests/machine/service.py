@@ -45,7 +45,7 @@ class Service:
     def install(self, package: Path, *options: str) -> None:
         """Install the package with dpkg; `options` are dpkg's."""
         inside = f"/var/tmp/{package.name}"
-        self.container.path(inside).write_bytes(package.read_bytes())
+        self.container.copy(package, inside)
         self.run("dpkg", *options, "--install", inside)
 
     def configure(self, text: str = "", rules: str = "") -> None:
