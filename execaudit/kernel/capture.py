@@ -331,8 +331,7 @@ def _check_permission() -> None:
     """One sentence instead of the many ways in which the kernel says no."""
     try:
         os.close(libbpf.create_map(libbpf.MAP_ARRAY, "trial", 4, 4, 1))
-        program = hooks.load("trial", hooks.RETURN_ONE, hooks.SUCCESS["on_exec"], None)
-        os.close(program)
+        os.close(hooks.load_trial(hooks.SUCCESS["on_exec"]))
     except OSError as error:
         if error.errno not in (1, 13):
             raise

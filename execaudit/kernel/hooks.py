@@ -19,8 +19,6 @@ from execaudit.kernel.btf import Btf
 
 TRACEFS = (Path("/sys/kernel/tracing"), Path("/sys/kernel/debug/tracing"))
 _KPROBE_PMU = Path("/sys/bus/event_source/devices/kprobe")
-# r0 = 1; exit. A tracepoint program that returns 0 hides the event from perf.
-RETURN_ONE = struct.pack("@BBhi", 0xB7, 0, 0, 1) + struct.pack("@BBhi", 0x95, 0, 0, 0)
 _PERF_TYPE_TRACEPOINT = 2
 _PERF_IOC_SET_BPF = 0x40042408
 _PERF_IOC_ENABLE = 0x2400
@@ -133,6 +131,16 @@ _PROGRAM_KINDS = {
 }
 
 
+def _do_nothing(point: AttachPoint) -> bytes:
+    """Instructions of a program for `point` that has no effect: r0 = 0 or 1; exit.
+
+    A tracepoint's that returns 0 hides the event from perf; the verifier refuses an fexit program
+    that may return anything else (kernel/bpf/verifier.c: check_return_code).
+    """
+    code = 0 if point.how == "fexit" else 1
+    return struct.pack("@BBhi", 0xB7, 0, 0, code) + struct.pack("@BBhi", 0x95, 0, 0, 0)
+
+
 def load(name: str, instructions: bytes, point: AttachPoint, btf: Btf | None) -> int:
     """Load raw instructions as the kind of program that `point` takes; the program's descriptor.
 
@@ -148,6 +156,11 @@ def load(name: str, instructions: bytes, point: AttachPoint, btf: Btf | None) ->
     )
 
 
+def load_trial(point: AttachPoint, btf: Btf | None = None) -> int:
+    """Load a program that does nothing; its descriptor. Raises OSError."""
+    return load("trial", _do_nothing(point), point, btf)
+
+
 def trial(point: AttachPoint, btf: Btf | None = None, links: list[int] | None = None) -> str | None:
     """Attach a program that does nothing, and detach it. None if that worked, else the reason.
 
@@ -155,7 +168,7 @@ def trial(point: AttachPoint, btf: Btf | None = None, links: list[int] | None = 
     the caller to close when there is time.
     """
     try:
-        program = load("trial", RETURN_ONE, point, btf)
+        program = load_trial(point, btf)
         try:
             link = attach(program, point)
         finally:

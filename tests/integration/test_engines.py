@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.comparing import parse_time_ns
-from tests.integration.requirements import ENGINES, give_up, require_root
+from tests.integration.requirements import ENGINES, TIME_SCALE, give_up, require_root
 from tests.integration.surroundings import (
     CLONE_NEWNS,
     CLONE_NEWPID,
@@ -23,7 +23,7 @@ from tests.integration.tracing import ROOMY_RING, Record, Tracer
 # Each tracer numbers events from its own beginning, and finds out by itself how far the wall clock
 # is ahead of the clock since boot.
 OWN = {"time", "start", "seq", "duration_ns"}
-CLOCK_NS = 10_000_000
+CLOCK_NS = 10_000_000 * TIME_SCALE
 
 
 @pytest.fixture(scope="module")

@@ -38,6 +38,8 @@ STORM_EXECS = 400
 TIME_SCALE = 5
 # Of a guest's time; the rest is for its boot and the report.
 REPORTED_SHARE = 0.85
+# All kernels of Debian's have it.
+FAILURE_HOOK = "fexit"
 # Tests that take no engine are counted under this name.
 ANY = "any"
 
@@ -78,6 +80,7 @@ def command(engines: Sequence[str], options: Sequence[str], timeout_s: float) ->
     variables = {
         "EXECAUDIT_ENGINES": ",".join(engines),
         "EXECAUDIT_TEST_PROGRAMS": f"/{PROGRAMS}",
+        "EXECAUDIT_FAILURE_HOOK": FAILURE_HOOK,
         "EXECAUDIT_ONE_TRACER": "1",
         "EXECAUDIT_STORM_EXECS": str(STORM_EXECS),
         "EXECAUDIT_TIME_SCALE": str(TIME_SCALE),
