@@ -135,7 +135,7 @@ def test_program_that_sees_nothing_is_told_of_once_until_it_does_again(
         capture = one.flow.capture
         assert one.health.look()
         real = capture.programs["on_exec"]
-        deaf = hooks.load("deaf", hooks.RETURN_ONE, hooks.SUCCESS["on_exec"], None)
+        deaf = hooks.load_trial(hooks.SUCCESS["on_exec"])
         capture.programs["on_exec"] = deaf
         capture.attach_again("on_exec")
         assert not one.health.look()
