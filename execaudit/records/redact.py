@@ -28,6 +28,7 @@ _BLOCKS_KEPT = 4096
 _BLOCK_LIMIT = 1024
 _WORDS_KEPT = 4096
 _WORD_LIMIT = 128
+_MASKS_KEPT = 1024
 _HMAC_DIGITS = 12
 _MARK = re.compile(rb"\0(\d+)\0")
 
@@ -46,6 +47,7 @@ class _Word(NamedTuple):
         programs: those that apply to a command in which the word occurs.
         announced: those that apply to the next word alone.
         matched: those that find something in the word itself.
+        possible: those that might, if others had not replaced what they have replaced before.
         opens_script: whether the next word is a command line.
         is_runner: whether all words are, if they have blanks.
 
@@ -54,8 +56,13 @@ class _Word(NamedTuple):
     programs: int
     announced: int
     matched: int
+    possible: int
     opens_script: bool
     is_runner: bool
+
+
+_Chosen = tuple[int, str, re.Pattern[bytes], str | int]
+"""A pattern for use: (bit, name, regex, group)."""
 
 
 class Redactor:
@@ -75,6 +82,7 @@ class Redactor:
         self._always = sum(1 << i for i, p in enumerate(self._patterns) if p.program is None)
         self._clean: set[bytes] = set()
         self._words: dict[bytes, _Word] = {}
+        self._chosen: dict[int, list[_Chosen]] = {}
 
     def redact_block(self, block: bytes) -> tuple[bytes, list[int]] | None:
         """Replace secrets in NUL terminated words; None where there are none.
@@ -102,31 +110,33 @@ class Redactor:
         end of such a word, the piece after the gap is taken for the rest of it.
         """
         out = list(words)
+        touched: list[int] = []
         looks = [self._look_at(word) for word in words]
-        active = self._active(looks)
-        has_scripts = any(look.is_runner for look in looks)
+        active, has_scripts = self._active(looks)
         cut = set(gaps)
         carried = ""
         announced = 0
-        opens_script = False
+        opens_script = has_scripts
         for index, look in enumerate(looks):
-            word = words[index]
-            wanted = active & (look.matched | announced)
-            reaches_end = ""
-            if carried:
-                out[index], reaches_end = self._token(carried, word), carried
-            else:
-                if has_scripts or opens_script:
+            _, announces, matched, possible, opens_next, _ = look
+            wanted = active & (matched | announced)
+            if wanted or carried or opens_script:
+                word, reaches_end = words[index], ""
+                if carried:
+                    word, reaches_end = self._token(carried, word), carried
+                elif opens_script:
                     word = self._redact_script(word)
                     if word != words[index]:
-                        wanted = active & (self._look_at(word).matched | announced)
-                if wanted:
-                    word, reaches_end = self._redact_word(word, announced, wanted, active)
-                out[index] = word
-            carried = reaches_end if index in cut else ""
-            announced = look.announced
-            opens_script = look.opens_script
-        touched = [index for index, word in enumerate(words) if out[index] != word]
+                        _, _, matched, possible, _, _ = self._look_at(word)
+                        wanted = active & (matched | announced)
+                if wanted and not carried:
+                    word, reaches_end = self._redact_word(word, wanted, active & possible)
+                if word != words[index]:
+                    out[index] = word
+                    touched.append(index)
+                carried = reaches_end if index in cut else ""
+            announced = announces
+            opens_script = has_scripts or opens_next
         return Redacted(out, touched)
 
     # -- what words are ----------------------------------------------------------------------
@@ -158,7 +168,7 @@ class Redactor:
         name = word.rsplit(b"/", 1)[-1]
         may_match = self._may_match(word)
         lower = word.lower()
-        programs = announced = matched = 0
+        programs = announced = matched = possible = 0
         for index, pattern in enumerate(self._patterns):
             bit = 1 << index
             if pattern.program is not None:
@@ -169,22 +179,27 @@ class Redactor:
             if pattern.after is not None:
                 if word.startswith(b"-") and pattern.after.fullmatch(word):
                     announced |= bit
-            elif _is_possible(pattern, lower) and pattern.regex.search(word):
-                matched |= bit
+            elif _is_possible(pattern, lower):
+                possible |= bit
+                if pattern.regex.search(word):
+                    matched |= bit
         return _Word(
             programs,
             announced,
             matched,
+            possible,
             _BEFORE_SCRIPT.fullmatch(word) is not None,
             name in _SCRIPT_PROGRAMS,
         )
 
-    def _active(self, looks: Iterable[_Word]) -> int:
-        """The patterns that apply to a command of these words."""
+    def _active(self, looks: list[_Word]) -> tuple[int, bool]:
+        """The patterns that apply to a command of these words; whether they are command lines."""
         active = self._always
-        for look in looks:
-            active |= look.programs
-        return active
+        has_scripts = False
+        for programs, _, _, _, _, is_runner in looks:
+            active |= programs
+            has_scripts = has_scripts or is_runner
+        return active, has_scripts
 
     # -- replacing ---------------------------------------------------------------------------
 
@@ -194,14 +209,14 @@ class Redactor:
             return text
         found = list(itertools.islice(_SHELL_WORD.finditer(text), _SCRIPT_WORDS))
         looks = [self._look_at(match[0]) for match in found]
-        active = self._active(looks)
+        active, _ = self._active(looks)
         pieces: list[bytes] = []
         announced, at = 0, 0
         for match, look in zip(found, looks, strict=True):
             wanted = active & (look.matched | announced)
             if wanted:
                 word = match[0]
-                clean, _ = self._redact_word(word, announced, wanted, active)
+                clean, _ = self._redact_word(word, wanted, active & look.possible)
                 if clean != word and _BLANK.search(word):
                     # Patterns end at a blank; that of a quoted word is part of the secret.
                     end = clean.index(b">", clean.index(b"<redacted:")) + 1
@@ -211,48 +226,52 @@ class Redactor:
             announced = look.announced
         return b"".join((*pieces, text[at:]))
 
-    def _redact_word(
-        self, word: bytes, announced: int, wanted: int, active: int
-    ) -> tuple[bytes, str]:
+    def _redact_word(self, word: bytes, wanted: int, possible: int) -> tuple[bytes, str]:
         """The word without secrets, and the name of the pattern whose secret reached its end.
 
-        Patterns are bits: `announced` by the word before, `wanted` because they may find something
-        in the word as it is, `active` all that apply to the command.
+        The patterns `wanted` may find something in the word as it is, those `possible` in what is
+        left of it when something was replaced.
         """
         tokens: list[bytes] = []
         reaches_end = ""
 
         def replace(match: re.Match[bytes]) -> bytes:
             nonlocal reaches_end
-            group = "secret" if "secret" in match.re.groupindex else 0
             secret = match[group]
             # A NUL marks what is replaced already.
             if not secret or b"\0" in secret or secret.startswith(b"<redacted:"):
                 return match[0]
             begin, end = match.span(group)
             if end == len(match.string):
-                reaches_end = pattern.name
-            tokens.append(self._token(pattern.name, secret))
+                reaches_end = name
+            tokens.append(self._token(name, secret))
             mark = b"\0%d\0" % (len(tokens) - 1)
             return match.string[match.start() : begin] + mark + match.string[end : match.end()]
 
         text = word
-        lower = b""
-        for index, pattern in enumerate(self._patterns):
-            bit = 1 << index
-            if pattern.after is not None and not announced & bit:
-                continue
-            if not tokens and not wanted & bit:
-                continue
-            if tokens and not wanted & bit:
-                # What was replaced may have hidden something from it.
-                lower = lower or word.lower()
-                if not active & bit or not _is_possible(pattern, lower):
-                    continue
-            text = pattern.regex.sub(replace, text)
-        if tokens:
+        for pattern in self._choose(wanted | possible):
+            bit, name, regex, group = pattern
+            if tokens or wanted & bit:
+                text = regex.sub(replace, text)
+        if len(tokens) == 1:
+            text = text.replace(b"\x000\0", tokens[0])
+        elif tokens:
             text = _MARK.sub(lambda match: tokens[int(match[1])], text)
         return text, reaches_end
+
+    def _choose(self, mask: int) -> list[_Chosen]:
+        """The patterns of a mask."""
+        chosen = self._chosen.get(mask)
+        if chosen is None:
+            if len(self._chosen) >= _MASKS_KEPT:
+                self._chosen.clear()
+            chosen = [
+                (1 << index, p.name, p.regex, "secret" if "secret" in p.regex.groupindex else 0)
+                for index, p in enumerate(self._patterns)
+                if mask & 1 << index
+            ]
+            self._chosen[mask] = chosen
+        return chosen
 
     def _token(self, name: str, secret: bytes) -> bytes:
         if self._key is None:
@@ -275,6 +294,6 @@ def _by_sign(literals: Iterable[bytes]) -> list[tuple[bytes, list[bytes]]]:
 
 def _is_possible(pattern: Pattern, lower: bytes) -> bool:
     """Whether the pattern may find something in a word, given in lower case."""
-    if pattern.program is not None or pattern.after is not None or not pattern.needs:
+    if pattern.program is not None or not pattern.needs:
         return True
     return any(literal in lower for literal in pattern.needs)
