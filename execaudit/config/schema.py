@@ -281,7 +281,7 @@ class Status:
     path: str = key(
         AbsolutePath(empty="none"),
         "/run/execaudit/status.json",
-        "File that execaudit status reads, replaced every interval.",
+        "File that execaudit status reads; execaudit status has it written anew.",
     )
     metrics: str = key(
         AbsolutePath(suffix=".prom", empty="none"),
@@ -289,7 +289,10 @@ class Status:
         "File for node_exporter's textfile collector, which reads names ending in .prom alone.",
     )
     interval: float = key(
-        Duration(1, HOUR), "10s", "How often both are written. Each time wakes the processor."
+        Duration(1, HOUR),
+        "10s",
+        "How often both are written while there is something new. Else they are written with the"
+        " self-check, every 30 seconds at least.",
     )
 
 

@@ -43,6 +43,7 @@ class Limit:
         self._rate = rate
         self._buckets: dict[int | str, _Bucket] = {}
         self._forgotten: list[Suppressed] = []
+        self.untold = 0  # events suppressed since the last take_suppressed
 
     def allows(self, key: int | str, now_ns: int) -> bool:
         """Take a token for an event at `now_ns`; without one the event counts as suppressed."""
@@ -58,6 +59,7 @@ class Limit:
         bucket.first_ns = bucket.first_ns or now_ns
         bucket.last_ns = now_ns
         bucket.suppressed += 1
+        self.untold += 1
         return False
 
     def _add(self, key: int | str, now_ns: int) -> _Bucket:
@@ -70,6 +72,7 @@ class Limit:
     def take_suppressed(self) -> list[Suppressed]:
         """What was suppressed since the last call, by key."""
         out, self._forgotten = self._forgotten, []
+        self.untold = 0
         for key, bucket in self._buckets.items():
             out += _summary(key, bucket)
             bucket.suppressed = bucket.first_ns = 0

@@ -54,7 +54,9 @@ class Daemon:
         self._is_stopping = False
         self._started_s = time.monotonic()
         self._settle_at: float | None = self._started_s + _SETTLE_S
-        self._status_at = 0.0
+        self._written_s = self._started_s
+        self._written: object = None  # what had been counted when the status was last written
+        self._is_news = True  # whether that had changed
         self._limits_at = 0.0
         self._watchdog_s = watchdog_interval_s()
         self._look_s = self._watchdog_s or _LOOK_S
@@ -132,13 +134,29 @@ class Daemon:
 
     def _timeout(self) -> float:
         deadlines = [at for at in (self._settle_at, *self._sink_deadlines()) if at is not None]
-        deadlines.append(self._status_at)
+        deadlines.append(self._look_at)
+        if self._is_news or self._written != self._counted():
+            deadlines.append(self._status_at)
         if self._flow.is_holding:
             deadlines.append(time.monotonic() + _GATHER_S)
-        if self._flow.parts.stage.limits:
+        if self._is_limiting:
             deadlines.append(self._limits_at)
-        deadlines.append(self._look_at)
         return max(0.0, min(deadlines) - time.monotonic())
+
+    @property
+    def _status_at(self) -> float:
+        return self._written_s + self._flow.parts.loaded.config.status.interval
+
+    @property
+    def _is_limiting(self) -> bool:
+        return any(limit.untold for limit in self._flow.parts.stage.limits.values())
+
+    def _counted(self) -> object:
+        """What makes the status another one when it changes: nothing of it on an idle host."""
+        flow = self._flow
+        sinks = [sink.counters for sink in flow.parts.sinks]
+        states = [(each.written, each.lost, each.queue_depth) for each in sinks]
+        return flow.pipeline.counts.seen, flow.pipeline.counts.lost, states
 
     def _sink_deadlines(self) -> list[float | None]:
         now_s = time.monotonic()
@@ -149,17 +167,20 @@ class Daemon:
         now_s = time.monotonic()
         if self._settle_at is not None and now_s >= self._settle_at:
             self._settle_at = now_s + _SETTLE_S if flow.settle() else None
-        if now_s >= self._limits_at and flow.parts.stage.limits:
+        if now_s >= self._limits_at or not self._is_limiting:
             self._limits_at = now_s + flow.parts.loaded.config.limits.interval
             flow.tell.suppressed(flow.parts.stage)
         flow.tell.incidents()
         flow.tell.notices()
         flow.keep_up()
-        if now_s >= self._status_at:
-            self._status_at = now_s + flow.parts.loaded.config.status.interval
-            self._write_status()
-        if now_s >= self._look_at or (self._health.is_tracing and not flow.ring.is_readable()):
+        is_looking = now_s >= self._look_at
+        if is_looking or (self._health.is_tracing and not flow.ring.is_readable()):
             self._look()
+        # Awake anyway, so that readers can tell a daemon that is idle from one that hangs.
+        if now_s >= self._status_at and (
+            is_looking or self._is_news or self._written != self._counted()
+        ):
+            self._write_status()
 
     def _look(self) -> None:
         """See that execs are seen; the manager hears of us as long as they are."""
@@ -238,6 +259,11 @@ class Daemon:
     def _write_status(self) -> None:
         config = self._flow.parts.loaded.config.status
         current = self._status()
+        self._written_s = time.monotonic()
+        counted = self._counted()
+        # Once more afterwards: the rate becomes another without an event.
+        self._is_news = counted != self._written
+        self._written = counted
         try:
             if config.path:
                 status.write_status(config.path, current)
