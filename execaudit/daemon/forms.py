@@ -6,10 +6,10 @@ It decides nothing.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from execaudit.daemon.outlets import Outlet
-from execaudit.formats.lines import FORMATS, make_line
-from execaudit.formats.template import TemplateEncoder
+from execaudit.formats.lines import FORMATS, Adapter, make_line
 from execaudit.records.encode import Encoder
 from execaudit.records.encode_exits import ExitEncoder, ExitView
 from execaudit.records.encode_journal import JournalEncoder
@@ -19,6 +19,9 @@ from execaudit.records.journal import PRIORITIES, wire_entry, wire_fields
 from execaudit.records.text import decode, dumps
 from execaudit.records.view import View
 from execaudit.rules.decision import Decision
+
+if TYPE_CHECKING:
+    from execaudit.formats.template import TemplateEncoder
 
 _INFO = PRIORITIES["info"]
 _ADDED_KEPT = 1024
@@ -45,7 +48,7 @@ class Forms:
         self._json = Encoder(host, env_names) if "execaudit" in forms else None
         self._journal = JournalEncoder(host, env_names, identifier) if "journal" in forms else None
         self._adapted = {
-            form: TemplateEncoder(host, env_names, schema.adapt)
+            form: _make_adapted(host, env_names, schema.adapt)
             for form, schema in FORMATS.items()
             if schema.adapt and form in forms
         }
@@ -142,6 +145,12 @@ class Forms:
                     self._added.clear()
                 self._added[key] = made
         return made
+
+
+def _make_adapted(host: Host, env_names: tuple[bytes, ...], adapt: Adapter) -> "TemplateEncoder":
+    from execaudit.formats.template import TemplateEncoder  # noqa: PLC0415 - seldom used
+
+    return TemplateEncoder(host, env_names, adapt)
 
 
 def with_names(fields: FieldDict, names: Sequence[bytes]) -> FieldDict:

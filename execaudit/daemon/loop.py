@@ -27,6 +27,7 @@ from execaudit.sinks.accounting import NOTICE, WARNING
 
 _GATHER_S = 0.05
 _FILLED = 4  # a quarter of the ring
+_QUIET_S = 1.0
 _SETTLE_S = 1.0
 _LOOK_S = 30.0  # where no watchdog wants it more often
 _SIGNALS = (
@@ -57,6 +58,7 @@ class Daemon:
         self._written_s = self._started_s
         self._written: object = None  # what had been counted when the status was last written
         self._is_news = True  # whether that had changed
+        self._drained_s = 0.0
         self._limits_at = 0.0
         self._watchdog_s = watchdog_interval_s()
         self._look_s = self._watchdog_s or _LOOK_S
@@ -119,10 +121,13 @@ class Daemon:
         fds = {fd for fd, _ in poll.poll(0 if ring.has_more() else self._timeout())}
         if ring.has_more():
             if signal_fd not in fds:
-                # Let a batch gather. A ring that fills up ends the pause; a full one would not.
-                is_filled = ring.pending() >= ring.size // _FILLED
-                fds |= {fd for fd, _ in poll.poll(0 if is_filled else _GATHER_S)}
+                # Let a batch gather. A ring that fills up ends the pause; a full one would not;
+                # and what comes after a quiet time is not delayed, for it might be all.
+                is_quiet = time.monotonic() - self._drained_s >= _QUIET_S
+                is_urgent = is_quiet or ring.pending() >= ring.size // _FILLED
+                fds |= {fd for fd, _ in poll.poll(0 if is_urgent else _GATHER_S)}
             self._flow.drain()
+            self._drained_s = time.monotonic()
             self._settle_soon()
         if signal_fd in fds:
             os.read(signal_fd, 4096)

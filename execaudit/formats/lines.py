@@ -4,11 +4,11 @@
 Owns which schemas there are, how their lines are recognised, and the bound on a line's length.
 """
 
+import importlib
 import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from execaudit.formats import ecs, ocsf
 from execaudit.formats.trim import trim
 from execaudit.records.fields import FieldDict
 from execaudit.records.text import dumps
@@ -44,10 +44,20 @@ def _form(begin: bytes, name: bytes) -> Form:
     return Form(lambda line: is_event(line) is not None, mark)
 
 
+def _adapter(schema: str) -> Adapter:
+    """The adapter in the module of that name, imported for the first record that goes through."""
+
+    def adapt(fields: FieldDict) -> FieldDict:
+        made: FieldDict = importlib.import_module(f"execaudit.formats.{schema}").adapt(fields)
+        return made
+
+    return adapt
+
+
 FORMATS = {
     "execaudit": Format(None, JSON_FORM),
-    "ecs": Format(ecs.adapt, _form(_ECS, b"id")),
-    "ocsf": Format(ocsf.adapt, _form(_OCSF, b"uid")),
+    "ecs": Format(_adapter("ecs"), _form(_ECS, b"id")),
+    "ocsf": Format(_adapter("ocsf"), _form(_OCSF, b"uid")),
 }
 """By the name that `format` takes in the configuration."""
 

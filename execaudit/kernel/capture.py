@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import os
 import struct
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -185,9 +186,10 @@ class Capture:
         return out
 
     def close_trials(self) -> None:
-        """Detach what was attached on trial; left until events flow, since it takes its time."""
-        while self.trials:
-            os.close(self.trials.pop())
+        """Detach what was attached on trial, beside all else: each waits for all processors."""
+        if self.trials:
+            trials, self.trials = self.trials, []
+            threading.Thread(target=_close_all, args=(trials,), name="trials").start()
 
     def detached(self) -> list[str]:
         """Names of programs whose attachment is gone.
@@ -227,7 +229,7 @@ class Capture:
     def close(self) -> None:
         """Detach, and release programs and maps."""
         self.detach()
-        self.close_trials()
+        _close_all(self.trials)
         for fd in (*self.programs.values(), *self.maps.values()):
             os.close(fd)
         self.programs, self.maps = {}, {}
@@ -243,6 +245,11 @@ class Capture:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _close_all(fds: list[int]) -> None:
+    while fds:
+        os.close(fds.pop())
 
 
 def program_id(fd: int) -> int:

@@ -172,9 +172,10 @@ def _loop(
         pending = ring.pending()
         ready = poll.poll(0 if pending else timeout)
         if ready or pending:
-            # Let a batch gather. A ring that fills up ends the pause; one that is full would not.
-            is_filled = ring.pending() >= ring.size // _FILLED
-            ready += poll.poll(0 if is_filled else _GATHER_S)
+            # Let a batch gather. A ring that fills up ends the pause; one that is full would not;
+            # and what comes after a quiet time is not delayed, for it might be all.
+            is_urgent = settle_at is None or ring.pending() >= ring.size // _FILLED
+            ready += poll.poll(0 if is_urgent else _GATHER_S)
             _drain(ring, output, recorder)
             if settle_at is None:
                 settle_at = time.monotonic() + _SETTLE_S
