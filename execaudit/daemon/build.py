@@ -7,6 +7,7 @@ use is touched.
 
 import grp
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from execaudit.rules.host_rules import compile_here, kernel_lookups
 from execaudit.rules.kernel_rules import MOST_KEYS, KernelRules, translate_rules
 from execaudit.rules.proc_record import running_images
 from execaudit.rules.rule_set import RuleSet
+from execaudit.sinks.compression import find_compressor
 from execaudit.sinks.disk_space import Thresholds
 from execaudit.sinks.file import FileSink
 from execaudit.sinks.journal import JournalSettings, JournalSink
@@ -35,6 +37,9 @@ from execaudit.sinks.stdout import StdoutSink
 
 Sink = FileSink | JournalSink | StdoutSink
 
+Change = Callable[[], None]
+
+_PATIENCE_S = 5.0  # with a process that is about to end, and has the file
 _CGROUPS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"))
 
 
@@ -73,39 +78,55 @@ def kernel_rules(rules: RuleSet | None) -> KernelRules:
     return translate_rules(rules.rules if rules else (), kernel_lookups(root))
 
 
-def build_sinks(config: Config, old: "Parts | None" = None) -> list[Sink]:
-    """The sinks that are on; one whose section did not change is the old one.
+def build_sinks(config: Config, old: "Parts | None" = None) -> tuple[list[Sink], list[Change]]:
+    """The sinks that are on, and what changes those taken over once the configuration is in force.
 
-    Raises ExecauditError where one can not be used at all.
+    One that is on already goes on, with all that it counts and holds; a file in another place is
+    another sink. Raises ExecauditError where one can not be used at all.
     """
-    sections = (
-        (config.file, _file_sink),
-        (config.journal, _journal_sink),
-        (config.stdout, lambda config: StdoutSink(form=FORMATS[config.stdout.format].form)),
-    )
-    kept: dict[str, Sink] = {sink.name: sink for sink in old.sinks} if old else {}
+    running: dict[str, Sink] = {sink.name: sink for sink in old.sinks} if old else {}
     sinks: list[Sink] = []
-    for section, make in sections:
-        if not section.enabled:
-            continue
-        name = type(section).__name__.lower()
-        before = getattr(old.loaded.config, name) if old else None
-        try:
-            sinks.append(kept[name] if before == section and name in kept else make(config))
-        except ExecauditError:
-            for sink in sinks:
-                if sink not in kept.values():
-                    sink.close()
-            raise
-    return sinks
+    changes: list[Change] = []
+    try:
+        for name, build in (("file", _file_sink), ("journal", _journal_sink), ("stdout", _stdout)):
+            if getattr(config, name).enabled:
+                sink, change = build(config, running.get(name), _PATIENCE_S if old is None else 0)
+                sinks.append(sink)
+                changes.append(change)
+    except ExecauditError:
+        for sink in sinks:
+            if sink not in running.values():
+                sink.close()
+        raise
+    return sinks, changes
 
 
-def _file_sink(config: Config) -> Sink:
-    return FileSink(_file_settings(config), form=FORMATS[config.file.format].form)
+def _file_sink(config: Config, before: Sink | None, patience_s: float) -> tuple[Sink, Change]:
+    settings = _file_settings(config)
+    form = FORMATS[config.file.format].form
+    if isinstance(before, FileSink) and before.path == settings.path:
+        if settings.compress != "none":
+            find_compressor(settings.compress)  # raises now, not when it is too late
+        return before, lambda: before.configure(settings, form)
+    return FileSink(settings, form=form, patience_s=patience_s), _no_change
 
 
-def _journal_sink(config: Config) -> Sink:
-    return JournalSink(JournalSettings(config.journal.identifier, config.journal.queue_bytes))
+def _journal_sink(config: Config, before: Sink | None, _: float) -> tuple[Sink, Change]:
+    settings = JournalSettings(config.journal.queue_bytes)
+    if isinstance(before, JournalSink):
+        return before, lambda: before.configure(settings)
+    return JournalSink(settings), _no_change
+
+
+def _stdout(config: Config, before: Sink | None, _: float) -> tuple[Sink, Change]:
+    form = FORMATS[config.stdout.format].form
+    if isinstance(before, StdoutSink):
+        return before, lambda: before.configure(form)
+    return StdoutSink(form=form), _no_change
+
+
+def _no_change() -> None:
+    """Nothing: the sink is new."""
 
 
 def _file_settings(config: Config) -> FileSettings:
@@ -158,6 +179,7 @@ class Parts:
     rules: RuleSet | None
     kernel: KernelRules
     sinks: list[Sink]
+    changes: list[Change]
     stage: Stage
 
 
@@ -225,9 +247,9 @@ def build_parts(loaded: Loaded, host: Host, old: Parts | None = None) -> Parts:
     if problems:
         raise NotConfigured("\n".join(problems))
     redactor = _build_redactor(loaded.config)
-    sinks = build_sinks(loaded.config, old)
+    sinks, changes = build_sinks(loaded.config, old)
     stage = build_stage(loaded.config, host, sinks, rules, redactor)
-    return Parts(loaded, rules, kernel_rules(rules), sinks, stage)
+    return Parts(loaded, rules, kernel_rules(rules), sinks, changes, stage)
 
 
 def kernel_keys(parts: Parts) -> dict[tuple[int, int, int], int]:

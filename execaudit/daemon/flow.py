@@ -195,14 +195,30 @@ class Flow:
         self.drain()  # what was captured under the old rules is judged by them
         old, self.parts = self.parts, parts
         self.capture.set_rules(kernel_keys(parts))
+        for change in parts.changes:
+            change()
         parts.stage.succeed(old.stage)
         self.tell.suppressed(old.stage)
         self.pipeline.select_env(env_names(parts.loaded.config))
-        for sink in old.sinks:
-            if sink not in parts.sinks:
-                sink.close()
-                self.tell.notices(sink)
+        self._succeed_sinks(old)
         self.tell.config(old.loaded.config_hash)
+
+    def _succeed_sinks(self, old: Parts) -> None:
+        """Close the sinks that are no more; what they counted and lost goes on in the new ones."""
+        heirs = {
+            sink.name: (sink, outlet)
+            for sink, outlet in zip(self.parts.sinks, self.parts.stage.outlets, strict=True)
+        }
+        for sink, outlet in zip(old.sinks, old.stage.outlets, strict=True):
+            heir = heirs.get(sink.name)
+            if heir is not None:
+                heir[1].deselected += outlet.deselected
+            if heir is not None and heir[0] is sink:
+                continue
+            sink.close()
+            sink.losses.hand_over(heir[0].losses if heir else None)
+            self.tell.incidents(sink)
+            self.tell.notices(sink)
 
     def replace(self, fresh: Capture, ledger: Ledger | None) -> int:
         """Go on with another capture; how many events took place between the two.

@@ -80,8 +80,6 @@ class Stage:
         self.now_ns = old.now_ns
         if self.rules is not None and old.rules is not None:
             self.rules.adopt(old.rules)
-        for outlet, before in zip(self.outlets, old.outlets, strict=False):
-            outlet.deselected = before.deselected
         if old.collapser is None:
             return
         if self.collapser is not None:

@@ -83,9 +83,9 @@ class Teller:
             ]
         )
 
-    def incidents(self) -> None:
+    def incidents(self, *closed: Sink) -> None:
         """One `lost` record for each outage of a sink that has ended."""
-        for sink in self._flow.parts.sinks:
+        for sink in (*self._flow.parts.sinks, *closed):
             for incident in sink.losses.take():
                 self._emit(events.sink_lost_fields(self._flow.host, sink.name, incident))
 

@@ -50,10 +50,14 @@ class Counters:
     written: int = 0
     bytes: int = 0
     lost: int = 0
-    first_lost: Mark | None = None
-    last_lost: Mark | None = None
     queue_depth: int = 0
     queue_bytes: int = 0
+
+    def add(self, more: "Counters") -> None:
+        """Add what went through another sink."""
+        self.written += more.written
+        self.bytes += more.bytes
+        self.lost += more.lost
 
 
 class Form(NamedTuple):
@@ -85,8 +89,8 @@ class Losses:
     """The losses of one sink: adds up, keeps what must not be lost, and tells of it when it may."""
 
     def __init__(self, counters: Counters, form: Form, boot_ns: Callable[[], int]) -> None:
+        self.form = form
         self._counters = counters
-        self._form = form
         self._boot_ns = boot_ns
         self._open: dict[str, Incident] = {}
         self._closed: list[Incident] = []
@@ -111,12 +115,13 @@ class Losses:
 
     def lose(self, entries: list[bytes], reason: str) -> None:
         """Account for entries that the sink gives up. Those worth it are kept instead."""
-        is_event = self._form.is_event
+        form = self.form
+        is_event = form.is_event
         events = [entry for entry in entries if is_event(entry)]
         if len(events) != len(entries):
             self._keep([entry for entry in entries if not is_event(entry)], reason)
         if events:
-            self.count(reason, len(events), self._form.mark(events[0]), self._form.mark(events[-1]))
+            self.count(reason, len(events), form.mark(events[0]), form.mark(events[-1]))
 
     def count(self, reason: str, count: int, first: Mark | None, last: Mark | None) -> None:
         """Account for `count` entries lost."""
@@ -129,10 +134,7 @@ class Losses:
             first=before.first or first,
             last=last or before.last,
         )
-        counters = self._counters
-        counters.lost += count
-        counters.first_lost = counters.first_lost or first
-        counters.last_lost = last or counters.last_lost
+        self._counters.lost += count
 
     def _keep(self, entries: list[bytes], reason: str) -> None:
         for at, entry in enumerate(entries):
@@ -153,6 +155,24 @@ class Losses:
         self._closed += self._open.values()
         self._open.clear()
         return missed
+
+    def hand_over(self, heir: "Losses | None") -> None:
+        """Let another sink, if there is one, go on in the place of this one, which is closed.
+
+        It gets the counts and the records that were kept. What this one lost is there to be taken.
+        """
+        kept = self.take_kept()
+        if kept and (heir is None or heir.form is not self.form):
+            self.count("closed", len(kept), None, None)
+            kept = []
+        if heir is not None:
+            heir.inherit(self._counters, kept)
+        self.end_incident()
+
+    def inherit(self, counters: Counters, kept: list[bytes]) -> None:
+        """Go on from the counts of another sink, with the records that it kept."""
+        self._counters.add(counters)
+        self._keep(kept, "closed")
 
     def take(self) -> list[Incident]:
         """Incidents that have ended since the last call."""

@@ -55,7 +55,7 @@ class DiskSpace:
         self.room = Room.ENOUGH
         self.free_bytes = -1
         self._directory = directory or "."
-        self._thresholds = thresholds
+        self.thresholds = thresholds
         self._checked_s = float("-inf")
         self._bytes_since = 0
 
@@ -78,7 +78,7 @@ class DiskSpace:
             return before, before
         self.free_bytes = status.f_bavail * status.f_frsize
         if before is not Room.FULL:
-            self.room = judge(self.free_bytes, before, self._thresholds)
+            self.room = judge(self.free_bytes, before, self.thresholds)
         return before, self.room
 
     def ran_out(self) -> None:

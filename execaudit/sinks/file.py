@@ -8,6 +8,7 @@ place, a directory that everybody can write to) is raised at the start, and repo
 """
 
 import errno
+import time
 from typing import Any
 
 from execaudit.errors import ExecauditError
@@ -24,7 +25,7 @@ from execaudit.sinks.clock import Clock
 from execaudit.sinks.disk_space import NO_SPACE, DiskSpace, Room
 from execaudit.sinks.generations import Generations
 from execaudit.sinks.live_file import FileSettings, LiveFile
-from execaudit.sinks.log_file import Refused
+from execaudit.sinks.log_file import Held, Refused
 from execaudit.sinks.log_tail import Tail, last_record
 from execaudit.sinks.rotation import Series
 
@@ -41,6 +42,7 @@ _RETRY_S = 1.0
 _RETRY_LIMIT_S = 60.0
 _SUSPENDED_S = 1.0
 _ENOUGH_TO_TRY = 4096
+_HELD_LOOK_S = 0.05
 
 
 class FileSink:
@@ -49,9 +51,16 @@ class FileSink:
     name = "file"
 
     def __init__(
-        self, settings: FileSettings, clock: Clock | None = None, form: Form = JSON_FORM
+        self,
+        settings: FileSettings,
+        clock: Clock | None = None,
+        form: Form = JSON_FORM,
+        patience_s: float = 0,
     ) -> None:
-        """Raises ExecauditError where what lies at the path is not ours to write."""
+        """Raises ExecauditError where what lies at the path is not ours to write.
+
+        That another process writes to it is waited for to end, at most so long.
+        """
         self.counters = Counters()
         self.tail = Tail(None)
         self._settings = settings
@@ -71,7 +80,7 @@ class FileSink:
         self._delay_s = _RETRY_S
         self._missed = 0
         try:
-            self.tail = self._file.open()
+            self.tail = self._open(patience_s)
         except OSError as error:
             if error.errno not in _TRANSIENT:
                 raise ExecauditError(
@@ -82,6 +91,30 @@ class FileSink:
             self._generations.start(self._file.size)
             if not self._file.size and self.tail.last is None:
                 self.tail = self.tail._replace(last=last_record(series))
+
+    def _open(self, patience_s: float) -> Tail:
+        end_s = self._clock.steady_s() + patience_s
+        while True:
+            try:
+                return self._file.open()
+            except Held:
+                if self._clock.steady_s() >= end_s:
+                    raise
+            time.sleep(_HELD_LOOK_S)
+
+    @property
+    def path(self) -> str:
+        """Where the file lies."""
+        return self._settings.path
+
+    def configure(self, settings: FileSettings, form: Form) -> None:
+        """Go on with the same path under other settings. Raises as when made with them."""
+        self._generations.configure(settings.limits, settings.compress)
+        self.losses.form = form
+        self._settings = settings
+        self._space.thresholds = settings.thresholds
+        self._file.configure(settings)
+        self._generations.keep_up(self._file.size)
 
     def write(self, lines: list[bytes]) -> None:
         """Append lines, each with its newline, in one write."""
@@ -129,11 +162,16 @@ class FileSink:
         if written != len(lines):
             self.losses.lose(lines[written:], self._reason)
         if self._file.half_lines_left:
-            self.counters.written -= self._file.half_lines_left
-            self.losses.count("unavailable", self._file.half_lines_left, None, None)
-            self._file.half_lines_left = 0
+            self._count_half_lines()
             if not self._is_failing:
                 self._recover(now_s)
+
+    def _count_half_lines(self) -> None:
+        """Count lines as lost that had counted as written, and will never be whole."""
+        left, self._file.half_lines_left = self._file.half_lines_left, 0
+        if left:
+            self.counters.written -= left
+            self.losses.count("unavailable", left, None, None)
 
     def _fail(self, error: OSError | Refused, now_s: float) -> None:
         code = error.errno if isinstance(error, OSError) else None
@@ -247,4 +285,5 @@ class FileSink:
             self._retry_s = None
             self.write([])
         self._file.close()
+        self._count_half_lines()
         self._generations.close()

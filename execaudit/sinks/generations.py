@@ -25,14 +25,18 @@ class Generations:
     ) -> None:
         """Raises NotConfigured where the kind of compression is not to be had."""
         self._series = series
-        self._limits = limits
-        self._kind = kind
         self._clock = clock
         self._notices = notices
-        self._make_stream = find_compressor(kind) if kind != "none" else None
+        self.configure(limits, kind)
         self._background = Background("compress")
         self._queued: set[str] = set()
         self._lock = threading.Lock()
+
+    def configure(self, limits: Limits, kind: str) -> None:
+        """Keep to other limits from the next rotation on. Raises NotConfigured as the making."""
+        self._make_stream = find_compressor(kind) if kind != "none" else None
+        self._kind = kind
+        self._limits = limits
 
     def start(self, active_bytes: int) -> None:
         """Clean up after a crash, then as after each rotation."""

@@ -31,7 +31,6 @@ _CLOSE_S = 1.0
 class JournalSettings:
     """The section [journal] of the configuration."""
 
-    identifier: str = "execaudit"
     queue_bytes: int = 8 << 20
     socket_path: str = SOCKET_PATH
 
@@ -56,6 +55,10 @@ class JournalSink:
         if not self._socket.connect():
             self._tell_gone()
             self._retry_s = self._clock.steady_s() + _RECONNECT_S
+
+    def configure(self, settings: JournalSettings) -> None:
+        """Go on under other settings; the socket stays the same."""
+        self._settings = settings
 
     def write(self, lines: list[bytes]) -> None:
         """Send entries, or queue them where journald does not take them now."""
@@ -195,5 +198,9 @@ class JournalSink:
                 poll.poll((end_s - now_s) * 1000)
         if self._queue:
             self.losses.lose(list(self._queue), "closed")
+            self.notices.add(
+                WARNING, f"{len(self._queue)} records were lost: the journal does not take them"
+            )
             self._queue.clear()
+            self.counters.queue_depth = self.counters.queue_bytes = 0
         self._socket.close()

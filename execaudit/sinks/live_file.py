@@ -79,8 +79,7 @@ class LiveFile:
         before, self._file = self._file, file
         if before is not None:
             self._leave(before)
-        for note in file.notes:
-            self._notices.add(WARNING, note)
+        self._tell_notes(file)
         tail = Tail(None)
         if file.size():
             tail = mend(file, self._series, self._clock.wall_s(), settings.mode, settings.gid)
@@ -94,6 +93,21 @@ class LiveFile:
             )
         self._rotate_ns = self._age_limit_ns(file)
         return tail
+
+    def configure(self, settings: FileSettings) -> None:
+        """Go on with the same file under other settings."""
+        self._settings = settings
+        if settings.fsync != "interval":
+            self._sync_s = None
+        if self._file is not None:
+            self._file.notes.clear()
+            self._file.set_attributes(settings.mode, settings.gid)
+            self._tell_notes(self._file)
+            self._rotate_ns = self._age_limit_ns(self._file)
+
+    def _tell_notes(self, file: LogFile) -> None:
+        for note in file.notes:
+            self._notices.add(WARNING, note)
 
     def _make_directory(self) -> None:
         directory = Path(self._series.directory)
@@ -263,8 +277,8 @@ class LiveFile:
     def close(self) -> None:
         """Sync as configured and close."""
         if self._file:
-            if self._file.has_half_line:
-                self._file.finish_line()
+            if self._file.has_half_line and self._file.finish_line() is not None:
+                self.half_lines_left += 1
             if self._settings.fsync != "none":
                 self._sync(self._file.fd)
             self._file.close()

@@ -7,25 +7,37 @@ failing disk took only half of. Decides nothing about rotation, retention or ret
 
 import contextlib
 import errno
+import fcntl
 import os
 import stat
+import struct
 from pathlib import Path
 
-from execaudit.errors import ExecauditError
+from execaudit.errors import ExecauditError, NotConfigured
 
 _FLAGS = (
     os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     | os.O_NOCTTY | os.O_NONBLOCK  # a FIFO put in its place must not stop us
 )  # fmt: skip
 _WRITABLE_FOR_OTHERS = 0o002
+_LOCK = struct.Struct("@hhqqi")  # struct flock: l_type, l_whence, l_start, l_len, l_pid
 
 
 class Refused(ExecauditError):  # noqa: N818 - what happened, not an accident
     """What lies at the path is not ours to write: a link, a device, another's file."""
 
 
+class Held(Refused):
+    """Another process writes to the file."""
+
+    exit_status = NotConfigured.exit_status
+
+
 class LogFile:
-    """An open log file. `notes` says what could not be set as configured."""
+    """An open log file, which no other process can open as one meanwhile.
+
+    `notes` says what could not be set as configured.
+    """
 
     def __init__(self, path: str, mode: int, gid: int | None, *, exclusive: bool = False) -> None:
         """Open the file, make it if need be. Raises Refused or OSError.
@@ -50,12 +62,14 @@ class LogFile:
                 raise Refused(f"Failed to open '{path}': it is not a regular file") from error
             raise
         try:
-            self._claim(mode, gid)
+            self._check()
+            self._lock()
+            self.set_attributes(mode, gid)
         except BaseException:
             os.close(self.fd)
             raise
 
-    def _claim(self, mode: int, gid: int | None) -> None:
+    def _check(self) -> None:
         status = os.fstat(self.fd)
         if not stat.S_ISREG(status.st_mode):
             raise Refused(f"Failed to open '{self.path}': it is not a regular file")
@@ -66,6 +80,29 @@ class LogFile:
             )
         if status.st_nlink > 1:
             raise Refused(f"Failed to open '{self.path}': it has {status.st_nlink} hard links")
+
+    def _lock(self) -> None:
+        """Keep other processes from writing here, until the last copy of the descriptor is closed.
+
+        A lock of the open file description (fcntl(2)): closing a copy leaves it, unlike those of
+        the process. Readers may lock too, which must not keep us from writing: we go on without.
+        """
+        want = _LOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        try:
+            fcntl.fcntl(self.fd, fcntl.F_OFD_SETLK, want)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                return  # a file system without locks
+            found = _LOCK.unpack(fcntl.fcntl(self.fd, fcntl.F_OFD_GETLK, want))
+            if found[0] == fcntl.F_WRLCK:
+                raise Held(
+                    f"Failed to open '{self.path}': {find_writer(self.fd)} writes to it; each"
+                    " execaudit needs a file of its own ([file] path)"
+                ) from error
+
+    def set_attributes(self, mode: int, gid: int | None) -> None:
+        """Give it the mode and group configured; what is refused goes into `notes`."""
+        status = os.fstat(self.fd)
         if gid is not None and status.st_gid != gid:
             try:
                 os.fchown(self.fd, -1, gid)
@@ -161,6 +198,22 @@ class LogFile:
         """Close the descriptor."""
         with contextlib.suppress(OSError):  # e.g. EIO of a write long since reported by none
             os.close(self.fd)
+
+
+def find_writer(fd: int) -> str:
+    """Name the process that has locked the file, as far as /proc shows us others' files.
+
+    The kernel does not tell: such locks belong to no process (F_OFD_GETLK gives -1).
+    """
+    status = os.fstat(fd)
+    for info in Path("/proc").glob("[0-9]*/fdinfo/*"):
+        with contextlib.suppress(OSError):
+            process = info.parents[1]
+            if os.path.samestat((process / "fd" / info.name).stat(), status) and (
+                "OFDLCK" in info.read_text()
+            ):
+                return f"process {process.name}"
+    return "another process"
 
 
 def check_directory(directory: str) -> None:

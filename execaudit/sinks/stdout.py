@@ -107,6 +107,10 @@ class StdoutSink:
         self._delay_s = 0.0
         self._is_gone = False
 
+    def configure(self, form: Form) -> None:
+        """Go on with lines of another form."""
+        self.losses.form = form
+
     def write(self, lines: list[bytes]) -> None:
         """Print lines, or queue them where the reader does not keep up."""
         room = self._queue_bytes - self.counters.queue_bytes
@@ -208,4 +212,9 @@ class StdoutSink:
                 self._stream.poll(end_s - now_s)
         if self._queue:
             self.losses.lose(list(self._queue), "closed")
+            self.notices.add(
+                WARNING, f"{len(self._queue)} records were lost: standard output is not being read"
+            )
+            self._queue.clear()
+            self.counters.queue_depth = self.counters.queue_bytes = 0
         self._stream.close()

@@ -8,6 +8,7 @@ settled. A recording holds all arguments and environments: mode 0600.
 """
 
 import errno
+import fcntl
 import json
 import os
 import re
@@ -107,6 +108,10 @@ def _take_over(fd: int) -> None:
         raise OSError(errno.EPERM, "it belongs to another user")
     if found.st_nlink != 1:
         raise OSError(errno.EMLINK, "it is the same file as another one (hard link)")
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise OSError(errno.EBUSY, "another process is recording to it") from error
     os.fchmod(fd, 0o600)
     os.ftruncate(fd, 0)
 

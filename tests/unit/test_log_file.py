@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a log file may be, and who may have made it."""
 
+import fcntl
 import os
 import stat
+import struct
 from pathlib import Path
 
 import pytest
 
-from execaudit.sinks.log_file import LogFile, Refused
+from execaudit.sinks.log_file import Held, LogFile, Refused
 
 NOBODY = 65534
 
@@ -46,8 +48,6 @@ def test_existing_file_gets_the_mode_and_the_group(path: Path) -> None:
 
 
 def test_descriptor_is_not_inherited_and_appends(path: Path) -> None:
-    import fcntl
-
     file = open_file(path)
 
     assert fcntl.fcntl(file.fd, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
@@ -211,3 +211,24 @@ def test_moved_removed_and_replaced_are_told_from_untouched(path: Path) -> None:
     (path.parent / "moved").unlink()
     assert file.is_unlinked()
     file.close()
+
+
+def test_file_that_is_written_to_is_refused_and_the_process_named(path: Path) -> None:
+    file = open_file(path)
+    os.close(os.dup(file.fd))  # as when it is synced in the background
+
+    with pytest.raises(Held, match=f"process {os.getpid()} writes to it") as caught:
+        open_file(path)
+    assert caught.value.exit_status == 6
+
+    file.close()
+    open_file(path).close()
+
+
+def test_lock_of_a_reader_does_not_keep_the_file_from_being_opened(path: Path) -> None:
+    path.touch()
+    with path.open("rb") as reader:
+        lock = struct.pack("@hhqqi", fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
+        fcntl.fcntl(reader, fcntl.F_OFD_SETLK, lock)
+
+        open_file(path).close()

@@ -32,3 +32,13 @@ def test_recording_never_follows_a_link(tmp_path: Path) -> None:
     with pytest.raises(ExecauditError, match="Too many levels"):
         Recorder(str(link), Host("h", "0" * 32, 0, {}))
     assert not (tmp_path / "target").exists()
+
+
+def test_recording_of_another_process_is_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "recording"
+    host = Host("h", "0" * 32, 0, {})
+    running = Recorder(str(path), host)
+    with pytest.raises(ExecauditError, match="another process is recording"):
+        Recorder(str(path), host)
+    running.close()
+    assert path.read_text().startswith("{")

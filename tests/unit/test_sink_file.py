@@ -3,6 +3,7 @@
 
 import gzip
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from execaudit.errors import ExecauditError, NotConfigured
+from execaudit.sinks.accounting import JSON_FORM
 from execaudit.sinks.file import FileSink
 from execaudit.sinks.live_file import FileSettings
 from execaudit.sinks.rotation import Limits
@@ -32,6 +34,9 @@ class Bench:
         self.open_ones: list[FileSink] = []
 
     def sink(self, **settings: object) -> FileSink:
+        """One after the other, as runs of the daemon are."""
+        for before in self.open_ones:
+            before.close()
         sink = FileSink(replace(self.settings, **settings), self.clock)  # type: ignore[arg-type]
         self.open_ones.append(sink)
         return sink
@@ -395,11 +400,11 @@ def test_syncs_as_configured(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> N
     bench.clock.advance(1)
     sink.write(lines(1, 1))
     assert sink.on_timer(bench.clock.now_s) == pytest.approx(5)
-    assert len(synced) == 1
+    assert len(synced) == 2  # the one before, when it was closed
     bench.clock.advance(4)
     assert sink.on_timer(bench.clock.now_s) is None
     sink.close()
-    assert len(synced) == 3  # once by the interval, once at the end
+    assert len(synced) == 4  # once by the interval, once at the end
     assert sink.on_timer(bench.clock.now_s) is None
 
 
@@ -436,3 +441,82 @@ def test_every_record_is_written_or_counted_whatever_happens(bench: Bench) -> No
         if path.suffix == ".gz":
             path.write_bytes(gzip.decompress(path.read_bytes()))
         read(path)
+
+
+def test_file_of_a_process_that_is_about_to_end_is_waited_for(bench: Bench) -> None:
+    before = bench.sink()
+    before.write(lines(1, 1))
+    timer = threading.Timer(0.2, before.close)
+    timer.start()
+    sink = FileSink(bench.settings, patience_s=30)  # by the host's clocks
+    timer.join()
+    sink.write(lines(2, 1))
+    sink.close()
+
+    assert seqs(bench.path) == [1, 2]
+
+
+def test_file_that_another_process_took_meanwhile_is_not_written_to(bench: Bench) -> None:
+    sink = bench.sink()
+    sink.write(lines(1, 1))
+    bench.path.rename(bench.directory / "moved")
+    other = FileSink(bench.settings, bench.clock)
+    other.write(lines(100, 1))
+    sink.write(lines(2, 3))
+
+    assert seqs(bench.path) == [100]
+    assert sink.counters.lost == 3
+    assert f"process {os.getpid()} writes to it" in bench.notices(sink)
+    other.close()
+    bench.clock.advance(1)
+    sink.on_timer(bench.clock.now_s)
+    sink.write(lines(5, 1))
+    assert seqs(bench.path) == [100, 5]
+
+
+def test_other_settings_take_hold_without_the_file_being_opened_anew(bench: Bench) -> None:
+    sink = bench.sink(max_file_bytes=0)
+    sink.write(lines(1, 3))
+    inode = bench.path.stat().st_ino
+    sink.configure(
+        replace(bench.settings, mode=0o600, compress="gzip", max_file_bytes=1, max_age_s=60),
+        JSON_FORM,
+    )
+    assert bench.path.stat().st_ino == inode
+    assert bench.path.stat().st_mode & 0o777 == 0o600
+    assert sink.on_timer(bench.clock.now_s) is not None
+    sink.write(lines(4, 1))
+    wait_for(sink)
+
+    assert seqs(bench.path) == [4]
+    assert bench.others() == [f"execaudit.jsonl.{STAMP}.gz"]
+
+
+def test_what_a_sink_counted_and_kept_goes_on_in_its_heir(bench: Bench) -> None:
+    old, other = bench.sink(), bench.directory.parent / "other"
+    old.write(lines(1, 2))
+    bench.path.unlink()
+    bench.path.mkdir()
+    old.write([*lines(3, 2), line(5, kind="lost")])
+    heir = bench.sink(path=str(other / "execaudit.jsonl"))  # closes the old one
+
+    old.losses.hand_over(heir.losses)
+    heir.write(lines(6, 1))
+
+    (incident,) = old.losses.take()
+    assert (incident.reason, incident.count) == ("unavailable", 2)
+    assert seqs(other / "execaudit.jsonl") == [5, 6]
+    assert (heir.counters.written, heir.counters.lost) == (4, 2)
+    assert old.losses.undelivered == heir.losses.undelivered == 0
+
+
+def test_what_nobody_goes_on_with_is_counted(bench: Bench) -> None:
+    sink = bench.sink()
+    bench.path.unlink()
+    bench.path.mkdir()
+    sink.write([line(1), line(2, kind="lost")])
+    sink.close()
+    sink.losses.hand_over(None)
+
+    counts = {one.reason: one.count for one in sink.losses.take()}
+    assert counts == {"unavailable": 1, "closed": 1}
