@@ -103,15 +103,17 @@ class Service:
 
     def records(self) -> list[Record]:
         """Every record of all generations of the log file, oldest first; each must be JSON."""
-        folder = self.container.path(LOG).parent
-        names = sorted(path.name for path in folder.iterdir() if path.suffix != ".gz")
-        rotated = [name for name in names if name != Path(LOG).name]
-        lines: list[str] = []
-        for name in (*rotated, Path(LOG).name):
-            if (folder / name).exists():
-                # What ends without a line break is being written.
-                lines += (folder / name).read_text().split("\n")[:-1]
-        return [json.loads(line) for line in lines]
+        while True:
+            names = self._generations()
+            # What ends without a line break is being written.
+            lines = [line for path in names for line in path.read_text().split("\n")[:-1]]
+            if self._generations() == names:  # or else one was rotated meanwhile
+                return [json.loads(line) for line in lines]
+
+    def _generations(self) -> list[Path]:
+        live = self.container.path(LOG)
+        rotated = sorted(path for path in live.parent.glob(f"{live.name}.*Z*"))
+        return [*(path for path in rotated if path.suffix != ".gz"), *filter(Path.exists, [live])]
 
     def marked(self, word: str) -> list[Record]:
         """Records of execs with this word among their arguments, once there is one."""

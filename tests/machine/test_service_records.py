@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The installed service on each Debian release: enabled, started, asked, and how tight it is."""
+"""The installed service on each Debian release, from its start to its removal: the same package.
+
+These tests are one after the other the life of one installation: the last ones remove it.
+"""
 
 import re
 from collections.abc import Iterator
@@ -87,3 +90,41 @@ def test_status_and_doctor_agree_on_failed_execs(running: Service) -> None:
     status = running.status()
     assert ("fexit works" in line) == (status["failure_hook"] == "fexit")
     assert bool(status["failure_hook"]) != bool(status["failure_hook_error"])
+
+
+def test_restart_goes_on_where_the_run_before_ended(running: Service) -> None:
+    running.run("systemctl", "restart", UNIT)
+    running.marked(running.mark())
+    start = running.of_type("start")[-1]
+    assert start["gap"]["traced"] is True
+    assert start["gap"]["ended"] == "stop"
+    assert start["gap"]["lost"] == 0
+
+
+def test_removal_ends_the_service_and_keeps_logs_and_configuration(running: Service) -> None:
+    word = running.mark()
+    running.marked(word)
+    running.run("dpkg", "--remove", "execaudit")
+    assert running.pid == 0
+    assert running.show("LoadState") in ("not-found", "masked")
+    assert running.show("NFileDescriptorStore") in ("", "0")
+    assert running.run("pgrep", "--euid", "execaudit", check=False).stdout == ""
+    assert running.output("systemctl", "is-system-running") == "running"
+    later = running.mark()
+    text = "".join(line for r in running.records() for line in r.get("argv", []))
+    assert word in text
+    assert later not in text
+    for path in ("/etc/execaudit/execaudit.toml", "/var/lib/execaudit"):
+        assert running.container.path(path).exists()
+
+
+def test_purge_leaves_nothing_but_the_user(running: Service) -> None:
+    running.run("dpkg", "--purge", "execaudit")
+    name = ["-name", "*execaudit*", "-print"]
+    pruned = ["(", "-path", "/proc", "-o", "-path", "/sys", "-o", "-path", "/var/tmp", ")"]
+    found = running.output("find", "/", *pruned, "-prune", "-o", *name)
+    assert found == ""
+    assert running.show("LoadState") == "not-found"
+    assert running.output("journalctl", "--list-catalog").count("execaudit") == 0
+    assert running.output("id", "--user", "--name", "execaudit") == "execaudit"
+    assert running.output("systemctl", "is-system-running") == "running"

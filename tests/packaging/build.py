@@ -53,14 +53,21 @@ def build_into(directory: Path, package_format: str, **environ: str) -> None:
         raise RuntimeError(f"Failed to build {package_format}:\n{done.stdout[-4000:]}")
 
 
-def with_version(package: Path, version: str, directory: Path) -> Path:
-    """Repack a Debian package under another version, for upgrades; returns the new file."""
+def with_version(package: Path, version: str, directory: Path, **changed: str) -> Path:
+    """Repack a Debian package under another version, for upgrades; returns the new file.
+
+    `changed` is what is added at the end of files below etc/execaudit, by their names without
+    suffix.
+    """
     tree = directory / f"tree-{version}"
     _run("dpkg-deb", "--raw-extract", package, tree)
     control = tree / "DEBIAN/control"
     lines = control.read_text().splitlines()
     lines = [f"Version: {version}" if line.startswith("Version:") else line for line in lines]
     control.write_text("\n".join(lines) + "\n")
+    for name, text in changed.items():
+        with (tree / f"etc/execaudit/{name}.toml").open("a") as file:
+            file.write(text)
     built = directory / f"execaudit_{version}.deb"
     _run("dpkg-deb", "--root-owner-group", "-Zgzip", "--build", tree, built)
     shutil.rmtree(tree)

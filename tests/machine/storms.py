@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Storms of execs in a container, and how many of them the service recorded and where.
+
+Owns the programs that make them, compiled on this side. It must not know what goes wrong meanwhile.
+"""
+
+import re
+from pathlib import Path
+
+from tests.integration.building import build_programs
+from tests.machine.service import Service, wait_until
+
+PLACE = "/opt/storms"
+
+
+def prepare(service: Service, scratch: Path) -> None:
+    """Compile the programs in `scratch` and copy them into the container."""
+    programs = build_programs(scratch)
+    for name in ("storm", "tiny"):
+        service.container.copy(programs / name, f"{PLACE}/{name}", mode=0o755)
+
+
+def storm(service: Service, count: int, name: str) -> None:
+    """Execute a program of this name `count` times, on all processors as fast as they can."""
+    program = Path(PLACE) / name
+    service.run("ln", "-f", f"{PLACE}/tiny", str(program))
+    assert service.output(f"{PLACE}/storm", str(count), "vfork", str(program)) == f"{count} 0"
+
+
+def in_journal(service: Service, *names: str) -> int:
+    """How many execs of these programs the journal has, none of them twice."""
+    service.run("journalctl", "--sync")
+    fields = [f"EXECAUDIT_COMM={name}" for name in names]
+    text = service.run("journalctl", "--quiet", "--output=cat", *fields).stdout
+    found = re.findall(rf" ({PLACE}/\S+ \d+:\d+) \[pid", text)
+    assert len(found) == len(set(found))
+    return len(found)
+
+
+def in_file(service: Service, name: str) -> int:
+    """How many execs of this program all generations of the log file have, none of them twice."""
+    found = [r["argv"][1] for r in service.records() if r.get("comm") == name]
+    assert len(found) == len(set(found))
+    return len(found)
+
+
+def lost(service: Service, sink: str = "") -> int:
+    """Events that the running daemon lost: on the way to it, or on the way to a sink."""
+    status = service.status()
+    count: int = status["sinks"][sink]["lost"] if sink else status["events"]["lost"]
+    return count
+
+
+def wait_for_journal(service: Service) -> None:
+    """Wait until nothing waits for journald any more."""
+    wait_until(
+        lambda: service.status()["sinks"]["journal"]["queue_depth"] == 0, "the journal's queue"
+    )
