@@ -6,7 +6,7 @@ _BY_LAYER: dict[int, str] = {
     " daemon.collapse daemon.store records.durations records.repeats"
     " daemon.limits daemon.log daemon.notify doctor.__init__ engine.__init__"
     " errors formats.__init__ formats.capabilities formats.slots kernel.__init__ kernel.ring"
-    " options records.__init__ records.cgroup records.command records.encoder records.host"
+    " options records.__init__ records.cgroup records.command records.encoder"
     " records.quoting"
     " records.secret_patterns records.text rules.__init__ rules.fields rules.regex_tree"
     " rules.wildcards"
@@ -15,11 +15,11 @@ _BY_LAYER: dict[int, str] = {
     1: "config.toml_text daemon.ledger daemon.proof daemon.status doctor.check"
     " formats.schema kernel.headers kernel.libbpf"
     " kernel.locations records.redact rules.regex_cost rules.values sinks.compression"
-    " sinks.log_file trace.arguments trace.filters wire.decode wire.recording",
-    2: "config.problem config.values doctor.installed doctor.preflight kernel.btf"
-    " records.fragments records.view rules.carried rules.patterns sinks.generations"
+    " sinks.log_file trace.arguments trace.filters wire.decode records.users",
+    2: "records.host config.problem config.values doctor.installed doctor.preflight kernel.btf"
+    " records.view rules.carried rules.patterns sinks.generations"
     " sinks.journal_socket sinks.log_tail trace.table wire.area",
-    3: "records.streams wire.whole"
+    3: "records.streams records.fragments wire.recording wire.whole"
     " config.keys config.quantities config.source config.trust config.words daemon.overview"
     " kernel.hooks kernel.offsets records.fields rules.images rules.text_conditions"
     " sinks.live_file",

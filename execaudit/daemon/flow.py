@@ -309,5 +309,5 @@ class _Indirect:
     ) -> bytes | None:
         return self._flow.parts.stage.encode_exit(buf, at, head, duration_ns)
 
-    def follow_clock(self) -> None:
-        self._flow.parts.stage.follow_clock()
+    def follow_host(self) -> None:
+        self._flow.parts.stage.follow_host()

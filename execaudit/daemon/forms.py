@@ -56,11 +56,11 @@ class Forms:
         self.has_exits = not self._adapted and not self._bounded
         self._added: dict[_Added, tuple[bytes, bytes]] = {}
 
-    def follow_clock(self) -> None:
-        """Forget what was made with the old wall clock offset."""
+    def follow_host(self) -> None:
+        """Forget what was made with another wall clock offset, or other names of users."""
         for encoder in (self._json, self._journal, *self._adapted.values()):
             if encoder is not None:
-                encoder.follow_clock()
+                encoder.follow_host()
 
     def of_exec(
         self,

@@ -87,9 +87,10 @@ class Stage:
             return
         self._finish_held(old.collapser.flush_all())
 
-    def follow_clock(self) -> None:
-        """Forget what was made with the old wall clock offset."""
-        self._forms.follow_clock()
+    def follow_host(self) -> None:
+        """Forget what was made with another wall clock offset, or other names of users."""
+        self._forms.follow_host()
+        self._judge.forget_names()
 
     # -- the quick way --------------------------------------------------------------------------
 

@@ -66,8 +66,8 @@ class TemplateEncoder:
         self._templates: dict[Any, Template] = {}
         self._bytes = 0
 
-    def follow_clock(self) -> None:
-        """Forget what was made with the old wall clock offset."""
+    def follow_host(self) -> None:
+        """Forget what was made with another wall clock offset, or other names of users."""
         self._parents.clear()
         self._clear()
 

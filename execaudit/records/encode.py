@@ -86,10 +86,10 @@ class Encoder:
         ]
         self._boot = host.boot[:12].encode()
 
-    def follow_clock(self) -> None:
-        """Forget what was made with the old wall clock offset."""
-        self._ancestors.clear()
-        self._places.clear()
+    def follow_host(self) -> None:
+        """Forget what was made with another wall clock offset, or other names of users."""
+        for cache in (self._cred, self._ancestors, self._places):
+            cache.clear()
 
     def encode(self, buf: bytes, at: int, head: tuple[int, ...]) -> bytes | None:
         """One line for the exec record at `at`, or None if it has to go the long way.

@@ -108,10 +108,10 @@ class JournalEncoder:
         ]
         self._boot = host.boot[:12].encode()
 
-    def follow_clock(self) -> None:
-        """Forget what was made with the old wall clock offset."""
-        self._ancestors.clear()
-        self._places.clear()
+    def follow_host(self) -> None:
+        """Forget what was made with another wall clock offset, or other names of users."""
+        for cache in (self._who, self._cred, self._ancestors, self._places):
+            cache.clear()
 
     def encode(
         self,

@@ -18,5 +18,5 @@ class RecordEncoder(Protocol):
     ) -> bytes | None:
         """The same for the record of a process's end."""
 
-    def follow_clock(self) -> None:
-        """Forget what was made with the old wall clock offset."""
+    def follow_host(self) -> None:
+        """Forget what was made with another wall clock offset, or other names of users."""

@@ -6,12 +6,13 @@ traced host would have printed.
 """
 
 import os
-import pwd
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
-_NAMES_KEPT = 4096
+from execaudit.records.users import Users, repair
+
 _CLOCK_STEP_NS = 1_000_000
 _CLOCK_TRIES = 5
 _QUICK_NS = 100_000
@@ -27,18 +28,42 @@ class Host:
         self.name = name
         self.boot = boot
         self.wall_offset_ns = wall_offset_ns
-        self.is_live = users is None
-        self.users: dict[int, str | None] = users or {}
+        self.names_version = 0
+        self._live = Users() if users is None else None
+        self._users: dict[int, str | None] = users or {}
         self._second: int | None = None
         self._second_text = ""
 
     @classmethod
     def this(cls) -> "Host":
         """The host this process runs on."""
-        return cls(_repair(socket.gethostname()), _boot_id(), _measure_offset()[0])
+        return cls(repair(socket.gethostname()), _boot_id(), _measure_offset()[0])
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is this host, now."""
+        return self._live is not None
+
+    @property
+    def users(self) -> Mapping[int, str | None]:
+        """Names that were asked for, by uid; None for those that have none."""
+        return self._users if self._live is None else self._live.names
+
+    def follow(self) -> None:
+        """Take over a step of the wall clock, and other names of users. Once per batch."""
+        self.follow_clock()
+        if self._live is not None:
+            self._live.refresh()
+            self.names_version = self._live.version
+
+    def learn(self, names: Mapping[int, str | None]) -> None:
+        """Take over names from a recording."""
+        if any(self._users.get(uid, name) != name for uid, name in names.items()):
+            self.names_version += 1
+        self._users.update(names)
 
     def follow_clock(self) -> bool:
-        """Take over a step of the wall clock; True if there was one. Once per batch is enough."""
+        """Take over a step of the wall clock; True if there was one."""
         if not self.is_live:
             return False
         offset, error_ns = _measure_offset()
@@ -61,21 +86,8 @@ class Host:
         return f"{self.boot[:12]}-{pid:x}-{start_ns:x}-{exec_count:x}"
 
     def user(self, uid: int) -> str | None:
-        """Name of a uid; None if it has none."""
-        try:
-            return self.users[uid]
-        except KeyError:
-            pass
-        if not self.is_live:
-            return None
-        if len(self.users) >= _NAMES_KEPT:
-            self.users.clear()
-        try:
-            name = _repair(pwd.getpwuid(uid).pw_name)
-        except KeyError:
-            name = None
-        self.users[uid] = name
-        return name
+        """Name of a uid; None if it has none, or none that is known so far."""
+        return self._users.get(uid) if self._live is None else self._live.name(uid)
 
 
 def _boot_id() -> str:
@@ -93,11 +105,6 @@ def second_text(second: int) -> str:
     """RFC 3339 UTC, without fraction and Z, of a second since 1970; held within its years."""
     inside = min(max(second, 0), _LAST_SECOND)
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(inside))
-
-
-def _repair(name: str) -> str:
-    """Text without the lone surrogates that stand for bytes which are not UTF-8."""
-    return name.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _measure_offset() -> tuple[int, int]:

@@ -69,7 +69,7 @@ class Pipeline:
         self._streams: dict[int, Stream] = {}
         self._durations = Durations()
         self._wants_durations = False
-        self._wall_offset_ns = host.wall_offset_ns
+        self._followed = (host.wall_offset_ns, host.names_version)
         self._waiting = Waiting()
         self._misses: dict[int, int] = {}
         self._since_ns = 0  # the first event, then the last time that misses were read
@@ -91,7 +91,7 @@ class Pipeline:
 
     def lines(self, buf: bytes, offsets: list[int]) -> list[bytes]:
         """JSON lines of a batch, each with its newline."""
-        self._follow_clock()
+        self._follow_host()
         if self._keep is not None:
             return [self._finish(fields) for fields in self._records(buf, offsets)]
         out: list[bytes] = []
@@ -163,15 +163,16 @@ class Pipeline:
 
     def records(self, buf: bytes, offsets: list[int]) -> Iterator[FieldDict]:
         """The same as dicts, in the vocabulary of docs/record.md."""
-        self._follow_clock()
+        self._follow_host()
         return self._records(buf, offsets)
 
-    def _follow_clock(self) -> None:
-        self._host.follow_clock()
+    def _follow_host(self) -> None:
+        self._host.follow()
         # Of a replay the host follows the steps of the recording by itself.
-        if self._host.wall_offset_ns != self._wall_offset_ns:
-            self._wall_offset_ns = self._host.wall_offset_ns
-            self._encoder.follow_clock()
+        current = (self._host.wall_offset_ns, self._host.names_version)
+        if current != self._followed:
+            self._followed = current
+            self._encoder.follow_host()
 
     def _records(self, buf: bytes, offsets: list[int]) -> Iterator[FieldDict]:
         for at in offsets:

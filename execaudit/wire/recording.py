@@ -40,7 +40,7 @@ class Recorder:
         self._file = os.fdopen(_create(path), "wb")
         self._path = path
         self._host = host
-        self._names_written: set[int] = set()
+        self._names_written: dict[int, str | None] = {}
         self._offset = host.wall_offset_ns
         header = {
             "format": _FORMAT,
@@ -57,9 +57,10 @@ class Recorder:
         if self._host.wall_offset_ns != self._offset:
             self._offset = self._host.wall_offset_ns
             self._frame(b"C", json.dumps(self._offset).encode())
-        names = {k: v for k, v in self._host.users.items() if k not in self._names_written}
+        written = self._names_written
+        names = {k: v for k, v in self._host.users.items() if k not in written or v != written[k]}
         if names:
-            self._names_written |= names.keys()
+            written |= names
             self._frame(b"U", json.dumps(list(names.items())).encode())
         for at in offsets:
             (size,) = struct.unpack_from("@I", buf, at)
@@ -179,7 +180,7 @@ def read_steps(host: Host, file: BinaryIO, path: str) -> Iterator[tuple[str, Any
         if tag == b"C":
             host.wall_offset_ns = value
         elif tag == b"U":
-            host.users.update(value)
+            host.learn(value)
         elif tag == b"S":
             yield "settle", value
         elif tag == b"":

@@ -81,7 +81,7 @@ class _Taker:
     ) -> bytes:
         return b""
 
-    def follow_clock(self) -> None:
+    def follow_host(self) -> None:
         """Nothing depends on it."""
 
 

@@ -146,6 +146,6 @@ def test_times_follow_a_step_of_the_clock() -> None:
     buf, (at,) = join(raw)
     encoder.encode(buf, at, HEAD(buf, at))
     host.wall_offset_ns += 10**18
-    encoder.follow_clock()
+    encoder.follow_host()
 
     assert encoder.encode(buf, at, HEAD(buf, at)) == slow(host, raw)

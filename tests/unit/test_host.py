@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Facts about the host: times, identities, names, and following the clock."""
 
-import pwd
 import re
 import socket
 import time
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -174,46 +172,35 @@ def test_identity_tells_boots_processes_and_execs_apart() -> None:
     assert host.identity(0xABC, 0x123, 0xF) == f"{BOOT[:12]}-abc-123-f"
 
 
-def test_name_of_a_user_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    host, calls = Host.this(), count()
-
-    def look_up(uid: int) -> pwd.struct_passwd:
-        next(calls)
-        if uid == 4:
-            raise KeyError(uid)
-        return pwd.struct_passwd(("ann", "x", uid, uid, "", "/", "/bin/sh"))
-
-    monkeypatch.setattr(pwd, "getpwuid", look_up)
-
-    assert [host.user(uid) for uid in (3, 3, 4, 4)] == ["ann", "ann", None, None]
-    assert next(calls) == 2
-
-
-def test_name_that_is_not_utf8_is_shown_with_replacements(monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = pwd.struct_passwd(("b\udcf6rn", "x", 3, 3, "", "/", "/bin/sh"))
-    monkeypatch.setattr(pwd, "getpwuid", lambda _: entry)
+def test_host_name_that_is_not_utf8_is_shown_with_replacements(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "h\udcffst")
 
+    assert Host.this().name == "h\ufffdst"
+
+
+def test_users_are_those_of_this_host() -> None:
     host = Host.this()
 
-    assert host.user(3) == "b\ufffdrn"
-    assert host.name == "h\ufffdst"
-
-
-def test_names_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = pwd.struct_passwd(("ann", "x", 3, 3, "", "/", "/bin/sh"))
-    monkeypatch.setattr(pwd, "getpwuid", lambda _: entry)
-    host = Host.this()
-
-    for uid in range(10_000):
-        host.user(uid)
-
-    assert len(host.users) <= 4096
+    assert host.user(0) == "root"
+    assert host.users == {0: "root"}
 
 
 def test_uid_that_no_user_can_have_is_no_error() -> None:
     # In a user namespace without a mapping the kernel still gives host ids; -1 is none.
     assert Host.this().user(0xFFFFFFFF) is None
+
+
+def test_names_of_a_recording_are_other_names_only_where_they_differ() -> None:
+    host = make_host(users={})
+
+    host.learn({3: "ann"})
+    before = host.names_version
+    host.learn({3: "bob", 4: "eve"})
+
+    assert host.names_version != before
+    assert [host.user(uid) for uid in (3, 4)] == ["bob", "eve"]
 
 
 def test_user_unknown_to_a_recording_is_not_looked_up_here() -> None:

@@ -3,7 +3,6 @@
 
 import json
 import os
-import pwd
 import stat
 import struct
 import time
@@ -16,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execaudit.errors import ExecauditError, InvalidArgument
+from execaudit.records import host as host_module
 from execaudit.records.host import Host
 from execaudit.records.pipeline import Pipeline
+from execaudit.records.users import Users
 from execaudit.wire import recording as recording_module
 from execaudit.wire.recording import Recorder, open_recording, read_steps
 from tests.records import (
@@ -92,16 +93,13 @@ class LiveTrace:
 
 
 @pytest.fixture
-def live_host(monkeypatch: pytest.MonkeyPatch) -> Host:
+def live_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     """Give a host whose users and clock are looked up as on a real one."""
+    passwd = tmp_path / "passwd"
     names = {0: "root", 1000: "ann", 1001: "bob"}
-
-    def look_up(uid: int) -> pwd.struct_passwd:
-        if uid not in names:
-            raise KeyError(uid)
-        return pwd.struct_passwd((names[uid], "x", uid, uid, "", "/", "/bin/sh"))
-
-    monkeypatch.setattr(pwd, "getpwuid", look_up)
+    passwd.write_text("".join(f"{name}:x:{uid}:{uid}::/:/bin/sh\n" for uid, name in names.items()))
+    users = Users(names.__getitem__, passwd)
+    monkeypatch.setattr(host_module, "Users", lambda: users)
     clock = time.clock_gettime_ns
     host = Host("box", BOOT, WALL_OFFSET_NS)
 

@@ -67,7 +67,7 @@ class Long:
     def encode_exit(self, *_: object) -> bytes | None:
         return None
 
-    def follow_clock(self) -> None:
+    def follow_host(self) -> None:
         pass
 
 
