@@ -12,7 +12,7 @@ import resource
 from pathlib import Path
 from typing import Any
 
-from execaudit.errors import ExecauditError
+from execaudit.errors import ExecauditError, NoPermission
 
 Status = dict[str, Any]
 
@@ -59,7 +59,13 @@ def read_status(path: str) -> Status:
         status: Status = json.loads(Path(path).read_bytes())
     except FileNotFoundError:
         raise ExecauditError(f"Failed to read '{path}': the daemon is not running") from None
-    except (OSError, ValueError) as error:
+    except PermissionError:
+        raise NoPermission(
+            f"Failed to read '{path}': not permitted; run as root, or as a member of its group"
+        ) from None
+    except OSError as error:
+        raise ExecauditError(f"Failed to read '{path}': {error.strerror}") from error
+    except ValueError as error:
         raise ExecauditError(f"Failed to read '{path}': {error}") from error
     if not Path(f"/proc/{status.get('pid')}").exists():
         raise ExecauditError(f"The daemon that wrote '{path}' is not running any more")

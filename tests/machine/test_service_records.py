@@ -92,6 +92,15 @@ def test_status_and_doctor_agree_on_failed_execs(running: Service) -> None:
     assert bool(status["failure_hook"]) != bool(status["failure_hook_error"])
 
 
+def test_status_tells_who_may_ask(running: Service) -> None:
+    nobody = ["setpriv", "--reuid=nobody", "--clear-groups"]
+    refused = running.run(*nobody, "execaudit", "status", check=False)
+    assert refused.returncode == 4
+    assert "not permitted; run as root, or as a member of its group" in refused.stderr
+    group = ["setpriv", "--reuid=nobody", "--regid=execaudit", "--clear-groups"]
+    assert "engine" in running.output(*group, "execaudit", "status")
+
+
 def test_restart_goes_on_where_the_run_before_ended(running: Service) -> None:
     running.run("systemctl", "restart", UNIT)
     running.marked(running.mark())
