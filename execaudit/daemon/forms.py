@@ -6,7 +6,7 @@ It decides nothing.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from execaudit.daemon.outlets import Outlet
 from execaudit.formats.lines import FORMATS, Adapter, make_line
@@ -43,7 +43,7 @@ class Forms:
         self, host: Host, env_names: tuple[bytes, ...], outlets: list[Outlet], identifier: str
     ) -> None:
         self._identifier = identifier
-        self._bounded = [outlet for outlet in outlets if outlet.max_line_bytes]
+        self._outlets = outlets
         forms = {outlet.form for outlet in outlets}
         self._json = Encoder(host, env_names) if "execaudit" in forms else None
         self._journal = JournalEncoder(host, env_names, identifier) if "journal" in forms else None
@@ -53,7 +53,7 @@ class Forms:
             if schema.adapt and form in forms
         }
         self._exits = ExitEncoder(host, identifier)
-        self.has_exits = not self._adapted and not self._bounded
+        self.has_exits = not self._adapted
         self._added: dict[_Added, tuple[bytes, bytes]] = {}
 
     def follow_host(self) -> None:
@@ -74,26 +74,14 @@ class Forms:
 
         `names` were tried before it, `touched` are indices of redacted arguments.
         """
+        buf, at, view = raw
         members = fields = b""
         if names or touched:
-            if self._adapted:
+            if names and self._adapted:
                 return None
             members, fields = self._added_forms(decision, names, tuple(touched))
         elif _is_labelled(decision):
             members, fields = self._added_forms(decision)
-        forms = self._make_forms(raw, head, decision, members, fields)
-        if forms is None:
-            return None
-        for outlet in self._bounded:
-            if len(forms[outlet.form]) > outlet.max_line_bytes:
-                return None
-        return forms
-
-    def _make_forms(
-        self, raw: Raw, head: tuple[int, ...], decision: Decision, members: bytes, fields: bytes
-    ) -> dict[str, bytes] | None:
-        """The same with what is to be added in both forms."""
-        buf, at, view = raw
         forms: dict[str, bytes | None] = {}
         if self._json is not None:
             forms["execaudit"] = self._json.encode_view(head, view, members)
@@ -101,18 +89,18 @@ class Forms:
             priority = PRIORITIES.get(decision.severity, _INFO)
             forms["journal"] = self._journal.encode_view(head, view, priority, fields)
         for form, encoder in self._adapted.items():
-            forms[form] = encoder.encode(buf, at, head, decision.labels, decision.severity)
-        made: dict[str, bytes] = {}
-        for form, text in forms.items():
-            if text is None:
+            added = (decision.labels, decision.severity, tuple(touched))
+            forms[form] = encoder.encode_view(head, view, (buf, at), added)
+        for outlet in self._outlets:
+            text = forms[outlet.form]
+            if text is None or 0 < outlet.max_line_bytes < len(text):
                 return None
-            made[form] = text
-        return made
+        return cast("dict[str, bytes]", forms)
 
     def of_exit(
         self, head: tuple[int, ...], view: ExitView, duration_ns: int | None, decision: Decision
-    ) -> dict[str, bytes]:
-        """The end of a process."""
+    ) -> dict[str, bytes] | None:
+        """The end of a process; None where a line is too long."""
         members, fields = self._added_forms(decision) if _is_labelled(decision) else (b"", b"")
         forms: dict[str, bytes] = {}
         if self._json is not None:
@@ -120,6 +108,9 @@ class Forms:
         if self._journal is not None:
             priority = PRIORITIES.get(decision.severity, _INFO)
             forms["journal"] = self._exits.entry(head, view, duration_ns, priority, fields)
+        for outlet in self._outlets:
+            if 0 < outlet.max_line_bytes < len(forms[outlet.form]):
+                return None
         return forms
 
     def of_fields(self, fields: FieldDict, form: str, max_line_bytes: int) -> bytes:

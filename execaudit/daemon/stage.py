@@ -16,6 +16,7 @@ from execaudit.daemon.outlets import Outlet
 from execaudit.options import DEFAULT_ENV
 from execaudit.records.command import restore_argv, restore_text
 from execaudit.records.encode_exits import view_exit
+from execaudit.records.exits import exit_fields
 from execaudit.records.fields import FieldDict, exec_fields, select_env
 from execaudit.records.fragments import Fragments
 from execaudit.records.host import Host
@@ -25,7 +26,7 @@ from execaudit.records.view import Viewer, file_name
 from execaudit.rules.decision import NOTHING, Decision
 from execaudit.rules.rule_set import RuleSet
 from execaudit.wire import record
-from execaudit.wire.decode import HEAD, split
+from execaudit.wire.decode import HEAD, split, split_exit
 
 _FIELDS_BYTES = 4000  # what Python needs for a record's fields beside the arguments, about
 
@@ -133,8 +134,17 @@ class Stage:
         if self.limits and not self._judge.allows_exit(view, self.now_ns):
             self.counts.limited += 1
             return b""
-        self._put(self._forms.of_exit(head, view, duration_ns, decision), decision)
+        forms = self._forms.of_exit(head, view, duration_ns, decision)
+        if forms is None:
+            self._emit_judged(self._exit_fields(buf, at, duration_ns), decision)
+        else:
+            self._put(forms, decision)
         return b""
+
+    def _exit_fields(self, buf: bytes, at: int, duration_ns: int | None) -> FieldDict:
+        event = split_exit(buf, at)
+        assert event is not None  # noqa: S101 - a view checks as much
+        return exit_fields(event, self._host, duration_ns)
 
     def _take(self, raw: Raw, head: tuple[int, ...], names: list[bytes]) -> None:
         """Take a usual exec record of which no more is to come; `names` were tried before it."""

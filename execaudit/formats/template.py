@@ -15,28 +15,22 @@ from typing import Any
 
 from execaudit.formats.slots import Slot, parent_start, to_entities
 from execaudit.records.fields import FieldDict, ancestor_fields, exec_fields, select_env
-from execaudit.records.fragments import Fragments, Seconds, json_strings
+from execaudit.records.fragments import PLACES_BYTES, Fragments, Seconds, json_strings
 from execaudit.records.host import Host
 from execaudit.records.text import dumps
-from execaudit.wire import record
-from execaudit.wire.decode import NAMES, SCALARS, SCALARS_AT, STRINGS_AT, split
+from execaudit.records.view import View, split_place
+from execaudit.wire.decode import split
 
 Adapter = Callable[[FieldDict], FieldDict]
 Values = tuple[bytes | int, ...]
 Template = tuple[bytes, Callable[[Values], Values]]
+Added = tuple[tuple[str, ...], str, tuple[int, ...]]
+"""What is added to a record: labels, severity, indices of redacted arguments."""
 
-_UNUSUAL = 0xFFFFFFFFFFFFFFFF & ~(
-    record.FLAG_PRIVILEGED
-    | record.FLAG_SCRIPT
-    | record.FLAG_CWD_DELETED
-    | record.FLAG_CUT_ANCESTORS
-)
+NOTHING: Added = ((), "", ())
 _KEPT_BYTES = 4 << 20
 _ENTRY_BYTES = 400  # what Python needs for one
 _SEQ_MAX = 2**31 - 1  # beyond it a schema may want it as text
-_ANCESTOR_BYTES = record.ANCESTOR.size
-_ANCESTORS_AT = NAMES.stop
-_LENGTHS_AT = record.EXEC.offset("filename_bytes")
 
 _NUMBERS = ("cpu", "seq", "pid", "tid", "nspid", "argc", "time_ms", "start_ms")
 _TEXTS = ("time", "id", "argv", "argv_words", "start")
@@ -63,59 +57,40 @@ class TemplateEncoder:
         self._seconds = Seconds()
         self._boot = host.boot[:12].encode()
         self._parents = Fragments(self._make_parents)
+        self._env = Fragments(self._select_env)
+        self._places: Fragments[tuple[bytes, ...]] = Fragments(self._split, PLACES_BYTES)
         self._templates: dict[Any, Template] = {}
         self._bytes = 0
 
     def follow_host(self) -> None:
         """Forget what was made with another wall clock offset, or other names of users."""
         self._parents.clear()
+        self._places.clear()
         self._clear()
 
     def _clear(self) -> None:
         self._templates.clear()
         self._bytes = 0
 
-    def encode(
-        self,
-        buf: bytes,
-        at: int,
-        head: tuple[int, ...],
-        labels: tuple[str, ...] = (),
-        severity: str = "",
+    def encode_view(
+        self, head: tuple[int, ...], view: View, source: tuple[bytes, int], added: Added = NOTHING
     ) -> bytes | None:
-        """One line for the exec record at `at`, or None if it has to go the long way.
+        """One line for a usual exec record, or None if it has to go the long way.
 
-        `head` is its unpacked header; the fixed part lies wholly within `buf`.
+        `head` is its unpacked header; it lies in a buffer at an offset, the `source`.
         """
-        size, _, version, hook, _, seq, time_ns, cpu, _, _ = head
-        (
-            flags, error, argc, pid, tid, start_ns, exec_count, nspid,
-            argv_bytes, argv_inline, _, _, env_bytes, env_inline, _, _,
-            filename, interp, exe, cwd, root, cgroup, chunks, ancestors,
-        ) = SCALARS(buf, at + SCALARS_AT)  # fmt: skip
-        if flags & _UNUSUAL or chunks or argv_inline != argv_bytes or env_inline != env_bytes:
+        _, _, _, hook, _, seq, time_ns, cpu, _, _ = head
+        flags, error, argc, pid, tid, start_ns, exec_count, nspid, place, block, env = view
+        argv = json_strings(block) if block else None
+        parts = self._places[place]
+        if argv is None or parts is None or seq > _SEQ_MAX:
             return None
-        strings_at = at + STRINGS_AT
-        env_at = strings_at + filename + interp + exe + cwd + root + cgroup
-        argv_at = env_at + env_inline
-        end = argv_at + argv_inline
-        if end - at != size or end > len(buf) or version != record.WIRE_VERSION:
-            return None
-        if hook >= len(record.HOOKS) or ancestors > record.ANCESTORS or seq > _SEQ_MAX:
-            return None
-        argv = json_strings(buf[argv_at:end]) if argv_inline else None
-        if argv is None:
-            return None
-        ancestors_at = at + _ANCESTORS_AT
-        raw_ancestors = buf[ancestors_at : ancestors_at + ancestors * _ANCESTOR_BYTES]
-        parents = self._parents[raw_ancestors]
+        parents = parts[1:]
         key = (
-            buf[at + _LENGTHS_AT : ancestors_at], buf[strings_at:env_at],
-            self._select_env(buf[env_at:argv_at]) if env_inline else b"",
-            raw_ancestors if parents is None else None,
-            hook, error, flags, tid == pid, nspid == pid, labels, severity,
+            parts[0], self._env[env] if env else b"", hook, error, flags, tid == pid, nspid == pid,
+            added,
         )  # fmt: skip
-        made = self._templates.get(key) or self._make(buf, at, key, labels, severity)
+        made = self._templates.get(key) or self._make(source, key, has_parents=bool(parents))
         if made is None:
             return None
         template, choose = made
@@ -145,25 +120,35 @@ class TemplateEncoder:
         values = (*(fields[name] for name in _PARENT), start, to_entities(ancestors))
         return tuple(dumps(value) for value in values)
 
+    def _split(self, place: bytes) -> tuple[bytes, ...]:
+        """What of a place a template is for, then what is filled in of ancestors, if anything."""
+        ancestors, strings = split_place(place)
+        parents = self._parents[ancestors]
+        if parents is None:
+            return (place,)
+        core = place[: len(place) - sum(map(len, strings)) - len(ancestors)] + b"".join(strings)
+        return (core, *parents)
+
     def _select_env(self, env: bytes) -> bytes:
         if not any(name in env for name in self._env_names):
             return b""
         return b"\0".join(select_env(env.split(b"\0"), self._env_names))
 
-    def _make(
-        self, buf: bytes, at: int, key: Any, labels: tuple[str, ...], severity: str
-    ) -> Template | None:
-        parts = split(buf, at)
+    def _make(self, source: tuple[bytes, int], key: Any, *, has_parents: bool) -> Template | None:
+        parts = split(*source)
         if parts is None:
             return None
         fields = exec_fields(parts, [], self._host, self._env_names)
         if "argv_b64" in fields or "argv" in fields.get("truncated", {}):
             return None
+        labels, severity, touched = key[-1]
+        if touched:
+            fields["redacted"] = {"argv": list(touched)}
         if labels:
             fields["labels"] = list(labels)
         if severity:
             fields["severity"] = severity
-        of_parents = () if key[3] is None else _PARENT  # those are part of the template
+        of_parents = () if has_parents else _PARENT  # those are part of the template
         fields |= {
             name: slot
             for name, slot in self._slots.items()
@@ -173,7 +158,7 @@ class TemplateEncoder:
         return self._keep(key, _compile(pieces))
 
     def _keep(self, key: Any, template: Template) -> Template:
-        self._bytes += len(template[0]) + sum(map(len, filter(None, key[:4]))) + _ENTRY_BYTES
+        self._bytes += len(template[0]) + len(key[0]) + len(key[1]) + _ENTRY_BYTES
         if self._bytes > _KEPT_BYTES:
             self._clear()
         self._templates[key] = template

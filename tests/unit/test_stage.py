@@ -89,7 +89,7 @@ def make_stage(options: dict[str, Any]) -> Stage:
     return Stage(
         make_host(),
         options.get("env_names", ENV_NAMES),
-        [Outlet(form, selection) for form in forms],
+        [Outlet(form, selection, options.get("max_line_bytes", 0)) for form in forms],
         rules=make_rules(rules) if rules else None,
         redactor=Redactor() if options.get("redact", True) else None,
         collapser=collapser if options.get("collapse", True) else None,
@@ -234,6 +234,7 @@ def configurations(draw: st.DrawFn) -> dict[str, Any]:
                 [("execaudit",), ("journal",), ("execaudit", "journal"), ("ecs", "ocsf")]
             )
         ),
+        "max_line_bytes": draw(st.sampled_from([0, 0, 600, 1200])),
         "selection": draw(
             st.sampled_from([None, Selection(frozenset({"root"})), Selection(min_severity="err")])
         ),
