@@ -55,16 +55,16 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The suite's results on one kernel; `engines` is empty when pytest wrote no report."""
+    """The suite's results on one kernel; `counts` is empty when pytest wrote no report."""
 
     guest: guest.Result
-    engines: dict[str, Counts]
+    counts: dict[str, Counts]
     failures: list[str] = field(default_factory=list)
     skips: list[str] = field(default_factory=list)
 
     def is_good(self, engines: Sequence[str]) -> bool:
         """Whether the suite ended well and did run on each of `engines`."""
-        ran = all(self.engines.get(engine, Counts()).passed for engine in engines)
+        ran = all(self.counts.get(engine, Counts()).passed for engine in engines)
         return self.guest.status == 0 and ran and not self.failures
 
 
@@ -90,8 +90,11 @@ def command(engines: Sequence[str], options: Sequence[str], timeout_s: float) ->
     return shlex.join(["env", *assignments, *limit, *pytest])
 
 
-def read(result: guest.Result, engines: Sequence[str]) -> Report:
-    """Sort the cases of the guest's report by engine, which the names of its tests carry."""
+def read(result: guest.Result, engines: Sequence[str], rest: str = ANY) -> Report:
+    """Sort the cases of the guest's report by engine, which the names of its tests carry.
+
+    Those of no engine are counted as `rest`.
+    """
     counts: dict[str, Counts] = {}
     report = Report(result, counts)
     if not result.result:
@@ -100,7 +103,7 @@ def read(result: guest.Result, engines: Sequence[str]) -> Report:
     for case in ET.fromstring(result.result).iter("testcase"):  # noqa: S314
         name = case.get("name", "")
         words = re.split(r"[\[\]-]", name)
-        engine = next((engine for engine in engines if engine in words), ANY)
+        engine = next((engine for engine in engines if engine in words), rest)
         count = counts.setdefault(engine, Counts())
         label = f"{case.get('classname', '').rsplit('.', 1)[-1]}::{name}"
         if case.find("failure") is not None or case.find("error") is not None:

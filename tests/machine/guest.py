@@ -15,7 +15,7 @@ import tarfile
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,7 @@ CMDLINE = (
 )
 # Nothing here is under test, and under emulation each costs up to seconds.
 MASKED = (
+    "apparmor.service",
     "kmod-static-nodes.service",
     "ldconfig.service",
     "modprobe@.service",
@@ -105,7 +106,9 @@ def _checkout_files() -> list[str]:
     return sorted(name for name in names if os.path.lexists(root / name))
 
 
-def _payload(command: str, word: str, files: Mapping[str, Path]) -> bytes:
+def _payload(
+    command: str, word: str, files: Mapping[str, Path], services: Collection[str]
+) -> bytes:
     """A tar of all that differs between guests, unpacked over the root file system at boot."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
@@ -125,7 +128,7 @@ def _payload(command: str, word: str, files: Mapping[str, Path]) -> bytes:
             tar.add(path, name, filter=root_owned)
         for name, text in UNITS.items():
             add(f"etc/systemd/system/{name}", text)
-        for name in MASKED:
+        for name in set(MASKED) - set(services):
             link = tarfile.TarInfo(f"etc/systemd/system/{name}")
             link.type, link.linkname = tarfile.SYMTYPE, "/dev/null"
             tar.addfile(link)
@@ -171,21 +174,22 @@ def run(
     command: str,
     files: Mapping[str, Path] | None = None,
     *,
+    services: Collection[str] = (),
     timeout_s: float,
     show: bool = False,
 ) -> Result:
     """Boot `suite`'s kernel, run the shell script `command` in the checkout, power off.
 
     The command runs as root in a systemd service with a delegated cgroup. `files` are put into the
-    guest besides the checkout, by their path there, without the leading slash. A guest that does
-    not end within `timeout_s` is killed; its status is then None. `show` copies the output to
-    stdout as it comes.
+    guest besides the checkout, by their path there, without the leading slash. Of the services that
+    guests do without, `services` run. A guest that does not end within `timeout_s` is killed; its
+    status is then None. `show` copies the output to stdout as it comes.
     """
     kernel = rootfs.kernel(suite)
     word = f"execaudit-guest-{secrets.token_hex(16)}"
     with tempfile.TemporaryDirectory(prefix="execaudit-guest-") as name:
         directory = Path(name)
-        (directory / "payload.tar").write_bytes(_payload(command, word, files or {}))
+        (directory / "payload.tar").write_bytes(_payload(command, word, files or {}, services))
         qemu = _qemu(kernel, directory)
         start = time.monotonic()
         with (

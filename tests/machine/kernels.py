@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verb `./dev kernels`: the project's core tests under real Debian kernels.
+"""The verb `./dev kernels`: the core tests and the packaged service under real Debian kernels.
 
 Owns the list of kernels with the engines tested on each, the command line and the tables. It must
 not know how a guest boots nor how a report is read.
@@ -9,9 +9,10 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.machine import core_suite, guest, rootfs
+from tests.machine import core_suite, guest, rootfs, service_suite
 
 TIMEOUT_S = 1500.0
 OUTPUT_LINES = 60
@@ -37,8 +38,9 @@ KERNELS = {
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="./dev kernels",
-        description="Run the core tests, or something else, under Debian kernels in QEMU guests.",
-        epilog="Options after -- go to pytest in the guest; paths among them replace the suite's.",
+        description="Run the core tests and those of the packaged service, or something else, under"
+        " Debian kernels in QEMU guests.",
+        epilog="Options after -- go to pytest in the guest; paths among them replace core tests.",
     )
     names = ", ".join(f"{name} ({tested.version})" for name, tested in KERNELS.items())
     parser.add_argument("names", metavar="NAME", nargs="*", help=f"of {names}; default all")
@@ -47,6 +49,11 @@ def _arguments() -> argparse.Namespace:
         "--verifier",
         action="store_true",
         help="only load each program of the built object and say what the verifier made of it",
+    )
+    what.add_argument(
+        "--suite",
+        choices=("core", "service"),
+        help="only the core tests, or only those that boot with the package installed",
     )
     what.add_argument(
         "--shell-command", metavar="CMD", help="only run this in the checkout, and show its output"
@@ -115,25 +122,56 @@ def _verifier(name: str, arguments: argparse.Namespace) -> bool:
     return good
 
 
+def _suites(name: str, arguments: argparse.Namespace) -> bool:
+    """Run the suites that are wanted, each in a guest of its own."""
+    good = True
+    if arguments.suite != "service":
+        good &= _core(name, arguments)
+    if arguments.suite != "core":
+        good &= _service(name, arguments)
+    return good
+
+
 def _core(name: str, arguments: argparse.Namespace) -> bool:
     """Run the core suite, add its counts to the table."""
     engines = arguments.engines or KERNELS[name].engines
-    show = not arguments.quiet
     report = core_suite.run(
-        name, engines, arguments.options, timeout_s=arguments.timeout, show=show
+        name,
+        engines,
+        arguments.options,
+        timeout_s=arguments.timeout,
+        show=not arguments.quiet,
     )
-    _show_end(name, report.guest, shown=show)
     good = report.is_good(engines)
+    return _tell(name, report, (*engines, core_suite.ANY), arguments, good=good)
+
+
+def _service(name: str, arguments: argparse.Namespace) -> bool:
+    """Run the tests of the packaged service, add their count to the table."""
+    options = [each for each in arguments.options if not each.startswith("tests/")]
+    report = service_suite.run(name, options, timeout_s=arguments.timeout, show=not arguments.quiet)
+    return _tell(name, report, (service_suite.NAME,), arguments, good=service_suite.is_good(report))
+
+
+def _tell(
+    name: str,
+    report: core_suite.Report,
+    rows: Sequence[str],
+    arguments: argparse.Namespace,
+    *,
+    good: bool,
+) -> bool:
+    _show_end(name, report.guest, shown=not arguments.quiet)
     print(f"-- {name}: {'good' if good else 'BAD'} after {report.guest.seconds:.0f} s", flush=True)
-    for engine in (*engines, core_suite.ANY):
-        counts = report.engines.get(engine, core_suite.Counts())
-        row = (rootfs.kernel(name).release, engine, counts.passed, counts.failed, counts.skipped)
-        arguments.table.append((name, *map(str, row)))
+    for row in rows:
+        counts = report.counts.get(row, core_suite.Counts())
+        numbers = (counts.passed, counts.failed, counts.skipped)
+        arguments.table.append((name, rootfs.kernel(name).release, row, *map(str, numbers)))
     return good
 
 
 def _show_table(rows: list[tuple[str, ...]]) -> None:
-    heads = ("suite", "kernel", "engine", "passed", "failed", "skipped")
+    heads = ("suite", "kernel", "tested", "passed", "failed", "skipped")
     widths = [max(len(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
     for row in [heads, *rows]:
         print(
@@ -147,7 +185,7 @@ def main() -> int:
     if os.uname().machine != "x86_64":
         print("./dev kernels: the guests are x86_64, this machine is not", file=sys.stderr)
         return 1
-    one = _core
+    one = _suites
     if arguments.verifier:
         one = _verifier
     elif arguments.shell_command:

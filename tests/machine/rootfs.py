@@ -21,6 +21,7 @@ USERLAND_SUITE = "bookworm"
 USERLAND_PYTHON = "3.11"
 USERLAND_PACKAGES = (
     "acl",
+    "apparmor",
     "auditd",
     "bpftool",
     "kmod",
