@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.integration.requirements import DEADLINE_S
 from tests.shippers.roots import root
 
 _NETWORK = "192.0.2"
@@ -116,6 +117,11 @@ class Host:
             )
         self._processes.append(process)
         return process
+
+    def end(self, process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+        """Send a signal to a program started here, and all that it has started, and wait."""
+        os.killpg(process.pid, number)
+        process.wait(DEADLINE_S)
 
     def said(self) -> str:
         """All that programs started here have said."""

@@ -15,7 +15,7 @@ from tests.machine import cache
 SUITE = "bookworm"
 PACKAGES = {
     "rsyslog": ("rsyslog", "rsyslog-relp", "systemd", "systemd-journal-remote"),
-    "syslog-ng": ("syslog-ng-core",),
+    "syslog-ng": ("syslog-ng-core", "systemd"),
 }
 # A mirror's Release file is easily older than its validity; signatures are still checked.
 _OPTIONS = ["--variant=minbase", '--aptopt=Acquire::Check-Valid-Until "false"']

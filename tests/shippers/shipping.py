@@ -7,6 +7,7 @@ restarts. It must not judge what arrives.
 """
 
 import json
+import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,6 +57,8 @@ class Shipper:
         self.central = central
         self.host = host
         self.daemon = daemon
+        self._running: subprocess.Popen[bytes] | None = None
+        self._receiving: subprocess.Popen[bytes] | None = None
         for target, files in ((host, self.files), (central, self.central_files)):
             for source, path in files.items():
                 target.put(SHIPPED / source, path)
@@ -68,10 +71,20 @@ class Shipper:
         self.host.change("/etc/rsyslog.conf", 'module(load="imklog")', "#")
 
     def start_receiver(self) -> None:
-        self.central.start(*self.receiver_command)
+        self._receiving = self.central.start(*self.receiver_command)
+
+    def kill_receiver(self) -> None:
+        """Without a chance to say anything, as when its host goes down."""
+        assert self._receiving
+        self.central.end(self._receiving, signal.SIGKILL)
 
     def start(self) -> None:
-        self.host.start(*self.command)
+        self._running = self.host.start(*self.command)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """End the shipper: as the service manager does, or by SIGKILL."""
+        assert self._running
+        self.host.end(self._running, number)
 
     def written(self) -> list[bytes]:
         """What there is to ship."""
@@ -86,6 +99,11 @@ class Shipper:
     def has_arrived(self, mark: str) -> bool:
         return any(mark.encode() in line for line in self.arrived())
 
+    def progress(self) -> object:
+        """Something that changes when more has arrived."""
+        folder = self.central.path(ARRIVED)
+        return [f.stat().st_size for f in folder.iterdir()] if folder.exists() else []
+
 
 class Rsyslog(Shipper):
     name = "rsyslog, file"
@@ -93,7 +111,7 @@ class Rsyslog(Shipper):
 
 
 class SyslogNg(Shipper):
-    name = "syslog-ng"
+    name = "syslog-ng, file"
     kind = "syslog-ng"
     files: Mapping[str, str] = {"syslog-ng/execaudit.conf": "/etc/syslog-ng/conf.d/execaudit.conf"}
     command = ("syslog-ng", "-F", "--no-caps")
@@ -107,6 +125,10 @@ class FromJournal(Shipper):
 
     def prepare(self) -> None:
         super().prepare()
+        self.start_journald()
+
+    def start_journald(self) -> None:
+        """Start the host's journal."""
         host = self.host
         folder = host.path("/etc/systemd/journald.conf.d")
         folder.mkdir()
@@ -119,21 +141,51 @@ class FromJournal(Shipper):
         wait_until(ready.exists, lambda: f"journald ended with {journald.poll()}: {host.said()}")
 
     def written(self) -> list[bytes]:
+        """All entries; there are as many as lines in the file, which has the same records."""
+        found: list[bytes] = []
+
+        def is_all() -> bool:
+            found[:] = entries(self.host, "/var/log/journal")
+            return len(found) == len(lines)
+
+        def what() -> str:
+            counts = self.daemon.call("status").stdout
+            return f"{len(found)} entries, {len(lines)} lines; {counts}"
+
+        lines = super().written()
         self.host.run("journalctl", "--sync")
-        return entries(self.host, "/var/log/journal")
+        wait_until(is_all, what)
+        return found
 
 
-class RsyslogJournal(FromJournal):
-    name = "rsyslog, journal"
-    files: Mapping[str, str] = {
-        "rsyslog/30-execaudit-journal.conf": "/etc/rsyslog.d/30-execaudit-journal.conf"
-    }
+class AsJson(FromJournal):
+    """What sends an entry as one JSON object."""
 
     def arrived(self) -> list[bytes]:
         return [own_fields(json.loads(line)) for line in super().arrived()]
 
     def has_arrived(self, mark: str) -> bool:
         return any(mark.encode() in line for line in super().arrived())
+
+
+class RsyslogJournal(AsJson):
+    name = "rsyslog, journal"
+    files: Mapping[str, str] = {
+        "rsyslog/30-execaudit-journal.conf": "/etc/rsyslog.d/30-execaudit-journal.conf"
+    }
+
+
+class SyslogNgJournal(AsJson):
+    name = "syslog-ng, journal"
+    kind = "syslog-ng"
+    files: Mapping[str, str] = {
+        "syslog-ng/execaudit-journal.conf": "/etc/syslog-ng/conf.d/execaudit.conf"
+    }
+    command = SyslogNg.command
+
+    def prepare(self) -> None:
+        SyslogNg.prepare(self)  # type: ignore[arg-type]
+        self.start_journald()
 
 
 class JournalUpload(FromJournal):
@@ -161,6 +213,11 @@ class JournalUpload(FromJournal):
         command = self.central.command(*query, f"EXECAUDIT_COMM={mark}")
         return b"ran" in subprocess.run(command, capture_output=True, check=False).stdout
 
+    def progress(self) -> object:
+        query = ["journalctl", "-D", REMOTE_JOURNAL, "-q", "-n", "1", "-o", "cat"]
+        command = self.central.command(*query, "--output-fields=EXECAUDIT_ID")
+        return subprocess.run(command, capture_output=True, check=False).stdout
+
 
 def own_fields(entry: Mapping[str, object]) -> bytes:
     """An entry without what journald and rsyslog add."""
@@ -178,7 +235,13 @@ def entries(host: Host, directory: str) -> list[bytes]:
     return [own_fields({k.decode(): v.decode() for k, v in one.items()}) for one in exported]
 
 
-SHIPPERS: list[type[Shipper]] = [Rsyslog, RsyslogJournal, SyslogNg, JournalUpload]
+SHIPPERS: list[type[Shipper]] = [
+    Rsyslog,
+    RsyslogJournal,
+    SyslogNg,
+    SyslogNgJournal,
+    JournalUpload,
+]
 
 
 def copy_of(program: Path, mark: str, place: Path) -> Path:
