@@ -101,14 +101,17 @@ class Service:
         self.run(*(command or ("/bin/echo",)), word)
         return word
 
-    def records(self) -> list[Record]:
-        """Every record of all generations of the log file, oldest first; each must be JSON."""
+    def records(self, containing: str = "") -> list[Record]:
+        """Records of all generations of the log file, oldest first; each must be JSON.
+
+        Only those whose line contains a text: there can be hundreds of thousands.
+        """
         while True:
             names = self._generations()
             # What ends without a line break is being written.
             lines = [line for path in names for line in path.read_text().split("\n")[:-1]]
             if self._generations() == names:  # or else one was rotated meanwhile
-                return [json.loads(line) for line in lines]
+                return [json.loads(line) for line in lines if containing in line]
 
     def _generations(self) -> list[Path]:
         live = self.container.path(LOG)
@@ -120,7 +123,7 @@ class Service:
         found: list[Record] = []
 
         def has_come() -> bool:
-            named = [r for r in self.records() if word in r.get("argv", [])]
+            named = [r for r in self.records(word) if word in r.get("argv", [])]
             found[:] = [r for r in named if r["comm"] != "nsenter"]  # this side of the container
             return bool(found)
 
@@ -129,7 +132,7 @@ class Service:
 
     def of_type(self, kind: str) -> list[Record]:
         """Records of one type."""
-        return [record for record in self.records() if record["type"] == kind]
+        return [r for r in self.records(f'"type":"{kind}"') if r["type"] == kind]
 
     def said(self, *matches: str) -> list[str]:
         """What the daemon and systemd said about the unit: no records."""

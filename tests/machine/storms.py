@@ -5,12 +5,15 @@ Owns the programs that make them, compiled on this side. It must not know what g
 """
 
 import re
+import subprocess
+from collections import Counter
 from pathlib import Path
 
 from tests.integration.building import build_programs
 from tests.machine.service import Service, wait_until
 
 PLACE = "/opt/storms"
+_STORM_S = 120.0
 
 
 def prepare(service: Service, scratch: Path) -> None:
@@ -20,11 +23,23 @@ def prepare(service: Service, scratch: Path) -> None:
         service.container.copy(programs / name, f"{PLACE}/{name}", mode=0o755)
 
 
+def begin(service: Service, count: int, name: str) -> "subprocess.Popen[bytes]":
+    """Begin to execute a program of this name `count` times, on all processors at full speed."""
+    program = f"{PLACE}/{name}"
+    service.run("ln", "-f", f"{PLACE}/tiny", program)
+    inside = service.container.inside(f"{PLACE}/storm", str(count), "vfork", program)
+    return subprocess.Popen(inside, stdout=subprocess.PIPE)
+
+
+def end(running: "subprocess.Popen[bytes]", count: int) -> None:
+    """Wait for the end of a storm, none of whose execs may have failed."""
+    said, _ = running.communicate(timeout=_STORM_S)
+    assert said == b"%d 0\n" % count
+
+
 def storm(service: Service, count: int, name: str) -> None:
-    """Execute a program of this name `count` times, on all processors as fast as they can."""
-    program = Path(PLACE) / name
-    service.run("ln", "-f", f"{PLACE}/tiny", str(program))
-    assert service.output(f"{PLACE}/storm", str(count), "vfork", str(program)) == f"{count} 0"
+    """Begin a storm and wait for its end."""
+    end(begin(service, count, name), count)
 
 
 def in_journal(service: Service, *names: str) -> int:
@@ -39,9 +54,14 @@ def in_journal(service: Service, *names: str) -> int:
 
 def in_file(service: Service, name: str) -> int:
     """How many execs of this program all generations of the log file have, none of them twice."""
-    found = [r["argv"][1] for r in service.records() if r.get("comm") == name]
-    assert len(found) == len(set(found))
+    found = numbers(service, name)
+    assert found.total() == len(found)
     return len(found)
+
+
+def numbers(service: Service, name: str) -> Counter[str]:
+    """How often the log file has each exec of this program."""
+    return Counter(r["argv"][1] for r in service.records(name) if r.get("comm") == name)
 
 
 def lost(service: Service, sink: str = "") -> int:

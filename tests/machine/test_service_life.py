@@ -63,7 +63,7 @@ def test_reboot_is_told_of_and_early_services_are_seen(shared: Service) -> None:
     assert start["gap"]["ended"] == "stop"
     # By their place on this machine: other containers may start such a service, too.
     cgroup = f"/{shared.container.name}/payload/system.slice/systemd-logind.service"
-    (early,) = [r for r in shared.records() if r.get("cgroup") == cgroup]
+    (early,) = [r for r in shared.records(cgroup) if r.get("cgroup") == cgroup]
     assert early["exe"] == "/usr/lib/systemd/systemd-logind"
     assert early["boot"] == new["boot"]
 

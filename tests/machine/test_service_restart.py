@@ -23,7 +23,7 @@ def numbers(service: Service, word: str) -> Counter[str]:
     """How often each exec of the storm was recorded."""
     return Counter(
         r["argv"][2]
-        for r in service.records()
+        for r in service.records(word)
         if r["type"] == "exec" and r["argv"][1:2] == [word] and r["comm"] == "true"
     )
 
@@ -66,7 +66,7 @@ def test_reload_takes_good_rules_and_refuses_bad_ones(shared: Service) -> None:
     assert any(f"{RULES}:2:1: rule[0].action: " in text for text in shared.said())
     shared.run("/bin/true", word)
     shared.marked(shared.mark())
-    assert not [r for r in shared.records() if word in r.get("argv", [])]
+    assert not [r for r in shared.records(word) if word in r.get("argv", [])]
     assert shared.output("systemctl", "is-active", UNIT) == "active"
     shared.run("rm", RULES)
 

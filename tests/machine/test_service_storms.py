@@ -6,8 +6,18 @@ from collections.abc import Iterator
 import pytest
 
 from tests.machine.conftest import installed
-from tests.machine.service import UNIT, Service
-from tests.machine.storms import in_file, in_journal, lost, prepare, storm, wait_for_journal
+from tests.machine.service import UNIT, Service, wait_until
+from tests.machine.storms import (
+    begin,
+    end,
+    in_file,
+    in_journal,
+    lost,
+    numbers,
+    prepare,
+    storm,
+    wait_for_journal,
+)
 
 STORM = 40_000
 BURST = 80_000
@@ -33,12 +43,43 @@ def running(
         yield service
 
 
+def written(service: Service) -> int:
+    """How many records the running daemon has written to the file."""
+    count: int = service.status()["sinks"]["file"]["written"]
+    return count
+
+
+def lost_records(service: Service) -> int:
+    """Events that `lost` records tell of, those of sinks aside."""
+    return sum(record["count"] for record in service.of_type("lost") if "sink" not in record)
+
+
 def test_storm_on_every_processor_does_not_keep_the_daemon_from_running(running: Service) -> None:
     storm(running, STORM, "everywhere")
     running.marked(running.mark())
     recorded = in_file(running, "everywhere")
     assert recorded + lost(running) >= STORM
     assert recorded >= STORM // 2  # of ordinary priority it records what the ring holds, 6,000
+
+
+@pytest.mark.parametrize("how", ["restart", "kill"])
+def test_storm_on_every_processor_is_recorded_across(running: Service, how: str) -> None:
+    before, already, lost_before = running.pid, written(running), lost_records(running)
+    storming = begin(running, STORM, f"across-{how}")
+    wait_until(lambda: written(running) > 2000 + already, "the storm")
+    if how == "kill":
+        running.run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", UNIT)
+    else:
+        running.run("systemctl", "restart", UNIT)
+    end(storming, STORM)
+    wait_until(lambda: running.pid not in (0, before), "another process")
+    running.marked(running.mark())
+    found = numbers(running, f"across-{how}")
+    assert STORM - len(found) <= lost_records(running) - lost_before
+    gap = running.of_type("start")[-1]["gap"]
+    assert gap["traced"] is True
+    assert found.total() - len(found) <= gap.get("repeated", 0)
+    assert ("repeated" in gap) <= (how == "kill")
 
 
 def test_all_of_a_burst_arrive_in_the_journal_with_the_rate_limit_lifted(running: Service) -> None:
