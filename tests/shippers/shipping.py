@@ -41,6 +41,12 @@ REMOTE = (
 )
 
 
+def leave_kernel_messages(host: Host) -> None:
+    """They are the machine's, and can be read only once."""
+    file = host.path("/etc/rsyslog.conf")
+    file.write_text(file.read_text().replace('module(load="imklog")', "#"))
+
+
 class Shipper:
     """A shipper on `host` and its receiver on `central`. Lines are what must arrive unchanged."""
 
@@ -62,13 +68,12 @@ class Shipper:
         for target, files in ((host, self.files), (central, self.central_files)):
             for source, path in files.items():
                 target.put(SHIPPED / source, path)
-        # The kernel's messages are the machine's, and can be read only once.
-        central.change("/etc/rsyslog.conf", 'module(load="imklog")', "#")
+        leave_kernel_messages(central)
         self.prepare()
 
     def prepare(self) -> None:
         """Do what else the host needs."""
-        self.host.change("/etc/rsyslog.conf", 'module(load="imklog")', "#")
+        leave_kernel_messages(self.host)
 
     def start_receiver(self) -> None:
         self._receiving = self.central.start(*self.receiver_command)
@@ -203,7 +208,7 @@ class JournalUpload(FromJournal):
         super().prepare()
         # What StateDirectory= and LogsDirectory= of the units make.
         self.host.path("/var/lib/systemd/journal-upload").mkdir()
-        self.central.path(REMOTE_JOURNAL).mkdir(parents=True)
+        self.central.path(REMOTE_JOURNAL).mkdir(parents=True, exist_ok=True)
 
     def arrived(self) -> list[bytes]:
         return entries(self.central, REMOTE_JOURNAL)
