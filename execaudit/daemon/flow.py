@@ -82,6 +82,10 @@ class Flow:
         self.ledger = ledger
         self._commit()
 
+    def follow_host(self) -> None:
+        """Take over a step of the wall clock, for records of our own that come without a batch."""
+        self.pipeline.follow_host()
+
     # -- events -----------------------------------------------------------------------------
 
     def drain(self) -> None:
@@ -264,6 +268,7 @@ class Flow:
         """Drain, settle, say goodbye, flush. Programs that are kept stay attached."""
         if not is_kept:
             self.capture.detach()
+        self.follow_host()
         self.settle()
         stage = self.parts.stage
         stage.finish_held()

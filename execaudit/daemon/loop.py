@@ -119,6 +119,7 @@ class Daemon:
             self._listen()
         # The descriptor tells of the ring once; what a drain left there it tells of no more.
         fds = {fd for fd, _ in poll.poll(0 if ring.has_more() else self._timeout())}
+        self._flow.follow_host()
         if ring.has_more():
             if signal_fd not in fds:
                 # Let a batch gather. A ring that fills up ends the pause; a full one would not;

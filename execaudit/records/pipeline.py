@@ -91,7 +91,7 @@ class Pipeline:
 
     def lines(self, buf: bytes, offsets: list[int]) -> list[bytes]:
         """JSON lines of a batch, each with its newline."""
-        self._follow_host()
+        self.follow_host()
         if self._keep is not None:
             return [self._finish(fields) for fields in self._records(buf, offsets)]
         out: list[bytes] = []
@@ -163,10 +163,11 @@ class Pipeline:
 
     def records(self, buf: bytes, offsets: list[int]) -> Iterator[FieldDict]:
         """The same as dicts, in the vocabulary of docs/record.md."""
-        self._follow_host()
+        self.follow_host()
         return self._records(buf, offsets)
 
-    def _follow_host(self) -> None:
+    def follow_host(self) -> None:
+        """Take over a step of the clock and names of users; each batch does so by itself."""
         self._host.follow()
         # Of a replay the host follows the steps of the recording by itself.
         current = (self._host.wall_offset_ns, self._host.names_version)
