@@ -11,6 +11,7 @@ import time
 from execaudit.daemon import meters
 from execaudit.daemon.build import Parts, env_names, kernel_keys
 from execaudit.daemon.ledger import Ledger, Standing
+from execaudit.daemon.log import log
 from execaudit.daemon.proof import Proof
 from execaudit.daemon.telling import Teller
 from execaudit.kernel.capture import Capture
@@ -18,6 +19,7 @@ from execaudit.kernel.ring import Ring
 from execaudit.records.fields import FieldDict
 from execaudit.records.host import Host
 from execaudit.records.pipeline import Pipeline
+from execaudit.sinks.accounting import NOTICE
 
 SINKS = ("file", "journal", "stdout")
 """Names of the sinks, in the order of the ledger."""
@@ -83,7 +85,14 @@ class Flow:
         self._commit()
 
     def follow_host(self) -> None:
-        """Take over a step of the wall clock, for records of our own that come without a batch."""
+        """Take over another name, and a step of the clock for records that come without a batch.
+
+        DHCP names a host long after the first programs have run.
+        """
+        before = self.host.name
+        if self.host.follow_name():
+            log(NOTICE, f"This host is '{self.host.name}' now and was '{before}'")
+            self.parts.stage.follow_name()
         self.pipeline.follow_host()
 
     # -- events -----------------------------------------------------------------------------

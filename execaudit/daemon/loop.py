@@ -119,14 +119,14 @@ class Daemon:
             self._listen()
         # The descriptor tells of the ring once; what a drain left there it tells of no more.
         fds = {fd for fd, _ in poll.poll(0 if ring.has_more() else self._timeout())}
+        if ring.has_more() and signal_fd not in fds:
+            # Let a batch gather. A ring that fills up ends the pause; a full one would not;
+            # and what comes after a quiet time is not delayed, for it might be all.
+            is_quiet = time.monotonic() - self._drained_s >= _QUIET_S
+            is_urgent = is_quiet or ring.pending() >= ring.size // _FILLED
+            fds |= {fd for fd, _ in poll.poll(0 if is_urgent else _GATHER_S)}
         self._flow.follow_host()
         if ring.has_more():
-            if signal_fd not in fds:
-                # Let a batch gather. A ring that fills up ends the pause; a full one would not;
-                # and what comes after a quiet time is not delayed, for it might be all.
-                is_quiet = time.monotonic() - self._drained_s >= _QUIET_S
-                is_urgent = is_quiet or ring.pending() >= ring.size // _FILLED
-                fds |= {fd for fd, _ in poll.poll(0 if is_urgent else _GATHER_S)}
             self._flow.drain()
             self._drained_s = time.monotonic()
             self._settle_soon()

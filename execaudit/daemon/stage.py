@@ -93,6 +93,10 @@ class Stage:
         self._forms.follow_host()
         self._judge.forget_names()
 
+    def follow_name(self) -> None:
+        """Make everything anew that was made with another name of the host."""
+        self._forms = Forms(self._host, self._env_names, self.outlets, self._identifier)
+
     # -- the quick way --------------------------------------------------------------------------
 
     def encode(self, buf: bytes, at: int, head: tuple[int, ...]) -> bytes | None:

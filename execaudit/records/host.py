@@ -73,6 +73,13 @@ class Host:
         self.wall_offset_ns = offset
         return True
 
+    def follow_name(self) -> bool:
+        """Take over another name of the host; True if it has one now."""
+        if not self.is_live:
+            return False
+        before, self.name = self.name, repair(socket.gethostname())
+        return self.name != before
+
     def time(self, boot_ns: int) -> str:
         """RFC 3339 UTC with nanoseconds of a CLOCK_BOOTTIME time."""
         second, fraction = divmod(boot_ns + self.wall_offset_ns, 1_000_000_000)

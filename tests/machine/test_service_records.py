@@ -46,6 +46,27 @@ def test_exec_is_found_in_the_journal_by_its_fields(running: Service) -> None:
     assert word in entry["MESSAGE"]
 
 
+def test_host_that_is_renamed_has_its_new_name_in_all_that_follows(running: Service) -> None:
+    before = running.output("hostname")
+    try:
+        running.run("hostname", "renamed")
+        word = running.mark()
+        (record,) = running.marked(word)
+        assert record["host"] == "renamed"
+        entries = running.container.journal("EXECAUDIT_EXE=/usr/bin/echo")
+        (entry,) = [entry for entry in entries if word in entry["EXECAUDIT_ARGV"]]
+        assert entry["EXECAUDIT_HOST"] == "renamed"
+        assert f"This host is 'renamed' now and was '{before}'" in running.said()
+    finally:
+        running.run("hostname", before)
+
+
+def test_self_check_works_in_the_sandbox(running: Service) -> None:
+    assert running.status()["is_tracing"]
+    assert not [text for text in running.said() if "Failed to execute itself" in text]
+    assert not [r for r in running.of_type("exec") if r.get("unit") == UNIT and "-V" in r["argv"]]
+
+
 def test_journal_explains_the_start(running: Service) -> None:
     text = running.output("journalctl", "--no-pager", "-x", "EXECAUDIT_TYPE=start")
     assert "Subject: The recording of program starts has begun" in text

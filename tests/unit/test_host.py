@@ -172,6 +172,19 @@ def test_identity_tells_boots_processes_and_execs_apart() -> None:
     assert host.identity(0xABC, 0x123, 0xF) == f"{BOOT[:12]}-abc-123-f"
 
 
+def test_other_name_of_the_host_is_followed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    host, recorded = Host.this(), make_host()
+    assert not host.follow_name()
+
+    monkeypatch.setattr(socket, "gethostname", lambda: "ren\udcffmed")
+
+    assert host.follow_name()
+    assert host.name == "ren\ufffdmed"
+    assert not host.follow_name()
+    assert not recorded.follow_name()
+    assert recorded.name != host.name
+
+
 def test_host_name_that_is_not_utf8_is_shown_with_replacements(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
