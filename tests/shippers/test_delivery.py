@@ -133,6 +133,8 @@ class Way:
         """Say what was delivered, and hold it to what is known of the shipper."""
         name = self.shipper.name
         print(f"{name}; {episode}: {delivery}")
+        # Else the daemon itself has missed some, and has said so.
+        assert delivery.written > 2 * FEWER, self.source.daemon.of_type("lost")
         lost, doubled = MOST[name].get(episode, (0, 0))
         assert delivery.lost <= lost
         assert delivery.doubled <= doubled
