@@ -5,7 +5,7 @@ Owns the encoders, and what they are given besides the record: labels, names tri
 It decides nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from execaudit.daemon.outlets import Outlet
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _INFO = PRIORITIES["info"]
 _ADDED_KEPT = 1024
 _Added = tuple[tuple[str, ...], str, tuple[int, ...]]
+
+Encode = Callable[[tuple[int, ...], View], bytes | None]
+"""Bytes of a usual exec record; None for the long way."""
 
 Raw = tuple[bytes, int, View]
 """A usual exec record: a buffer, where in it, and what was looked at."""
@@ -61,6 +64,24 @@ class Forms:
         for encoder in (self._json, self._journal, *self._adapted.values()):
             if encoder is not None:
                 encoder.follow_host()
+
+    def plain_encoders(self) -> list[tuple[Encode, Outlet]]:
+        """What makes the bytes of an exec to which nothing is added, for each outlet.
+
+        Empty where an outlet is not always to have them.
+        """
+        encoders: dict[str, Encode] = {}
+        if self._json is not None:
+            encoders["execaudit"] = self._json.encode_view
+        if self._journal is not None:
+            encoders["journal"] = self._journal.encode_view
+        out: list[tuple[Encode, Outlet]] = []
+        for outlet in self._outlets:
+            encode = encoders.pop(outlet.form, None)
+            if encode is None or outlet.selection is not None or outlet.max_line_bytes:
+                return []
+            out.append((encode, outlet))
+        return out
 
     def of_exec(
         self,

@@ -22,7 +22,7 @@ from execaudit.records.fragments import Fragments
 from execaudit.records.host import Host
 from execaudit.records.redact import Redactor
 from execaudit.records.redact_record import redact_record
-from execaudit.records.view import Viewer, file_name
+from execaudit.records.view import View, Viewer, file_name
 from execaudit.rules.decision import NOTHING, Decision
 from execaudit.rules.rule_set import RuleSet
 from execaudit.wire import record
@@ -71,6 +71,8 @@ class Stage:
         self._viewer = Viewer()
         self._judge = Judge(host, env_names, rules, self.limits)
         self._forms = Forms(host, env_names, outlets, identifier)
+        self._plain = self._forms.plain_encoders()
+        self._is_free = rules is None and not limits  # nothing to decide about
         # What the shipped ones name holds no secrets; others are looked into.
         self._own_env = tuple(name for name in env_names if name[:-1].decode() not in DEFAULT_ENV)
         self._clean_env = Fragments(self._find_secret)
@@ -119,7 +121,10 @@ class Stage:
             is_script = bool(view[0] & record.FLAG_SCRIPT)
             held, names = self.collapser.add_success(view[3], one, is_script=is_script)
             self._finish_held(held)
-        self._take((buf, at, view), head, names)
+        if self._is_free and not names:
+            self._show(buf, at, view, head, NOTHING, names)
+        else:
+            self._take(buf, at, view, head, names)
         return b""
 
     def encode_exit(
@@ -150,12 +155,13 @@ class Stage:
         assert event is not None  # noqa: S101 - a view checks as much
         return exit_fields(event, self._host, duration_ns)
 
-    def _take(self, raw: Raw, head: tuple[int, ...], names: list[bytes]) -> None:
+    def _take(
+        self, buf: bytes, at: int, view: View, head: tuple[int, ...], names: list[bytes]
+    ) -> None:
         """Take a usual exec record of which no more is to come; `names` were tried before it."""
-        view = raw[2]
         decision = self._judge.decide(view) if self.rules is not None else NOTHING
         if decision is None:
-            self.finish_certain(self._fields(raw, names))
+            self.finish_certain(self._fields(buf, at, names))
             return
         if names:
             self.counts.collapsed += len(names) - (view[1] != 0)
@@ -165,25 +171,44 @@ class Stage:
         if self.limits and not self._judge.allows(view, self.now_ns):
             self.counts.limited += 1
             return
+        self._show(buf, at, view, head, decision, names)
+
+    def _show(
+        self,
+        buf: bytes,
+        at: int,
+        view: View,
+        head: tuple[int, ...],
+        decision: Decision,
+        names: list[bytes],
+    ) -> None:
+        """Redact and encode an exec that is to be kept, and give it to the outlets."""
         touched: list[int] = []
+        shown = view
         if self.redactor is not None:
             if self._own_env and view[10] and self._clean_env[view[10]] is None:
-                self._emit_judged(self._fields(raw, names), decision)
+                self._emit_judged(self._fields(buf, at, names), decision)
                 return
             argv = view[9]
             if argv and not argv[-1]:
                 redacted = self.redactor.redact_block(argv)
                 if redacted is not None:
                     argv, touched = redacted
-                    view = (*view[:9], argv, view[10])
-        forms = self._forms.of_exec((raw[0], raw[1], view), head, decision, names, touched)
+                    shown = (*view[:9], argv, view[10])
+        if self._plain and decision is NOTHING and not touched and not names:
+            made = [encode(head, view) for encode, _ in self._plain]
+            if None not in made:
+                for (_, outlet), text in zip(self._plain, made, strict=True):
+                    outlet.batch.append(text)  # type: ignore[arg-type]
+                return
+        forms = self._forms.of_exec((buf, at, shown), head, decision, names, touched)
         if forms is None:
-            self._emit_judged(self._fields(raw, names), decision)
+            self._emit_judged(self._fields(buf, at, names), decision)
         else:
             self._put(forms, decision)
 
-    def _fields(self, raw: Raw, names: list[bytes]) -> FieldDict:
-        parts = split(raw[0], raw[1])
+    def _fields(self, buf: bytes, at: int, names: list[bytes]) -> FieldDict:
+        parts = split(buf, at)
         assert parts is not None  # noqa: S101 - a view checks as much
         fields = exec_fields(parts, [], self._host, self._env_names)
         return with_names(fields, names)
@@ -251,7 +276,7 @@ class Stage:
     def _finish_held(self, held: list[tuple[Raw | FieldDict, list[bytes]]]) -> None:
         for one, names in held:
             if isinstance(one, tuple):
-                self._take(one, HEAD(one[0], one[1]), names)
+                self._take(*one, HEAD(one[0], one[1]), names)
             else:
                 self.finish_certain(with_names(one, names))
 

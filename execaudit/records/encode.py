@@ -21,7 +21,13 @@ from execaudit.records.fields import (
     path_bytes,
     select_env,
 )
-from execaudit.records.fragments import PLACES_BYTES, Fragments, Seconds, json_strings
+from execaudit.records.fragments import (
+    PLACES_BYTES,
+    Fragments,
+    Seconds,
+    format_of,
+    json_strings,
+)
 from execaudit.records.host import Host
 from execaudit.records.text import dumps
 from execaudit.records.view import LENGTHS_AT, View, Viewer, split_place
@@ -32,9 +38,10 @@ _ERRORS_KEPT = 256
 _CRED_AT, _NS_AT, _EXE_AT = CRED.start, NAMESPACES.start, EXE.start
 _CGROUP_AT, _NAMES_AT, _ANCESTORS_AT = CGROUP.start, NAMES.start, NAMES.stop
 
+# Of this a format is made for each place: what has one % is put in, what has two stays open.
 _LINE = (
-    b'{"time":"%b.%09dZ","type":"exec",%b"cpu":%d,"seq":%d,"id":"%b-%x-%x-%x","pid":%d%b,%b,'
-    b'"argv":%b,"argc":%d,"result":"%b","start":"%b.%09dZ"%b,%b%b%b%b%b}\n'
+    b'{"time":"%%b.%%09dZ","type":"exec",%%b"cpu":%%d,"seq":%%d,"id":"%b-%%x-%%x-%%x","pid":%%d%%b,'
+    b'%b,"argv":%%b,"argc":%%d,"result":"%%b","start":"%%b.%%09dZ"%%b,%b%%b%b%%b}\n'
 )
 
 
@@ -106,25 +113,23 @@ class Encoder:
         """
         _, _, _, hook, _, seq, time_ns, cpu, _, _ = head
         flags, error, argc, pid, tid, start_ns, exec_count, nspid, key, argv_block, env_block = view
-        place = self._places[key]
+        form = self._places[key]
         argv = json_strings(argv_block)
         env = self._env[env_block] if env_block else b""
-        if place is None or argv is None or env is None:
+        if form is None or argv is None or env is None:
             return None
-        program, group, parents = place
-
+        if flags:
+            extra = self._flag_members(flags) + extra
         offset = self._host.wall_offset_ns
         seconds = self._seconds
         second, fraction = divmod(time_ns + offset, 1_000_000_000)
         start_second, start_fraction = divmod(start_ns + offset, 1_000_000_000)
-        return _LINE % (
+        return form % (
             seconds[second], fraction, self._heads[hook], cpu, seq,
-            self._boot, pid, start_ns, exec_count, pid,
+            pid, start_ns, exec_count, pid,
             b"" if tid == pid == nspid else _other_ids(pid, tid, nspid),
-            program, argv, argc,
-            b"failure" if error else b"success", seconds[start_second], start_fraction,
-            self._error(error) if error else b"",
-            group, env, parents, self._flag_members(flags) if flags else b"", extra,
+            argv, argc, b"failure" if error else b"success", seconds[start_second], start_fraction,
+            self._error(error) if error else b"", env, extra,
         )  # fmt: skip
 
     def encode_exit(
@@ -134,8 +139,8 @@ class Encoder:
         view = view_exit(buf, at, head)
         return None if view is None else self._exits.line(head, view, duration_ns)
 
-    def _make_place(self, raw: bytes) -> tuple[bytes, bytes, bytes] | None:
-        """Fragments of all that tends to repeat: before argv, before env, and the ancestors."""
+    def _make_place(self, raw: bytes) -> bytes | None:
+        """The format of lines of a place, with all that tends to repeat inside."""
         base = -LENGTHS_AT
         ancestors, strings = split_place(raw)
         filename, interp, exe, cwd, root, cgroup = strings
@@ -158,7 +163,13 @@ class Encoder:
         parents = self._ancestors[ancestors]
         if parents is None or None in parts or None in group:
             return None
-        return b",".join(filter(None, parts)), b",".join(filter(None, group)), parents
+        return format_of(
+            _LINE,
+            self._boot,
+            b",".join(filter(None, parts)),
+            b",".join(filter(None, group)),
+            parents,
+        )
 
     def _select_env(self, env: bytes) -> bytes | None:
         for name in self._env_names:

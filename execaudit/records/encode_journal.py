@@ -20,7 +20,13 @@ from execaudit.records.fields import (
     path_bytes,
     select_env,
 )
-from execaudit.records.fragments import PLACES_BYTES, Fragments, Seconds, json_strings
+from execaudit.records.fragments import (
+    PLACES_BYTES,
+    Fragments,
+    Seconds,
+    format_of,
+    json_strings,
+)
 from execaudit.records.host import Host
 from execaudit.records.journal import (
     PRIORITIES,
@@ -44,15 +50,17 @@ _WORD_KEPT_BYTES = 128
 _SHORT = 900  # no cutting of commands whose text is shorter, whatever its characters
 _INFO = PRIORITIES["info"]
 
+# Of this a format is made for each place: what has one % is put in, what has two stays open.
 _ENTRY = (
-    b"%bMESSAGE=%b %b %b [pid %d%b]\nEXECAUDIT_CMDLINE=%b\n"
-    b"EXECAUDIT_TIME=%b.%09dZ\n%bEXECAUDIT_CPU=%d\nEXECAUDIT_SEQ=%d\n"
-    b"EXECAUDIT_ID=%b-%x-%x-%x\nEXECAUDIT_PID=%d\n%b%b"
-    b"EXECAUDIT_ARGV=%b\nEXECAUDIT_ARGC=%d\nEXECAUDIT_RESULT=%b\nEXECAUDIT_START=%b.%09dZ\n"
-    b"%b%b%b%b%b%b"
+    b"%%bMESSAGE=%b %%b %%b [pid %%d%b]\nEXECAUDIT_CMDLINE=%%b\n"
+    b"EXECAUDIT_TIME=%%b.%%09dZ\n%%bEXECAUDIT_CPU=%%d\nEXECAUDIT_SEQ=%%d\n"
+    b"EXECAUDIT_ID=%b-%%x-%%x-%%x\nEXECAUDIT_PID=%%d\n%%b%b"
+    b"EXECAUDIT_ARGV=%%b\nEXECAUDIT_ARGC=%%d\nEXECAUDIT_RESULT=%%b\nEXECAUDIT_START=%%b.%%09dZ\n"
+    b"%%b%b%%b%b%%b"
 )
 
-_Place = tuple[bytes, bytes, bytes, bytes, bytes, bytes]
+_Place = tuple[bytes, bytes]
+"""The format, and the file name quoted."""
 
 
 def _wire(fields: FieldDict) -> bytes | None:
@@ -143,23 +151,22 @@ class JournalEncoder:
         env = self._env[env_block] if env_block else b""
         if place is None or argv_json is None or env is None:
             return None
-        who, program, group, parents, by, name = place
+        form, name = place
         line, command = self._commands(argv, name, key, flags)
-
+        if flags:
+            extra = self._flag_fields(flags) + extra
         offset = self._host.wall_offset_ns
         seconds = self._seconds
         second, fraction = divmod(time_ns + offset, 1_000_000_000)
         start_second, start_fraction = divmod(start_ns + offset, 1_000_000_000)
         verb, errors = self._error(error) if error else (b"ran", b"")
-        return _ENTRY % (
+        return form % (
             self._heads.get((error != 0, priority)) or self._head(error != 0, priority),
-            who, verb, command, pid, by, line,
-            seconds[second], fraction, self._hosts[hook], cpu, seq,
-            self._boot, pid, start_ns, exec_count, pid,
+            verb, command, pid, line, seconds[second], fraction, self._hosts[hook], cpu, seq,
+            pid, start_ns, exec_count, pid,
             b"" if tid == pid == nspid else _other_ids(pid, tid, nspid),
-            program, argv_json, argc,
-            b"failure" if error else b"success", seconds[start_second], start_fraction,
-            errors, group, env, parents, self._flag_fields(flags) if flags else b"", extra,
+            argv_json, argc, b"failure" if error else b"success",
+            seconds[start_second], start_fraction, errors, env, extra,
         )  # fmt: skip
 
     def _commands(self, argv: bytes, name: bytes, place: bytes, flags: int) -> tuple[bytes, bytes]:
@@ -191,7 +198,7 @@ class JournalEncoder:
         return head
 
     def _make_place(self, raw: bytes) -> _Place | None:
-        """Whatever tends to repeat: who, program, surroundings, ancestors, parent, file name."""
+        """What tends to repeat: who, program, surroundings, ancestors, parent, file name."""
         base = -LENGTHS_AT
         ancestors, strings = split_place(raw)
         filename, interp, exe, cwd, root, cgroup = strings
@@ -217,9 +224,11 @@ class JournalEncoder:
         if parents is None or who is None or None in program or None in group:
             return None
         name = quote_word(filename[:-1].decode()).encode()
-        return (
-            who, b"".join(filter(None, program)), b"".join(filter(None, group)), *parents, name
+        form = format_of(
+            _ENTRY, who, parents[1], self._boot, b"".join(filter(None, program)),
+            b"".join(filter(None, group)), parents[0],
         )  # fmt: skip
+        return form, name
 
     def _make_ancestors(self, raw: bytes) -> tuple[bytes, bytes] | None:
         fields = ancestor_fields(raw, self._host)

@@ -56,6 +56,11 @@ class Seconds(dict[int, bytes]):
         return text
 
 
+def format_of(outer: bytes, *pieces: bytes) -> bytes:
+    """A bytes format with `pieces` put in for good. What `outer` is to leave open has two "%"."""
+    return outer % tuple([piece.replace(b"%", b"%%") for piece in pieces])
+
+
 def json_strings(raw: bytes) -> bytes | None:
     """JSON array of NUL terminated strings; None where they are not UTF-8 or not terminated."""
     if not raw:

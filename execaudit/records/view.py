@@ -9,7 +9,7 @@ in chunks, damaged) is left to `fields`.
 import struct
 
 from execaudit.wire import record
-from execaudit.wire.decode import NAMES, SCALARS, SCALARS_AT, STRINGS_AT
+from execaudit.wire.decode import NAMES, SCALARS_AT, STRINGS_AT
 
 View = tuple[int, int, int, int, int, int, int, int, bytes, bytes, bytes]
 """(flags, error, argc, pid, tid, start_ns, exec_count, nspid, place, argv, env).
@@ -33,7 +33,8 @@ LENGTHS = struct.Struct("@8H").unpack_from
 
 _UNUSUAL = 0xFFFFFFFFFFFFFFFF & ~USUAL_FLAGS
 _ANCESTOR_BYTES = record.ANCESTOR.size
-_ANCESTORS_AT = NAMES.stop
+_NUMBERS = struct.Struct("@QiIIIQII4I2I").unpack_from  # those of SCALARS that come first
+_NO_PLACE = (b"", 1, False)  # equal to none: one byte is always there
 _STRINGS_IN_PLACE = NAMES.stop - LENGTHS_AT  # without ancestors
 
 
@@ -41,7 +42,7 @@ class Viewer:
     """Looks at records. `_last` is bounded by the number of processors."""
 
     def __init__(self) -> None:
-        self._last: dict[int, bytes] = {}
+        self._last: dict[int, tuple[bytes, int, bool]] = {}  # a place, its part before the strings
 
     def view(self, buf: bytes, at: int, head: tuple[int, ...]) -> View | None:
         """What is at `at`, None if it is not usual.
@@ -50,35 +51,48 @@ class Viewer:
         """
         (
             flags, error, argc, pid, tid, start_ns, exec_count, nspid,
-            argv_bytes, argv_inline, _, _, env_bytes, env_inline, _, _,
-            filename, interp, exe, cwd, root, cgroup, chunks, ancestors,
-        ) = SCALARS(buf, at + SCALARS_AT)  # fmt: skip
-        if flags & _UNUSUAL or chunks or argv_inline != argv_bytes or env_inline != env_bytes:
+            argv_bytes, argv_inline, _, _, env_bytes, env_inline,
+        ) = _NUMBERS(buf, at + SCALARS_AT)  # fmt: skip
+        if flags & _UNUSUAL or argv_inline != argv_bytes or env_inline != env_bytes:
             return None
-        filename_at = at + STRINGS_AT
-        env_at = filename_at + filename + interp + exe + cwd + root + cgroup
-        argv_at = env_at + env_inline
-        end = argv_at + argv_inline
-        if end - at != head[0] or end > len(buf) or head[2] != record.WIRE_VERSION:
+        end = at + head[0]
+        argv_at = end - argv_inline
+        env_at = argv_at - env_inline
+        strings_at = at + STRINGS_AT
+        if end > len(buf) or env_at < strings_at or head[2] != record.WIRE_VERSION:
             return None
-        if head[3] >= len(record.HOOKS) or ancestors > record.ANCESTORS:
+        # A program that runs others runs the same ones: to compare is quicker than to hash, and
+        # the bytes seen before have their hash. They hold all lengths, which need no second check.
+        cpu = head[7]
+        place, fixed, is_script = self._last.get(cpu, _NO_PLACE)
+        place_at = at + LENGTHS_AT
+        if place != buf[place_at : place_at + fixed] + buf[strings_at:env_at]:
+            made = _cut_place(buf, at, env_at)
+            if made is None:
+                return None
+            place, _, is_script = self._last[cpu] = made
+        if (flags & record.FLAG_SCRIPT != 0) is not is_script or head[3] >= len(record.HOOKS):
             return None
-        if (flags & record.FLAG_SCRIPT == 0) != (interp == 0):
-            return None
-        # Lengths, identity, names and ancestors lie side by side; so do the strings.
-        block_end = at + _ANCESTORS_AT + ancestors * _ANCESTOR_BYTES
-        place = buf[at + LENGTHS_AT : block_end] + buf[filename_at:env_at]
-        # A program that runs others runs the same ones: to compare is quicker than to hash, and the
-        # bytes seen before have their hash.
-        last = self._last.get(head[7])
-        if place == last:
-            place = last
-        else:
-            self._last[head[7]] = place
         return (
             flags, error, argc, pid, tid, start_ns, exec_count, nspid,
             place, buf[argv_at:end], buf[env_at:argv_at],
         )  # fmt: skip
+
+
+def _cut_place(buf: bytes, at: int, env_at: int) -> tuple[bytes, int, bool] | None:
+    """The place of a record whose strings end at `env_at`; None if it is not usual.
+
+    Lengths, identity, names and ancestors lie side by side; so do the strings.
+    """
+    filename, interp, exe, cwd, root, cgroup, chunks, ancestors = LENGTHS(buf, at + LENGTHS_AT)
+    strings_at = at + STRINGS_AT
+    if strings_at + filename + interp + exe + cwd + root + cgroup != env_at:
+        return None
+    if chunks or ancestors > record.ANCESTORS:
+        return None
+    fixed = _STRINGS_IN_PLACE + ancestors * _ANCESTOR_BYTES
+    begin = at + LENGTHS_AT
+    return buf[begin : begin + fixed] + buf[strings_at:env_at], fixed, interp != 0
 
 
 def file_name(place: bytes) -> bytes:
