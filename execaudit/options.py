@@ -11,6 +11,7 @@ DEFAULT_ENV = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "SSH_CONNECTION", "S
 _MIB = 1 << 20
 _UNITS = {"": 1, "K": 1 << 10, "M": _MIB}
 _ARGV_BYTES = (1 << 10, _MIB)
+_LINE_BYTES = (8 << 10, 1 << 30)
 _RING_BYTES = (64 << 10, 512 * _MIB)
 
 
@@ -30,6 +31,15 @@ def argv_size(text: str) -> int:
     value = size(text)
     if not low <= value <= high:
         raise argparse.ArgumentTypeError(f"'{text}' is not between 1K and 1M")
+    return value
+
+
+def line_size(text: str) -> int:
+    """A bound on lines; 0: none."""
+    low, high = _LINE_BYTES
+    value = size(text)
+    if value and not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"'{text}' is neither 0 nor between 8K and 1024M")
     return value
 
 
@@ -166,6 +176,14 @@ def add_convert_options(parser: argparse.ArgumentParser) -> None:
         " counted; exit status 1 then."
     )
     parser.add_argument("--to", choices=FORMATS, required=True, help="format to print")
+    parser.add_argument(
+        "--max-line-bytes",
+        type=line_size,
+        default=0,
+        metavar="SIZE",
+        help="cut the arguments of records whose line would be longer, and say so, as"
+        " max_line_bytes of the configuration does (default: 0, no limit)",
+    )
     parser.add_argument(
         "--journal", action="store_true", help="read the systemd journal instead of files"
     )

@@ -13,7 +13,7 @@ _BY_LAYER: dict[int, str] = {
     " sinks.__init__ sinks.accounting sinks.background sinks.clock sinks.disk_space"
     " sinks.rotation trace.__init__ wire.__init__ wire.record",
     1: "config.toml_text daemon.ledger daemon.proof daemon.status doctor.check"
-    " formats.schema kernel.headers kernel.libbpf"
+    " formats.schema formats.zstd_file kernel.headers kernel.libbpf"
     " kernel.locations records.redact rules.regex_cost rules.values sinks.compression"
     " sinks.log_file trace.arguments trace.filters wire.decode records.users",
     2: "records.host config.problem config.values doctor.installed doctor.preflight kernel.btf"

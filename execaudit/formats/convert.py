@@ -10,13 +10,13 @@ import gzip
 import json
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 from typing import IO, NoReturn, cast
 
 from execaudit.config.toml_text import make_printable
-from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, NotConfigured
+from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
 from execaudit.formats.entries import EntryReader, read_entries
 from execaudit.formats.lines import make_line
+from execaudit.formats.zstd_file import open_zstd
 from execaudit.records.fields import FieldDict
 
 _LINE_LIMIT = 16 << 20  # the longest a record can be, as `sinks.log_tail` has it
@@ -29,17 +29,18 @@ _NO_RECORD = (ValueError, TypeError, KeyError, IndexError, AttributeError, Recur
 class _Converter:
     """Writes lines to standard output, and counts what was none."""
 
-    def __init__(self, to: str) -> None:
+    def __init__(self, to: str, max_line_bytes: int) -> None:
         self.written = 0
         self.bad = 0
         self._to = to
+        self._max_line_bytes = max_line_bytes
         self._out = sys.stdout.buffer
 
     def write(self, place: str, fields: FieldDict) -> None:
         """Write one record; `place` is where it came from."""
         try:
             _check(fields)
-            line = make_line(fields, self._to)
+            line = make_line(fields, self._to, self._max_line_bytes)
         except _NO_RECORD as error:
             self.tell(place, str(error) if type(error) is ValueError else "is not a record")
             return
@@ -95,17 +96,8 @@ def _open(path: str) -> IO[bytes]:
     if path.endswith(".gz"):
         return cast("IO[bytes]", gzip.open(path))
     if path.endswith(".zst"):
-        return _open_zstd(path)
+        return open_zstd(path)
     return open(path, "rb")
-
-
-def _open_zstd(path: str) -> IO[bytes]:
-    for module in ("compression.zstd", "zstandard"):  # the first is of Python 3.14
-        try:
-            return cast("IO[bytes]", import_module(module).open(path))
-        except ImportError:
-            continue
-    raise NotConfigured(f"Failed to open '{path}': python3-zstandard is not installed")
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
@@ -140,7 +132,7 @@ def _convert_file(path: str, converter: _Converter) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Convert; the exit status: 0, or 1 where something could not be converted."""
-    converter = _Converter(args.to)
+    converter = _Converter(args.to, args.max_line_bytes)
     if args.journal:
         reader = EntryReader()
         for entry in read_entries(args.sources, args.directory):

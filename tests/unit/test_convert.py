@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 from hypothesis import given
 
 from execaudit.cli import main
 from execaudit.formats.entries import EntryReader
 from execaudit.formats.lines import make_line
 from execaudit.records.journal import wire_entry
+from execaudit.sinks.compression import find_compressor
 from tests.golden.files import FOLDER
 from tests.schemas import check_ecs
 from tests.unit.test_encode import ordinary_records
@@ -34,6 +36,55 @@ def test_every_record_of_plain_and_rotated_files_comes_out(
 
     records = [json.loads(x) for name in names for x in name.read_bytes().splitlines()]
     assert capsysbinary.readouterr().out == b"".join(make_line(each, to) for each in records)
+
+
+def test_records_of_files_compressed_with_zstd_come_out(
+    tmp_path: Path, capsysbinary: Capture
+) -> None:
+    plain = (FOLDER / "arguments.jsonl").read_bytes()
+    frames = []
+    for line in plain.splitlines(keepends=True):  # as cat(1) would join files of the daemon
+        stream = find_compressor("zstd")()
+        frames.append(stream.compress(line) + stream.flush())
+    path = tmp_path / "execaudit.jsonl.20261123T020406Z.zst"
+    path.write_bytes(b"".join(frames))
+
+    assert main(["convert", "--to", "execaudit", str(path)]) == 0
+
+    assert capsysbinary.readouterr().out == plain
+
+
+def test_zstd_file_that_is_damaged_is_told_of(tmp_path: Path, capsysbinary: Capture) -> None:
+    path = tmp_path / "x.zst"
+    path.write_bytes(zstandard.compress((FOLDER / "arguments.jsonl").read_bytes())[:-20])
+    odd = tmp_path / "odd.zst"
+    odd.write_bytes(b"not compressed\n")
+
+    assert main(["convert", "--to", "ecs", str(path), str(odd)]) == 1
+
+    said = capsysbinary.readouterr().err.decode()
+    assert "x.zst" in said
+    assert "cannot be read: Compressed file ended before the end of its last frame" in said
+    assert "odd.zst: cannot be read: " in said
+
+
+@pytest.mark.parametrize("to", ["execaudit", "ecs", "ocsf"])
+def test_lines_are_bounded_where_asked_for(to: str, tmp_path: Path, capsysbinary: Capture) -> None:
+    record = {**golden_records()[0], "argv": ["x", *["y" * 1000] * 40, "end"]}
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(json.dumps(record).encode() + b"\n")
+
+    assert main(["convert", "--to", to, "--max-line-bytes", "16K", str(path)]) == 0
+
+    line = capsysbinary.readouterr().out
+    assert line == make_line(record, to, 16 << 10)
+    assert len(line) <= 16 << 10
+    assert b'"reason":"line"' in line
+
+
+@pytest.mark.parametrize("size", ["1K", "2048M", "x"])
+def test_bounds_that_no_sink_takes_are_refused(size: str) -> None:
+    assert main(["convert", "--to", "ecs", "--max-line-bytes", size, "-"]) == 2
 
 
 def test_native_lines_come_out_as_they_went_in(capsysbinary: Capture) -> None:
