@@ -147,12 +147,28 @@ class JournalEncoder:
         _, _, _, hook, _, seq, time_ns, cpu, _, _ = head
         flags, error, argc, pid, tid, start_ns, exec_count, nspid, key, argv, env_block = view
         place = self._places[key]
-        argv_json = json_strings(argv)
         env = self._env[env_block] if env_block else b""
-        if place is None or argv_json is None or env is None:
+        if place is None or env is None:
             return None
         form, name = place
-        line, command = self._commands(argv, name, key, flags)
+        if (
+            0 < len(argv) < _SHORT
+            and not argv.translate(None, _BARE_OR_NUL)
+            and argv[0]
+            and not argv[-1]
+            and b"\0\0" not in argv
+            and not flags & record.FLAG_SCRIPT
+        ):
+            # Words that need no quotes, neither here nor there, and are not empty.
+            line = argv[:-1].replace(b"\0", b" ")
+            argv_json: bytes | None = b'["' + line.replace(b" ", b'","') + b'"]'
+            _, blank, rest = line.partition(b" ")
+            command = name + blank + rest
+        else:
+            argv_json = json_strings(argv)
+            if argv_json is None:
+                return None
+            line, command = self._commands(argv, name, key, flags)
         if flags:
             extra = self._flag_fields(flags) + extra
         offset = self._host.wall_offset_ns
@@ -179,11 +195,6 @@ class JournalEncoder:
             texts = argv[:-1].decode().split("\0") if argv else []
             command = command_words(file_name(place).decode(), texts, is_script=is_script)[0]
             return command_line(texts).encode(), shorten(command).encode()
-        is_bare = not argv.translate(None, _BARE_OR_NUL) and argv[0] and b"\0\0" not in argv
-        if is_bare and not is_script:
-            line = argv[:-1].replace(b"\0", b" ")
-            _, blank, rest = line.partition(b" ")
-            return line, name + blank + rest
         quoted = self._words
         words = argv[:-1].split(b"\0")
         line = b" ".join([quoted[word] for word in words])
