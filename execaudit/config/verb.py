@@ -24,11 +24,16 @@ def choose_paths(config: Path | None, root: Path) -> Paths:
     return Paths.of_file(config, root)
 
 
+def find_problems(loaded: Loaded) -> tuple[Problem, ...]:
+    """Return every problem of the configuration and of the rules, each once."""
+    _, in_rules = compile_here(loaded.rules, loaded.config.limits.regex_bytes)
+    return tuple(dict.fromkeys((*loaded.problems, *in_rules)))
+
+
 def run(args: argparse.Namespace) -> int:
     """Check, print; returns the exit status: 0, or 6 where there are problems."""
     loaded = load(choose_paths(args.config, args.root))
-    _, in_rules = compile_here(loaded.rules, loaded.config.limits.regex_bytes)
-    problems = tuple(dict.fromkeys((*loaded.problems, *in_rules)))
+    problems = find_problems(loaded)
     if problems:
         for problem in problems:
             print(problem, file=sys.stderr)

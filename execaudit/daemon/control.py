@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from execaudit.config.configuration import load
-from execaudit.config.verb import choose_paths
+from execaudit.config.verb import choose_paths, find_problems
 from execaudit.daemon.overview import overview
 from execaudit.daemon.status import Status, read_status
 from execaudit.errors import EXIT_OK, ExecauditError, NoPermission
@@ -22,12 +22,21 @@ from execaudit.errors import EXIT_OK, ExecauditError, NoPermission
 _RELOAD_WAIT_S = 10.0
 _STATUS_WAIT_S = 2.0
 _LOOK_S = 0.02
+_NO_FILE = "Failed to find the daemon: there is no status file (status.path)"
 
 
 def _path(args: argparse.Namespace) -> str:
+    """The status file; empty where the configuration wants none."""
     if args.status_file:
         return str(args.status_file)
     return load(choose_paths(args.config, args.root)).config.status.path
+
+
+def _needed_path(args: argparse.Namespace) -> str:
+    path = _path(args)
+    if not path:
+        raise ExecauditError(_NO_FILE)
+    return path
 
 
 def _send(status: Status, number: signal.Signals) -> None:
@@ -44,6 +53,8 @@ def _send(status: Status, number: signal.Signals) -> None:
 def reload(args: argparse.Namespace) -> int:
     """Have the configuration read again; 1 if the daemon kept the old one."""
     path = _path(args)
+    if not path or ("MAINPID" in os.environ and not Path(path).exists()):
+        return _reload_unseen(args)
     before = read_status(path)
     _send(before, signal.SIGHUP)
     deadline = time.monotonic() + _RELOAD_WAIT_S
@@ -57,15 +68,31 @@ def reload(args: argparse.Namespace) -> int:
     raise ExecauditError(f"The daemon did not answer within {_RELOAD_WAIT_S:.0f} s")
 
 
+def _reload_unseen(args: argparse.Namespace) -> int:
+    """Without a status file: check what the daemon is going to read, then tell it to.
+
+    The service manager names its process in $MAINPID (systemd.service(5), ExecReload=).
+    """
+    pid = os.environ.get("MAINPID", "")
+    if not pid.isdecimal() or int(pid) < 2:
+        raise ExecauditError(f"{_NO_FILE}; systemctl reload execaudit, or SIGHUP to its process")
+    problems = find_problems(load(choose_paths(args.config, args.root)))
+    if problems:
+        told = "\n".join(map(str, problems))
+        raise ExecauditError(f"{told}\nThe old configuration stays in force")
+    _send({"pid": pid}, signal.SIGHUP)
+    return EXIT_OK
+
+
 def rotate(args: argparse.Namespace) -> int:
     """Have the file rotated now."""
-    _send(read_status(_path(args)), signal.SIGUSR1)
+    _send(read_status(_needed_path(args)), signal.SIGUSR1)
     return EXIT_OK
 
 
 def show(args: argparse.Namespace) -> int:
     """Print the daemon's state."""
-    path = _path(args)
+    path = _needed_path(args)
     status = _refreshed(path, read_status(path))
     lines = [json.dumps(status)] if args.json else overview(status)
     sys.stdout.write("".join(f"{line}\n" for line in lines))

@@ -73,11 +73,17 @@ class Flow:
     def attach(self) -> None:
         """Begin: from here on, execs are seen, and the kernel's rules are in force."""
         self.capture.attach()
-        self.capture.set_rules(kernel_keys(self.parts))
+        self.resume_rules()
 
     def resume_rules(self) -> None:
-        """Put the rules in force with programs that another process has attached."""
-        self.capture.set_rules(kernel_keys(self.parts))
+        """Put the rules in force with programs that are attached."""
+        self._set_rules(kernel_keys(self.parts), self.parts)
+
+    def _set_rules(self, keys: dict[tuple[int, int, int], int], old: Parts) -> None:
+        """Give the kernel other rules; what those of `old` have hit there is not forgotten."""
+        for rule, hits in self.capture.set_rules(keys).items():
+            if old.rules is not None:
+                old.rules.kernel_hits[rule] += hits
 
     def use_ledger(self, ledger: Ledger) -> None:
         """Note from now on where reading stands."""
@@ -207,7 +213,7 @@ class Flow:
         """Put other parts in force between two batches."""
         self.drain()  # what was captured under the old rules is judged by them
         old, self.parts = self.parts, parts
-        self.capture.set_rules(kernel_keys(parts))
+        self._set_rules(kernel_keys(parts), old)
         for change in parts.changes:
             change()
         parts.stage.succeed(old.stage)
@@ -240,7 +246,7 @@ class Flow:
         on counting. What it counted is told of as lost. The old capture is closed.
         """
         old = self.capture
-        old.set_rules({})  # from here on its count of dropped events stands still
+        self._set_rules({}, self.parts)  # from here on its count of dropped events stands still
         dropped = old.dropped()
         first_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         old.mute()

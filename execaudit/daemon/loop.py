@@ -31,7 +31,7 @@ _QUIET_S = 1.0
 _SETTLE_S = 1.0
 _LOOK_S = 30.0  # where no watchdog wants it more often
 _SIGNALS = (
-    *(signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT, signal.SIGTERM),
+    *(signal.SIGHUP, signal.SIGUSR1, signal.SIGCONT, signal.SIGTERM),
     signal.SIGINT,
 )
 
@@ -76,6 +76,7 @@ class Daemon:
         signal.set_wakeup_fd(write_fd, warn_on_full_buffer=False)
         for number in _SIGNALS:
             signal.signal(number, lambda number, _: self._signals.append(number))
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # auditd's, to resume; it would kill us
         self._poll.register(read_fd, select.EPOLLIN)
         self._listen()
         log(NOTICE, f"Tracing with engine {flow.capture.engine} ({flow.capture.reason})")

@@ -72,7 +72,7 @@ def sink_states(parts: Parts) -> Status:
 
 
 def rule_states(parts: Parts, capture: Capture) -> Status:
-    """Hits of each rule since the configuration was read, in the kernel and here."""
+    """Hits of each rule since it was first read, in the kernel and here, through all reloads."""
     if parts.rules is None:
         return {}
     in_kernel = capture.rule_hits()
@@ -80,6 +80,6 @@ def rule_states(parts: Parts, capture: Capture) -> Status:
     for index, rule in enumerate(parts.rules.rules):
         file, line, _ = rule.place
         name = rule.name or f"{file}:{line}"
-        kernel = in_kernel.get(index, 0)
+        kernel = parts.rules.kernel_hits[index] + in_kernel.get(index, 0)
         states[name] = {"hits": parts.rules.hits[index] + kernel, "kernel_hits": kernel}
     return states

@@ -80,8 +80,10 @@ class Capture:
         self._configure(0)
         self.links = hooks.attach_all(self.programs, self.points)
 
-    def set_rules(self, keys: Mapping[tuple[int, int, int], int]) -> None:
+    def set_rules(self, keys: Mapping[tuple[int, int, int], int]) -> dict[int, int]:
         """Replace the drop rules of the kernel in one step: no event is judged by a mixture.
+
+        Returns what `rule_hits` says of the old ones in the end.
 
         `keys` are (kind, a, b) as in struct rule_key, each with the index of its rule, at most
         `settings.rules` of them and of these.
@@ -100,10 +102,12 @@ class Capture:
             self._rule_keys.append(key)
         for place in places.values():
             self._clear_hits(place)
-        self._rule_places = places
         self._configure(self._generation << 32 | kinds)
+        hits = self.rule_hits()
+        self._rule_places = places
         for key in old:
             libbpf.delete_from_map(self.maps["rules"], key)
+        return hits
 
     def go_on(self) -> None:
         """Take up the rules of another process with the same descriptors, to replace them next."""

@@ -60,6 +60,7 @@ class RuleSet:
     Attributes:
         rules: each by its index.
         hits: how often each decided or labelled, by the same index.
+        kernel_hits: how often the kernel decided by it, before it was given the rules anew.
         images: programs of processes seen, for `parent.exe` and `ancestor.exe`.
         wants_images: whether any rule asks for these.
         wants_env: whether any rule asks for the environment.
@@ -70,6 +71,7 @@ class RuleSet:
 
     def __init__(self, rules: list[Rule]) -> None:
         self.rules = tuple(rules)
+        self.kernel_hits = [0] * len(rules)
         self.images = Images(_IMAGES_KEPT)
         terms = [(index, term) for index, rule in enumerate(rules) for term in rule.terms]
         wants: dict[str, list[tuple[Bits, tuple[Literal, ...]]]] = {}
@@ -165,6 +167,7 @@ class RuleSet:
         for before, index in enumerate(now):
             if index is not None:
                 self.hits[index] += old.hits[before]
+                self.kernel_hits[index] += old.kernel_hits[before]
                 self.undecided[index] += old.undecided[before]
         self.images.adopt(old.images)
         self.carried.adopt(old.carried, now)

@@ -16,10 +16,11 @@ import pytest
 
 from tests.integration.daemon_process import Daemon, last_words, wait_until
 from tests.integration.launching import OUTPUT_FD, Child, launch
-from tests.integration.requirements import STORM_EXECS
+from tests.integration.requirements import ENGINES, STORM_EXECS
 from tests.integration.test_daemon import assert_totals_fit
 
 RELOADS = 30
+one_engine = pytest.mark.parametrize("engine", ENGINES[:1])
 
 
 def label(name: str) -> str:
@@ -89,6 +90,58 @@ def test_bad_reload_says_why_and_leaves_the_old_rules_in_force(
     assert configs == []
     assert after["config_hash"] == before["config_hash"]
     assert after["reload"]["result"] != "ok"
+
+
+@one_engine
+def test_reload_without_a_status_file_checks_first(
+    engine: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = {"status": {"path": ""}}
+    with Daemon(place, engine, silent, label("first")) as daemon:
+        by_hand = daemon.call("reload")
+        monkeypatch.setenv("MAINPID", str(daemon.running.pid))
+        daemon.configure(silent, '[[rule]]\naction = "melt"\nuid = 0\n')
+        bad = daemon.call("reload")
+        daemon.configure(silent, label("second"))
+        good = daemon.call("reload")
+        daemon.wait_for_notice("RELOADING=1")
+        wait_until(lambda: len(daemon.of_type("config")) == 1)
+        assert daemon.call("status").returncode == 1
+        said = daemon.stderr
+    assert by_hand.returncode == 1
+    assert "there is no status file (status.path)" in by_hand.stderr
+    assert bad.returncode == 1
+    assert "rules.d/10-test.toml:2:" in bad.stderr
+    assert "The old configuration stays in force" in bad.stderr
+    assert "keeping the old configuration" not in said
+    assert (good.returncode, good.stderr) == (0, "")
+
+
+@one_engine
+def test_hits_of_rules_that_stay_are_counted_on_through_a_reload(
+    engine: str, programs: Path, place: Path
+) -> None:
+    shutil.copy(programs / "tiny", place / "hitbykernel")
+    shutil.copy(programs / "tiny", place / "hitbydaemon")
+    stays = (
+        '[[rule]]\nname = "kernel"\naction = "drop"\ncomm = "hitbykernel"\n'
+        '[[rule]]\nname = "daemon"\naction = "drop"\ncomm = "hitbydaem*"\n'
+    )
+    with Daemon(place, engine, rules=stays) as daemon:
+        for rules in ("", label("one"), label("one") + label("two"), ""):
+            daemon.configure({}, rules + stays)
+            assert daemon.call("reload").returncode == 0
+            for name in ("hitbykernel", "hitbydaemon"):
+                launch([str(place / name)]).wait()
+            daemon.settle(programs / "tiny")
+        hits = daemon.status()["rules"]
+        daemon.configure({}, stays.replace("hitbykernel", "hitbynobody"))
+        assert daemon.call("reload").returncode == 0
+        after = daemon.status()["rules"]
+    assert hits["kernel"] == {"hits": 4, "kernel_hits": 4}
+    assert hits["daemon"] == {"hits": 4, "kernel_hits": 0}
+    assert after["kernel"] == {"hits": 0, "kernel_hits": 0}
+    assert after["daemon"]["hits"] == 4
 
 
 def test_new_path_of_the_file_takes_over_with_nothing_missing(
