@@ -35,7 +35,7 @@ _BY_LAYER: dict[int, str] = {
     " rules.proc_record rules.source",
     7: "daemon.takeover"
     " config.effective formats.convert records.pipeline rules.decision rules.kernel_rules",
-    8: "rules.residue trace.follow",
+    8: "rules.residue trace.follow trace.quick_filter",
     9: "rules.rule_set trace.verb",
     10: "daemon.forms daemon.judge rules.host_rules",
     11: "config.verb daemon.stage",

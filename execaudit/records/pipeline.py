@@ -47,7 +47,8 @@ class Pipeline:
     it is JSON lines.
 
     `env_names` are environment variables to select, each with its "=". `keep` decides over the
-    fields of an exec or exit record; None keeps all and takes the fast way.
+    fields of an exec or exit record; None keeps all. An `encoder` given with it decides the same
+    from raw bytes, and gives b"" for what is dropped; without one all records go the long way.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Pipeline:
         self._host = host
         self._env_names = env_names
         self._keep = keep
+        self._is_quick = keep is None or encoder is not None
         self._encoder = encoder or Encoder(host, env_names)
         self._finish = finish or self.line
         self._streams: dict[int, Stream] = {}
@@ -92,7 +94,7 @@ class Pipeline:
     def lines(self, buf: bytes, offsets: list[int]) -> list[bytes]:
         """JSON lines of a batch, each with its newline."""
         self.follow_host()
-        if self._keep is not None:
+        if not self._is_quick:
             return [self._finish(fields) for fields in self._records(buf, offsets)]
         out: list[bytes] = []
         encode, streams, size = self._encoder.encode, self._streams, len(buf)
@@ -128,8 +130,10 @@ class Pipeline:
                         out.append(line)
                         continue
             out += self._unusual_lines(buf, at)
+        dropped = 0 if self._keep is None else out.count(b"")
         self.counts.seen += quick
-        self.counts.shown += quick
+        self.counts.filtered += dropped
+        self.counts.shown += quick - dropped
         return out
 
     def _encode_whole(

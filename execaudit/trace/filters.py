@@ -10,7 +10,6 @@ import os
 import pwd
 import re
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from execaudit.errors import InvalidArgument
@@ -119,21 +118,38 @@ def matches_line(
     return filters.line.search(b" ".join(words)) is not None
 
 
-def record_predicate(filters: Filters) -> Callable[[Record], bool]:
-    """Return a function that tells whether a record (docs/record.md) is to be shown.
+class RecordFilter:
+    """Tells whether a record (docs/record.md) is to be shown.
 
     A `lost` record always is. An `exit` record is if its exec was, joined by `id`, for the newest
     65,536 of them. For others (begun before tracing) the process decides, and -l, which needs
     arguments, lets none through.
     """
-    shown: dict[str, None] = {}
 
-    def is_shown(record: Record) -> bool:
+    def __init__(self, filters: Filters) -> None:
+        self.filters = filters
+        self._shown: dict[str, None] = {}
+
+    def remember(self, identity: str) -> None:
+        """Note that the exec was shown to which the program image with this id belongs."""
+        if len(self._shown) >= _IDS_KEPT:
+            del self._shown[next(iter(self._shown))]
+        self._shown[identity] = None
+
+    def forget(self, identity: str) -> bool:
+        """Whether the exec was shown; it has ended now."""
+        if identity not in self._shown:
+            return False
+        del self._shown[identity]
+        return True
+
+    def __call__(self, record: Record) -> bool:
+        """Whether to show the record."""
+        filters = self.filters
         kind = record["type"]
         if kind == "lost":
             return True
-        if kind == "exit" and record.get("id") in shown:
-            del shown[record["id"]]
+        if kind == "exit" and self.forget(record.get("id", "")):
             return True
         comm = _encode(restore_text(record, "comm") or "")
         if not matches_process(filters, record.get("uid"), record.get("ppid"), comm):
@@ -143,12 +159,8 @@ def record_predicate(filters: Filters) -> Callable[[Record], bool]:
         if filters.line is not None and not _matches_record_line(filters, record):
             return False
         if "id" in record and record.get("result") != "failure":
-            if len(shown) >= _IDS_KEPT:
-                del shown[next(iter(shown))]
-            shown[record["id"]] = None
+            self.remember(record["id"])
         return True
-
-    return is_shown
 
 
 def _matches_record_line(filters: Filters, record: Record) -> bool:

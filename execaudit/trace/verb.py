@@ -18,8 +18,9 @@ from execaudit.records.host import Host
 from execaudit.records.pipeline import Keep, Pipeline
 from execaudit.records.streams import Counts
 from execaudit.trace.arguments import ArgumentsStyle
-from execaudit.trace.filters import Filters, build_filters, record_predicate
+from execaudit.trace.filters import Filters, RecordFilter, build_filters
 from execaudit.trace.follow import Output, follow, replay
+from execaudit.trace.quick_filter import FilteringEncoder
 from execaudit.trace.table import Table, TableOptions, wants_color
 from execaudit.wire.recording import Recorder
 
@@ -63,7 +64,8 @@ def _summarize(counts: Counts) -> None:
 
 def _build_output(args: argparse.Namespace, host: Host, keep: Keep | None) -> Output:
     names = tuple(os.fsencode(f"{name}=") for name in (*DEFAULT_ENV, *(args.env or ())))
-    pipeline = Pipeline(host, names, keep)
+    encoder = FilteringEncoder(host, names, keep) if isinstance(keep, RecordFilter) else None
+    pipeline = Pipeline(host, names, keep, encoder)
     if args.exits or args.replay:  # a recording may hold exits
         pipeline.measure_durations()
     is_terminal = sys.stdout.isatty()
@@ -139,7 +141,7 @@ def _build_filter(args: argparse.Namespace) -> Keep | None:
     filters = build_filters(args.uid, args.ppid, args.name, args.line)
     tests: list[Keep] = []
     if filters != Filters():
-        tests.append(record_predicate(filters))
+        tests.append(RecordFilter(filters))
     if args.cgroupmap:
         fd = _open_map(args.cgroupmap)
         tests.append(lambda fields: _is_member(fd, fields.get("cgroup_id")))
@@ -148,6 +150,8 @@ def _build_filter(args: argparse.Namespace) -> Keep | None:
         tests.append(lambda fields: _is_member(other, fields.get("ns", {}).get("mnt")))
     if not tests:
         return None
+    if len(tests) == 1:
+        return tests[0]
     return lambda fields: all(test(fields) for test in tests)
 
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from execaudit.errors import InvalidArgument
 from execaudit.trace.filters import (
+    RecordFilter,
     build_filters,
     matches_line,
     parse_ppid,
     parse_regex,
     parse_user,
-    record_predicate,
 )
 
 RECORD: dict[str, Any] = {
@@ -32,7 +32,7 @@ RECORD: dict[str, Any] = {
 
 
 def is_shown(record: dict[str, Any], **options: str) -> bool:
-    return record_predicate(build_filters(**options))(record)
+    return RecordFilter(build_filters(**options))(record)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_lost_is_always_shown() -> None:
 
 
 def test_exit_is_shown_when_its_exec_was() -> None:
-    keep = record_predicate(build_filters(user="1000", line="-l"))
+    keep = RecordFilter(build_filters(user="1000", line="-l"))
     shown, hidden = {**RECORD, "id": "a"}, {**RECORD, "id": "b", "argv": ["ls"]}
     failed = {**RECORD, "id": "c", "result": "failure"}
     assert [keep(shown), keep(hidden), keep(failed)] == [True, False, True]
@@ -171,7 +171,7 @@ def test_exit_of_an_earlier_program_goes_by_its_process() -> None:
 
 def test_ids_of_shown_execs_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("execaudit.trace.filters._IDS_KEPT", 2)
-    keep = record_predicate(build_filters(line="-l"))
+    keep = RecordFilter(build_filters(line="-l"))
     assert all(keep({**RECORD, "id": name}) for name in "abc")
     ends = [{"type": "exit", "id": name, "comm": "ls"} for name in "abc"]
     assert [keep(end) for end in ends] == [False, True, True]

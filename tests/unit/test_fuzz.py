@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execaudit.records.pipeline import Pipeline
-from execaudit.trace.filters import build_filters, record_predicate
+from execaudit.trace.filters import RecordFilter, build_filters
 from execaudit.trace.table import Table, TableOptions
 from execaudit.wire import record
 from tests.records import (
@@ -159,7 +159,7 @@ def test_damaged_records_give_the_same_fast_and_slow(records: list[bytes]) -> No
 @given(streams())
 def test_damaged_records_pass_filters_durations_and_the_table(records: list[bytes]) -> None:
     filters = build_filters(user="0", name="s", line="x|")
-    pipeline = Pipeline(make_host(), ENV_NAMES, record_predicate(filters))
+    pipeline = Pipeline(make_host(), ENV_NAMES, RecordFilter(filters))
     pipeline.measure_durations()
     table = Table(TableOptions(time=True, timestamp=True, print_uid=True, print_pcomm=True), 80)
 
