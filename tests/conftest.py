@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         group = item.nodeid.split("::", 1)[0]
         if item.get_closest_marker("guest"):
-            group = "guest"
+            group = item.nodeid  # each on a processor of its own
         elif group.startswith(_LIVE):
             item.add_marker("alone")
         item.add_marker(pytest.mark.xdist_group(group))

@@ -31,7 +31,7 @@ def test_core_suite_passes_on_bookworm_kernel_and_engines_agree() -> None:
     ended_well = report.guest.status == 0 and not report.failures
     assert ended_well, f"{report.guest.output[-8000:]}\n{report.guest.console[-2000:]}"
     assert report.counts["libbpf"].passed > 100
-    assert "test_engines.py" in report.guest.output
+    assert report.counts[core_suite.ANY].passed >= 2, "the engines were not compared"
     assert not report.skips
 
 
