@@ -161,3 +161,25 @@ def test_arch_package_is_installed_upgraded_and_removed(tmp_path: Path) -> None:
     run(*pacman, "-Rdd", "execaudit")
     left = {str(p.relative_to(root)) for p in root.rglob("*execaudit*") if p.is_file()}
     assert left == {"etc/execaudit/execaudit.toml.pacsave"}
+
+
+def documented(command: str) -> set[str]:
+    """Packages that docs/install.md has a reader install before building."""
+    lines = (CHECKOUT / "docs/install.md").read_text().splitlines()
+    (line,) = [each for each in lines if each.startswith(command) and "git" in each]
+    return set(run("bash", "-c", f"echo {line.removeprefix(command)}").split())
+
+
+def test_guide_installs_what_building_the_rpm_needs() -> None:
+    spec = (CHECKOUT / "packaging/rpm/execaudit.spec").read_text()
+    needed = set(re.findall(r"^BuildRequires: +(\S+)", spec, re.MULTILINE))
+    # What %pyproject_buildrequires asks for besides.
+    generated = {f"python3-{name}" for name in ("packaging", "pip", "setuptools", "wheel")}
+    assert needed | generated <= documented("dnf install ")
+
+
+def test_guide_installs_what_building_for_arch_needs() -> None:
+    names = 'echo "${depends[@]} ${makedepends[@]}"'
+    needed = set(run("bash", "-c", f"source {CHECKOUT}/packaging/arch/PKGBUILD; {names}").split())
+    there = {"make", "python", "systemd"}  # in base-devel, with python-build, in every system
+    assert needed - there <= documented("pacman -S --needed ")
