@@ -8,6 +8,7 @@ failing disk took only half of. Decides nothing about rotation, retention or ret
 import contextlib
 import errno
 import fcntl
+import grp
 import os
 import stat
 import struct
@@ -107,9 +108,11 @@ class LogFile:
             try:
                 os.fchown(self.fd, -1, gid)
             except OSError as error:
+                group, now = group_name(gid), group_name(status.st_gid)
                 self.notes.append(
-                    f"Failed to give '{self.path}' to group {gid}: {error.strerror}, leaving it to"
-                    f" group {status.st_gid}"
+                    f"Failed to give '{self.path}' to group {group}: {error.strerror}, leaving it"
+                    f" to group {now}. A service gives it to no group but its own: set"
+                    f" Group={group} for it, as the drop-in log-group does"
                 )
         if stat.S_IMODE(status.st_mode) != mode:
             try:
@@ -198,6 +201,14 @@ class LogFile:
         """Close the descriptor."""
         with contextlib.suppress(OSError):  # e.g. EIO of a write long since reported by none
             os.close(self.fd)
+
+
+def group_name(gid: int) -> str:
+    """The name of a group, or its number."""
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
 
 
 def find_writer(fd: int) -> str:

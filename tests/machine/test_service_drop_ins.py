@@ -49,7 +49,8 @@ def burst(service: Service) -> str:
 def test_every_drop_in_is_known_to_the_guide(running: Service) -> None:
     names = running.output("sh", "-c", f"cd {DROP_INS} && ls *.conf").split()
     assert names == [f"{name}.conf" for name in (
-        "engine-bcc", "journal-only", "log-namespace", "low-memory", "refuse-manual-stop"
+        "engine-bcc", "journal-only", "log-group", "log-namespace", "low-memory",
+        "refuse-manual-stop",
     )]  # fmt: skip
 
 
@@ -124,6 +125,62 @@ def test_little_memory_suffices_while_the_journal_stands_still(running: Service)
         lost = sum(r["count"] for r in running.of_type("lost") if "sink" not in r)
         assert BURST - lost <= recorded <= BURST
         assert peak_mib(running) * (1 << 20) < limit
+
+
+def make_generations(service: Service) -> list[str]:
+    """Two generations, compressed, and the live file; the words that are in them."""
+    folder = service.container.path(LOG).parent
+
+    def compressed() -> int:
+        return len(list(folder.glob("*.gz")))
+
+    words: list[str] = []
+    for _ in range(3):
+        words.append(service.mark())
+        wait_until(lambda: words[-1] in read_all(service, "root"), f"'{words[-1]}'")
+        if len(words) < 3:
+            count = compressed()
+            service.run("execaudit", "rotate")
+            wait_until(lambda count=count: compressed() > count, "compression")  # type: ignore[misc]
+    return words
+
+
+def read_all(service: Service, user: str) -> str:
+    """What a user reads in all generations."""
+    script = "for file in /var/log/execaudit/*; do zcat -f $file || exit; done"
+    return service.output("runuser", "-u", user, "--", "sh", "-c", script)
+
+
+def test_group_of_the_service_reads_every_generation_and_others_none(running: Service) -> None:
+    running.run("useradd", "--groups=execaudit", "shipper")
+    running.configure('[file]\ncompress = "gzip"\n')
+    running.run("systemctl", "restart", UNIT)
+    words = make_generations(running)
+    text = read_all(running, "shipper")
+    assert [word for word in words if word not in text] == []
+    refused = running.run("runuser", "-u", "nobody", "--", "cat", LOG, check=False)
+    assert "Permission denied" in refused.stderr
+
+
+def test_other_group_reads_every_generation_with_the_drop_in(running: Service) -> None:
+    running.run("useradd", "--groups=adm", "reader")
+    running.configure('[file]\ncompress = "gzip"\ngroup = "adm"\n')
+    running.run("systemctl", "restart", UNIT)
+    (said,) = [text for text in running.said() if "to group adm" in text]
+    assert "Operation not permitted, leaving it to group execaudit" in said
+    assert "set Group=adm" in said
+    with running.shipped_drop_in("log-group"):
+        words = make_generations(running)
+        text = read_all(running, "reader")
+        assert [word for word in words if word not in text] == []
+        assert [text for text in running.said() if "to group adm" in text] == [said]
+        owners = running.output("sh", "-c", "stat --format=%U:%G /var/log/execaudit/* | sort -u")
+        assert owners == "execaudit:adm"
+        refused = running.run("runuser", "-u", "nobody", "--", "cat", LOG, check=False)
+        assert "Permission denied" in refused.stderr
+        assert running.status()["sinks"]["file"]["written"] > 0
+    running.configure()
+    running.run("systemctl", "restart", UNIT)
 
 
 def test_removal_is_not_refused(running: Service) -> None:

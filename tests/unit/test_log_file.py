@@ -181,7 +181,7 @@ def test_group_that_cannot_be_set_is_noted_and_the_file_usable(path: Path) -> No
             os.setresuid(NOBODY, NOBODY, NOBODY)
             file = open_file(path, gid=0)
             written = file.append(b"{}\n")
-            good = written == (3, None) and len(file.notes) == 1 and "group 0" in file.notes[0]
+            good = written == (3, None) and len(file.notes) == 1 and "Group=root" in file.notes[0]
             status = 0 if good else 2
         finally:
             os._exit(status)
