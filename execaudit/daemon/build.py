@@ -23,7 +23,7 @@ from execaudit.kernel.capture import Settings
 from execaudit.records.host import Host
 from execaudit.records.redact import Redactor
 from execaudit.records.secret_patterns import PATTERNS, Pattern
-from execaudit.rules.host_rules import compile_here, kernel_lookups
+from execaudit.rules.host_rules import Programs, compile_here, kernel_lookups
 from execaudit.rules.kernel_rules import MOST_KEYS, KernelRules, translate_rules
 from execaudit.rules.proc_record import running_images
 from execaudit.rules.rule_set import RuleSet
@@ -72,10 +72,11 @@ def compile_all(loaded: Loaded) -> tuple[RuleSet | None, list[str]]:
     return rules, [str(problem) for problem in problems]
 
 
-def kernel_rules(rules: RuleSet | None) -> KernelRules:
-    """The part of the rules that the kernel decides."""
+def kernel_rules(rules: RuleSet | None) -> tuple[KernelRules, Programs]:
+    """The part of the rules that the kernel decides, and the programs that it is about."""
+    programs = Programs()
     root = next((path for path in _CGROUPS if (path / "cgroup.controllers").exists()), _CGROUPS[0])
-    return translate_rules(rules.rules if rules else (), kernel_lookups(root))
+    return translate_rules(rules.rules if rules else (), kernel_lookups(programs, root)), programs
 
 
 def build_sinks(config: Config, old: "Parts | None" = None) -> tuple[list[Sink], list[Change]]:
@@ -178,6 +179,7 @@ class Parts:
     loaded: Loaded
     rules: RuleSet | None
     kernel: KernelRules
+    programs: Programs  # those of the kernel's rules; closed after these are not in force any more
     sinks: list[Sink]
     changes: list[Change]
     stage: Stage
@@ -249,7 +251,7 @@ def build_parts(loaded: Loaded, host: Host, old: Parts | None = None) -> Parts:
     redactor = _build_redactor(loaded.config)
     sinks, changes = build_sinks(loaded.config, old)
     stage = build_stage(loaded.config, host, sinks, rules, redactor)
-    return Parts(loaded, rules, kernel_rules(rules), sinks, changes, stage)
+    return Parts(loaded, rules, *kernel_rules(rules), sinks, changes, stage)
 
 
 def kernel_keys(parts: Parts) -> dict[tuple[int, int, int], int]:

@@ -9,7 +9,7 @@ When any of this is done, and what a signal means, is the business of `loop`.
 import time
 
 from execaudit.daemon import meters
-from execaudit.daemon.build import Parts, env_names, kernel_keys
+from execaudit.daemon.build import Parts, env_names, kernel_keys, kernel_rules
 from execaudit.daemon.ledger import Ledger, Standing
 from execaudit.daemon.log import log
 from execaudit.daemon.proof import Proof
@@ -78,6 +78,20 @@ class Flow:
     def resume_rules(self) -> None:
         """Put the rules in force with programs that are attached."""
         self._set_rules(kernel_keys(self.parts), self.parts)
+
+    def refresh_rules(self) -> None:
+        """Look again for the programs and control groups that the kernel's rules are about.
+
+        A program that was replaced has another inode: until then user space decides.
+        """
+        parts = self.parts
+        if not parts.kernel.watched:
+            return
+        before, old = parts.kernel.keys, parts.programs
+        parts.kernel, parts.programs = kernel_rules(parts.rules)
+        if parts.kernel.keys != before:
+            self.resume_rules()
+        old.close()
 
     def _set_rules(self, keys: dict[tuple[int, int, int], int], old: Parts) -> None:
         """Give the kernel other rules; what those of `old` have hit there is not forgotten."""
@@ -214,6 +228,7 @@ class Flow:
         self.drain()  # what was captured under the old rules is judged by them
         old, self.parts = self.parts, parts
         self._set_rules(kernel_keys(parts), old)
+        old.programs.close()
         for change in parts.changes:
             change()
         parts.stage.succeed(old.stage)
@@ -294,6 +309,7 @@ class Flow:
             sink.close()
         self.tell.notices()
         self._commit(is_stopped=True)
+        self.parts.programs.close()
         self.ring.close()
 
     def totals(self) -> FieldDict:

@@ -84,6 +84,7 @@ class Health:
         """Repair what can be seen without an exec. Raises OSError or ExecauditError."""
         flow = self._flow
         names = list(flow.capture.points)
+        flow.refresh_rules()
         if not flow.ring.is_sound():
             found["ring"] = names
             if not flow.ring.mend():

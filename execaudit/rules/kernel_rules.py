@@ -69,7 +69,8 @@ class KernelRules(NamedTuple):
     Attributes:
         keys: each with the index of its rule, for its hits.
         rules: indices of rules that the kernel decides.
-        watched: paths whose key changes when the file or control group is replaced, or appears.
+        watched: paths whose key changes when the file or control group is replaced, or appears:
+            they are looked up again from time to time.
 
     """
 

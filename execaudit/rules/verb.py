@@ -21,7 +21,7 @@ from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, NotConfig
 from execaudit.records.fields import FieldDict
 from execaudit.records.host import Host
 from execaudit.rules.fields import COMM_BYTES, FIELDS
-from execaudit.rules.host_rules import compile_here, kernel_lookups, linked_programs
+from execaudit.rules.host_rules import Programs, compile_here, kernel_lookups, linked_programs
 from execaudit.rules.kernel_rules import translate_rules
 from execaudit.rules.proc_record import read_process, running_images
 from execaudit.rules.rule_set import Explanation, RuleSet
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     rules = load_rules(args)
     if args.subject == "test":
         return _test(rules, args)
-    for line in list_rules(rules, translate_rules(rules.rules, kernel_lookups()).rules):
+    for line in list_rules(rules, translate_rules(rules.rules, kernel_lookups(Programs())).rules):
         print(line)
     for index, path, real in dict.fromkeys(linked_programs(rules)):
         print(

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.daemon_process import Daemon
+from tests.integration.daemon_process import Daemon, wait_until
 from tests.integration.launching import launch
+from tests.integration.requirements import ENGINES
 from tests.integration.surroundings import cgroup, enter_cgroup
 from tests.integration.test_daemon import assert_totals_fit
 
@@ -112,3 +113,38 @@ def test_replaced_program_is_dropped_still(
         written, status = judged(daemon, programs, target)
     assert written == 0
     assert status["rules"]["noise"]["hits"] == RUNS
+
+
+@pytest.mark.parametrize("engine", ENGINES[:1])
+def test_program_that_is_replaced_is_the_kernels_again_and_its_inode_nobodys(
+    engine: str, programs: Path, place: Path, target: Path
+) -> None:
+    path = target.resolve()
+    watched = {"WATCHDOG_USEC": "400000"}  # looks every 0.2 s
+    with Daemon(place, engine, rules=f'{DROP}exe = "{path}"\n', environment=watched) as daemon:
+        run_target(target)
+        old = path.stat().st_ino
+        shutil.copy(path, place / "new")
+        (place / "new").rename(path)
+        new_inode = path.stat().st_ino
+        others = [Path(shutil.copy(path, place / f"other-{number}")) for number in range(20)]
+        for other in others:
+            launch([str(other)]).wait()
+
+        def is_decided_in_kernel() -> bool:
+            before = daemon.status()["rules"]["noise"]["kernel_hits"]
+            launch([str(target)]).wait()
+            return bool(daemon.status()["rules"]["noise"]["kernel_hits"] > before)
+
+        wait_until(is_decided_in_kernel)
+        (place / "second-name").hardlink_to(path)
+        launch([str(place / "second-name")]).wait()
+        daemon.settle(programs / "tiny")
+        records = daemon.records()
+        stop = daemon.stop()
+        assert_totals_fit(daemon.records(), stop)
+    assert new_inode != old
+    names = [r["filename"] for r in records if r["type"] == "exec"]
+    assert str(target) not in names
+    assert [name for name in names if "/other-" in name] == [str(other) for other in others]
+    assert str(place / "second-name") in names

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from execaudit.cli import main
-from execaudit.rules.host_rules import kernel_lookups
+from execaudit.rules.host_rules import Programs, kernel_lookups
 from execaudit.rules.kernel_rules import translate_rules
 from execaudit.rules.verb import list_rules
 from tests.rule_tables import compile_all
@@ -252,7 +252,8 @@ def test_kernel_gets_files_with_one_name_only(tmp_path: Path) -> None:
     (tmp_path / "other").hardlink_to(double)
     (tmp_path / "link").symlink_to(single)
     (tmp_path / "group").mkdir()
-    lookups = kernel_lookups(cgroups=tmp_path)
+    programs = Programs()
+    lookups = kernel_lookups(programs, cgroups=tmp_path)
     status = single.stat()
 
     device = os.major(status.st_dev) << 20 | os.minor(status.st_dev)
@@ -264,3 +265,34 @@ def test_kernel_gets_files_with_one_name_only(tmp_path: Path) -> None:
 
     rules = compile_all({"action": "drop", "exe": str(single)}).rules
     assert translate_rules(rules, lookups).rules == {0}
+    programs.close()
+
+
+def test_inode_of_a_program_that_was_found_is_given_to_no_other_file(tmp_path: Path) -> None:
+    programs = Programs()
+    single = tmp_path / "single"
+    single.touch()
+    found = programs.find(str(single))
+    assert found
+    single.unlink()
+
+    for number in range(50):
+        (tmp_path / str(number)).touch()
+
+    assert found[1] not in {each.stat().st_ino for each in tmp_path.iterdir()}
+    programs.close()
+
+
+def test_programs_that_can_not_be_held_are_left_to_user_space(tmp_path: Path) -> None:
+    programs = Programs()
+    files = [tmp_path / str(number) for number in range(513)]
+    for file in files:
+        file.touch()
+
+    found = [programs.find(str(file)) for file in files]
+
+    assert None not in found[:512]
+    assert found[512] is None
+    programs.close()
+    assert programs.find(str(files[512]))
+    programs.close()
