@@ -5,6 +5,7 @@ Records name ancestors by identity and short name only. Owns the bounded table f
 programs; who fills it is not its business.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +26,7 @@ class Images:
     """
 
     def __init__(self, keep: int) -> None:
-        self.exes: dict[str, str] = {}
+        self.exes: OrderedDict[str, str] = OrderedDict()
         self.running: dict[tuple[int, int], str] = {}
         self._keep = keep
         self.forgotten = 0
@@ -36,7 +37,7 @@ class Images:
     def remember(self, identity: str, exe: str) -> None:
         """Take note of what the image with this `id` runs."""
         if len(self.exes) >= self._keep:
-            del self.exes[next(iter(self.exes))]
+            self.exes.popitem(last=False)
             self.forgotten += 1
         self.exes[identity] = exe
         if self.running:  # it runs something else now

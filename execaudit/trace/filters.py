@@ -10,6 +10,7 @@ import os
 import pwd
 import re
 import warnings
+from collections import OrderedDict
 from dataclasses import dataclass
 
 from execaudit.errors import InvalidArgument
@@ -128,12 +129,12 @@ class RecordFilter:
 
     def __init__(self, filters: Filters) -> None:
         self.filters = filters
-        self._shown: dict[str, None] = {}
+        self._shown: OrderedDict[str, None] = OrderedDict()
 
     def remember(self, identity: str) -> None:
         """Note that the exec was shown to which the program image with this id belongs."""
         if len(self._shown) >= _IDS_KEPT:
-            del self._shown[next(iter(self._shown))]
+            self._shown.popitem(last=False)
         self._shown[identity] = None
 
     def forget(self, identity: str) -> bool:

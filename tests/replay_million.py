@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sends made events through the daemon's pipeline, stage and sinks, and says what memory that took.
+
+    python -m tests.replay_million EVENTS DIRECTORY
+
+No two events are alike: processes and arguments are others each time; users, programs and units
+change after some thousand, so that every table that remembers something is filled to its bound.
+Prints a JSON object: the resident KiB after each tenth of the events, and what the sinks counted.
+"""
+
+import json
+import os
+import re
+import signal
+import socket
+import struct
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from execaudit.daemon.collapse import Collapser
+from execaudit.daemon.limits import Limit, Rate
+from execaudit.daemon.outlets import Outlet
+from execaudit.daemon.stage import Stage
+from execaudit.options import DEFAULT_ENV
+from execaudit.records.pipeline import Pipeline
+from execaudit.records.redact import Redactor
+from execaudit.rules.rule_set import compile_rules
+from execaudit.rules.text_conditions import Lookups
+from execaudit.sinks.file import FileSink
+from execaudit.sinks.journal import JournalSettings, JournalSink
+from execaudit.sinks.live_file import FileSettings
+from execaudit.sinks.rotation import Limits
+from execaudit.wire import record
+from tests.records import PARENT, START_NS, exec_record, exit_record, leaf_first, make_host
+from tests.rule_tables import Table
+
+ENV_NAMES = tuple(f"{name}=".encode() for name in DEFAULT_ENV)
+RULES: list[dict[str, Any]] = [
+    {"action": "label", "labels": ["tree"], "exe": "/opt/*1", "descendants": True},
+    {"action": "label", "labels": ["child"], "parent": {"exe": "/opt/*"}},
+    {"action": "label", "labels": ["failed"], "result": "failure"},
+    {"action": "drop", "comm": "noise"},
+]
+NUMBER, SELDOM = b"#########", b"@@@@@@@@@"
+_SELDOM_EVERY = 4096
+FILE_BYTES = 16 << 20
+_HEAD = struct.Struct("@QQ")  # seq, time_ns
+_HEAD_AT = record.HEAD.offset("seq")
+_U32, _U64 = struct.Struct("@I"), struct.Struct("@Q")
+
+
+class Template:
+    """A raw record in which numbers are put."""
+
+    def __init__(self, raw: bytes) -> None:
+        layout = record.EXIT if raw[4] == record.KIND_EXIT else record.EXEC
+        self.raw = bytearray(raw)
+        self.hook = raw[record.HEAD.offset("hook")]
+        self._pids = [
+            layout.offset(name) for name in ("pid", "tid") if name in layout_names(layout)
+        ]
+        self._start_at = layout.offset("start_ns")
+        self._uid_at = layout.offset("uid")
+        self._texts, self._seldom = _find_all(raw, NUMBER), _find_all(raw, SELDOM)
+
+    def fill(self, seq: int, time_ns: int, number: int, process: int) -> bytearray:
+        raw = self.raw
+        _HEAD.pack_into(raw, _HEAD_AT, seq, time_ns)
+        for at in self._pids:
+            _U32.pack_into(raw, at, process % 4_000_000 + 2)
+        _U64.pack_into(raw, self._start_at, START_NS + process * 1_000_000)
+        _U32.pack_into(raw, self._uid_at, number // _SELDOM_EVERY)
+        for places, value in ((self._texts, number), (self._seldom, number // _SELDOM_EVERY)):
+            text = b"%09d" % value
+            for at in places:
+                raw[at : at + len(text)] = text
+        return raw
+
+
+def _find_all(raw: bytes, text: bytes) -> list[int]:
+    return [match.start() for match in re.finditer(re.escape(text), raw)]
+
+
+def layout_names(layout: record.Layout) -> set[str]:
+    return {name for name, _ in layout.members}
+
+
+def templates() -> list[tuple[Template, int]]:
+    """A batch. Each with what to add to the process of the one before: 0 is the same."""
+    path = b"/opt/" + SELDOM
+    found: dict[str, Any] = {"filename": path + b"\0", "exe": leaf_first(path), "comm": SELDOM}
+    cgroup = leaf_first(b"/system.slice/job-" + SELDOM + b".service")
+    usual: list[tuple[bytes, int]] = [
+        (exec_record(b"ls", b"-l", NUMBER), 1),
+        (exec_record(b"x", b"-c", b"echo " + NUMBER, b"y", **found), 1),
+        (exec_record(b"sh", b"-c", b"echo '" + NUMBER + b"'", env=(b"LANG=C",)), 1),
+        (exec_record(b"x", NUMBER, cgroup=cgroup), 1),
+        (exec_record(b"noise", NUMBER, comm=b"noise"), 1),
+        (exec_record(b"lost", NUMBER, error=-2, filename=path + b"\0"), 1),
+        (exec_record(b"lost", NUMBER, ancestors=(PARENT,), **found), 0),
+        (exit_record(status=0x100), 0),
+    ]
+    unusual = [
+        (exec_record(b"x", b"--password=" + NUMBER), 1),
+        (exec_record(b"x", b"\xff" + NUMBER), 1),
+        (exec_record(b"x", NUMBER, comm=NUMBER, exe=leaf_first(b"/opt/" + NUMBER)), 1),
+    ]
+    return [(Template(raw), step) for raw, step in [*usual * 32, *unusual]]
+
+
+def read_and_forget(listener: socket.socket) -> int:
+    """A journald that is quick; its pid."""
+    child = os.fork()
+    if not child:
+        buffer = bytearray(1 << 16)
+        while True:
+            listener.recv_into(buffer)
+    return child
+
+
+class Chain:
+    """The daemon's way of an event, as `flow` puts it together."""
+
+    def __init__(self, directory: Path) -> None:
+        rules, problems = compile_rules(
+            [Table(table, index) for index, table in enumerate(RULES)],
+            Lookups(user=lambda _: None, group=lambda _: None),
+        )
+        assert rules is not None, problems
+        host = make_host()
+        self.stage = Stage(
+            host,
+            ENV_NAMES,
+            [Outlet("execaudit", None), Outlet("journal", None)],
+            rules=rules,
+            redactor=Redactor(),
+            collapser=Collapser(),
+            limits={name: Limit(Rate(1e9, 1000)) for name in ("uid", "unit")},
+        )
+        self.pipeline = Pipeline(host, ENV_NAMES, encoder=self.stage, finish=self.stage.finish)
+        self.pipeline.measure_durations()
+        self.file = FileSink(
+            FileSettings(
+                str(directory / "execaudit.jsonl"),
+                max_file_bytes=FILE_BYTES,
+                limits=Limits(num_logs=2),
+            )
+        )
+        self.journal = JournalSink(JournalSettings(socket_path=str(directory / "socket")))
+        self._sinks: tuple[FileSink | JournalSink, ...] = (self.file, self.journal)
+
+    def take(self, buf: bytes, offsets: list[int], now_ns: int) -> None:
+        stage = self.stage
+        stage.now_ns = now_ns
+        self.pipeline.lines(buf, offsets)
+        stage.expire(now_ns)
+        for outlet, sink in zip(stage.outlets, self._sinks, strict=True):
+            batch, outlet.batch = outlet.batch, []
+            sink.write(batch)
+            sink.notices.take()
+        while (deadline := self.journal.on_timer(time.monotonic())) is not None:
+            time.sleep(max(deadline - time.monotonic(), 0))
+
+
+def resident_kib() -> int:
+    pages = int(Path("/proc/self/statm").read_bytes().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE") // 1024
+
+
+def replay(chain: Chain, events: int) -> list[int]:
+    """Resident KiB after each tenth."""
+    made = templates()
+    seqs = [0] * len(record.HOOKS)
+    resident: list[int] = []
+    process = number = 0
+    now_ns = START_NS + 10**9
+    while number < events:
+        buf, offsets = bytearray(), []
+        for template, step in made:
+            process += step
+            number += 1
+            now_ns += 10_000
+            seqs[template.hook] += 1
+            offsets.append(len(buf))
+            buf += template.fill(seqs[template.hook], now_ns, number, process)
+            buf += bytes(-len(buf) % 8)
+        chain.take(bytes(buf), offsets, now_ns)
+        if number * 10 // events > len(resident):
+            resident.append(resident_kib())
+    return resident
+
+
+def main() -> None:
+    events, directory = int(sys.argv[1]), Path(sys.argv[2])
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    listener.bind(str(directory / "socket"))
+    reader = read_and_forget(listener)
+    try:
+        chain = Chain(directory)
+        resident = replay(chain, events)
+        counts, stage = chain.pipeline.counts, chain.stage.counts
+        answer = {
+            "resident_kib": resident,
+            "seen": counts.seen,
+            "gone": stage.dropped + stage.limited + stage.collapsed + counts.lost,
+            "written": [sink.counters.written for sink in (chain.file, chain.journal)],
+            "lost": [sink.counters.lost for sink in (chain.file, chain.journal)],
+            "file_bytes": chain.file.counters.bytes,
+        }
+    finally:
+        os.kill(reader, signal.SIGKILL)
+        os.waitpid(reader, 0)
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()
