@@ -98,6 +98,7 @@ class Stage:
     def follow_name(self) -> None:
         """Make everything anew that was made with another name of the host."""
         self._forms = Forms(self._host, self._env_names, self.outlets, self._identifier)
+        self._plain = self._forms.plain_encoders()
 
     # -- the quick way --------------------------------------------------------------------------
 
