@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.machine.conftest import installed
-from tests.machine.service import LOG, UNIT, Service
+from tests.machine.service import LOG, UNIT, Service, wait_until
 from tests.machine.system import RELEASES
 
 LOGIN = 4242
@@ -37,6 +37,8 @@ def test_exec_is_found_in_the_journal_by_its_fields(running: Service) -> None:
     script = f'echo {LOGIN} > /proc/self/loginuid; exec /bin/echo "$@"'
     word = running.mark("sh", "-c", script, "sh")
     running.marked(word)
+    # Where the machine is busy, entries wait for journald.
+    wait_until(lambda: running.status()["sinks"]["journal"]["queue_depth"] == 0, "the journal")
     fields = ("EXECAUDIT_EXE=/usr/bin/echo", f"EXECAUDIT_AUID={LOGIN}")
     entries = running.container.journal(*fields)
     (entry,) = [entry for entry in entries if word in entry["EXECAUDIT_ARGV"]]

@@ -100,4 +100,4 @@ def test_few_arrive_where_the_rate_limit_is_in_force(running: Service) -> None:
         wait_for_journal(running)
     assert lost(running) == lost(running, "journal") == 0
     # journald says how many it suppressed when its interval is over: too long to wait for.
-    assert 0 < in_journal(running, "few0", "few1") < FEW
+    assert in_journal(running, "few0", "few1") < FEW
