@@ -27,6 +27,26 @@ from tests.integration.test_daemon import assert_totals_fit
 from tests.integration.tracing import Record, execs_of
 
 EXEC = record.HOOKS.index("exec")
+# Imported by the daemon's Python before anything else: takes a link from it when told to.
+CUTTER = """
+import os, threading, time
+place = os.environ["CUT_HERE"]
+
+def cut():
+    while not os.path.exists(place):
+        time.sleep(0.01)
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            info = open(f"/proc/self/fdinfo/{name}").read()
+        except OSError:
+            continue
+        if "tp_name:\\tsched_process_exec" in info:
+            null = os.open("/dev/null", os.O_RDONLY)
+            os.dup2(null, int(name), inheritable=False)
+            os.close(null)
+
+threading.Thread(target=cut, daemon=True).start()
+"""
 WATCHED = {"WATCHDOG_USEC": "400000"}  # looks every 0.2 s
 _PIDFD_GETFD = 438
 one_engine = pytest.mark.parametrize("engine", ENGINES[:1])
@@ -246,3 +266,33 @@ def test_failure_hook_that_sees_nothing_is_attached_again(engine: str, place: Pa
         assert repair["result"] == "success"
         one.run("/bin/sh", "-c", f"{name} once")
         assert sum(r["filename"] == name for r in one.records("exec")) == 1
+
+
+@one_engine
+def test_link_that_is_kept_elsewhere_is_given_up_before_it_is_made_anew(
+    engine: str, programs: Path, place: Path
+) -> None:
+    tiny = str(programs / "tiny")
+    (place / "sitecustomize.py").write_text(CUTTER)
+    environment = {**WATCHED, "PYTHONPATH": str(place), "CUT_HERE": str(place / "cut")}
+    store = DescriptorStore()
+    with Daemon(place, engine, environment=environment, store=store) as daemon:
+        kept = sorted(name for name, _ in store.kept)
+        assert "link-on_exec" in kept
+        (place / "cut").touch()
+        wait_until(lambda: bool(daemon.of_type("repair")), lambda: daemon.stderr)
+        (place / "cut").unlink()
+        launch([tiny, "after the repair"]).wait()
+        daemon.settle(programs / "tiny")
+        assert sorted(name for name, _ in store.kept) == kept
+        daemon.kill()
+        launch([tiny, "in the gap"]).wait()
+        daemon.start()
+        stop = daemon.stop()
+        records = daemon.records()
+    (repair,) = [r for r in records if r["type"] == "repair"]
+    assert (repair["reason"], repair["programs"]) == ("detached", ["on_exec"])
+    words = [r["argv"][-1] for r in records if r["type"] == "exec" and r["filename"] == tiny]
+    assert words.count("after the repair") == 1  # not once for each of two links
+    assert words.count("in the gap") == 1
+    assert stop["type"] == "stop"
