@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,7 @@ import pytest
 
 from tests.integration.building import build_programs
 from tests.integration.requirements import ENGINES, WORK_DIRECTORY, require_root
+from tests.integration.shapes import take_fresh
 from tests.integration.tracing import ROOMY_RING, Tracer
 
 
@@ -25,6 +27,30 @@ def engine(request: pytest.FixtureRequest) -> str:
     """Every test that uses it runs once with each engine."""
     require_root()
     return str(request.param)
+
+
+def _check_fresh() -> None:
+    fresh = take_fresh()
+    # Guests have only what a distribution brings.
+    if find_spec("ocsf_json_schema") is not None:
+        from tests.schemas import check_all
+
+        for record in fresh:
+            check_all(record)
+
+
+@pytest.fixture(autouse=True)
+def schemas() -> Iterator[None]:
+    """Hold what the test saw to the schemas: ours, Elastic's and OCSF's."""
+    yield
+    _check_fresh()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def schemas_at_the_end() -> Iterator[None]:
+    """The same of what outlives the last test."""
+    yield
+    _check_fresh()
 
 
 @pytest.fixture(scope="session")

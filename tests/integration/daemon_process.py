@@ -19,6 +19,7 @@ from typing import Any
 
 from tests.integration.launching import launch
 from tests.integration.requirements import CHECKOUT, DEADLINE_S, PYTHON, give_up
+from tests.integration.shapes import see_lines
 from tests.integration.tracing import Record
 
 _CANNOT_TRACE = (3, 4)
@@ -186,6 +187,8 @@ class Daemon:
         self._listener.join()
         if self.store is not None:
             self.store.close()
+        for file in self._all_files():
+            see_lines(_whole_lines(file))
         self._socket.close()
         self._socket_path.unlink(missing_ok=True)
 
@@ -250,6 +253,13 @@ class Daemon:
         """All generations of the log, oldest first."""
         rotated = sorted(p for p in self.log.parent.iterdir() if p != self.log)
         return [*rotated, *([self.log] if self.log.exists() else [])]
+
+    def _all_files(self) -> list[Path]:
+        """What can be read of it, whatever the test has made of the folder."""
+        try:
+            return [file for file in self.files() if file.is_file() and ".jsonl" in file.name]
+        except OSError:
+            return []
 
     def records(self) -> list[Record]:
         """Every whole line of every generation; each must be JSON."""

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from tests.integration.launching import Child, launch
 from tests.integration.requirements import CHECKOUT, DEADLINE_S, PYTHON, give_up
+from tests.integration.shapes import see_some
 
 Record = dict[str, Any]
 Result = TypeVar("Result")
@@ -84,6 +85,7 @@ class Tracer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        see_some(self.records)
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
@@ -124,6 +126,7 @@ class Tracer:
         self.records.clear()
         result = action()
         self.settle()
+        see_some(self.records)
         return result, self.records[:]
 
     def settle(self) -> None:
