@@ -90,10 +90,11 @@ def mend(file: LogFile, series: Series, wall_s: float, mode: int, gid: int | Non
         return Tail(None, problem=f"Failed to read '{file.path}': {error.strerror}")
     if not torn_bytes:
         return Tail(last)
-    name: str | None = series.free_name(wall_s, "torn-")
+    name: str | None = None
     problem = None
     try:
-        _copy(file, end, LogFile(series.full_path(str(name)), mode, gid, exclusive=True))
+        name = series.free_name(wall_s, "torn-")
+        _copy(file, end, LogFile(series.full_path(name), mode, gid, exclusive=True))
         sync_directory(series.directory)
     except OSError as error:
         name, problem = None, f"Failed to keep {torn_bytes} torn bytes: {error.strerror}"

@@ -32,6 +32,7 @@ class Generation(NamedTuple):
     number: int
     suffix: str
     size: int
+    written_s: float = float("inf")  # its last write, seconds since 1970
 
     @property
     def stem(self) -> str:
@@ -45,10 +46,23 @@ class Generation(NamedTuple):
         except ValueError:
             return None
 
+    def age_s(self, wall_s: float) -> float:
+        """Seconds since it was rotated; since its last write where its name is of the future.
 
-def _generation(match: re.Match[str], size: int) -> Generation:
+        Minus infinity where nobody knows.
+        """
+        rotated_s = self.rotated_s()
+        if rotated_s is None:
+            return float("-inf")
+        return wall_s - (rotated_s if rotated_s <= wall_s else self.written_s)
+
+
+def _generation(match: re.Match[str], status: os.stat_result) -> Generation:
     torn, stamp, number, suffix = match.groups()
-    return Generation(match.string, torn is not None, stamp, int(number or 0), suffix or "", size)
+    return Generation(
+        match.string, torn is not None, stamp, int(number or 0), suffix or "",
+        status.st_size, status.st_mtime,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +100,7 @@ class Series:
                 with contextlib.suppress(FileNotFoundError):
                     status = entry.stat(follow_symlinks=False)
                     if stat.S_ISREG(status.st_mode):
-                        found.append(_generation(match, status.st_size))
+                        found.append(_generation(match, status))
         found.sort(key=lambda one: (one.stamp, one.number, one.suffix))
         return found
 
@@ -95,9 +109,19 @@ class Series:
         return os.path.join(self.directory, name)  # noqa: PTH118 - Path costs on each batch
 
     def free_name(self, wall_s: float, mark: str = "") -> str:
-        """A name not taken, neither plain nor compressed, for a file rotated at `wall_s`."""
-        stem = f"{self.base}.{mark}{time.strftime(_STAMP, time.gmtime(wall_s))}"
-        number = 0
+        """A name not taken, neither plain nor compressed, for a file rotated at `wall_s`.
+
+        It sorts behind all that are there, also when the clock was set back: otherwise the newest
+        would be the first to be removed. Raises OSError.
+        """
+        stamp, number = time.strftime(_STAMP, time.gmtime(wall_s)), 0
+        before = [
+            one for one in self.members()
+            if one.is_torn is bool(mark) and one.rotated_s() is not None
+        ]  # fmt: skip
+        if before and before[-1].stamp >= stamp:
+            stamp, number = before[-1].stamp, before[-1].number + 1
+        stem = f"{self.base}.{mark}{stamp}"
         while True:
             name = f"{stem}-{number}" if number else stem
             paths = [self.full_path(name + suffix) for suffix in SUFFIXES]
@@ -154,10 +178,8 @@ def choose_expired(
             old = set(stems[: max(len(stems) - limits.num_logs, 0)])
             expired |= {one.name: one for one in kind if one.stem in old}
         if limits.keep_age_s:
-            for one in kind:
-                rotated_s = one.rotated_s()
-                if rotated_s is not None and wall_s - rotated_s > limits.keep_age_s:
-                    expired[one.name] = one
+            old_ones = [one for one in kind if one.age_s(wall_s) > limits.keep_age_s]
+            expired |= {one.name: one for one in old_ones}
     if limits.keep_bytes:
         kept = [one for one in generations if one.name not in expired]
         total = active_bytes + sum(one.size for one in kept)

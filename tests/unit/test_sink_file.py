@@ -3,6 +3,7 @@
 
 import gzip
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,8 +15,8 @@ from execaudit.errors import ExecauditError, NotConfigured
 from execaudit.sinks.accounting import JSON_FORM
 from execaudit.sinks.file import FileSink
 from execaudit.sinks.live_file import FileSettings
-from execaudit.sinks.rotation import Limits
-from tests.clocks import FakeClock
+from execaudit.sinks.rotation import Limits, Series
+from tests.clocks import START_S, FakeClock
 from tests.lines import line, lines, read, seqs
 
 STAMP = "20261123T020406Z"
@@ -520,3 +521,91 @@ def test_what_nobody_goes_on_with_is_counted(bench: Bench) -> None:
 
     counts = {one.reason: one.count for one in sink.losses.take()}
     assert counts == {"unavailable": 1, "closed": 1}
+
+
+def test_newest_files_stay_where_the_clock_was_set_back(bench: Bench) -> None:
+    sink = bench.sink(limits=Limits(num_logs=3))
+    for seq in range(1, 9):
+        sink.write([line(seq)])
+        sink.rotate()
+        bench.clock.advance(60)
+        if seq == 4:
+            bench.clock.wall_offset_s -= 7200
+
+    kept = sorted(seqs(bench.directory / name)[0] for name in bench.others())
+    assert kept == [6, 7, 8]
+    assert [one.name for one in Series(str(bench.path)).members()] == [
+        f"execaudit.jsonl.20261123T020706Z-{number}" for number in (2, 3, 4)
+    ]
+
+
+def test_files_named_after_a_future_that_did_not_come_still_go_by_age(bench: Bench) -> None:
+    sink = bench.sink(limits=Limits(num_logs=0, keep_age_s=86400))
+    bench.clock.wall_offset_s += 10**9
+    sink.write([line(1)])
+    sink.rotate()
+    (name,) = bench.others()
+    os.utime(bench.directory / name, (START_S, START_S))
+    bench.clock.wall_offset_s -= 10**9
+    sink.write([line(2)])
+    sink.rotate()
+    assert len(bench.others()) == 2
+
+    bench.clock.advance(86500)
+    os.utime(bench.directory / f"{name}-1", (START_S + 86500, START_S + 86500))
+    sink.write([line(3)])
+    sink.rotate()
+
+    assert [seqs(bench.directory / name) for name in bench.others()] == [[2], [3]]
+
+
+def test_first_record_of_the_future_rotates_after_the_whole_age_at_most(bench: Bench) -> None:
+    bench.clock.wall_offset_s += 7200
+    bench.sink().write(lines(1, 1))
+    bench.clock.wall_offset_s -= 14400
+
+    assert bench.sink(max_age_s=3600).on_timer(bench.clock.now_s) == pytest.approx(3600)
+
+
+def test_directory_made_anew_for_everybody_is_not_written_to(bench: Bench) -> None:
+    sink = bench.sink()
+    sink.write(lines(1, 1))
+    bench.path.unlink()
+    bench.directory.rmdir()
+    bench.directory.mkdir()
+    bench.directory.chmod(0o777)
+    sink.write(lines(2, 2))
+    assert list(bench.directory.iterdir()) == []
+    assert "everybody can write to it" in bench.notices(sink)
+
+    bench.directory.chmod(0o750)
+    bench.clock.advance(1)
+    sink.on_timer(bench.clock.now_s)
+    sink.write(lines(4, 1))
+    assert seqs(bench.path) == [4]
+    assert sink.counters.lost == 2
+
+
+def test_compressing_that_was_killed_half_way_is_done_again_at_the_start(bench: Bench) -> None:
+    bench.sink().write([line(1, os.urandom(4 << 20).hex())])
+    bench.open_ones[-1].close()
+    child = os.fork()
+    if not child:
+        sink = FileSink(replace(bench.settings, compress="gzip"), bench.clock)
+        sink.rotate()
+        wait_for(sink)
+        os._exit(1)  # too late to be killed
+    unfinished = bench.directory / f".execaudit.jsonl.{STAMP}.gz.part"
+    while not unfinished.exists() or not unfinished.stat().st_size:
+        os.sched_yield()
+    os.kill(child, signal.SIGKILL)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert unfinished.exists()
+
+    sink = bench.sink(compress="gzip")
+    wait_for(sink)
+
+    assert bench.others() == [f"execaudit.jsonl.{STAMP}.gz"]
+    data = gzip.decompress((bench.directory / bench.others()[0]).read_bytes())
+    assert len(data) > 8 << 20
+    assert data.endswith(b"\n")
