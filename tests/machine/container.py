@@ -26,6 +26,7 @@ _STOP_S = 60.0
 _COMMAND_S = 120.0
 _TAIL_LINES = 80
 _LOOK_S = 0.02
+_SYSTEMD_CGROUPS = Path("/sys/fs/cgroup/systemd")
 _REBOOTS = 133  # nspawn's exit status when the container is to be booted again
 # Mounts the overlay where only the container sees it, and becomes nspawn, which goes with whoever
 # started it and takes the container along. nspawn leaves things in /run.
@@ -153,10 +154,11 @@ class Container:
 
     def _kill_cgroup(self) -> None:
         (self._cgroup / "cgroup.kill").write_text("1")
-        for directory in sorted(self._cgroup.rglob("*/"), reverse=True):
-            if directory.is_dir():
-                self._remove_cgroup(directory)
-        self._remove_cgroup(self._cgroup)
+        # nspawn makes the same groups in systemd's own hierarchy, where there is one.
+        for top in (self._cgroup, _SYSTEMD_CGROUPS / self.name):
+            for directory in sorted([top, *top.rglob("*/")], reverse=True):
+                if directory.is_dir():
+                    self._remove_cgroup(directory)
 
     def _remove_cgroup(self, directory: Path) -> None:
         """The kernel refuses as long as a killed process is on its way out."""
