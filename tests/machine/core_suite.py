@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.integration import building
 from tests.machine import guest
+from tests.schemas import ECS_FIELDS
 
 # What is captured, and how truly. Sinks, daemon and speed do not depend on the kernel's version.
 SUITE = tuple(
@@ -34,6 +35,8 @@ SUITE = tuple(
 )
 # Compiled here and put there: the emulated processor is slow.
 PROGRAMS = "srv/programs"
+# What records are held to, where a machine without EXECAUDIT_CACHE has it.
+ECS = f"var/cache/execaudit-dev/{ECS_FIELDS.parent.name}/{ECS_FIELDS.name}"
 STORM_EXECS = 400
 TIME_SCALE = 5
 # Of a guest's time; the rest is for its boot and the report.
@@ -137,7 +140,7 @@ def run(
         result = guest.run(
             suite,
             command(engines, options, timeout_s),
-            {PROGRAMS: directory},
+            {PROGRAMS: directory, ECS: ECS_FIELDS},
             timeout_s=timeout_s,
             show=show,
         )
