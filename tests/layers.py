@@ -10,7 +10,7 @@ _BY_LAYER: dict[int, str] = {
     " records.quoting"
     " records.secret_patterns records.text rules.__init__ rules.fields rules.regex_tree"
     " rules.wildcards"
-    " sinks.__init__ sinks.accounting sinks.background sinks.clock sinks.disk_space"
+    " sinks.__init__ sinks.accounting sinks.backlog sinks.background sinks.clock sinks.disk_space"
     " sinks.rotation trace.__init__ wire.__init__ wire.record",
     1: "config.toml_text daemon.ledger daemon.proof daemon.status doctor.check"
     " formats.schema formats.zstd_file kernel.headers kernel.libbpf"

@@ -194,8 +194,9 @@ class Journal:
     queue_bytes: int = key(
         Size(64 * KIB, GIB),
         "8M",
-        "Entries kept in memory while journald is slow or restarts. Beyond it they are counted as "
-        "lost for this sink.",
+        "Memory for entries that wait while journald is slow or restarts. Most wait compressed: a"
+        " megabyte holds some 10,000 usual execs. What exceeds it is counted as"
+        " lost for this sink.",
     )
     labels: tuple[str, ...] = key(
         LABELS, [], "Send only records that a rule gave one of these labels. Empty: all."

@@ -3,28 +3,26 @@
 
 Owns the queue behind the socket, its bound, and the pace of trying again. journald may be slow,
 stopped, restarting or gone: entries then wait here, and only what does not fit is lost, counted.
-Whatever happens, no call of the sink waits for journald (but `close`, for a second).
+Whatever happens, no call of the sink waits for journald (but `close`, for some seconds).
 """
 
 import select
-from collections import deque
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from execaudit.records.journal import JOURNAL_FORM
 from execaudit.sinks.accounting import NOTICE, WARNING, Counters, Losses, Notices
+from execaudit.sinks.backlog import Backlog
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.journal_socket import SOCKET_PATH, JournalSocket, Sent
 
-_ENTRY_OVERHEAD = 64  # what the queue itself takes for each entry
-_AT_ONCE = 512
 # While journald takes entries, only slowly: its queue holds some tens to hundreds of them.
 _BUSY_S = 0.002
 _BUSY_LIMIT_S = 0.1
 _RECONNECT_S = 0.1
 _RECONNECT_LIMIT_S = 1.0
-_CLOSE_S = 1.0
+_CLOSE_S = 5.0
+_CLOSE_STALL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ class JournalSink:
         self._clock = clock or Clock()
         self.notices = Notices()
         self.losses = Losses(self.counters, JOURNAL_FORM, self._clock.boot_ns)
-        self._queue: deque[bytes] = deque()
+        self._queue = Backlog()
         self._socket = JournalSocket(settings.socket_path)
         self._retry_s: float | None = None
         self._delay_s = 0.0
@@ -88,17 +86,13 @@ class JournalSink:
             done += 1
 
     def _enqueue(self, entries: list[bytes]) -> None:
-        counters = self.counters
-        room = self._settings.queue_bytes - counters.queue_bytes
-        for at, entry in enumerate(entries):
-            room -= len(entry) + _ENTRY_OVERHEAD
-            if room < 0:
-                self._overflow(entries[at:])
-                entries = entries[:at]
-                break
-        self._queue.extend(entries)
-        counters.queue_depth = len(self._queue)
-        counters.queue_bytes += sum(map(len, entries)) + _ENTRY_OVERHEAD * len(entries)
+        taken = self._queue.add(entries, self._settings.queue_bytes)
+        self._count_queue()
+        if taken < len(entries):
+            self._overflow(entries[taken:])
+
+    def _count_queue(self) -> None:
+        self.counters.queue_depth, self.counters.queue_bytes = len(self._queue), self._queue.bytes
 
     def _overflow(self, entries: list[bytes]) -> None:
         if not self.losses.is_open:
@@ -147,12 +141,10 @@ class JournalSink:
 
     def _drain(self, now_s: float) -> None:
         while self._queue:
-            entries = list(islice(self._queue, _AT_ONCE))
+            entries = self._queue.head()
             done, outcome = self._send(entries)
-            for _ in range(done):
-                self._queue.popleft()
-            self.counters.queue_bytes -= sum(map(len, entries[:done])) + _ENTRY_OVERHEAD * done
-            self.counters.queue_depth = len(self._queue)
+            self._queue.drop(done)
+            self._count_queue()
             if done != len(entries):
                 if done:
                     self._delay_s = 0.0  # it moves
@@ -182,25 +174,29 @@ class JournalSink:
         return {"is_connected": self._socket.is_connected, "is_waiting": self._retry_s is not None}
 
     def close(self) -> None:
-        """Send what waits, for a second at most; what then remains is lost, and counted."""
+        """Send what waits, as long as journald takes it, for some seconds; the rest is lost."""
         clock = self._clock
-        end_s = clock.steady_s() + _CLOSE_S
+        now_s = clock.steady_s()
+        end_s, stall_s = now_s + _CLOSE_S, now_s + _CLOSE_STALL_S
         self._enqueue(self.losses.take_kept())
-        while self._queue and (now_s := clock.steady_s()) < end_s:
+        while self._queue and (now_s := clock.steady_s()) < min(end_s, stall_s):
             if self._retry_s is not None and self._delay_s >= _RECONNECT_S:
                 break  # nobody there
+            before = len(self._queue)
             self._retry_s = now_s
             self.on_timer(now_s)
+            if len(self._queue) < before:
+                stall_s = now_s + _CLOSE_STALL_S
             fd = self._socket.fileno()
             if self._queue and fd is not None:
                 poll = select.poll()
                 poll.register(fd, select.POLLOUT)
-                poll.poll((end_s - now_s) * 1000)
+                poll.poll((min(end_s, stall_s) - now_s) * 1000)
         if self._queue:
-            self.losses.lose(list(self._queue), "closed")
             self.notices.add(
                 WARNING, f"{len(self._queue)} records were lost: the journal does not take them"
             )
-            self._queue.clear()
-            self.counters.queue_depth = self.counters.queue_bytes = 0
+        for entries in self._queue.take_all():
+            self.losses.lose(entries, "closed")
+        self._count_queue()
         self._socket.close()

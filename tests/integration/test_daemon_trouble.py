@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import secrets
 import select
 import socket
 import threading
@@ -19,6 +20,7 @@ from tests.integration.tracing import Record
 Sections = dict[str, dict[str, object]]
 
 EXECS = 120
+INCOMPRESSIBLE = 4096  # bytes: what waits for the journal is compressed
 ALONE: dict[str, object] = {"failures": "none"}
 BIND = (
     "mount -t tmpfs -o mode=755 none /run && mkdir -p /run/systemd/journal"
@@ -156,7 +158,7 @@ def test_reload_goes_on_with_what_waits_for_a_journal_that_stands_still(
     sections: Sections = {"journal": section, "capture": ALONE}
     command = in_own_mounts(BIND, place / "journal")
     with Daemon(place, engine, sections, ours(tiny), command=command) as daemon:
-        run_some(tiny, "stuck")
+        run_some(tiny, secrets.token_hex(INCOMPRESSIBLE))
         wait_until(lambda: daemon.status()["sinks"]["journal"]["lost"] > 0)
         section["queue_bytes"] = "1M"
         daemon.configure(sections, ours(tiny))
