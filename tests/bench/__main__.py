@@ -42,7 +42,7 @@ def main() -> int:
     )
     add = parser.add_argument
     add("what", nargs="?", choices=tuple(RUNS), default="peers", help="default: peers")
-    add("--rounds", type=int, metavar="N", help="default 5; 2 with --quick")
+    add("--rounds", type=int, metavar="N", help="default 5; 1 with --quick")
     add("--quick", action="store_true", help="less of everything, below two minutes")
     add("--only", action="append", metavar="TEXT", help="only tracers with TEXT in their name")
     add("--storm", action="append", metavar="TEXT", help="only storms with TEXT in their name")
@@ -51,9 +51,9 @@ def main() -> int:
     add(
         "--patience",
         type=float,
-        default=60,
         metavar="SECONDS",
-        help="wait so long in all for other programs to leave the machine alone (default 60)",
+        help="wait so long in all for other programs to leave the machine alone (default 60, with"
+        " --quick 0)",
     )
     add("--chart", type=Path, metavar="FILE", help="write the comparison as SVG")
     add("--update-docs", action="store_true", help="put tables and chart into docs/")
@@ -133,11 +133,17 @@ def _compare(
             if tracer.name == BASELINE or _has(tracer.name, options.only)
         ],
         storms,
-        rounds=options.rounds or (2 if options.quick else 5),
+        rounds=options.rounds or (1 if options.quick else 5),
         quick=options.quick,
-        patience_s=options.patience,
+        patience_s=_patience_s(options),
     )
     return comparison.run(parts)
+
+
+def _patience_s(options: argparse.Namespace) -> float:
+    if options.patience is None:
+        return 0.0 if options.quick else 60.0
+    return float(options.patience)
 
 
 def _storms(options: argparse.Namespace) -> list[AnyWorkload]:

@@ -70,7 +70,7 @@ class Workload:
 
     def shortened(self) -> Workload:
         """Give a shorter one of the same kind, enough for a figure that hardly varies."""
-        fewer = max(self.count // SHORTER, 50) // self.processes * self.processes
+        fewer = max(self.count // SHORTER, 25) // self.processes * self.processes
         return replace(self, count=min(self.count, fewer))
 
     def run(self, mark: str) -> int:
@@ -141,7 +141,7 @@ def all_workloads(*, quick: bool) -> list[AnyWorkload]:
         Workload("fork storm", "fork", 2000 if quick else 6000),
         Workload("shell loop", "shell", 400 if quick else 2000),
         Build(6 if quick else 24),
-        Workload("trickle", "vfork", 50 if quick else 250, per_second=50),
+        Workload("trickle", "vfork", 25 if quick else 250, per_second=50),
         # As many as the machine can make: what happens to a tracer that is given no CPU to spare.
         Workload("burst", "vfork", burst // cpus * cpus, cpus),
     ]
