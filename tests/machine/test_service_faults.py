@@ -13,7 +13,8 @@ from tests.machine.storms import in_file, in_journal, lost, prepare, storm, wait
 
 JOURNALD = "systemd-journald.service"
 FOLDER = str(Path(LOG).parent)
-STORM = 6_000  # what the queue for journald holds twice
+STORM = 6_000  # several times what waits for journald in the small queue
+SMALL_QUEUE = "[journal]\nqueue_bytes = '256K'\n"
 NOT_CONFIGURED = 6
 
 
@@ -25,6 +26,15 @@ def running(
         prepare(service, tmp_path_factory.mktemp("programs"))
         service.start()
         yield service
+
+
+@pytest.fixture
+def small_queue(running: Service) -> Iterator[None]:
+    running.configure(SMALL_QUEUE)
+    running.run("systemctl", "reload", UNIT)
+    yield
+    running.configure()
+    running.run("systemctl", "reload", UNIT)
 
 
 def lost_by(service: Service, sink: str) -> int:
@@ -45,6 +55,7 @@ def test_restart_of_journald_costs_nothing(running: Service) -> None:
     assert lost(running, "journal") == 0
 
 
+@pytest.mark.usefixtures("small_queue")
 def test_journald_that_stands_still_costs_its_own_entries_alone(running: Service) -> None:
     journald = str(running.container.main_pid(JOURNALD))
     daemon = running.pid
