@@ -7,17 +7,15 @@ on a running daemon with the file as its sink, since the kernel and the pauses b
 
 from __future__ import annotations
 
-import gc
 import sys
 
 from tests.bench import workloads
 from tests.bench.daemons import Daemon
 from tests.bench.machine import facts
-from tests.bench.mixed_rules import compile_mixed
 from tests.bench.recorded import record_and_load
 from tests.bench.report import Results, Spread
 from tests.bench.session import measure_storm, running, storm_sample
-from tests.bench.stages import Chain, open_sinks, run_chain
+from tests.bench.stages import Chain, measure
 from tests.bench.workloads import Workload
 
 RULES = (0, 1, 10, 100, 1000, 10_000)
@@ -42,17 +40,9 @@ def _replays(rounds: int, *, quick: bool) -> dict[str, Spread | None]:
         Chain(f"sinks: {', '.join(names)}", tuple(FORMS[name] for name in names), names)
         for names in SINKS
     ]
-    rules = {count: compile_mixed(count) for count in RULES if count}
-    samples: dict[str, list[float]] = {chain.name: [] for chain in chains}
     recorded = record_and_load(workloads.recorded_workloads(quick=quick)[0])
     try:
-        with open_sinks() as sinks:
-            gc.collect()
-            for _ in range(rounds):
-                for chain in chains:
-                    us = run_chain(chain, recorded, sinks, rules.get(chain.rules))
-                    samples[chain.name].append(us)
-                    sinks.empty()
+        samples = measure(recorded, rounds, chains)
     finally:
         recorded.close()
     return {name: Spread.of(values) for name, values in samples.items()}

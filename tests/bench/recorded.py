@@ -76,7 +76,8 @@ class Recorded:
 
     def rewind(self) -> Ring:
         """Give the ring, full."""
-        os.pwrite(self._fd, _POSITION.pack(0), 0)
+        self._ring.free(0)
+        self._ring.position = 0
         return self._ring
 
     def close(self) -> None:
