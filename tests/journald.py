@@ -147,24 +147,34 @@ class Journald:
             self._place.stdout.close()
 
 
+def read_field(data: bytes, at: int) -> tuple[bytes, bytes, int]:
+    """Name and value of the field at `at`, and where the next begins.
+
+    Of an entry as it is sent (systemd's "Native Journal Protocol") or exported. An empty name ends
+    an exported entry.
+    """
+    end = data.index(b"\n", at)
+    name, equals, value = data[at:end].partition(b"=")
+    if name and not equals:
+        size = int.from_bytes(data[end + 1 : end + 9], "little")
+        begin, end = end + 9, end + 9 + size
+        value = data[begin:end]
+        assert data[end : end + 1] == b"\n"
+    return name, value, end + 1
+
+
 def parse_export(data: bytes) -> list[dict[bytes, bytes]]:
     """Entries in journalctl's export format. Of a field that comes twice, the last."""
     entries: list[dict[bytes, bytes]] = []
     fields: dict[bytes, bytes] = {}
     at = 0
     while at < len(data):
-        end = data.index(b"\n", at)
-        name, equals, value = data[at:end].partition(b"=")
-        at = end + 1
-        if not name:
+        name, value, at = read_field(data, at)
+        if name:
+            fields[name] = value
+        else:
             entries.append(fields)
             fields = {}
-            continue
-        if not equals:
-            size = int.from_bytes(data[at : at + 8], "little")
-            value = data[at + 8 : at + 8 + size]
-            at += size + 9
-        fields[name] = value
     return entries
 
 

@@ -2,7 +2,6 @@
 """Records as journal entries. Sent to a real journald: tests/integration/test_journald.py."""
 
 import re
-import struct
 import uuid
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from execaudit.records.journal import (
 )
 from execaudit.records.lost import lost_fields
 from execaudit.records.quoting import quote
+from tests.journald import read_field
 from tests.records import make_host
 from tests.unit.record_samples import emitted_fields
 from tests.unit.test_quoting import ANY_TEXT, assert_harmless
@@ -49,14 +49,7 @@ def parse(entry: bytes) -> list[tuple[str, bytes]]:
     found = []
     at = 0
     while at < len(entry):
-        end = entry.index(b"\n", at)
-        name, equals, value = entry[at:end].partition(b"=")
-        at = end + 1
-        if not equals:
-            (size,) = struct.unpack_from("<Q", entry, at)
-            value = entry[at + 8 : at + 8 + size]
-            assert entry[at + 8 + size : at + 9 + size] == b"\n"
-            at += size + 9
+        name, value, at = read_field(entry, at)
         assert re.fullmatch(rb"[A-Z][A-Z0-9_]{0,63}", name)
         found.append((name.decode(), value))
     return found
