@@ -49,10 +49,6 @@ class Btf:
         """Type id of a named struct, function or enum; 0 if there is none."""
         return max(0, int(libbpf.btf_find(self._btf, name.encode(), kind)))
 
-    def has_function(self, name: str) -> bool:
-        """Whether the kernel has this function, not inlined."""
-        return self.find(name, libbpf.BTF_KIND_FUNC) > 0
-
     def struct_size(self, name: str) -> int:
         """Bytes of a struct; 0 if there is none."""
         type_id = self.find(name, libbpf.BTF_KIND_STRUCT)

@@ -124,7 +124,6 @@ _map_next_key = _prototype("bpf_map_get_next_key", _I, _I, _P, _P)
 _raw_tracepoint_open = _prototype("bpf_raw_tracepoint_open", _I, _S, _I)
 _obj_get = _prototype("bpf_obj_get", _I, _S)
 _info_by_fd = _prototype("bpf_obj_get_info_by_fd", _I, _I, _P, c.POINTER(_U))
-_enable_stats = _prototype("bpf_enable_stats", _I, _I)
 
 PRINT_FUNCTION = c.CFUNCTYPE(c.c_int, c.c_int, c.c_char_p, c.c_void_p)
 """libbpf_print_fn_t; the last argument is a va_list."""
@@ -213,11 +212,6 @@ def object_info(fd: int, info_bytes: int) -> bytes:
     size = c.c_uint32(info_bytes)
     check(_info_by_fd(fd, info, c.byref(size)))
     return info.raw
-
-
-def enable_stats() -> int:
-    """Count run time and runs of all programs while the returned descriptor is open (5.8)."""
-    return check(_enable_stats(0))
 
 
 def perf_event_open(attr: PerfEventAttr) -> int:
