@@ -195,8 +195,8 @@ class Journal:
         Size(64 * KIB, GIB),
         "8M",
         "Memory for entries that wait while journald is slow or restarts. Most wait compressed: a"
-        " megabyte holds some 10,000 usual execs. What exceeds it is counted as"
-        " lost for this sink.",
+        " megabyte holds 5,000 to 10,000 usual execs. What exceeds it is counted as lost for this"
+        " sink.",
     )
     labels: tuple[str, ...] = key(
         LABELS, [], "Send only records that a rule gave one of these labels. Empty: all."
