@@ -2,7 +2,7 @@
 """The layers of execaudit: a module imports only from lower ones (tests/unit/test_layers.py)."""
 
 _BY_LAYER: dict[int, str] = {
-    0: "__init__ config.__init__ config.digest config.toml_places daemon.__init__"
+    0: "__init__ background config.__init__ config.digest config.toml_places daemon.__init__"
     " daemon.collapse daemon.store records.durations records.repeats"
     " daemon.limits daemon.log daemon.notify doctor.__init__ engine.__init__"
     " errors formats.__init__ formats.capabilities formats.slots kernel.__init__ kernel.ring"
@@ -10,7 +10,7 @@ _BY_LAYER: dict[int, str] = {
     " records.quoting"
     " records.secret_patterns records.text rules.__init__ rules.fields rules.regex_tree"
     " rules.wildcards"
-    " sinks.__init__ sinks.accounting sinks.backlog sinks.background sinks.clock sinks.disk_space"
+    " sinks.__init__ sinks.accounting sinks.backlog sinks.clock sinks.disk_space"
     " sinks.rotation trace.__init__ wire.__init__ wire.record",
     1: "config.toml_text daemon.ledger daemon.proof daemon.status doctor.check"
     " formats.schema formats.zstd_file kernel.headers kernel.libbpf"

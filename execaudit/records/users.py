@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import queue
 
-    from execaudit.sinks.background import Background
+    from execaudit.background import Background
 
 _FILE = Path("/etc/passwd")
 _FILE_BYTES = 1 << 20  # a larger one is left to NSS: all its names would stay in memory
@@ -136,7 +136,7 @@ class Users:
         if self._thread is None:
             import queue  # noqa: PLC0415 - on most hosts nobody has to be asked
 
-            from execaudit.sinks.background import Background  # noqa: PLC0415 - the same
+            from execaudit.background import Background  # noqa: PLC0415 - the same
 
             self._answers = queue.SimpleQueue()
             self._thread = Background("users")

@@ -8,8 +8,8 @@ import os
 import threading
 from pathlib import Path
 
+from execaudit.background import Background
 from execaudit.sinks.accounting import NOTICE, WARNING, Notices
-from execaudit.sinks.background import Background
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.compression import SUFFIX, compress, find_compressor
 from execaudit.sinks.rotation import Generation, Limits, Series, choose_expired

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from execaudit.background import Background
 from execaudit.sinks.accounting import NOTICE, WARNING, Notices
-from execaudit.sinks.background import Background
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.compression import sync_directory
 from execaudit.sinks.disk_space import Thresholds
