@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tests.bench.workloads import AnyWorkload
 
 PARTS = ("storms", "absorb", "calls")
+CALL_ROUNDS = 3  # for each other round: what a system call takes differs from process to process
 FAILURES_TAKEN = 2  # of a tracer, each costing one round, before it is left out
 IDLE_S = 10.0
 QUICK_IDLE_S = 0.5
@@ -86,7 +87,7 @@ class Comparison:
                 buffered = [tracer for tracer in self._tracers if self._is_stopped_for(tracer)]
                 self._each("burst while stopped", buffered, self._absorb)
             if "calls" in parts:
-                for round_ in range(self._rounds):
+                for round_ in range(self._rounds * (1 if self._quick else CALL_ROUNDS)):
                     self._each(f"calls {round_ + 1}", self._call_tracers(), self._calls(round_))
         return self.results
 

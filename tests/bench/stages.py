@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 _UNROTATED = 1 << 40
 _EVENTS = 1_000_000
-_ROUNDS_LIMIT = 40
+_ROUNDS_LIMIT = 100  # of recordings that are short
 _QUICK_ROUNDS = 3
 _PAUSE_S = 0.001
 
