@@ -2,8 +2,8 @@
 """The layers of execaudit: a module imports only from lower ones (tests/unit/test_layers.py)."""
 
 _BY_LAYER: dict[int, str] = {
-    0: "__init__ background config.__init__ config.digest config.toml_places daemon.__init__"
-    " daemon.collapse daemon.store records.durations records.repeats"
+    0: "__init__ background config.__init__ config.toml_places daemon.__init__"
+    " daemon.collapse daemon.store digest records.durations records.repeats"
     " daemon.limits daemon.log daemon.notify doctor.__init__ engine.__init__"
     " errors formats.__init__ formats.capabilities formats.slots kernel.__init__ kernel.ring"
     " options records.__init__ records.cgroup records.command records.encoder"

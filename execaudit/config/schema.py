@@ -89,7 +89,7 @@ class Capture:
         Size(64 * KIB, 512 * MIB, power_of_two=True),
         "4M",
         "Buffer between kernel and daemon: memory against losses when execs come in bursts. It "
-        "counts twice in resident memory.",
+        "counts as resident memory.",
     )
 
 

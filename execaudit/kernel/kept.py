@@ -6,12 +6,12 @@ kept between the processes is not its business.
 """
 
 import dataclasses
-import hashlib
 import os
 import struct
 from typing import Any
 
 from execaudit import __version__
+from execaudit.digest import sha256
 from execaudit.kernel import libbpf, locations
 from execaudit.kernel.capture import Capture, Settings, choose, link_program, program_id
 from execaudit.kernel.hooks import AttachPoint, FailureHook
@@ -27,7 +27,7 @@ Description = dict[str, Any]
 
 def program_digest(engine: str) -> str:
     """SHA-256, in hexadecimal, of what an engine makes programs from."""
-    digest = hashlib.sha256()
+    digest = sha256()
     if engine == "libbpf":
         digest.update(locations.object_path().read_bytes())
     else:
@@ -37,7 +37,9 @@ def program_digest(engine: str) -> str:
 
 
 def _wire_digest() -> str:
-    return hashlib.sha256(repr(record.LAYOUTS).encode()).hexdigest()
+    digest = sha256()
+    digest.update(repr(record.LAYOUTS).encode())
+    return digest.hexdigest()
 
 
 def _origin(engine: str, settings: Settings, boot: str) -> Description:

@@ -4,7 +4,8 @@
 Owns the positions and the mapping; knows nothing of what the records mean. Works on the map
 descriptor of any engine and calls nothing back. The layout is the kernel's
 (kernel/bpf/ringbuf.c): a page with the consumer position, a page with the producer position, the
-data twice in a row so that a record never wraps.
+data twice in a row so that a record never wraps. Of these only the first is mapped: every page of a
+mapping counts as resident memory, used or not, and a batch that wraps is joined when it is copied.
 
 A position is read with one aligned 8-byte load. Python has no acquire barrier between that load
 and those of the data; x86 orders loads by itself. On other machines each batch begins with a
@@ -36,7 +37,7 @@ class Ring:
         self.size = size
         self._consumer_map = mmap.mmap(fd, page, mmap.MAP_SHARED, offset=0)
         self._producer_map = mmap.mmap(
-            fd, page + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page
+            fd, page + size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page
         )
         view = memoryview(self._producer_map)
         self._views = [view, view[:page], view[page:]]
@@ -111,7 +112,10 @@ class Ring:
                 return b"", []
         start = begin & mask
         self.position = at
-        return bytes(self._data[start : start + at - begin]), offsets
+        end = start + at - begin
+        if end <= self.size:
+            return bytes(self._data[start:end]), offsets
+        return b"".join((self._data[start:], self._data[: end - self.size])), offsets
 
     def count(self, end: int) -> int:
         """How many records lie between what is free and the position `end`."""
