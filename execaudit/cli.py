@@ -8,6 +8,9 @@ import gc
 import importlib
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 from execaudit import __version__
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
@@ -16,6 +19,7 @@ from execaudit.options import (
     add_control_options,
     add_convert_options,
     add_daemon_options,
+    add_doctor_options,
     add_rules_options,
     add_schema_options,
     add_trace_options,
@@ -29,43 +33,55 @@ class _Parser(argparse.ArgumentParser):
         raise InvalidArgument(f"{message}; see '{self.prog} --help'")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The whole command line; completions and the manual's check are made from it."""
+def build_parser(only: str = "") -> argparse.ArgumentParser:
+    """The whole command line, or with `only` as much of it as this verb needs.
+
+    Completions and the manual's check are made from the whole.
+    """
     parser = _Parser(
         prog="execaudit", description="Audit log of every program execution on this host."
     )
     parser.add_argument("--version", action="version", version=f"execaudit {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    add_trace_options(verbs.add_parser("trace", help="print execs as they happen"))
-    doctor = verbs.add_parser("doctor", help="check whether this host can be traced, and how")
-    doctor.add_argument("--json", action="store_true", help="print JSON")
-    add_check_options(verbs.add_parser("check", help="check the configuration and the rules"))
-    add_rules_options(verbs.add_parser("rules", help="list the rules, or try one out"))
-    add_daemon_options(verbs.add_parser("daemon", help="log every exec on this host"))
-    add_convert_options(verbs.add_parser("convert", help="print records in another format"))
-    add_schema_options(verbs.add_parser("schema", help="print the JSON Schema of a format"))
-    for verb, text in (
-        ("status", "show what the running daemon does"),
-        ("reload", "have the running daemon read its configuration again"),
-        ("rotate", "have the running daemon rotate its file"),
-    ):
-        add_control_options(verbs.add_parser(verb, help=text), text, wants_json=verb == "status")
+    for name, verb in _VERBS.items():
+        if only in ("", name):
+            verb.add_options(verbs.add_parser(name, help=verb.help))
     return parser
 
 
+class _Verb(NamedTuple):
+    help: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    module: str  # carries it out; imported when it is run
+    function: str
+
+
+def _control(text: str, function: str, *, wants_json: bool = False) -> _Verb:
+    add_options = partial(add_control_options, text=text, wants_json=wants_json)
+    return _Verb(text, add_options, "daemon.control", function)
+
+
 _VERBS = {
-    "trace": ("trace.verb", "run"),
-    "doctor": ("doctor.report", "run"),
-    "check": ("config.verb", "run"),
-    "rules": ("rules.verb", "run"),
-    "daemon": ("daemon.loop", "run"),
-    "convert": ("formats.convert", "run"),
-    "schema": ("formats.schema", "run"),
-    "status": ("daemon.control", "show"),
-    "reload": ("daemon.control", "reload"),
-    "rotate": ("daemon.control", "rotate"),
+    "trace": _Verb("print execs as they happen", add_trace_options, "trace.verb", "run"),
+    "doctor": _Verb(
+        "check whether this host can be traced, and how",
+        *(add_doctor_options, "doctor.report", "run"),
+    ),
+    "check": _Verb(
+        "check the configuration and the rules", add_check_options, "config.verb", "run"
+    ),
+    "rules": _Verb("list the rules, or try one out", add_rules_options, "rules.verb", "run"),
+    "daemon": _Verb("log every exec on this host", add_daemon_options, "daemon.loop", "run"),
+    "convert": _Verb(
+        "print records in another format", add_convert_options, "formats.convert", "run"
+    ),
+    "schema": _Verb(
+        "print the JSON Schema of a format", add_schema_options, "formats.schema", "run"
+    ),
+    "status": _control("show what the running daemon does", "show", wants_json=True),
+    "reload": _control("have the running daemon read its configuration again", "reload"),
+    "rotate": _control("have the running daemon rotate its file", "rotate"),
 }
-"""Module and function that carry out a verb; imported when it is run."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -100,7 +116,9 @@ def _run(arguments: list[str] | None) -> int:
     if sys.stdout is None:
         raise ExecauditError("Failed to write standard output: it is closed")
     try:
-        args = build_parser().parse_args(arguments)
+        words = sys.argv[1:] if arguments is None else arguments
+        # What the other verbs take costs a start 10 ms, and would stay in memory.
+        args = build_parser(words[0] if words and words[0] in _VERBS else "").parse_args(words)
         status = _run_verb(args)
     except SystemExit as end:  # --help, --version
         status = int(end.code or EXIT_OK)
@@ -111,9 +129,9 @@ def _run(arguments: list[str] | None) -> int:
 def _run_verb(args: argparse.Namespace) -> int:
     if args.verb == "trace" and args.ebpf:
         return _print_source()
-    module, function = _VERBS[args.verb]
+    verb = _VERBS[args.verb]
     gc.disable()  # modules stay: looking for garbage in them is a tenth of the start
-    run = getattr(importlib.import_module(f"execaudit.{module}"), function)
+    run = getattr(importlib.import_module(f"execaudit.{verb.module}"), verb.function)
     gc.freeze()
     gc.enable()
     return int(run(args))

@@ -112,6 +112,11 @@ def add_trace_options(parser: argparse.ArgumentParser) -> None:
     add("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
 
 
+def add_doctor_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `execaudit doctor` takes."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
 def add_rules_options(parser: argparse.ArgumentParser) -> None:
     """Add what `execaudit rules` and `execaudit rules test` take."""
     parser.description = "List the rules in order, with who decides them and where they stand."
@@ -205,7 +210,7 @@ def add_schema_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, default="execaudit", help="default: execaudit")
 
 
-def add_control_options(parser: argparse.ArgumentParser, text: str, *, wants_json: bool) -> None:
+def add_control_options(parser: argparse.ArgumentParser, *, text: str, wants_json: bool) -> None:
     """Add what `execaudit status`, `reload` and `rotate` take."""
     parser.description = f"{text[0].upper()}{text[1:]}."
     _add_configuration_options(parser, "use")

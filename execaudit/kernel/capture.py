@@ -321,6 +321,7 @@ def open_capture(wanted: str, settings: Settings) -> Capture:
     else:
         from execaudit.engine.bcc import load  # noqa: PLC0415
     programs, maps = load(points, _map_sizes(settings, points))
+    libbpf.trim_heap()  # type information and the object are freed: 1 MiB of it amid what is not
     return Capture(
         name, reason, settings, points, failure_hook, programs, maps, trials, failure_hook_error
     )
