@@ -167,7 +167,9 @@ struct exec_record {
 };
 
 #define CHUNK_BYTES 16384
+#define CHUNK_SMALL 4096
 
+/* Two sizes: data ends after CHUNK_SMALL bytes where so many are enough. */
 struct chunk_record {
 	struct event_head head; /* seq, cpu and hook are those of the record it belongs to */
 	w32 area;		/* enum area */
@@ -284,7 +286,7 @@ struct ended {
 #define PATH_COMPONENTS 128
 #define PATH_STEP	8
 #define CGROUP_LEVELS	32
-#define CHUNKS		130 /* 2 MiB and a little */
+#define CHUNKS		140 /* 2 MiB and a little, and small ones at both ends */
 #define CHUNK_STEP	10
 #define FAILURE_ARGS	512
 #define FAILURE_STEP	16

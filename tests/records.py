@@ -136,9 +136,11 @@ def exec_record(
 
 
 def chunk_record(area: int, offset: int, data: bytes, /, **members: Any) -> bytes:
-    """Return a chunk record that carries `data`."""
+    """Return a chunk record that carries `data`, the small one where that is enough."""
     body = {"area": area, "offset": offset, "wanted": len(data), "got": len(data), "data": data}
-    return _with_head(record.CHUNK, body, {"kind": record.KIND_CHUNK, **members})
+    size = record.CHUNK_SIZES[len(data) <= record.CHUNK_SMALL]
+    head = {"kind": record.KIND_CHUNK, "size": size}
+    return _with_head(record.CHUNK, body, {**head, **members})[:size]
 
 
 def chunks_of(area: int, data: bytes, begin: int, /, **members: Any) -> list[bytes]:

@@ -127,14 +127,15 @@ class Chunk(NamedTuple):
 
 def split_chunk(buf: bytes, at: int) -> Chunk | None:
     """Take a KIND_CHUNK record apart; None when its lengths disagree."""
-    if len(buf) - at < record.CHUNK_BYTES_IN_ALL:
+    if len(buf) - at < _CHUNK_DATA:
         return None
     _, area, offset, wanted, got = _CHUNK(buf, at)
     (size,) = _SIZE(buf, at)
     if (
-        size != record.CHUNK_BYTES_IN_ALL
+        size not in record.CHUNK_SIZES
+        or size > len(buf) - at
         or area not in (record.AREA_ARGV, record.AREA_ENV)
-        or not 0 < wanted <= record.CHUNK_BYTES
+        or not 0 < wanted <= size - _CHUNK_DATA
         or got not in (0, wanted)
         or offset + wanted > 1 << 32
     ):

@@ -133,6 +133,15 @@ def test_chunk_carries_its_data() -> None:
     assert chunk == (record.AREA_ENV, 4096, 3, b"abc")
 
 
+def test_small_chunk_takes_no_more_than_it_needs_and_large_one_is_read_too() -> None:
+    small, large = bytes(record.CHUNK_SMALL), bytes(record.CHUNK_SMALL + 1)
+    raw = [chunk_record(record.AREA_ENV, 0, data) for data in (small, large)]
+
+    assert [len(one) for one in raw] == sorted(record.CHUNK_SIZES)
+    chunks = [split_chunk(one, 0) for one in raw]
+    assert [chunk.data for chunk in chunks if chunk] == [small, large]
+
+
 def test_chunk_that_was_unreadable_has_no_data() -> None:
     chunk = split_chunk(chunk_record(record.AREA_ARGV, 4096, b"", wanted=100), 0)
 
@@ -142,13 +151,14 @@ def test_chunk_that_was_unreadable_has_no_data() -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        {"got": record.CHUNK_BYTES + 1},
-        {"wanted": record.CHUNK_BYTES + 1},
+        {"got": record.CHUNK_SMALL + 1, "wanted": record.CHUNK_SMALL + 1},
+        {"wanted": record.CHUNK_SMALL + 1, "got": 0},
+        {"size": max(record.CHUNK_SIZES)},  # more than there is
         {"wanted": 0},
         {"got": 4},  # more than wanted
         {"offset": 0xFFFFFFFF},
         {"area": 2},
-        {"size": record.CHUNK.size - 1},
+        {"size": min(record.CHUNK_SIZES) - 1},
     ],
     ids=str,
 )
