@@ -24,8 +24,9 @@ _SHELL_WORD = re.compile(rb"(?:[^\s\"'|&;()<>`]|\"[^\"]*\"?|'[^']*'?)+")
 _SCRIPT_WORDS = 4096
 # No shipped pattern tells one digit from another: what differs in digits alone is one entry.
 _FOLD = bytes(ord("0") if chr(c).isdigit() and c < 128 else c for c in range(256))
-_BLOCKS_KEPT = 4096
-_BLOCK_LIMIT = 1024
+_BLOCKS_KEPT = 2 << 20  # in bytes
+_BLOCK_LIMIT = 4096
+_ENTRY_BYTES = 96  # about what one takes besides
 _WORDS_KEPT = 4096
 _WORD_LIMIT = 128
 _MASKS_KEPT = 1024
@@ -83,6 +84,7 @@ class Redactor:
         self._fold = _FOLD if is_shipped else bytes(range(256))
         self._always = sum(1 << i for i, p in enumerate(self._patterns) if p.program is None)
         self._clean: set[bytes] = set()
+        self._clean_bytes = 0
         self._words: dict[bytes, _Word] = {}
         self._chosen: dict[int, list[_Chosen]] = {}
 
@@ -100,9 +102,11 @@ class Redactor:
             if touched:
                 return b"\0".join(values) + b"\0", touched
         if is_kept:
-            if len(self._clean) >= _BLOCKS_KEPT:
+            if self._clean_bytes > _BLOCKS_KEPT:
                 self._clean.clear()
+                self._clean_bytes = 0
             self._clean.add(folded)
+            self._clean_bytes += len(folded) + _ENTRY_BYTES
         return None
 
     def redact(self, words: list[bytes], gaps: Iterable[int] = ()) -> Redacted:

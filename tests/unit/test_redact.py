@@ -4,6 +4,7 @@
 import re
 import shlex
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -286,3 +287,16 @@ def test_exact_bytes_that_ride_along_are_clean_too() -> None:
 def test_record_without_secrets_is_left_alone() -> None:
     fields = {"argv": ["x", "\ufffd"], "argv_b64": {"1": "/w=="}, "env": ["A=b"]}
     assert redact_record(fields, Redactor()) == fields
+
+
+def test_what_is_remembered_of_clean_commands_is_bounded() -> None:
+    redactor = Redactor()
+    tracemalloc.start()
+    try:
+        for number in range(3000):
+            letters = str(number).translate(str.maketrans("0123456789", "abcdefghij"))
+            assert redactor.redact_block(letters.encode() + b"i" * 4000 + b"\0") is None
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 1 << 20 < kept < 3 << 20
