@@ -105,15 +105,16 @@ class Flow:
         self._commit()
 
     def follow_host(self) -> None:
-        """Take over another name, and a step of the clock for records that come without a batch.
+        """Take over another name, a step of the clock and users: for records without a batch."""
+        self.follow_name()
+        self.pipeline.follow_host()
 
-        DHCP names a host long after the first programs have run.
-        """
+    def follow_name(self) -> None:
+        """Take over another name. DHCP names a host long after the first programs have run."""
         before = self.host.name
         if self.host.follow_name():
             log(NOTICE, f"This host is '{self.host.name}' now and was '{before}'")
             self.parts.stage.follow_name()
-        self.pipeline.follow_host()
 
     # -- events -----------------------------------------------------------------------------
 

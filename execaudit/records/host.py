@@ -16,6 +16,7 @@ from execaudit.records.users import Users, repair
 _CLOCK_STEP_NS = 1_000_000
 _CLOCK_TRIES = 5
 _QUICK_NS = 100_000
+_BOOT, _WALL = time.CLOCK_BOOTTIME, time.CLOCK_REALTIME
 _LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z: RFC 3339 has years of four digits
 
 
@@ -31,6 +32,7 @@ class Host:
         self.names_version = 0
         self._live = Users() if users is None else None
         self._users: dict[int, str | None] = users or {}
+        self._told = ""  # the name as the kernel told it last
         self._second: int | None = None
         self._second_text = ""
 
@@ -77,7 +79,11 @@ class Host:
         """Take over another name of the host; True if it has one now."""
         if not self.is_live:
             return False
-        before, self.name = self.name, repair(socket.gethostname())
+        told = socket.gethostname()
+        if told == self._told:
+            return False
+        self._told = told
+        before, self.name = self.name, repair(told)
         return self.name != before
 
     def time(self, boot_ns: int) -> str:
@@ -119,13 +125,15 @@ def _measure_offset() -> tuple[int, int]:
 
     Another process may run between two reads for many milliseconds: the quickest try counts.
     """
-    tries: list[tuple[int, int]] = []
-    while len(tries) < _CLOCK_TRIES:
-        before = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        wall = time.clock_gettime_ns(time.CLOCK_REALTIME)
-        after = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        tries.append((after - before, wall - (before + after) // 2))
-        if after - before < _QUICK_NS:
-            break
-    error_ns, offset = min(tries)
+    error_ns, offset = _try_offset()
+    tries = 1
+    while error_ns >= _QUICK_NS and tries < _CLOCK_TRIES:
+        error_ns, offset = min((error_ns, offset), _try_offset())
+        tries += 1
     return offset, error_ns
+
+
+def _try_offset() -> tuple[int, int]:
+    read = time.clock_gettime_ns
+    before, wall, after = read(_BOOT), read(_WALL), read(_BOOT)
+    return after - before, wall - (before + after) // 2

@@ -6,6 +6,7 @@ Switch for who is not in it (LDAP, sssd, systemd's dynamic users), which may tak
 whose user is not known in time goes without the name; when it has come, `version` tells.
 """
 
+import os
 import pwd
 import time
 from _queue import Empty  # that of the module queue, without what else it imports
@@ -49,6 +50,7 @@ class Users:
         self.version = 0
         self._ask = ask
         self._path = path
+        self._name = str(path)
         self._state: tuple[int, ...] = ()
         self._local: dict[int, str] = {}
         self._thread: Background | None = None
@@ -100,7 +102,7 @@ class Users:
 
     def _read_local(self) -> None:
         try:
-            status = self._path.stat()
+            status = os.stat(self._name)  # noqa: PTH116 - once per batch
             state = (status.st_ino, status.st_dev, status.st_size, status.st_mtime_ns)
             if state == self._state:
                 return

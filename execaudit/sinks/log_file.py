@@ -72,6 +72,7 @@ class LogFile:
 
     def _check(self) -> None:
         status = os.fstat(self.fd)
+        self._identity = status.st_dev, status.st_ino  # no other's while we have it open
         if not stat.S_ISREG(status.st_mode):
             raise Refused(f"Failed to open '{self.path}': it is not a regular file")
         if status.st_uid not in (0, os.geteuid()):
@@ -190,12 +191,11 @@ class LogFile:
 
         Raises OSError where it cannot be told.
         """
-        status = os.fstat(self.fd)
         try:
             there = os.stat(self.path, follow_symlinks=False)  # noqa: PTH116 - once per batch
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return status.st_size if os.path.samestat(there, status) else None
+        return there.st_size if (there.st_dev, there.st_ino) == self._identity else None
 
     def close(self) -> None:
         """Close the descriptor."""
