@@ -53,7 +53,7 @@ class _Verb(NamedTuple):
     help: str
     add_options: Callable[[argparse.ArgumentParser], None]
     module: str  # carries it out; imported when it is run
-    function: str
+    function: str = "run"
 
 
 def _control(text: str, function: str, *, wants_json: bool = False) -> _Verb:
@@ -62,22 +62,15 @@ def _control(text: str, function: str, *, wants_json: bool = False) -> _Verb:
 
 
 _VERBS = {
-    "trace": _Verb("print execs as they happen", add_trace_options, "trace.verb", "run"),
+    "trace": _Verb("print execs as they happen", add_trace_options, "trace.verb"),
     "doctor": _Verb(
-        "check whether this host can be traced, and how",
-        *(add_doctor_options, "doctor.report", "run"),
+        "check whether this host can be traced, and how", add_doctor_options, "doctor.report"
     ),
-    "check": _Verb(
-        "check the configuration and the rules", add_check_options, "config.verb", "run"
-    ),
-    "rules": _Verb("list the rules, or try one out", add_rules_options, "rules.verb", "run"),
-    "daemon": _Verb("log every exec on this host", add_daemon_options, "daemon.loop", "run"),
-    "convert": _Verb(
-        "print records in another format", add_convert_options, "formats.convert", "run"
-    ),
-    "schema": _Verb(
-        "print the JSON Schema of a format", add_schema_options, "formats.schema", "run"
-    ),
+    "check": _Verb("check the configuration and the rules", add_check_options, "config.verb"),
+    "rules": _Verb("list the rules, or try one out", add_rules_options, "rules.verb"),
+    "daemon": _Verb("log every exec on this host", add_daemon_options, "daemon.loop"),
+    "convert": _Verb("print records in another format", add_convert_options, "formats.convert"),
+    "schema": _Verb("print the JSON Schema of a format", add_schema_options, "formats.schema"),
     "status": _control("show what the running daemon does", "show", wants_json=True),
     "reload": _control("have the running daemon read its configuration again", "reload"),
     "rotate": _control("have the running daemon rotate its file", "rotate"),
