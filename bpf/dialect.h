@@ -26,6 +26,19 @@
 #define map__insert(name, key, value)                                                              \
 	bpf_map_update_elem_((unsigned long)MAP(name), key, value, BPF_NOEXIST)
 
+/*
+ * The helpers (numbers of enum bpf_func_id) by names that BCC does not know: calls of its own it
+ * rewrites, for kernels that lack them, and reads /proc/kallsyms whole to find out.
+ */
+static long (*user__read)(void *to, u32 bytes, const void *from) = (void *)112;
+static long (*kernel__read)(void *to, u32 bytes, const void *from) = (void *)113;
+static long (*user__read_string)(void *to, u32 bytes, const void *from) = (void *)114;
+static long (*kernel__read_string)(void *to, u32 bytes, const void *from) = (void *)115;
+#define bpf_probe_read_user	  user__read
+#define bpf_probe_read_kernel	  kernel__read
+#define bpf_probe_read_user_str	  user__read_string
+#define bpf_probe_read_kernel_str kernel__read_string
+
 #else
 
 #include <linux/bpf.h>

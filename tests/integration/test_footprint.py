@@ -11,7 +11,7 @@ from tests.integration.tracing import Tracer
 MIB = 1024 * 1024
 STARTS = 7
 ROUNDS = 3
-FIRST_EVENT_S = {"libbpf": 0.250, "bcc": 1.5}
+FIRST_EVENT_S = {"libbpf": 0.250, "bcc": 0.9}
 LIBBPF_BYTES = 32 * MIB
 BCC_BYTES = 40 * MIB
 COMPILER = ("libclang", "libLLVM", "libbcc")
