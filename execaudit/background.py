@@ -5,8 +5,8 @@ Owns the thread, started with the first job and not before, and the order of job
 time in calls that let go of the interpreter lock (read, write, deflate, fdatasync).
 """
 
-import queue
 import threading
+from _queue import SimpleQueue  # that of the module queue, without what else it imports
 from collections.abc import Callable
 
 Job = Callable[[], None]
@@ -18,7 +18,7 @@ class Background:
     def __init__(self, name: str) -> None:
         self.is_stopping = False
         self._name = name
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def submit(self, job: Job) -> None:

@@ -24,6 +24,7 @@ from execaudit.options import (
     add_schema_options,
     add_trace_options,
 )
+from execaudit.postpone import postpone
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -80,6 +81,7 @@ _VERBS = {
 def main(arguments: list[str] | None = None) -> int:
     """Run; the exit status of execaudit(8)."""
     _occupy_standard_files()
+    postpone()
     try:
         return _run(arguments)
     except ExecauditError as error:

@@ -6,10 +6,10 @@ _BY_LAYER: dict[int, str] = {
     " daemon.collapse daemon.store digest records.durations records.repeats"
     " daemon.limits daemon.log daemon.notify doctor.__init__ engine.__init__"
     " errors formats.__init__ formats.capabilities formats.slots kernel.__init__ kernel.ring"
-    " options records.__init__ records.cgroup records.command records.encoder"
+    " options postpone records.__init__ records.cgroup records.command records.encoder"
     " records.quoting"
-    " records.secret_patterns records.text rules.__init__ rules.fields rules.regex_tree"
-    " rules.wildcards"
+    " records.secret_patterns records.text rules.__init__ rules.decision rules.fields"
+    " rules.regex_tree rules.wildcards"
     " sinks.__init__ sinks.accounting sinks.backlog sinks.clock sinks.disk_space"
     " sinks.rotation trace.__init__ wire.__init__ wire.record",
     1: "config.toml_text daemon.ledger daemon.proof daemon.status doctor.check"
@@ -34,8 +34,8 @@ _BY_LAYER: dict[int, str] = {
     " config.configuration doctor.report formats.lines records.encode rules.index"
     " rules.proc_record rules.source",
     7: "daemon.takeover"
-    " config.effective formats.convert records.pipeline rules.decision rules.kernel_rules",
-    8: "rules.residue trace.follow trace.quick_filter",
+    " config.effective formats.convert records.pipeline rules.kernel_rules rules.shared",
+    8: "rules.programs rules.residue trace.follow trace.quick_filter",
     9: "rules.rule_set trace.verb",
     10: "daemon.forms daemon.judge rules.host_rules",
     11: "config.verb daemon.stage",

@@ -16,6 +16,7 @@ from execaudit.config.problem import Problem
 from execaudit.config.source import Source
 from execaudit.config.toml_text import make_printable
 from execaudit.config.trust import doubts_about, doubts_about_folder
+from execaudit.errors import InvalidArgument
 
 MAIN = "execaudit.toml"
 DROP_INS = "conf.d"
@@ -202,3 +203,12 @@ def _unreadable(path: Path, error: OSError) -> Problem:
         reason = "it is a link to a file that does not exist"
         hint = ", expected one, or a link to /dev/null to mask it"
     return Problem(str(path), 0, 0, "", f"cannot be read: {reason}{hint}")
+
+
+def choose_paths(config: Path | None, root: Path) -> Paths:
+    """Return where to look, for the values of --config and --root. Raises InvalidArgument."""
+    if not root.is_dir():
+        raise InvalidArgument(f"Failed to use root '{root}': it is no directory")
+    if config is None:
+        return Paths.of_system(root)
+    return Paths.of_file(config, root)

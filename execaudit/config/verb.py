@@ -7,21 +7,12 @@ the daemon decides it too.
 
 import argparse
 import sys
-from pathlib import Path
 
-from execaudit.config.configuration import Loaded, Paths, Problem, load
+from execaudit.config.configuration import Loaded, Problem, load
 from execaudit.config.effective import render
-from execaudit.errors import EXIT_OK, InvalidArgument, NotConfigured
+from execaudit.config.files import choose_paths
+from execaudit.errors import EXIT_OK, NotConfigured
 from execaudit.rules.host_rules import compile_here
-
-
-def choose_paths(config: Path | None, root: Path) -> Paths:
-    """Return where to look, for the values of --config and --root. Raises InvalidArgument."""
-    if not root.is_dir():
-        raise InvalidArgument(f"Failed to use root '{root}': it is no directory")
-    if config is None:
-        return Paths.of_system(root)
-    return Paths.of_file(config, root)
 
 
 def find_problems(loaded: Loaded) -> tuple[Problem, ...]:

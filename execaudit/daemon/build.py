@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from execaudit.config.configuration import Config, Loaded
 from execaudit.config.schema import File, Journal, Stdout
@@ -23,10 +24,8 @@ from execaudit.kernel.capture import Settings
 from execaudit.records.host import Host
 from execaudit.records.redact import Redactor
 from execaudit.records.secret_patterns import PATTERNS, Pattern
-from execaudit.rules.host_rules import Programs, compile_here, kernel_lookups
 from execaudit.rules.kernel_rules import MOST_KEYS, KernelRules, translate_rules
-from execaudit.rules.proc_record import running_images
-from execaudit.rules.rule_set import RuleSet
+from execaudit.rules.programs import Programs, kernel_lookups
 from execaudit.sinks.compression import find_compressor
 from execaudit.sinks.disk_space import Thresholds
 from execaudit.sinks.file import FileSink
@@ -34,6 +33,9 @@ from execaudit.sinks.journal import JournalSettings, JournalSink
 from execaudit.sinks.live_file import FileSettings
 from execaudit.sinks.rotation import Limits
 from execaudit.sinks.stdout import StdoutSink
+
+if TYPE_CHECKING:
+    from execaudit.rules.rule_set import RuleSet
 
 Sink = FileSink | JournalSink | StdoutSink
 
@@ -61,10 +63,14 @@ def env_names(config: Config) -> tuple[bytes, ...]:
     return tuple(os.fsencode(f"{name}=") for name in config.capture.env)
 
 
-def compile_all(loaded: Loaded) -> tuple[RuleSet | None, list[str]]:
+def compile_all(loaded: Loaded) -> "tuple[RuleSet | None, list[str]]":
     """The rules, or every problem as a line; None where there are no rules."""
     if not loaded.rules:
         return None, []
+    # What rules take, some 30 modules, is loaded where there are any.
+    from execaudit.rules.host_rules import compile_here  # noqa: PLC0415
+    from execaudit.rules.proc_record import running_images  # noqa: PLC0415
+
     rules, problems = compile_here(loaded.rules, loaded.config.limits.regex_bytes)
     if rules is not None and rules.wants_images:
         for image in running_images():
@@ -72,7 +78,7 @@ def compile_all(loaded: Loaded) -> tuple[RuleSet | None, list[str]]:
     return rules, [str(problem) for problem in problems]
 
 
-def kernel_rules(rules: RuleSet | None) -> tuple[KernelRules, Programs]:
+def kernel_rules(rules: "RuleSet | None") -> tuple[KernelRules, Programs]:
     """The part of the rules that the kernel decides, and the programs that it is about."""
     programs = Programs()
     root = next((path for path in _CGROUPS if (path / "cgroup.controllers").exists()), _CGROUPS[0])
@@ -177,7 +183,7 @@ class Parts:
     """What a configuration gives, ready to be swapped in."""
 
     loaded: Loaded
-    rules: RuleSet | None
+    rules: "RuleSet | None"
     kernel: KernelRules
     programs: Programs  # those of the kernel's rules; closed after these are not in force any more
     sinks: list[Sink]
@@ -189,7 +195,7 @@ def build_stage(
     config: Config,
     host: Host,
     sinks: list[Sink],
-    rules: RuleSet | None,
+    rules: "RuleSet | None",
     redactor: Redactor | None,
 ) -> Stage:
     """The stage for these sinks."""

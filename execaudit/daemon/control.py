@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 
 from execaudit.config.configuration import load
-from execaudit.config.verb import choose_paths, find_problems
+from execaudit.config.files import choose_paths
+from execaudit.config.verb import find_problems
 from execaudit.daemon.overview import overview
 from execaudit.daemon.status import Status, read_status
 from execaudit.errors import EXIT_OK, ExecauditError, NoPermission

@@ -17,12 +17,12 @@ from execaudit.records.place import PlaceReader
 from execaudit.records.text import until_nul
 from execaudit.records.view import LENGTHS_AT, View, split_place
 from execaudit.rules.decision import NOTHING, Decision
-from execaudit.rules.rule_set import RuleSet
 from execaudit.rules.values import event_values
 from execaudit.wire.decode import CGROUP, CRED
 
 if TYPE_CHECKING:
     from execaudit.rules.residue import Residue
+    from execaudit.rules.rule_set import RuleSet
 
 _PLACES_KEPT = 1024
 _UNITS_KEPT = 1024
@@ -40,7 +40,7 @@ class Judge:
         self,
         host: Host,
         env_names: tuple[bytes, ...],
-        rules: RuleSet | None,
+        rules: "RuleSet | None",
         limits: dict[str, Limit],
     ) -> None:
         self._rules = rules

@@ -19,6 +19,8 @@ class Rate:
 
 @dataclass(slots=True)
 class _Bucket:
+    """What a key may still spend, and what it could not."""
+
     tokens: float
     at_ns: int
     suppressed: int = 0

@@ -13,7 +13,7 @@ import signal
 import time
 
 from execaudit.config.configuration import Paths, load
-from execaudit.config.verb import choose_paths
+from execaudit.config.files import choose_paths
 from execaudit.daemon import meters, status
 from execaudit.daemon.build import build_parts, capture_settings
 from execaudit.daemon.flow import Flow

@@ -7,6 +7,7 @@ whatever it leaves over comes as a dict of fields and is treated alike. It does 
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from execaudit.daemon.collapse import Collapser, Try
 from execaudit.daemon.forms import Forms, Raw, label_fields, with_names
@@ -24,9 +25,11 @@ from execaudit.records.redact import Redactor
 from execaudit.records.redact_record import redact_record
 from execaudit.records.view import View, Viewer, file_name
 from execaudit.rules.decision import NOTHING, Decision
-from execaudit.rules.rule_set import RuleSet
 from execaudit.wire import record
 from execaudit.wire.decode import HEAD, split, split_exit
+
+if TYPE_CHECKING:
+    from execaudit.rules.rule_set import RuleSet
 
 _FIELDS_BYTES = 4000  # what Python needs for a record's fields beside the arguments, about
 
@@ -52,7 +55,7 @@ class Stage:
         env_names: tuple[bytes, ...],
         outlets: list[Outlet],
         *,
-        rules: RuleSet | None = None,
+        rules: "RuleSet | None" = None,
         redactor: Redactor | None = None,
         collapser: Collapser[Raw | FieldDict] | None = None,
         limits: dict[str, Limit] | None = None,

@@ -11,12 +11,14 @@ Rules it decides stay in user space as well: for what was not in the map yet, an
 import sys
 from collections.abc import Callable, Iterable
 from enum import IntEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from execaudit.rules.conditions import Condition
 from execaudit.rules.fields import COMM_BYTES
-from execaudit.rules.source import Rule
 from execaudit.wire import record
+
+if TYPE_CHECKING:
+    from execaudit.rules.conditions import Condition
+    from execaudit.rules.source import Rule
 
 MOST_KEYS = 4096
 _MOST_IDS = 1024  # in one condition, each a key of its own
@@ -79,7 +81,7 @@ class KernelRules(NamedTuple):
     watched: frozenset[str]
 
 
-def translate_rules(rules: Iterable[Rule], lookups: KernelLookups) -> KernelRules:
+def translate_rules(rules: "Iterable[Rule]", lookups: KernelLookups) -> KernelRules:
     """Find out what the kernel can decide."""
     keys: dict[Key, int] = {}
     decided: set[int] = set()
@@ -103,7 +105,7 @@ def translate_rules(rules: Iterable[Rule], lookups: KernelLookups) -> KernelRule
     return KernelRules(keys, frozenset(decided), frozenset(watched))
 
 
-def is_for_kernel(rule: Rule) -> bool:
+def is_for_kernel(rule: "Rule") -> bool:
     """Tell whether a rule is of a form that the kernel can decide."""
     return bool(rule.terms) and all(
         len(term) == 1 and term[0].wanted and _is_for_kernel(term[0].condition)
@@ -111,7 +113,7 @@ def is_for_kernel(rule: Rule) -> bool:
     )
 
 
-def _is_for_kernel(condition: Condition) -> bool:
+def _is_for_kernel(condition: "Condition") -> bool:
     if condition.field in ("uid", "gid", "auid"):
         return sum(1 if each is None else len(each) for each in condition.elements) <= _MOST_IDS
     if condition.field in ("exe", "cgroup", "comm"):
@@ -119,7 +121,7 @@ def _is_for_kernel(condition: Condition) -> bool:
     return False
 
 
-def _keys(condition: Condition, lookups: KernelLookups) -> list[Key]:
+def _keys(condition: "Condition", lookups: KernelLookups) -> list[Key]:
     kind = Kind[condition.field.upper()]
     keys: list[Key] = []
     for element in condition.elements:

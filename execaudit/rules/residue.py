@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from execaudit.rules.carried import Process
-from execaudit.rules.decision import Decision, Shared
+from execaudit.rules.decision import Decision
 from execaudit.rules.index import Bits
+from execaudit.rules.shared import Shared
 from execaudit.rules.source import Rule
 from execaudit.rules.tree import Literal
 from execaudit.rules.values import UNKNOWN, Arguments, Texts

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 from execaudit.config.problem import Problem
 from execaudit.rules.carried import Carried, process_of
-from execaudit.rules.decision import NOTHING, Decision, Shared
+from execaudit.rules.decision import NOTHING, Decision
 from execaudit.rules.images import Images, place_getter
 from execaudit.rules.index import ArgumentsTable, Bits, FieldTable
 from execaudit.rules.patterns import REGEX_BYTES, Truth
 from execaudit.rules.residue import Residue
+from execaudit.rules.shared import Shared
 from execaudit.rules.source import Rule, RuleTable, read_rules
 from execaudit.rules.text_conditions import Lookups
 from execaudit.rules.tree import Literal, deciding, evaluate

@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from execaudit.config.configuration import load
+from execaudit.config.files import choose_paths
 from execaudit.config.toml_text import make_printable
-from execaudit.config.verb import choose_paths
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, NotConfigured
 from execaudit.records.fields import FieldDict
 from execaudit.records.host import Host
 from execaudit.rules.fields import COMM_BYTES, FIELDS
-from execaudit.rules.host_rules import Programs, compile_here, kernel_lookups, linked_programs
+from execaudit.rules.host_rules import compile_here, linked_programs
 from execaudit.rules.kernel_rules import translate_rules
 from execaudit.rules.proc_record import read_process, running_images
+from execaudit.rules.programs import Programs, kernel_lookups
 from execaudit.rules.rule_set import Explanation, RuleSet
 from execaudit.rules.source import Rule
 

@@ -39,6 +39,8 @@ class ArgumentsStyle:
 
 @dataclass(frozen=True, slots=True)
 class _Word:
+    """An argument, and how it was cut."""
+
     text: str | None  # None: only a mark
     mark: str = ""
 

@@ -56,6 +56,8 @@ class TableOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
+    """A column of the table."""
+
     title: str
     width: int  # with the gap to the next
     is_right: bool = False

@@ -2,8 +2,6 @@
 """What `load` makes of files that are right: values, their origins, rules, the hash."""
 
 import hashlib
-import subprocess
-import sys
 import time
 from dataclasses import FrozenInstanceError, fields, is_dataclass
 from pathlib import Path
@@ -164,22 +162,6 @@ def test_hash_covers_names_and_bytes_of_all_files_in_order(tmp_path: Path) -> No
     by_hand = b"execaudit.toml\0%d\0%b" % (len(main), main)
     by_hand += b"rules.d/10-a.toml\0%d\0%b" % (len(rule), rule)
     assert found == hashlib.sha256(by_hand).hexdigest()
-
-
-def test_loading_leaves_openssl_out() -> None:
-    """It would cost the daemon 4 MiB of memory."""
-    code = (
-        "import sys; from execaudit.config.configuration import Paths, load\n"
-        "from execaudit.daemon import loop\n"
-        "load(Paths.of_system()); print(*sys.modules)"
-    )
-
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True
-    ).stdout.split()
-
-    assert "execaudit.digest" in loaded
-    assert "_hashlib" not in loaded
 
 
 def test_effective_configuration_reads_as_the_same_values(tmp_path: Path) -> None:
