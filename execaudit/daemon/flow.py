@@ -14,6 +14,7 @@ from execaudit.daemon.ledger import Ledger, Standing
 from execaudit.daemon.log import log
 from execaudit.daemon.proof import Proof
 from execaudit.daemon.telling import Teller
+from execaudit.kernel import libbpf
 from execaudit.kernel.capture import Capture
 from execaudit.kernel.ring import Ring
 from execaudit.records.fields import FieldDict
@@ -25,6 +26,7 @@ SINKS = ("file", "journal", "stdout")
 """Names of the sinks, in the order of the ledger."""
 _MOST_HELD = 4  # a quarter of the ring
 _LAST_WORDS_S = 1.0
+_BURST = 1024  # events
 
 
 class Flow:
@@ -55,6 +57,7 @@ class Flow:
         )
         if capture.settings.exits:
             self.pipeline.measure_durations()
+        self._seen_before = self._trimmed_at = 0
         self._dropped_before = 0  # by captures that were replaced
         self._use(capture, ledger)
         if standing is not None:
@@ -211,7 +214,7 @@ class Flow:
         return tuple(by_name.get(name, 0) for name in SINKS)
 
     def settle(self) -> bool:
-        """Account for what no later event tells of; whether failures are still held back."""
+        """Account for what no later event tells of; whether it has to be done again soon."""
         # In this order: whatever the counters tell of has then come out of the ring, or never will.
         slots, misses = self.capture.slots(), self.capture.misses()
         self.drain()
@@ -222,7 +225,22 @@ class Flow:
         is_holding = stage.expire(now_ns)
         self._committed = -1
         self.flush()
-        return is_holding
+        return self._give_back() or is_holding
+
+    def _give_back(self) -> bool:
+        """Give back what a burst took, batches and their lines, once it is over; whether it is not.
+
+        Nothing is given back during one: it would be taken anew for the next batch.
+        """
+        seen, before = self.pipeline.counts.seen, self._seen_before
+        self._seen_before = seen
+        if seen - self._trimmed_at < _BURST:
+            return False
+        if seen != before:
+            return True
+        libbpf.trim_heap()
+        self._trimmed_at = seen
+        return False
 
     def swap(self, parts: Parts) -> None:
         """Put other parts in force between two batches."""
