@@ -52,7 +52,7 @@ class Flow:
         self.pipeline = Pipeline(
             host,
             env_names(parts.loaded.config),
-            encoder=_Indirect(self),
+            encoder=parts.stage,
             finish=lambda fields: self.parts.stage.finish(fields),
         )
         if capture.settings.exits:
@@ -251,6 +251,7 @@ class Flow:
         for change in parts.changes:
             change()
         parts.stage.succeed(old.stage)
+        self.pipeline.use(parts.stage)
         self.tell.suppressed(old.stage)
         self.pipeline.select_env(env_names(parts.loaded.config))
         self._succeed_sinks(old)
@@ -348,21 +349,3 @@ def _count_between(old: Capture, fresh: Capture, dropped: int) -> int:
         if fresh.seen() == before:
             break
     return max(0, missed)
-
-
-class _Indirect:
-    """The encoder of the stage in force, whichever that is."""
-
-    def __init__(self, flow: Flow) -> None:
-        self._flow = flow
-
-    def encode(self, buf: bytes, at: int, head: tuple[int, ...], /) -> bytes | None:
-        return self._flow.parts.stage.encode(buf, at, head)
-
-    def encode_exit(
-        self, buf: bytes, at: int, head: tuple[int, ...], duration_ns: int | None, /
-    ) -> bytes | None:
-        return self._flow.parts.stage.encode_exit(buf, at, head, duration_ns)
-
-    def follow_host(self) -> None:
-        self._flow.parts.stage.follow_host()

@@ -89,7 +89,7 @@ class Forms:
         head: tuple[int, ...],
         decision: Decision,
         names: list[bytes],
-        touched: list[int],
+        touched: Sequence[int],
     ) -> dict[str, bytes] | None:
         """An exec in every form that an outlet takes; None where one needs the fields.
 

@@ -29,6 +29,8 @@ from execaudit.wire import record
 from execaudit.wire.decode import HEAD, split, split_exit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from execaudit.rules.rule_set import RuleSet
 
 _FIELDS_BYTES = 4000  # what Python needs for a record's fields beside the arguments, about
@@ -74,7 +76,7 @@ class Stage:
         self._viewer = Viewer()
         self._judge = Judge(host, env_names, rules, self.limits)
         self._forms = Forms(host, env_names, outlets, identifier)
-        self._plain = self._forms.plain_encoders()
+        self._select_plain()
         self._is_free = rules is None and not limits  # nothing to decide about
         # What the shipped ones name holds no secrets; others are looked into.
         self._own_env = tuple(name for name in env_names if name[:-1].decode() not in DEFAULT_ENV)
@@ -101,7 +103,12 @@ class Stage:
     def follow_name(self) -> None:
         """Make everything anew that was made with another name of the host."""
         self._forms = Forms(self._host, self._env_names, self.outlets, self._identifier)
+        self._select_plain()
+
+    def _select_plain(self) -> None:
         self._plain = self._forms.plain_encoders()
+        # Most hosts have one sink: no lists are made there for each event.
+        self._only = self._plain[0] if len(self._plain) == 1 else None
 
     # -- the quick way --------------------------------------------------------------------------
 
@@ -187,7 +194,7 @@ class Stage:
         names: list[bytes],
     ) -> None:
         """Redact and encode an exec that is to be kept, and give it to the outlets."""
-        touched: list[int] = []
+        touched: Sequence[int] = ()
         shown = view
         if self.redactor is not None:
             if self._own_env and view[10] and self._clean_env[view[10]] is None:
@@ -200,6 +207,11 @@ class Stage:
                     argv, touched = redacted
                     shown = (*view[:9], argv, view[10])
         if self._plain and decision is NOTHING and not touched and not names:
+            if self._only is not None:
+                line = self._only[0](head, view)
+                if line is not None:
+                    self._only[1].batch.append(line)
+                    return
             made = [encode(head, view) for encode, _ in self._plain]
             if None not in made:
                 for (_, outlet), text in zip(self._plain, made, strict=True):

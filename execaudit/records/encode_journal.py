@@ -199,7 +199,7 @@ class JournalEncoder:
         words = argv[:-1].split(b"\0")
         line = b" ".join([quoted[word] for word in words])
         if not is_script:
-            return line, b" ".join([name, *[quoted[word] for word in words[1:]]])
+            return line, name + line[len(quoted[words[0]]) :]
         words = command_words(file_name(place), words, is_script=True)[0]
         return line, b" ".join([quoted[word] for word in words])
 

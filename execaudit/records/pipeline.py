@@ -86,6 +86,10 @@ class Pipeline:
         """Select other environment variables from now on."""
         self._env_names = names
 
+    def use(self, encoder: RecordEncoder) -> None:
+        """Have another encoder make the bytes from the next batch on."""
+        self._encoder = encoder
+
     @staticmethod
     def line(fields: FieldDict) -> bytes:
         """One JSON line."""
