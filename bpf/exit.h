@@ -72,7 +72,7 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 	if (READ(r.uid, POINTER(task, task_struct, cred), cred, uid))
 		r.flags |= FLAG_BAD_IDS;
 	r.status = process__status(task, signal);
-	event__send(&r, sizeof(r), slot, conf, r.head.time_ns);
+	event__send(&r, sizeof(r), 0, slot, conf, r.head.time_ns);
 	return 0;
 }
 

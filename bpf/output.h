@@ -89,19 +89,30 @@ static __always_inline void event__begin(
 
 /*
  * The kernel wakes a reader that has caught up; a reader that sleeps to collect a batch is woken
- * when the ring fills beyond config.wake_bytes.
+ * when the ring fills beyond config.wake_bytes, and again with each further part of that. To wake
+ * it takes an interrupt: while a reader that is behind works, not every event is to pay for one.
+ * What came in chunks may have filled any number of parts; what two processors fill together is
+ * seen with the next part.
  */
-static __always_inline u64 event__wakeup(const struct config *conf)
+static __always_inline u64 event__wakeup(const struct config *conf, u64 size, u32 chunks)
 {
-	u64 pending = bpf_ringbuf_query(MAP(events), BPF_RB_AVAIL_DATA);
+	u64 before = bpf_ringbuf_query(MAP(events), BPF_RB_AVAIL_DATA);
+	u64 after = before + ((size + BPF_RINGBUF_HDR_SZ + 7) & ~7ull), part;
 
-	return conf && pending >= conf->wake_bytes ? BPF_RB_FORCE_WAKEUP : 0;
+	if (!conf || after < conf->wake_bytes)
+		return 0;
+	part = conf->wake_bytes / WAKE_PARTS;
+	if (!chunks && part && before / part == after / part)
+		return 0;
+	return BPF_RB_FORCE_WAKEUP;
 }
 
 static __always_inline void event__send(
-	void *data, u64 size, struct slot *slot, const struct config *conf, u64 now)
+	void *data, u64 size, u32 chunks, struct slot *slot, const struct config *conf, u64 now)
 {
-	if (bpf_ringbuf_output(MAP(events), data, size, event__wakeup(conf)) == 0) {
+	u64 flags = event__wakeup(conf, size, chunks);
+
+	if (bpf_ringbuf_output(MAP(events), data, size, flags) == 0) {
 		slot->lost_pending = 0;
 		slot->lost_first_ns = 0;
 		return;
@@ -125,7 +136,7 @@ static __always_inline void record__send(
 	PIN(end);
 	r->head.size = end;
 	r->flags = slot->flags;
-	event__send(buf, end, slot, conf, r->head.time_ns);
+	event__send(buf, end, r->chunks, slot, conf, r->head.time_ns);
 }
 
 #endif

@@ -257,6 +257,8 @@ struct before {
 	char comm[16];	   /* NUL terminated */
 };
 
+#define WAKE_PARTS 16 /* of wake_bytes, with each of which the reader is woken again */
+
 #define BEFORE_ENTRIES 4096 /* two execs in flight would have to be this many pids apart */
 
 /* Map "ended": processes whose end has been reported; the oldest are forgotten. */
