@@ -5,7 +5,10 @@ Kept apart from what carries them out, so that a wrong option is answered before
 """
 
 import argparse
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DEFAULT_ENV = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "SSH_CONNECTION", "SUDO_USER")
 _MIB = 1 << 20
@@ -64,6 +67,12 @@ def variable(text: str) -> str:
     if not text or "=" in text or "\0" in text:
         raise argparse.ArgumentTypeError(f"'{text}' is not a name of an environment variable")
     return text
+
+
+def _path(text: str) -> "Path":
+    from pathlib import Path  # noqa: PLC0415 - after what it imports has been postponed
+
+    return Path(text)
 
 
 def add_trace_options(parser: argparse.ArgumentParser) -> None:
@@ -216,7 +225,7 @@ def add_control_options(parser: argparse.ArgumentParser, *, text: str, wants_jso
     _add_configuration_options(parser, "use")
     parser.add_argument(
         "--status-file",
-        type=Path,
+        type=_path,
         metavar="FILE",
         help="the daemon's status file (default: what the configuration says)",
     )
@@ -229,7 +238,7 @@ def _add_configuration_options(
 ) -> None:
     parser.add_argument(
         "--config",
-        type=Path,
+        type=_path,
         default=default,
         metavar="FILE",
         help=f"{verb} FILE, with conf.d and rules.d beside it, instead of the system's "
@@ -237,8 +246,8 @@ def _add_configuration_options(
     )
     parser.add_argument(
         "--root",
-        type=Path,
-        default=default or Path("/"),
+        type=_path,
+        default=default or "/",
         metavar="DIR",
         help=f"{verb} the configuration of the system installed in DIR",
     )

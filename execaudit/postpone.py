@@ -16,6 +16,7 @@ UNUSED = (
     "bz2",  # by shutil, to see whether it is there, and shutil by argparse
     "lzma",
     "selectors",  # by socket, for sendfile
+    "ipaddress",  # by urllib.parse, for URLs, and that by pathlib, for as_uri
 )
 
 

@@ -26,7 +26,7 @@ SINKS = ("file", "journal", "stdout")
 """Names of the sinks, in the order of the ledger."""
 _MOST_HELD = 4  # a quarter of the ring
 _LAST_WORDS_S = 1.0
-_BURST = 1024  # events
+_BURST, _CALM = 1024, 256  # events, the latter since it was last looked
 
 
 class Flow:
@@ -236,7 +236,7 @@ class Flow:
         self._seen_before = seen
         if seen - self._trimmed_at < _BURST:
             return False
-        if seen != before:
+        if seen - before > _CALM:
             return True
         libbpf.trim_heap()
         self._trimmed_at = seen

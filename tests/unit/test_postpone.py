@@ -49,13 +49,14 @@ def test_daemon_without_rules_loads_no_more_than_it_uses() -> None:
 def test_postponed_module_is_there_once_something_of_it_is_used() -> None:
     program = (
         "import sys; from execaudit.postpone import UNUSED, postpone; postpone()\n"
-        "import bz2, inspect, lzma, selectors\n"
+        "import bz2, inspect, ipaddress, lzma, selectors\n"
         "from inspect import Parameter\n"
         "assert inspect.signature(len).parameters['obj'].kind is Parameter.POSITIONAL_ONLY\n"
         "assert bz2.decompress(bz2.compress(b'x')) == b'x'\n"
         "assert lzma.decompress(lzma.compress(b'x')) == b'x'\n"
         "selectors.DefaultSelector().close()\n"
-        "import bz2, inspect, lzma, selectors\n"
+        "assert ipaddress.ip_address('::1').is_loopback\n"
+        "import bz2, inspect, ipaddress, lzma, selectors\n"
         "print(*[type(sys.modules[name]).__name__ for name in UNUSED])"
     )
 
