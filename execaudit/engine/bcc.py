@@ -59,7 +59,7 @@ def load(
         for fd in (*programs.values(), *maps.values()):
             os.close(fd)
         raise
-    return programs, maps
+    return {name: programs[name] for name in points}, maps
 
 
 def _create_maps(sizes: dict[str, int]) -> dict[str, int]:
