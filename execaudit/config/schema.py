@@ -193,7 +193,7 @@ class Journal:
     )
     queue_bytes: int = key(
         Size(64 * KIB, GIB),
-        "8M",
+        "16M",
         "Memory for entries that wait while journald is slow or restarts. Most wait compressed: a"
         " megabyte holds 5,000 to 10,000 usual execs. What exceeds it is counted as lost for this"
         " sink.",

@@ -29,7 +29,7 @@ _CLOSE_STALL_S = 1.0
 class JournalSettings:
     """The section [journal] of the configuration."""
 
-    queue_bytes: int = 8 << 20
+    queue_bytes: int = 16 << 20
     socket_path: str = SOCKET_PATH
 
 
