@@ -33,12 +33,18 @@ static __always_inline u32 area__plan(
 	return inside;
 }
 
-/* Fills and submits a chunk that has room for `room` bytes of data. */
-static __always_inline void chunk__submit(struct chunk_record *c, const struct event_head *head,
-	struct slot *slot, u32 area, u64 bytes, const u32 room)
+/* Sends a chunk with room for `room` bytes of data; the ring wants to know its size beforehand. */
+static __always_inline int chunk__send_in(
+	const u32 room, const struct event_head *head, struct slot *slot, u32 area, u64 bytes)
 {
+	const u32 size = __builtin_offsetof(struct chunk_record, data) + room;
+	struct chunk_record *c = bpf_ringbuf_reserve(MAP(events), size, 0);
 	u32 at = AREA(slot, at);
 
+	if (!c) {
+		slot->chunks_lost++;
+		return 0;
+	}
 	PIN(bytes);
 	if (bytes > room)
 		bytes = room;
@@ -46,7 +52,7 @@ static __always_inline void chunk__submit(struct chunk_record *c, const struct e
 	if (bytes > room) /* once more for the verifier, on the register that is used */
 		bytes = room;
 	c->head = *head;
-	c->head.size = __builtin_offsetof(struct chunk_record, data) + room;
+	c->head.size = size;
 	c->head.kind = KIND_CHUNK;
 	c->area = area;
 	c->offset = at;
@@ -59,34 +65,21 @@ static __always_inline void chunk__submit(struct chunk_record *c, const struct e
 	 * time that is this one: without a wake-up here there would be none for what follows it.
 	 */
 	bpf_ringbuf_submit(c, 0);
+	return 1;
 }
 
 /* Sends one chunk; what the small ones hold goes in them, since unused room takes up the ring. */
 static __always_inline int chunk__send(const struct event_head *head, struct slot *slot, u32 area)
 {
-	const u32 fixed = __builtin_offsetof(struct chunk_record, data);
 	u32 at = AREA(slot, at), limit = AREA(slot, head);
-	struct chunk_record *c;
 	u64 bytes;
 
 	if (at >= limit)
 		limit = AREA(slot, bytes);
 	bytes = limit - at;
-	if (bytes > CHUNK_BYTES - CHUNK_SMALL) {
-		c = bpf_ringbuf_reserve(MAP(events), fixed + CHUNK_BYTES, 0);
-		if (c) {
-			chunk__submit(c, head, slot, area, bytes, CHUNK_BYTES);
-			return 1;
-		}
-	} else {
-		c = bpf_ringbuf_reserve(MAP(events), fixed + CHUNK_SMALL, 0);
-		if (c) {
-			chunk__submit(c, head, slot, area, bytes, CHUNK_SMALL);
-			return 1;
-		}
-	}
-	slot->chunks_lost++;
-	return 0;
+	if (bytes > CHUNK_BYTES - CHUNK_SMALL)
+		return chunk__send_in(CHUNK_BYTES, head, slot, area, bytes);
+	return chunk__send_in(CHUNK_SMALL, head, slot, area, bytes);
 }
 
 /* Sends the next CHUNK_STEP pieces of the planned block of a hook; 1 if there are more. */

@@ -151,6 +151,8 @@ def test_chunk_that_was_unreadable_has_no_data() -> None:
 @pytest.mark.parametrize(
     "damage",
     [
+        {"got": record.CHUNK_BYTES + 1},
+        {"wanted": record.CHUNK_BYTES + 1},
         {"got": record.CHUNK_SMALL + 1, "wanted": record.CHUNK_SMALL + 1},
         {"wanted": record.CHUNK_SMALL + 1, "got": 0},
         {"size": max(record.CHUNK_SIZES)},  # more than there is
@@ -166,8 +168,19 @@ def test_chunk_whose_members_disagree_is_refused(damage: dict[str, Any]) -> None
     assert split_chunk(chunk_record(record.AREA_ARGV, 0, b"abc", **damage), 0) is None
 
 
-def test_chunk_that_breaks_off_is_refused() -> None:
-    raw = chunk_record(record.AREA_ARGV, 0, b"abc")
+@pytest.mark.parametrize(
+    "damage", [{"wanted": record.CHUNK_BYTES + 1, "got": 0}, {"size": 1}], ids=str
+)
+def test_large_chunk_whose_members_disagree_is_refused(damage: dict[str, Any]) -> None:
+    data = bytes(record.CHUNK_BYTES)
+
+    assert split_chunk(chunk_record(record.AREA_ARGV, 0, data), 0) is not None
+    assert split_chunk(chunk_record(record.AREA_ARGV, 0, data, **damage), 0) is None
+
+
+@pytest.mark.parametrize("count", [3, record.CHUNK_BYTES])
+def test_chunk_that_breaks_off_is_refused(count: int) -> None:
+    raw = chunk_record(record.AREA_ARGV, 0, bytes(count))
 
     assert split_chunk(raw, 0) is not None
     assert split_chunk(raw[:-1], 0) is None
