@@ -30,3 +30,7 @@ def load_text(root: Path, text: str | bytes) -> Loaded:
 def shown_problems(loaded: Loaded, root: Path) -> list[str]:
     """The problems as they are printed, without the directory."""
     return [str(problem).replace(f"{root}/", "") for problem in loaded.problems]
+
+
+def name_of(value: str | bytes) -> str:
+    return repr(value)[:40]

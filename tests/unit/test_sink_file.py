@@ -3,64 +3,16 @@
 
 import gzip
 import os
-import signal
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from execaudit.errors import ExecauditError, NotConfigured
+from execaudit.errors import ExecauditError
 from execaudit.sinks.accounting import JSON_FORM
 from execaudit.sinks.file import FileSink
-from execaudit.sinks.live_file import FileSettings
-from execaudit.sinks.rotation import Limits, Series
-from tests.clocks import START_S, FakeClock
 from tests.lines import line, lines, read, seqs
-
-STAMP = "20261123T020406Z"
-
-
-class Bench:
-    """A directory, a clock, and sinks that are closed at the end."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory / "log"
-        self.path = self.directory / "execaudit.jsonl"
-        self.clock = FakeClock()
-        self.settings = FileSettings(
-            str(self.path), limits=Limits(num_logs=0), max_age_s=0, max_file_bytes=0
-        )
-        self.open_ones: list[FileSink] = []
-
-    def sink(self, **settings: object) -> FileSink:
-        """One after the other, as runs of the daemon are."""
-        for before in self.open_ones:
-            before.close()
-        sink = FileSink(replace(self.settings, **settings), self.clock)  # type: ignore[arg-type]
-        self.open_ones.append(sink)
-        return sink
-
-    def others(self) -> list[str]:
-        return sorted(p.name for p in self.directory.iterdir() if p != self.path)
-
-    def notices(self, sink: FileSink) -> str:
-        return "\n".join(text for _, text in sink.notices.take())
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path)
-    yield bench
-    for sink in bench.open_ones:
-        sink.close()
-
-
-def wait_for(sink: FileSink) -> None:
-    """Wait for the compressing thread."""
-    while sink._generations.is_compressing:
-        os.sched_yield()
+from tests.unit.sink_bench import STAMP, Bench, wait_for
 
 
 def test_lines_are_appended_and_counted(bench: Bench) -> None:
@@ -98,92 +50,11 @@ def test_torn_line_of_a_crash_is_set_aside_and_told_of(bench: Bench) -> None:
     assert "torn" in bench.notices(sink)
 
 
-def test_rotates_before_the_file_would_outgrow_its_size(bench: Bench) -> None:
-    size = len(line(1))
-    sink = bench.sink(max_file_bytes=3 * size)
-    for seq in range(1, 8):
-        sink.write([line(seq)])
-        bench.clock.advance(1)
-
-    assert seqs(bench.path) == [7]
-    assert bench.others() == [
-        "execaudit.jsonl.20261123T020409Z",
-        "execaudit.jsonl.20261123T020412Z",
-    ]
-    assert [seqs(bench.directory / name) for name in bench.others()] == [[1, 2, 3], [4, 5, 6]]
-
-
-def test_rotations_within_a_second_get_numbers_and_overwrite_nothing(bench: Bench) -> None:
-    sink = bench.sink(max_file_bytes=1)
-    for seq in range(1, 5):
-        sink.write([line(seq)])
-
-    names = ["", "-1", "-2"]
-    assert bench.others() == [f"execaudit.jsonl.{STAMP}{n}" for n in names]
-    assert [seqs(bench.directory / n) for n in bench.others()] == [[1], [2], [3]]
-
-
 def test_batch_larger_than_a_file_may_be_is_written_whole(bench: Bench) -> None:
     sink = bench.sink(max_file_bytes=100)
     sink.write(lines(1, 50))
 
     assert seqs(bench.path) == list(range(1, 51))
-
-
-def test_rotates_by_age_also_while_nothing_is_written(bench: Bench) -> None:
-    sink = bench.sink(max_age_s=3600)
-    assert sink.on_timer(bench.clock.now_s) is None
-    sink.write(lines(1, 1))
-    assert sink.on_timer(bench.clock.now_s) == pytest.approx(3600)
-
-    bench.clock.advance(3599)
-    assert sink.on_timer(bench.clock.now_s) == pytest.approx(3600)
-    bench.clock.advance(1)
-    assert sink.on_timer(bench.clock.now_s) is None
-    assert bench.path.read_bytes() == b""
-    assert bench.others() == ["execaudit.jsonl.20261123T030406Z"]
-
-
-def test_age_counts_from_the_first_record_across_restarts(bench: Bench) -> None:
-    bench.sink(max_age_s=3600).write(lines(1, 1))
-    bench.clock.advance(3000)
-
-    assert bench.sink(max_age_s=3600).on_timer(bench.clock.now_s) == pytest.approx(3600)
-
-
-def test_age_is_not_changed_by_steps_of_the_wall_clock(bench: Bench) -> None:
-    sink = bench.sink(max_age_s=3600)
-    sink.write(lines(1, 1))
-    for step_s in (-(10**6), 10**8):
-        bench.clock.wall_offset_s += step_s
-        assert sink.on_timer(bench.clock.now_s) == pytest.approx(3600)
-    sink.write(lines(2, 1))
-
-    assert seqs(bench.path) == [1, 2]
-
-
-def test_file_older_than_its_age_rotates_with_the_first_write_after_a_restart(
-    bench: Bench,
-) -> None:
-    bench.sink().write(lines(1, 1))
-    bench.clock.advance(10**6)
-    sink = bench.sink(max_age_s=3600)
-    sink.write(lines(2, 1))
-
-    assert seqs(bench.path) == [2]
-    assert len(bench.others()) == 1
-
-
-def test_rotates_on_request_but_not_an_empty_file(bench: Bench) -> None:
-    sink = bench.sink()
-    sink.rotate()
-    sink.write(lines(1, 1))
-    sink.rotate()
-    sink.rotate()
-    sink.write(lines(2, 1))
-
-    assert seqs(bench.path) == [2]
-    assert bench.others() == [f"execaudit.jsonl.{STAMP}"]
 
 
 def test_file_moved_by_logrotate_is_opened_anew_without_losing_a_line(bench: Bench) -> None:
@@ -325,69 +196,6 @@ def test_retries_of_what_does_not_mend_come_ever_more_rarely(bench: Bench) -> No
     assert bench.notices(sink).count("dropping records") == 1
 
 
-def test_number_of_rotated_files_is_kept_to(bench: Bench) -> None:
-    sink = bench.sink(limits=Limits(num_logs=2))
-    for seq in range(1, 6):
-        sink.write([line(seq)])
-        sink.rotate()
-        bench.clock.advance(1)
-
-    assert [seqs(bench.directory / name) for name in bench.others()] == [[4], [5]]
-
-
-def test_old_files_go_at_the_start_too(bench: Bench) -> None:
-    bench.directory.mkdir(mode=0o750)
-    (bench.directory / "execaudit.jsonl.20250101T000000Z").write_bytes(line(1))
-    (bench.directory / "execaudit.jsonl.1").write_bytes(line(1))
-
-    bench.sink(limits=Limits(num_logs=0, keep_age_s=86400))
-
-    assert bench.others() == ["execaudit.jsonl.1"]
-
-
-def test_rotated_files_are_compressed_in_the_background(bench: Bench) -> None:
-    sink = bench.sink(compress="gzip")
-    sink.write(lines(1, 1000))
-    sink.rotate()
-    wait_for(sink)
-
-    assert bench.others() == [f"execaudit.jsonl.{STAMP}.gz"]
-    data = gzip.decompress((bench.directory / bench.others()[0]).read_bytes())
-    assert data == b"".join(lines(1, 1000))
-
-
-def test_names_collide_with_compressed_files_too(bench: Bench) -> None:
-    sink = bench.sink(compress="gzip")
-    for seq in (1, 2):
-        sink.write([line(seq)])
-        sink.rotate()
-        wait_for(sink)
-
-    assert bench.others() == [f"execaudit.jsonl.{STAMP}-1.gz", f"execaudit.jsonl.{STAMP}.gz"]
-
-
-def test_files_left_plain_by_a_crash_are_compressed_at_the_start(bench: Bench) -> None:
-    bench.directory.mkdir(mode=0o750)
-    (bench.directory / f"execaudit.jsonl.{STAMP}").write_bytes(line(1))
-    (bench.directory / f".execaudit.jsonl.{STAMP}.gz.part").write_bytes(b"half")
-    sink = bench.sink(compress="gzip")
-    wait_for(sink)
-
-    assert bench.others() == [f"execaudit.jsonl.{STAMP}.gz"]
-
-
-def test_zstd_without_a_module_for_it_is_an_error_at_the_start(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import sys
-
-    monkeypatch.setitem(sys.modules, "compression.zstd", None)
-    monkeypatch.setitem(sys.modules, "zstandard", None)
-
-    with pytest.raises(NotConfigured, match="zstd"):
-        bench.sink(compress="zstd")
-
-
 def test_syncs_as_configured(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[int] = []
     monkeypatch.setattr(os, "fdatasync", synced.append)
@@ -523,50 +331,6 @@ def test_what_nobody_goes_on_with_is_counted(bench: Bench) -> None:
     assert counts == {"unavailable": 1, "closed": 1}
 
 
-def test_newest_files_stay_where_the_clock_was_set_back(bench: Bench) -> None:
-    sink = bench.sink(limits=Limits(num_logs=3))
-    for seq in range(1, 9):
-        sink.write([line(seq)])
-        sink.rotate()
-        bench.clock.advance(60)
-        if seq == 4:
-            bench.clock.wall_offset_s -= 7200
-
-    kept = sorted(seqs(bench.directory / name)[0] for name in bench.others())
-    assert kept == [6, 7, 8]
-    assert [one.name for one in Series(str(bench.path)).members()] == [
-        f"execaudit.jsonl.20261123T020706Z-{number}" for number in (2, 3, 4)
-    ]
-
-
-def test_files_named_after_a_future_that_did_not_come_still_go_by_age(bench: Bench) -> None:
-    sink = bench.sink(limits=Limits(num_logs=0, keep_age_s=86400))
-    bench.clock.wall_offset_s += 10**9
-    sink.write([line(1)])
-    sink.rotate()
-    (name,) = bench.others()
-    os.utime(bench.directory / name, (START_S, START_S))
-    bench.clock.wall_offset_s -= 10**9
-    sink.write([line(2)])
-    sink.rotate()
-    assert len(bench.others()) == 2
-
-    bench.clock.advance(86500)
-    os.utime(bench.directory / f"{name}-1", (START_S + 86500, START_S + 86500))
-    sink.write([line(3)])
-    sink.rotate()
-
-    assert [seqs(bench.directory / name) for name in bench.others()] == [[2], [3]]
-
-
-def test_first_record_of_the_future_rotates_after_the_whole_age_at_most(bench: Bench) -> None:
-    bench.clock.wall_offset_s += 7200
-    bench.sink().write(lines(1, 1))
-    bench.clock.wall_offset_s -= 14400
-
-    assert bench.sink(max_age_s=3600).on_timer(bench.clock.now_s) == pytest.approx(3600)
-
-
 def test_directory_made_anew_for_everybody_is_not_written_to(bench: Bench) -> None:
     sink = bench.sink()
     sink.write(lines(1, 1))
@@ -584,28 +348,3 @@ def test_directory_made_anew_for_everybody_is_not_written_to(bench: Bench) -> No
     sink.write(lines(4, 1))
     assert seqs(bench.path) == [4]
     assert sink.counters.lost == 2
-
-
-def test_compressing_that_was_killed_half_way_is_done_again_at_the_start(bench: Bench) -> None:
-    bench.sink().write([line(1, os.urandom(4 << 20).hex())])
-    bench.open_ones[-1].close()
-    child = os.fork()
-    if not child:
-        sink = FileSink(replace(bench.settings, compress="gzip"), bench.clock)
-        sink.rotate()
-        wait_for(sink)
-        os._exit(1)  # too late to be killed
-    unfinished = bench.directory / f".execaudit.jsonl.{STAMP}.gz.part"
-    while not unfinished.exists() or not unfinished.stat().st_size:
-        os.sched_yield()
-    os.kill(child, signal.SIGKILL)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-    assert unfinished.exists()
-
-    sink = bench.sink(compress="gzip")
-    wait_for(sink)
-
-    assert bench.others() == [f"execaudit.jsonl.{STAMP}.gz"]
-    data = gzip.decompress((bench.directory / bench.others()[0]).read_bytes())
-    assert len(data) > 8 << 20
-    assert data.endswith(b"\n")
