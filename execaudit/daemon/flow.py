@@ -1,238 +1,290 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the ring buffer to the sinks: the way of every record through the running daemon.
+"""The way of every record, from the ring buffer to the sinks.
 
-Owns draining, settling, handing batches to the sinks, and what of it is in the ledger. What is in
-the ring is freed only after the sinks have it: a process that is killed leaves it for the next one.
-When any of this is done, and what a signal means, is the business of `loop`.
+Owns the loop over events, settling with the kernel's own counts, and what of it is in the
+checkpoint. What is in the ring is freed only after the sinks have it: a process that is killed
+leaves it for the next one. When any of this is done, and what a signal means, `loop` decides.
 """
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from execaudit.daemon import meters
-from execaudit.daemon.build import Parts, env_names, kernel_keys, kernel_rules
-from execaudit.daemon.ledger import Ledger, Standing
+from execaudit.daemon.handover.checkpoint import Checkpoint, CheckpointFile, Totals
+from execaudit.daemon.handover.duplicates import Duplicates
 from execaudit.daemon.log import log
-from execaudit.daemon.proof import Proof
-from execaudit.daemon.telling import Teller
+from execaudit.daemon.path_search import PathSearch
+from execaudit.daemon.reporter import Reporter, log_notices
+from execaudit.daemon.selfcheck.canary import Canary
+from execaudit.daemon.setup import Setup, env_names, kernel_keys, kernel_rules
 from execaudit.kernel import libbpf
 from execaudit.kernel.capture import Capture
 from execaudit.kernel.ring import Ring
-from execaudit.records.fields import FieldDict
+from execaudit.records.accounting import Accounting
 from execaudit.records.host import Host
-from execaudit.records.pipeline import Pipeline
-from execaudit.sinks.accounting import NOTICE
+from execaudit.records.lost import Lost, lost_fields
+from execaudit.records.place import FieldDict, PlaceDescriber
+from execaudit.records.redact_event import redact_event
+from execaudit.sinks.notices import NOTICE
+from execaudit.sinks.sink import Sink
+from execaudit.wire.decoder import Decoder
+from execaudit.wire.event import Event
 
-SINKS = ("file", "journal", "stdout")
-"""Names of the sinks, in the order of the ledger."""
-_MOST_HELD = 4  # a quarter of the ring
-_LAST_WORDS_S = 1.0
-_BURST, _CALM = 1024, 256  # events, the latter since it was last looked
+_HELD_BACK_PART = 4  # of the ring, at most a quarter waits for a record that is incomplete
+_BURST, _CALM = 1024, 256  # events, the latter since the last look
+
+
+@dataclass(slots=True)
+class Counts:
+    """Events that went no further, and why."""
+
+    dropped: int = 0
+    limited: int = 0
+    collapsed: int = 0  # failures that became part of another record
 
 
 class Flow:
-    """The parts of a configuration at work on what a capture delivers.
+    """What a configuration set up, at work on what a capture delivers.
 
-    With `standing`, it goes on where another process with the same capture ended.
+    Attributes:
+        setup: what the configuration in force gives.
+        high_water: the most bytes that were in the ring.
+        canary: our own execs, which are accounted for and not recorded.
+        file: where the checkpoint is noted; None where there is no manager to keep it.
+        duplicates: events that the process before was done with.
+
     """
 
-    def __init__(
-        self,
-        host: Host,
-        parts: Parts,
-        capture: Capture,
-        ledger: Ledger | None = None,
-        standing: Standing | None = None,
-    ) -> None:
+    def __init__(self, host: Host, setup: Setup, capture: Capture) -> None:
         self.host = host
-        self.parts = parts
+        self.setup = setup
         self.high_water = 0
-        self.tell = Teller(self)
-        self.proof = Proof()
-        # The pipeline outlives reloads: it knows which sequence numbers have been seen.
-        self.pipeline = Pipeline(
-            host,
-            env_names(parts.loaded.config),
-            encoder=parts.stage,
-            finish=lambda fields: self.parts.stage.finish(fields),
-        )
-        if capture.settings.exits:
-            self.pipeline.measure_durations()
+        self.counts = Counts()
+        self.report = Reporter(self)
+        self.canary = Canary()
+        self.duplicates: Duplicates | None = None
+        self.path_search = PathSearch() if setup.collapses else None
+        self.accounting = Accounting(measures_durations=capture.settings.exits)
+        self._describe = PlaceDescriber(host)
+        self.decoder = Decoder(env_names(setup.config), self._describe)
+        self._followed = (host.wall_offset_ns, host.names_version)
         self._seen_before = self._trimmed_at = 0
-        self._dropped_before = 0  # by captures that were replaced
-        self._use(capture, ledger)
-        if standing is not None:
-            self._dropped_at_start = capture.dropped()
-            self.pipeline.resume(standing.streams, standing.misses, set(standing.held))
-            self.ring.position = max(self.ring.position, standing.position)
+        self.dropped_before = 0  # by captures that were replaced
+        self.use_capture(capture)
 
-    def _use(self, capture: Capture, ledger: Ledger | None) -> None:
+    def use_capture(self, capture: Capture) -> None:
+        """Read from a capture from now on; no checkpoint is kept of it so far."""
         self.capture = capture
-        self.ledger = ledger
+        self.file: CheckpointFile | None = None
         self.ring = Ring(capture.maps["events"], capture.settings.ring_bytes)
-        self._dropped_at_start = 0
+        self.dropped_at_start = 0
         self._committed = -1
-        self._undelivered: tuple[int, ...] = ()
+        self._undelivered: dict[str, int] = {}
 
-    def attach(self) -> None:
-        """Begin: from here on, execs are seen, and the kernel's rules are in force."""
-        self.capture.attach()
-        self.resume_rules()
+    def resume(self, file: CheckpointFile, checkpoint: Checkpoint) -> None:
+        """Go on where another process with the same capture ended."""
+        self.file = file
+        self.dropped_at_start = self.capture.dropped()
+        seqs = {key: seq for key, seq, _, _ in checkpoint.streams}
+        self.duplicates = Duplicates(seqs, set(checkpoint.held_back))
+        self.accounting.resume(checkpoint.streams, checkpoint.misses, self.duplicates)
+        self.ring.position = max(self.ring.position, checkpoint.position)
 
-    def resume_rules(self) -> None:
-        """Put the rules in force with programs that are attached."""
-        self._set_rules(kernel_keys(self.parts), self.parts)
-
-    def refresh_rules(self) -> None:
-        """Look again for the programs and control groups that the kernel's rules are about.
-
-        A program that was replaced has another inode: until then user space decides.
-        """
-        parts = self.parts
-        if not parts.kernel.watched:
-            return
-        before, old = parts.kernel.keys, parts.programs
-        parts.kernel, parts.programs = kernel_rules(parts.rules)
-        if parts.kernel.keys != before:
-            self.resume_rules()
-        old.close()
-
-    def _set_rules(self, keys: dict[tuple[int, int, int], int], old: Parts) -> None:
-        """Give the kernel other rules; what those of `old` have hit there is not forgotten."""
-        for rule, hits in self.capture.set_rules(keys).items():
-            if old.rules is not None:
-                old.rules.kernel_hits[rule] += hits
-
-    def use_ledger(self, ledger: Ledger) -> None:
-        """Note from now on where reading stands."""
-        self.ledger = ledger
+    def use_file(self, file: CheckpointFile) -> None:
+        """Note from now on how far reading is."""
+        self.file = file
         self._commit()
 
+    @property
+    def sinks(self) -> Sequence[Sink]:
+        """The sinks that are in use."""
+        return self.setup.sinks
+
+    # -- the way of every record --------------------------------------------------------------
+
+    def drain(self) -> None:
+        """Take what is in the ring now. Reading on to its end might have none in a storm."""
+        ring, search = self.ring, self.path_search
+        if not ring.is_readable():
+            return  # the self-check sees to it
+        left = ring.pending()
+        self.high_water = max(self.high_water, left)
+        while left > 0:
+            self.decoder.position = ring.position
+            if search is not None:
+                search.position = ring.position
+            buf, offsets = ring.take()
+            if not buf:
+                return
+            left -= len(buf)
+            self.follow_host()
+            self._take(buf, offsets)
+            if self.file is not None:
+                self.file.begin_batch(ring.position)
+            self.flush()
+
+    def _take(self, buf: bytes, offsets: list[int]) -> None:
+        """Decode, account, put failed look-ups together, and deliver a batch."""
+        search, canary = self.path_search, self.canary
+        now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        for event in self.accounting.admit(self.decoder.decode(buf, offsets)):
+            if isinstance(event, Lost):
+                self._add_fields(lost_fields(event, self.host))
+            elif canary.is_pending and canary.owns(event):
+                self.accounting.uncount()
+            elif search is not None and (event.error or event.pid in search.pending):
+                for certain in search.add(event, now_ns):
+                    self._deliver(certain, now_ns)
+            else:
+                self._deliver(event, now_ns)
+
+    def _deliver(self, event: Event, now_ns: int) -> None:
+        """Decide about an event, redact it, and give it to the sinks."""
+        setup = self.setup
+        if event.path_search:
+            self.counts.collapsed += len(event.path_search) - (event.error != 0)
+        if setup.rules is not None:
+            decision = setup.rules.decide(event)
+            if decision.action == "drop":
+                self.counts.dropped += 1
+                return
+            if decision.labels or decision.severity:
+                event.labels, event.severity = decision.labels, decision.severity
+                event.is_plain = False
+        if setup.limits is not None and not setup.limits.allow(event, now_ns):
+            self.counts.limited += 1
+            return
+        if setup.redactor is not None:
+            redact_event(event, setup.redactor)
+        for sink in setup.sinks:
+            if sink.selection is None or sink.selects(event):
+                sink.add(event)
+
+    def flush(self) -> None:
+        """Have the sinks write what they were given; then it is done with."""
+        for sink in self.setup.sinks:
+            sink.flush()
+        self._commit()
+
+    def _add_fields(self, fields: FieldDict) -> None:
+        for sink in self.setup.sinks:
+            sink.add_fields(fields)
+
+    # -- what the host is ---------------------------------------------------------------------
+
     def follow_host(self) -> None:
-        """Take over another name, a step of the clock and users: for records without a batch."""
-        self.follow_name()
-        self.pipeline.follow_host()
+        """Take over a step of the clock and names of users."""
+        host = self.host
+        host.follow()
+        current = (host.wall_offset_ns, host.names_version)
+        if current != self._followed:
+            self._followed = current
+            self._describe.follow_host()
+            self.decoder.forget_places()
+            self.setup.follow_host()
 
     def follow_name(self) -> None:
         """Take over another name. DHCP names a host long after the first programs have run."""
         before = self.host.name
         if self.host.follow_name():
             log(NOTICE, f"This host is '{self.host.name}' now and was '{before}'")
-            self.parts.stage.follow_name()
+            self.setup.follow_host()
 
-    # -- events -----------------------------------------------------------------------------
-
-    def drain(self) -> None:
-        """Take what is in the ring now. Reading on to its end might have none in a storm."""
-        ring, stage = self.ring, self.parts.stage
-        if not ring.is_readable():
-            return  # `health` will see to it
-        left = ring.pending()
-        self.high_water = max(self.high_water, left)
-        while left > 0:
-            self.pipeline.position = ring.position
-            if stage.collapser is not None:
-                stage.collapser.position = ring.position
-            buf, offsets = ring.take()
-            if not buf:
-                return
-            left -= len(buf)
-            stage.now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-            if self.proof.is_out:
-                offsets = self._skip_own(buf, offsets)
-            self.pipeline.lines(buf, offsets)
-            if self.ledger is not None:
-                self.ledger.begin(ring.position)
-            self.flush()
-
-    def _skip_own(self, buf: bytes, offsets: list[int]) -> list[int]:
-        """Take the events of a batch as far as the last of our own; the rest of it."""
-        begin = 0
-        for index, at in enumerate(offsets):
-            if self.proof.owns(buf, at):
-                self.pipeline.lines(buf, offsets[begin:index])
-                for fields in self.pipeline.skip(buf, at):
-                    self.parts.stage.emit(fields)
-                begin = index + 1
-        return offsets[begin:]
-
-    def flush(self) -> None:
-        """Hand each sink its share of the batch; then it is done with."""
-        for outlet, sink in zip(self.parts.stage.outlets, self.parts.sinks, strict=True):
-            if outlet.batch:
-                batch, outlet.batch = outlet.batch, []
-                sink.write(batch)
-                self._committed = -1
-        if self._committed != self.ring.position:
-            self._commit()
-
-    def keep_up(self) -> None:
-        """Note what the sinks have done by themselves since."""
-        if self.ledger is not None and self._undelivered != self._count_undelivered():
-            self._commit()
+    # -- what is done with --------------------------------------------------------------------
 
     @property
     def is_holding(self) -> bool:
-        """Whether something that was read is still in the ring: the kernel then wakes nobody."""
+        """True where something that was read is still in the ring: the kernel then wakes nobody."""
         return self._committed != self.ring.position
 
+    def keep_up(self) -> None:
+        """Note what the sinks have delivered by themselves since."""
+        if self.file is not None and self._undelivered != self._count_undelivered():
+            self._commit()
+
     def _commit(self, *, is_stopped: bool = False) -> None:
-        """Note in the ledger what is done with, and let the kernel have its room."""
-        ring, ledger = self.ring, self.ledger
+        """Note in the checkpoint what is done with, and let the kernel use its room."""
+        ring, search = self.ring, self.path_search
         position = ring.position
-        if ledger is not None:
-            collapser = self.parts.stage.collapser
-            waiting = (self.pipeline.waits_from, collapser.waits_from if collapser else None)
+        if self.file is not None:
+            waiting = (self.decoder.waits_from, search.waits_from if search else None)
             position = min([at for at in waiting if at is not None], default=position)
-            position = max(position, ring.position - ring.size // _MOST_HELD)
+            position = max(position, ring.position - ring.size // _HELD_BACK_PART)
             self._undelivered = self._count_undelivered()
-            streams, misses = self.pipeline.standing()
-            ledger.commit(
-                Standing(
+            self.file.commit(
+                Checkpoint(
                     time.clock_gettime_ns(time.CLOCK_BOOTTIME),
                     is_stopped,
                     position,
-                    self._own_totals(),
+                    self._totals(self.dropped_before),
+                    self.dropped_at_start,
                     self._undelivered,
-                    misses,
-                    streams,
-                    collapser.held() if collapser else [],
+                    self.accounting.misses,
+                    self.accounting.standing(),
+                    search.held_back() if search else [],
                 )
             )
         ring.free(position)
         self._committed = position
 
-    def _own_totals(self) -> tuple[int, ...]:
-        counts, stage = self.pipeline.counts, self.parts.stage.counts
-        before = self._dropped_before
-        return (
-            *(counts.seen + before, stage.dropped + before, stage.limited, stage.collapsed),
-            *(counts.lost, counts.undecodable, self._dropped_at_start),
+    def _count_undelivered(self) -> dict[str, int]:
+        return {sink.name: sink.undelivered for sink in self.setup.sinks}
+
+    def _totals(self, kernel_dropped: int) -> Totals:
+        """Return what happened to all events; `kernel_dropped` is what the kernel's rules did."""
+        counts, events = self.counts, self.accounting.counts
+        return Totals(
+            seen=events.seen + kernel_dropped,
+            dropped=counts.dropped + kernel_dropped,
+            limited=counts.limited,
+            collapsed=counts.collapsed,
+            lost=events.lost,
+            undecodable=events.undecodable,
         )
 
-    def _count_undelivered(self) -> tuple[int, ...]:
-        by_name = {sink.name: sink.losses.undelivered for sink in self.parts.sinks}
-        return tuple(by_name.get(name, 0) for name in SINKS)
+    def totals(self) -> FieldDict:
+        """Return what happened to all events since the start, as the `stop` record has it."""
+        dropped = self.capture.dropped() - self.dropped_at_start + self.dropped_before
+        return self._totals(dropped)._asdict()
+
+    # -- settling -----------------------------------------------------------------------------
 
     def settle(self) -> bool:
-        """Account for what no later event tells of; whether it has to be done again soon."""
-        # In this order: whatever the counters tell of has then come out of the ring, or never will.
+        """Account for what no later event shows; True where it has to be done again soon."""
+        # In this order: whatever the counters count has then come out of the ring, or never will.
         slots, misses = self.capture.slots(), self.capture.misses()
         self.drain()
         now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        stage = self.parts.stage
-        for fields in self.pipeline.settle(slots, misses, now_ns):
-            stage.emit(fields)
-        is_holding = stage.expire(now_ns)
-        self._committed = -1
+        losses = self.accounting.settle(slots, misses, now_ns)
+        self._forget_chunks(losses)
+        for lost in losses:
+            self._add_fields(lost_fields(lost, self.host))
+        is_searching = self.release_failures(now_ns)
         self.flush()
-        return self._give_back() or is_holding
+        return self._release_memory() or is_searching
 
-    def _give_back(self) -> bool:
-        """Give back what a burst took, batches and their lines, once it is over; whether it is not.
+    def release_failures(self, now_ns: int, *, are_all: bool = False) -> bool:
+        """Deliver failures that were held back for a second, or all; True where some still are."""
+        search = self.path_search
+        if search is None:
+            return False
+        for event in search.flush_all() if are_all else search.expire(now_ns):
+            self._deliver(event, now_ns)
+        return bool(search.pending)
 
-        Nothing is given back during one: it would be taken anew for the next batch.
+    def _forget_chunks(self, losses: list[Lost]) -> None:
+        """Forget chunks whose record is lost; what waits for it would keep the ring full."""
+        for lost in losses:
+            if lost.hook is not None and lost.cpu is not None:
+                key = lost.cpu << 3 | lost.hook
+                self.decoder.drop_chunks(key, self.accounting.newest(key))
+
+    def _release_memory(self) -> bool:
+        """Release what a burst took, once it is over; True where it is not over.
+
+        Nothing is released during one: the next batch would take it again.
         """
-        seen, before = self.pipeline.counts.seen, self._seen_before
+        seen, before = self.accounting.counts.seen, self._seen_before
         self._seen_before = seen
         if seen - self._trimmed_at < _BURST:
             return False
@@ -242,110 +294,47 @@ class Flow:
         self._trimmed_at = seen
         return False
 
-    def swap(self, parts: Parts) -> None:
-        """Put other parts in force between two batches."""
-        self.drain()  # what was captured under the old rules is judged by them
-        old, self.parts = self.parts, parts
-        self._set_rules(kernel_keys(parts), old)
-        old.programs.close()
-        for change in parts.changes:
-            change()
-        parts.stage.succeed(old.stage)
-        self.pipeline.use(parts.stage)
-        self.tell.suppressed(old.stage)
-        self.pipeline.select_env(env_names(parts.loaded.config))
-        self._succeed_sinks(old)
-        self.tell.config(old.loaded.config_hash)
-
-    def _succeed_sinks(self, old: Parts) -> None:
-        """Close the sinks that are no more; what they counted and lost goes on in the new ones."""
-        heirs = {
-            sink.name: (sink, outlet)
-            for sink, outlet in zip(self.parts.sinks, self.parts.stage.outlets, strict=True)
-        }
-        for sink, outlet in zip(old.sinks, old.stage.outlets, strict=True):
-            heir = heirs.get(sink.name)
-            if heir is not None:
-                heir[1].deselected += outlet.deselected
-            if heir is not None and heir[0] is sink:
-                continue
-            sink.close()
-            sink.losses.hand_over(heir[0].losses if heir else None)
-            self.tell.incidents(sink)
-            self.tell.notices(sink)
-
-    def replace(self, fresh: Capture, ledger: Ledger | None) -> int:
-        """Go on with another capture; how many events took place between the two.
-
-        The old one is muted and read to its end; from there until the new one is attached it goes
-        on counting. What it counted is told of as lost. The old capture is closed.
-        """
-        old = self.capture
-        self._set_rules({}, self.parts)  # from here on its count of dropped events stands still
-        dropped = old.dropped()
-        first_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        old.mute()
-        self._drain_to_the_end()
-        fresh.attach()
-        missed = _count_between(old, fresh, dropped)
-        last_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        fresh.set_rules(kernel_keys(self.parts))
-        self._dropped_before += dropped - self._dropped_at_start
-        self.ring.close()
-        if self.ledger is not None:
-            self.ledger.close()
-        old.close()
-        self._use(fresh, ledger)
-        if missed:
-            self.tell.lost(self.pipeline.lose("handover", missed, first_ns, last_ns))
-        self.flush()
-        return missed
-
-    def _drain_to_the_end(self) -> None:
-        """Read all that a muted capture has; a program may still be at work for a moment."""
-        end_s = time.monotonic() + _LAST_WORDS_S
-        while True:
-            slots, misses = self.capture.slots(), self.capture.misses()
-            self.drain()
-            is_over = self.pipeline.has_all(slots) or not self.ring.is_readable()
-            if is_over or time.monotonic() >= end_s:
-                break
-        self.tell.lost(
-            *self.pipeline.close(slots, misses, time.clock_gettime_ns(time.CLOCK_BOOTTIME))
-        )
-
     def stop(self, *, is_kept: bool) -> None:
-        """Drain, settle, say goodbye, flush. Programs that are kept stay attached."""
+        """Drain, settle, write the last record, close. Programs that are kept stay attached."""
         if not is_kept:
             self.capture.detach()
+        self.follow_name()
         self.follow_host()
         self.settle()
-        stage = self.parts.stage
-        stage.finish_held()
-        self.tell.suppressed(stage)
-        self.tell.incidents()
-        self.tell.stop()
-        for sink in self.parts.sinks:
+        self.release_failures(time.clock_gettime_ns(time.CLOCK_BOOTTIME), are_all=True)
+        self.report.suppressed(self.setup.limits)
+        self.report.incidents(self.sinks)
+        self.report.stop(self.totals())
+        for sink in self.sinks:
             sink.close()
-        self.tell.notices()
+        log_notices(self.sinks)
         self._commit(is_stopped=True)
-        self.parts.programs.close()
+        self.setup.programs.close()
         self.ring.close()
 
-    def totals(self) -> FieldDict:
-        """What happened to all events since the start."""
-        dropped = self.capture.dropped() - self._dropped_at_start + self._dropped_before
-        return meters.totals(self.pipeline.counts, self.parts.stage.counts, dropped)
+    # -- rules in the kernel ------------------------------------------------------------------
 
+    def attach(self) -> None:
+        """Begin: from here on, execs are seen, and the kernel's rules are in force."""
+        self.capture.attach()
+        self.set_rules(kernel_keys(self.setup), self.setup)
 
-def _count_between(old: Capture, fresh: Capture, dropped: int) -> int:
-    """Events that a muted capture counted and a new one, attached meanwhile, did not see.
+    def set_rules(self, keys: dict[tuple[int, int, int], int], old: Setup) -> None:
+        """Give the kernel other rules; hits of those of `old` are not forgotten."""
+        for rule, hits in self.capture.set_rules(keys).items():
+            if old.rules is not None:
+                old.rules.kernel_hits[rule] += hits
 
-    Both count until the old one is closed: what they say is compared at a moment without events.
-    """
-    for _ in range(100):
-        before = fresh.seen()
-        missed = old.dropped() - dropped - before
-        if fresh.seen() == before:
-            break
-    return max(0, missed)
+    def refresh_rules(self) -> None:
+        """Look again for the programs and control groups that the kernel's rules name.
+
+        A program that was replaced has another inode: until then user space decides.
+        """
+        setup = self.setup
+        if not setup.kernel.watched:
+            return
+        before, old = setup.kernel.keys, setup.programs
+        setup.kernel, setup.programs = kernel_rules(setup.rules)
+        if setup.kernel.keys != before:
+            self.set_rules(kernel_keys(setup), setup)
+        old.close()

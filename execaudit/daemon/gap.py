@@ -9,8 +9,8 @@ import struct
 from typing import Any
 
 from execaudit.daemon.ledger import Standing
-from execaudit.records.fields import FieldDict
 from execaudit.records.host import Host
+from execaudit.records.place import FieldDict
 
 _TOTALS = ("seen", "dropped", "limited", "collapsed", "lost", "undecodable")
 

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rate limits: token buckets per key, and one summary instead of what went over.
+"""Rate limits: token buckets per user and per unit, and one summary instead of what went over.
 
-Owns the buckets. It knows neither clocks nor records: times are given, keys are a uid or a unit.
+Owns the buckets. It reads no clock: times are given.
 """
 
 from dataclasses import dataclass
+
+from execaudit.wire import record
+from execaudit.wire.event import Event
 
 _BUCKETS = 4096
 
@@ -45,7 +48,7 @@ class Limit:
         self._rate = rate
         self._buckets: dict[int | str, _Bucket] = {}
         self._forgotten: list[Suppressed] = []
-        self.untold = 0  # events suppressed since the last take_suppressed
+        self.unreported = 0  # events suppressed since the last take_suppressed
 
     def allows(self, key: int | str, now_ns: int) -> bool:
         """Take a token for an event at `now_ns`; without one the event counts as suppressed."""
@@ -61,7 +64,7 @@ class Limit:
         bucket.first_ns = bucket.first_ns or now_ns
         bucket.last_ns = now_ns
         bucket.suppressed += 1
-        self.untold += 1
+        self.unreported += 1
         return False
 
     def _add(self, key: int | str, now_ns: int) -> _Bucket:
@@ -72,9 +75,9 @@ class Limit:
         return bucket
 
     def take_suppressed(self) -> list[Suppressed]:
-        """What was suppressed since the last call, by key."""
+        """Return what was suppressed since the last call, by key."""
         out, self._forgotten = self._forgotten, []
-        self.untold = 0
+        self.unreported = 0
         for key, bucket in self._buckets.items():
             out += _summary(key, bucket)
             bucket.suppressed = bucket.first_ns = 0
@@ -85,3 +88,32 @@ def _summary(key: int | str, bucket: _Bucket) -> list[Suppressed]:
     if not bucket.suppressed:
         return []
     return [Suppressed(key, bucket.suppressed, bucket.first_ns, bucket.last_ns)]
+
+
+class Limits:
+    """The limits that are configured, by the field of records that they count by.
+
+    Attributes:
+        by_field: "uid" and "unit".
+
+    """
+
+    def __init__(self, by_field: dict[str, Limit]) -> None:
+        self.by_field = by_field
+
+    @property
+    def has_unreported(self) -> bool:
+        """True where events were suppressed since the last summary."""
+        return any(limit.unreported for limit in self.by_field.values())
+
+    def allow(self, event: Event, now_ns: int) -> bool:
+        """Take a token for an event from each limit; False where one has none left."""
+        for field, limit in self.by_field.items():
+            key = _uid_of(event) if field == "uid" else event.place.fields.get(field)
+            if key is not None and not limit.allows(key, now_ns):
+                return False
+        return True
+
+
+def _uid_of(event: Event) -> int | None:
+    return None if event.place.flags & record.FLAG_BAD_IDS else event.place.uid

@@ -1,128 +1,84 @@
 # SPDX-License-Identifier: Apache-2.0
 """From nothing, or from what the process before left, to a flow in which events come in.
 
-Owns the order of things at the start: the `start` record stands before all others, and what is kept
-with the service manager is complete before the daemon says that it is ready.
+Owns the order of things at the start: the `start` record stands before all others, and what
+systemd keeps is complete before the daemon says that it is ready.
 """
 
 import time
 from typing import Any
 
-from execaudit.daemon import store, takeover
-from execaudit.daemon.build import Parts, capture_settings
-from execaudit.daemon.flow import SINKS, Flow
-from execaudit.daemon.gap import gap_fields, previous_totals, waiting_fields
-from execaudit.daemon.ledger import Ledger, Standing
+from execaudit.daemon.flow import Flow
+from execaudit.daemon.handover import adoption
+from execaudit.daemon.handover.adoption import Adopted, Unusable
+from execaudit.daemon.handover.previous_run import adopted_fields, unadopted_fields
 from execaudit.daemon.log import log
-from execaudit.daemon.takeover import Left
-from execaudit.errors import ExecauditError
-from execaudit.kernel import kept, libbpf
-from execaudit.kernel.capture import open_capture
-from execaudit.records.fields import FieldDict
+from execaudit.daemon.recapture import keep_descriptors, replace_capture
+from execaudit.daemon.setup import Setup, capture_settings, kernel_keys
+from execaudit.engine.choice import open_capture
 from execaudit.records.host import Host
-from execaudit.sinks.accounting import NOTICE, WARNING
-from execaudit.wire import record
+from execaudit.sinks.notices import NOTICE, WARNING
 
 
-def begin(host: Host, parts: Parts) -> Flow:
-    """A flow whose capture is attached and kept, with what the run before left drained."""
-    config = parts.loaded.config
+def begin(host: Host, setup: Setup) -> Flow:
+    """Return a flow whose capture is attached, with what the run before left drained."""
+    config = setup.config
     settings = capture_settings(config)
-    left = takeover.find_left(host, config.capture.engine, settings)
-    if left is None or left.capture is None or left.standing is None:
-        return _begin_anew(host, parts, left)
-    standing = left.standing
-    flow = Flow(host, parts, left.capture, left.ledger, standing)
-    missed = _last_record(parts) | _gap(flow, left, standing)
-    if left.misfit:
-        log(NOTICE, f"Loading other programs than those of the run before: {left.misfit}")
+    previous = adoption.find_previous(host.boot, config.capture.engine, settings)
+    if not isinstance(previous, Adopted):
+        return _begin_fresh(host, setup, previous)
+    flow = Flow(host, setup, previous.capture)
+    flow.resume(previous.file, previous.checkpoint)
+    missed = _last_record(setup) | adopted_fields(host, previous, flow.ring, _now_ns())
+    config_hash = setup.loaded.config_hash
+    if previous.mismatch:
+        log(NOTICE, f"Loading other programs than those of the run before: {previous.mismatch}")
         with open_capture(config.capture.engine, settings) as fresh:
-            flow.tell.start(fresh, missed)
-            _account(flow, standing)
-            takeover.forget(left.names)
-            flow.replace(fresh.take(), None)
-        _keep(flow)
+            flow.report.start(fresh, config_hash, missed)
+            _account_previous(flow, previous)
+            adoption.withdraw(previous.names)
+            replace_capture(flow, fresh.take())
+        keep_descriptors(flow)
     else:
-        flow.tell.start(left.capture, missed)
-        _account(flow, standing)
-        flow.resume_rules()
+        flow.report.start(previous.capture, config_hash, missed)
+        _account_previous(flow, previous)
+        flow.set_rules(kernel_keys(setup), setup)
     return flow
 
 
-def _begin_anew(host: Host, parts: Parts, left: Left | None) -> Flow:
-    config = parts.loaded.config
-    last = _last_record(parts)
-    gap = gap_fields(host, last.get("last_record"), None, _now_ns())
-    if gap:
-        gap["traced"] = False
-    if left is not None:
-        takeover.forget(left.names)
-        gap["why"] = left.misfit
-        log(WARNING, f"Failed to go on with the programs of the run before: {left.misfit}")
-    with open_capture(config.capture.engine, capture_settings(config)) as fresh:
-        flow = Flow(host, parts, fresh.take())
+def _begin_fresh(host: Host, setup: Setup, unusable: Unusable | None) -> Flow:
+    capture = setup.config.capture
+    missed = _last_record(setup)
+    reason = unusable.reason if unusable is not None else ""
+    gap = unadopted_fields(host, missed.get("last_record"), reason, _now_ns())
+    if unusable is not None:
+        adoption.withdraw(unusable.names)
+        log(WARNING, f"Failed to go on with the programs of the run before: {reason}")
+    with open_capture(capture.engine, capture_settings(setup.config)) as fresh:
+        flow = Flow(host, setup, fresh.take())
     flow.attach()
-    flow.tell.start(flow.capture, last | ({"gap": gap} if gap else {}))
-    _keep(flow)
+    flow.report.start(flow.capture, setup.loaded.config_hash, missed | gap)
+    keep_descriptors(flow)
     return flow
 
 
-def renew(flow: Flow) -> None:
-    """Put new programs and a new ring in the place of those in use, which can not be repaired.
-
-    Raises as `open_capture` and `Capture.attach`; then nothing has changed.
-    """
-    names = [*kept.descriptors(flow.capture), takeover.LEDGER]
-    with open_capture(flow.capture.engine, flow.capture.settings) as fresh:
-        if flow.ledger is not None:
-            takeover.forget(names)
-        flow.replace(fresh.take(), None)
-    flow.capture.close_trials()
-    _keep(flow)
-
-
-def _keep(flow: Flow) -> None:
-    """Have the manager keep what the next process needs, where there is one."""
-    if not store.is_there():
-        return
-    try:
-        streams = libbpf.num_possible_cpus() * len(record.HOOKS)
-        ledger = Ledger.create(kept.describe(flow.capture, flow.host.boot), streams)
-    except ExecauditError as error:
-        log(WARNING, f"{error}, a restart will miss events")
-        return
-    flow.use_ledger(ledger)
-    takeover.keep(flow.capture, ledger)
-
-
-def _account(flow: Flow, standing: Standing) -> None:
-    """Read what the ring has, and tell what of the run before can not be delivered any more."""
-    reason = "closed" if standing.is_stopped else "crash"
-    counts = dict(zip(SINKS, standing.undelivered, strict=False))
-    flow.tell.undelivered(counts, reason, standing.time_ns)
+def _account_previous(flow: Flow, previous: Adopted) -> None:
+    """Read what the ring has, and report what the run before cannot deliver any more."""
+    checkpoint = previous.checkpoint
+    reason = "closed" if checkpoint.is_stopped else "crash"
+    flow.report.undelivered(checkpoint.undelivered, reason, checkpoint.time_ns)
     flow.drain()
-    repeats = flow.pipeline.repeats
-    if repeats is not None and (held := repeats.take_held()):
-        flow.tell.lost(flow.pipeline.lose("crash", held, standing.time_ns, _now_ns()))
+    if flow.duplicates is not None and (missing := flow.duplicates.take_missing()):
+        lost = flow.accounting.lose("crash", missing, checkpoint.time_ns, _now_ns())
+        flow.report.lost(lost)
 
 
-def _last_record(parts: Parts) -> dict[str, Any]:
-    for sink in parts.sinks:
-        tail = getattr(sink, "tail", None)
-        if tail is not None and tail.last:
-            return {"last_record": tail.last}
+def _last_record(setup: Setup) -> dict[str, Any]:
+    """Return the last record of the run before, as the `start` record has it."""
+    for sink in setup.sinks:
+        if sink.last_record:
+            return {"last_record": sink.last_record}
     return {}
-
-
-def _gap(flow: Flow, left: Left, standing: Standing) -> FieldDict:
-    gap = gap_fields(flow.host, None, standing, _now_ns())
-    gap |= {"traced": True, **waiting_fields(standing, flow.capture.slots())}
-    if left.ledger is not None and left.ledger.writing > standing.position:
-        gap["repeated"] = flow.ring.count(left.ledger.writing)
-    if left.misfit:
-        gap["why"] = left.misfit
-    dropped = flow.capture.dropped() - standing.totals[-1]
-    return {"gap": gap, "previous": previous_totals(standing, dropped)}
 
 
 def _now_ns() -> int:

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from execaudit.formats.capabilities import capability_names
-from execaudit.formats.slots import (
+from execaudit.formats.derived import (
     asked_path,
     base_name,
     event_id,
@@ -18,8 +18,8 @@ from execaudit.formats.slots import (
     move,
     parent_start,
 )
-from execaudit.records.fields import FieldDict
 from execaudit.records.journal import PRIORITIES, other_message
+from execaudit.records.place import FieldDict
 
 VERSION = "9.4.0"
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from execaudit.errors import ExecauditError, InvalidArgument, NotConfigured
 from execaudit.formats.schema import field_schemas, load_schema
-from execaudit.records.fields import FieldDict
 from execaudit.records.journal import FLATTENED, MESSAGE_IDS, PREFIX
+from execaudit.records.place import FieldDict
 
 _TYPES = tuple(kind for kind in MESSAGE_IDS if kind != "failure")
 _FOR_READERS = "cmdline"  # made of argv

@@ -8,8 +8,8 @@ under `unmapped`, by its own name.
 """
 
 from execaudit import __version__
-from execaudit.formats.slots import (
-    Slot,
+from execaudit.formats.derived import (
+    Placeholder,
     asked_path,
     base_name,
     event_id,
@@ -18,8 +18,8 @@ from execaudit.formats.slots import (
     to_entities,
     to_ms,
 )
-from execaudit.records.fields import FieldDict
 from execaudit.records.journal import other_message
+from execaudit.records.place import FieldDict
 
 VERSION = "1.8.0"
 
@@ -86,7 +86,7 @@ def _move_int(rest: FieldDict, target: FieldDict, new: str, old: str) -> None:
     value = rest.get(old)
     if value is None:
         return
-    if isinstance(value, Slot) or value <= _INT_MAX:
+    if isinstance(value, Placeholder) or value <= _INT_MAX:
         target[new] = rest.pop(old)
     else:
         rest[old] = str(value)

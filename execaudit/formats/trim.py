@@ -9,7 +9,7 @@ tried along PATH and ancestors, at last parts of long texts. What was left out i
 import base64
 from collections.abc import Callable
 
-from execaudit.records.fields import FieldDict
+from execaudit.records.place import FieldDict
 from execaudit.records.text import decode_all
 
 REASON = "line"
@@ -160,11 +160,10 @@ def _leave_out(fields: FieldDict, name: str) -> FieldDict:
 
 
 def _mark_cut(fields: FieldDict, marks: FieldDict) -> FieldDict:
-    exact = {name: text for name, text in fields.get("b64", {}).items() if name not in marks}
-    fields = {**fields, "truncated": {**fields.get("truncated", {}), **marks}, "b64": exact}
-    if not exact:
-        del fields["b64"]
-    return fields
+    """Mark members as cut. Their exact bytes, which are whole, go."""
+    exact = {f"{name}_b64" for name in marks}
+    kept = {name: value for name, value in fields.items() if name not in exact}
+    return {**kept, "truncated": {**fields.get("truncated", {}), **marks}}
 
 
 def _shorten_texts(fields: FieldDict, most: int) -> FieldDict:
@@ -172,7 +171,8 @@ def _shorten_texts(fields: FieldDict, most: int) -> FieldDict:
     fields = dict(fields)
     marks: FieldDict = {}
     for name, value in fields.items():
-        if isinstance(value, str) and len(value) > most and name not in _FIXED:
+        is_text = isinstance(value, str) and not name.endswith("_b64")
+        if is_text and len(value) > most and name not in _FIXED:
             fields[name] = f"…/{value[-most:]}" if name in _KEEP_END else value[:most]
             marks[name] = True
     return _mark_cut(fields, marks) if marks else fields
@@ -185,7 +185,9 @@ def _leave_out_texts(fields: FieldDict) -> FieldDict:
         for name, value in fields.items()
         if name in _FIXED or isinstance(value, int) or name == "truncated"
     }
-    names = [name for name in fields if name not in kept and name not in ("b64", "argv")]
+    names = [
+        name for name in fields if name not in kept and name != "argv" and not name.endswith("_b64")
+    ]
     if "argv" in fields:
         kept["argv"] = []
     return _mark_cut(kept, dict.fromkeys(names, True))

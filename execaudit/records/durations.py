@@ -7,7 +7,9 @@ CLOCK_BOOTTIME, in nanoseconds.
 
 from collections import OrderedDict
 
-_EXECS_KEPT = 65536
+from execaudit.wire.event import Event
+
+_EXECS_LIMIT = 65536
 
 
 class Durations:
@@ -20,19 +22,19 @@ class Durations:
     def __init__(self) -> None:
         self._began: OrderedDict[int, int] = OrderedDict()
 
-    def begin(self, pid: int, start_ns: int, exec_count: int, time_ns: int) -> None:
-        """A program was started. A second exec ends the first image without an exit."""
-        if len(self._began) >= _EXECS_KEPT:
-            self._began.popitem(last=False)
-        self._began[start_ns << 32 | pid] = time_ns << 32 | exec_count
+    def follow(self, event: Event) -> None:
+        """Note the exec of a program, or set `duration_ns` of its end.
 
-    def of(self, pid: int, start_ns: int, exec_count: int, time_ns: int) -> int | None:
-        """How long a program that ended has run, None where its start was not seen."""
-        began = self._began.get(start_ns << 32 | pid)
-        if began is None or began & 0xFFFFFFFF != exec_count:
-            return None
-        return time_ns - (began >> 32)
-
-    def forget(self, pid: int, start_ns: int) -> None:
-        """Its end has been told."""
-        self._began.pop(start_ns << 32 | pid, None)
+        A second exec ends the first image without an exit.
+        """
+        key = event.start_ns << 32 | event.pid
+        if event.type == "exec":
+            if not event.error:
+                if len(self._began) >= _EXECS_LIMIT:
+                    self._began.popitem(last=False)
+                self._began[key] = event.time_ns << 32 | event.exec_count
+            return
+        began = self._began.get(key)
+        if began is not None and began & 0xFFFFFFFF == event.exec_count:
+            del self._began[key]
+            event.duration_ns = event.time_ns - (began >> 32)

@@ -13,10 +13,10 @@ import struct
 from typing import Any
 
 from execaudit.records.command import command_words, restore_argv, restore_text
-from execaudit.records.fields import FieldDict
+from execaudit.records.place import FieldDict
 from execaudit.records.quoting import quote
+from execaudit.records.template import Placeholder
 from execaudit.records.text import dumps
-from execaudit.sinks.accounting import Form, Mark
 
 PREFIX = "EXECAUDIT_"
 FLATTENED = frozenset({"caps", "ns"})
@@ -113,14 +113,23 @@ def wire_entry(fields: FieldDict, identifier: str) -> bytes:
     severity = fields.get("severity") or _DEFAULT_SEVERITY.get(kind, "info")
     entry = wire_head(kind, PRIORITIES.get(severity, PRIORITIES["info"]), identifier)
     if fields["type"] == "exec":
-        argv = restore_argv(fields)
-        filename = restore_text(fields, "filename")
-        words = command_words(filename, argv, is_script="script" in fields)[0]
-        entry += exec_message(fields, shorten(words)).encode(errors="replace")
-        entry += b"EXECAUDIT_CMDLINE=" + command_line(argv).encode(errors="replace") + b"\n"
+        command, line = _command_of(fields)
+        entry += exec_message(fields, command).encode(errors="replace")
+        entry += b"EXECAUDIT_CMDLINE=" + line.encode(errors="replace") + b"\n"
     else:
         entry += b"MESSAGE=" + other_message(fields).encode(errors="replace") + b"\n"
     return entry + wire_fields({key: value for key, value in fields.items() if key != "type"})
+
+
+def _command_of(fields: FieldDict) -> tuple[str, str]:
+    """Return the command of the message, named by its file and cut to fit, and the whole line."""
+    argv = fields.get("argv", ())
+    if isinstance(argv, Placeholder):
+        return argv.derive("command"), argv.derive("line")
+    words = restore_argv(fields)
+    filename = restore_text(fields, "filename")
+    command = command_words(filename, words, is_script="script" in fields)[0]
+    return shorten(command), command_line(words)
 
 
 def quote_word(word: str) -> str:
@@ -213,24 +222,3 @@ def other_message(fields: FieldDict) -> str:
         if key not in ("time", "type", "host", "boot") and isinstance(value, str | int)
     ]
     return (f"execaudit {kind}: {', '.join(said)}" if said else f"execaudit {kind}")[:_SAID_LIMIT]
-
-
-_EVENT = re.compile(rb"EXECAUDIT_TYPE=ex(?:ec|it)\n").match
-
-
-def _find(entry: bytes, name: bytes) -> str | None:
-    at = entry.find(b"\nEXECAUDIT_" + name + b"=")
-    if at < 0:
-        return None
-    return entry[at + len(name) + 12 : entry.find(b"\n", at + 1)].decode(errors="replace")
-
-
-def _mark(entry: bytes) -> Mark | None:
-    when, cpu, seq = _find(entry, b"TIME"), _find(entry, b"CPU"), _find(entry, b"SEQ")
-    if when is None or cpu is None or seq is None or not cpu.isdecimal() or not seq.isdecimal():
-        return None
-    return Mark(when, int(cpu), _find(entry, b"HOOK") or "exec", int(seq))
-
-
-JOURNAL_FORM = Form(lambda entry: _EVENT(entry) is not None, _mark)
-"""Entries as made here."""

@@ -1,55 +1,308 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The part of a record that repeats between execs, as fields: what rules look at first.
+"""The members of a record that repeat between execs: raw bytes of a Place become named fields.
 
-Owns where this part lies in a raw record. `encode` and `encode_journal` key their caches by the
-same bytes.
+Owns the form of these fields (docs/record.md). Fields that would be empty are left out. A text that
+is not UTF-8 has its exact bytes beside it, as `<name>_b64`. A field that could not be read is named
+in `unreadable` and nowhere else; one that was cut is named in `truncated`.
 """
 
-from execaudit.records.fields import (
-    FieldDict,
-    add_text,
-    ancestor_fields,
-    cgroup_fields,
-    cred_fields,
-    exe_fields,
-    name_fields,
-    namespace_fields,
-    path_bytes,
-)
+import struct
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from execaudit.records import cgroup
 from execaudit.records.host import Host
-from execaudit.records.view import LENGTHS_AT, split_place
-from execaudit.wire.decode import CGROUP, CRED, EXE, NAMES, NAMESPACES
+from execaudit.records.text import add_text, until_nul
+from execaudit.wire import record
+from execaudit.wire.event import Place
+
+FieldDict = dict[str, Any]
+"""Members of a record by name."""
+
+_CRED = struct.Struct("@10I5QII").unpack
+_NAMESPACES = struct.Struct("@8I").unpack
+_EXE = struct.Struct("@QIIIIHHI")
+_ANCESTOR = struct.Struct(record.ANCESTOR.format).iter_unpack
+_PARENT = struct.Struct("@QII").unpack
+_PARTS_BYTES = 256 << 10
+_PART_BYTES = 600  # about what Python takes for the fields of one
+_MACHINES = {
+    3: "i386",
+    8: "mips",
+    20: "ppc",
+    21: "ppc64",
+    22: "s390x",
+    40: "arm",
+    62: "x86_64",
+    183: "aarch64",
+    243: "riscv64",
+    258: "loongarch64",
+}
+_UNREADABLE = (
+    (record.FLAG_BAD_CAPS, ("caps", "securebits")),
+    (record.FLAG_BAD_NS, ("ns", "nspid")),
+    (record.FLAG_BAD_TTY, ("tty",)),
+    (record.FLAG_BAD_EXE_PATH, ("exe", "deleted", "memfd")),
+    (record.FLAG_BAD_CWD, ("cwd", "cwd_deleted")),
+    (record.FLAG_BAD_ROOT, ("root",)),
+    (
+        record.FLAG_BAD_CGROUP,
+        ("cgroup", "cgroup_id", "unit", "user_unit", "slice", "session", "container"),
+    ),
+    (record.FLAG_BAD_FILENAME, ("filename",)),
+    (record.FLAG_BAD_ANCESTORS, ("parent_id", "ppid", "pcomm", "ancestors")),
+    (record.FLAG_BAD_OLD_COMM, ("old_comm",)),
+    (
+        record.FLAG_BAD_IDS,
+        ("uid", "gid", "euid", "egid", "suid", "sgid", "fsuid", "fsgid", "auid", "ses", "user",
+         "euser", "auser"),
+    ),
+    (
+        record.FLAG_BAD_EXE,
+        ("exe_ino", "exe_dev", "exe_mode", "exe_uid", "exe_gid", "exe_nlink"),
+    ),
+)  # fmt: skip
+_UNREADABLE_OF_EXIT = (
+    (record.FLAG_BAD_IDS, ("uid",)),
+    (record.FLAG_BAD_START, ("parent_id", "ppid", "comm")),
+)
+_CUT = (
+    (record.FLAG_CUT_FILENAME, "filename"),
+    (record.FLAG_CUT_EXE, "exe"),
+    (record.FLAG_CUT_CWD, "cwd"),
+    (record.FLAG_CUT_ROOT, "root"),
+    (record.FLAG_CUT_CGROUP, "cgroup"),
+    (record.FLAG_CUT_ANCESTORS, "ancestors"),
+)
+_CUT_AT_BEGIN = ("exe", "cwd", "root", "cgroup")  # paths are read from their end
 
 
-class PlaceReader:
-    """Reads places of records of one host."""
+class PlaceDescriber:
+    """Makes the fields of places of one host. Parts that many places have in common are kept."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._cred = _Parts(lambda raw: cred_fields(raw, host))
+        self._names = _Parts(name_fields)
+        self._exe = _Parts(exe_fields)
+        self._cgroup = _Parts(cgroup_fields)
+        self._namespaces = _Parts(namespace_fields)
+        self._ancestors = _Parts(lambda raw: ancestor_fields(raw, host))
 
-    def fields(self, key: bytes) -> FieldDict:
-        """The fields of a place, exact bytes of what is not UTF-8 under "b64"."""
-        base = -LENGTHS_AT
-        ancestors, strings = split_place(key)
-        filename, interp, exe, cwd, root, cgroup = strings
-        fields: FieldDict = {"type": "exec"}
-        add_text(fields, "filename", filename[:-1])
-        if interp:
-            add_text(fields, "script", filename[:-1])
-            add_text(fields, "interp", interp[:-1])
-        add_text(fields, "cwd", path_bytes(cwd))
-        if root:
-            add_text(fields, "root", path_bytes(root))
-        for part in (
-            cred_fields(key[base + CRED.start : base + CRED.stop], self._host),
-            name_fields(key[base + NAMES.start : base + NAMES.stop]),
-            exe_fields(key[base + EXE.start : base + EXE.stop] + exe),
-            cgroup_fields(key[base + CGROUP.start : base + CGROUP.stop] + cgroup),
-            namespace_fields(key[base + NAMESPACES.start : base + NAMESPACES.stop]),
-            ancestor_fields(ancestors, self._host),
-        ):
-            exact = fields.get("b64", {}) | part.get("b64", {})
-            fields |= part
-            if exact:
-                fields["b64"] = exact
+    def follow_host(self) -> None:
+        """Forget what was made with another wall clock offset, or other names of users."""
+        self._cred.clear()
+        self._ancestors.clear()
+
+    def __call__(self, place: Place) -> FieldDict:
+        """Return the fields of a place."""
+        if place.type == "exit":
+            return _exit_fields(place, self._host)
+        fields = {
+            **self._cred[place.cred],
+            **self._names[place.names],
+            **_file_fields(place),
+            **self._exe[place.exe],
+            **self._cgroup[place.cgroup],
+            **self._namespaces[place.namespaces],
+            **self._ancestors[place.ancestors],
+        }
+        if place.flags & ~record.FLAG_SCRIPT:
+            _mark_cut(fields, place.flags)
+        if place.flags:
+            _mark_unreadable(fields, place, _UNREADABLE)
         return fields
+
+
+class _Parts(dict[bytes, FieldDict]):
+    """Fields made of raw slices, on first sight. Bounded by bytes: anybody can make new ones."""
+
+    __slots__ = ("_bytes", "_make")
+
+    def __init__(self, make: Callable[[bytes], FieldDict]) -> None:
+        super().__init__()
+        self._make = make
+        self._bytes = 0
+
+    def __missing__(self, raw: bytes) -> FieldDict:
+        self._bytes += len(raw) + _PART_BYTES
+        if self._bytes > _PARTS_BYTES:
+            self.clear()
+            self._bytes = len(raw) + _PART_BYTES
+        fields = self[raw] = self._make(raw)
+        return fields
+
+
+def path_bytes(raw: bytes) -> bytes:
+    """Return a path out of its components, which come leaf first, each with a NUL."""
+    if not raw:
+        return b"/"
+    return b"/" + b"/".join(raw[:-1].split(b"\0")[::-1])
+
+
+def cred_fields(raw: bytes, host: Host) -> FieldDict:
+    """Return ids, their names and capabilities, of the credential block."""
+    (
+        uid, gid, suid, sgid, euid, egid, fsuid, fsgid, auid, ses,
+        inheritable, permitted, effective, bounding, ambient, securebits, _,
+    ) = _CRED(raw)  # fmt: skip
+    fields: FieldDict = {
+        "uid": uid, "gid": gid, "euid": euid, "egid": egid,
+        "suid": suid, "sgid": sgid, "fsuid": fsuid, "fsgid": fsgid,
+    }  # fmt: skip
+    if auid != record.UNSET_ID:
+        fields["auid"] = auid
+    if ses != record.UNSET_ID:
+        fields["ses"] = ses
+    named = [("user", uid)]
+    if euid != uid:
+        named.append(("euser", euid))
+    if auid != record.UNSET_ID:
+        named.append(("auser", auid))
+    for name, number in named:
+        user = host.user(number)
+        if user is not None:
+            fields[name] = user
+    fields["caps"] = {
+        "permitted": f"{permitted:x}",
+        "effective": f"{effective:x}",
+        "inheritable": f"{inheritable:x}",
+        "ambient": f"{ambient:x}",
+        "bounding": f"{bounding:x}",
+    }
+    if securebits:
+        fields["securebits"] = securebits
+    return fields
+
+
+def name_fields(raw: bytes) -> FieldDict:
+    """Return comm, old_comm and tty."""
+    fields: FieldDict = {}
+    for index, name in enumerate(("comm", "old_comm", "tty")):
+        text = until_nul(raw[index * 16 : index * 16 + 16])
+        if text:
+            add_text(fields, name, text)
+    return fields
+
+
+def _file_fields(place: Place) -> FieldDict:
+    """Return what was asked to be executed, and from where."""
+    fields: FieldDict = {}
+    add_text(fields, "filename", place.filename)
+    if place.flags & record.FLAG_SCRIPT:
+        add_text(fields, "script", place.filename)
+        add_text(fields, "interp", place.interp)
+    add_text(fields, "cwd", path_bytes(place.cwd))
+    if place.root:
+        add_text(fields, "root", path_bytes(place.root))
+    return fields
+
+
+def exe_fields(raw: bytes) -> FieldDict:
+    """Return path, kind and inode of the program. `raw` is the inode block, then the path."""
+    ino, dev, nlink, uid, gid, mode, machine, flags = _EXE.unpack_from(raw)
+    path = path_bytes(raw[_EXE.size :])
+    fields: FieldDict = {}
+    add_text(fields, "exe", path)
+    if flags & record.EXE_PSEUDO and path.startswith(b"/memfd:"):
+        fields["memfd"] = True
+    elif flags & record.EXE_DELETED:
+        fields["deleted"] = True
+    if machine:
+        fields["arch"] = _MACHINES.get(machine, f"em_{machine}")
+    fields["exe_ino"] = str(ino)
+    fields["exe_dev"] = f"{dev >> 20}:{dev & 0xFFFFF}"
+    fields["exe_mode"] = f"{mode:07o}"
+    fields["exe_uid"] = uid
+    fields["exe_gid"] = gid
+    fields["exe_nlink"] = nlink
+    return fields
+
+
+def cgroup_fields(raw: bytes) -> FieldDict:
+    """Return the cgroup and what its path says. `raw` is the id, then the path."""
+    fields: FieldDict = {}
+    add_text(fields, "cgroup", path_bytes(raw[8:]))
+    fields["cgroup_id"] = str(int.from_bytes(raw[:8], sys.byteorder))
+    fields |= cgroup.describe(fields["cgroup"])
+    return fields
+
+
+def namespace_fields(raw: bytes) -> FieldDict:
+    """Return namespace inode numbers."""
+    mnt, pid, net, uts, ipc, cgroup_ns, user, _ = _NAMESPACES(raw)
+    return {
+        "ns": {
+            "mnt": mnt, "pid": pid, "net": net, "user": user,
+            "cgroup": cgroup_ns, "uts": uts, "ipc": ipc,
+        }
+    }  # fmt: skip
+
+
+def ancestor_fields(raw: bytes, host: Host) -> FieldDict:
+    """Return parent and further ancestors; `raw` is an array of struct ancestor."""
+    ancestors: list[FieldDict] = []
+    for start_ns, pid, exec_count, comm in _ANCESTOR(raw):
+        ancestor: FieldDict = {
+            "id": host.identity(pid, start_ns, exec_count),
+            "pid": pid,
+            "start": host.time(start_ns),
+        }
+        name = until_nul(comm)
+        if name:
+            add_text(ancestor, "comm", name)
+        ancestors.append(ancestor)
+    if not ancestors:
+        return {"ppid": 0}
+    parent = ancestors[0]
+    fields = {"parent_id": parent["id"], "ppid": parent["pid"]}
+    for name in ("comm", "comm_b64"):
+        if name in parent:
+            fields[f"p{name}"] = parent[name]
+    fields["ancestors"] = ancestors
+    return fields
+
+
+def _exit_fields(place: Place, host: Host) -> FieldDict:
+    start_ns, pid, exec_count = _PARENT(place.ancestors)
+    fields: FieldDict = {
+        "parent_id": host.identity(pid, start_ns, exec_count),
+        "ppid": pid,
+        "uid": place.uid,
+    }
+    if place.comm:
+        add_text(fields, "comm", place.comm)
+    if place.flags:
+        _mark_unreadable(fields, place, _UNREADABLE_OF_EXIT)
+    return fields
+
+
+def _mark_cut(fields: FieldDict, flags: int) -> None:
+    cut = {name: True for bit, name in _CUT if flags & bit}
+    if not cut:
+        return
+    for name in _CUT_AT_BEGIN:
+        if name in cut and name in fields:
+            fields[name] = "…" + fields[name]
+    if "cgroup" in cut:
+        # The beginning names units, and is what is missing; the end names the container.
+        for name in ("unit", "user_unit", "slice", "session"):
+            fields.pop(name, None)
+    fields["truncated"] = cut
+
+
+def _mark_unreadable(
+    fields: FieldDict, place: Place, table: tuple[tuple[int, tuple[str, ...]], ...]
+) -> None:
+    unreadable = [name for bit, names in table if place.flags & bit for name in names]
+    if place.flags & record.FLAG_SCRIPT:
+        if place.flags & record.FLAG_BAD_FILENAME:
+            unreadable.append("script")
+        if not place.interp:
+            unreadable.append("interp")
+    if unreadable:
+        for name in unreadable:
+            fields.pop(name, None)
+            fields.pop(f"{name}_b64", None)
+        fields["unreadable"] = unreadable

@@ -6,7 +6,7 @@ Owns the way from fields back to the exact bytes and forth again; what is secret
 
 import base64
 
-from execaudit.records.fields import FieldDict
+from execaudit.records.place import FieldDict
 from execaudit.records.redact import Redactor
 from execaudit.records.text import decode_all
 

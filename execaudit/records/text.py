@@ -14,6 +14,8 @@ from typing import Any
 SAFE = bytes(code for code in range(0x20, 0x7F) if code not in b'"\\')
 """ASCII that stands for itself in a JSON string."""
 
+_SAFE_OR_NUL = SAFE + b"\0"
+
 # Valid in JSON, but a terminal obeys them: DEL, C1 controls, bidirectional overrides.
 _TERMINAL = "\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
 _HAS_TERMINAL = re.compile(f"[{_TERMINAL}]").search
@@ -68,6 +70,25 @@ def decode_all(parts: list[bytes]) -> tuple[list[str], dict[str, str]]:
         if encoded is not None:
             exact[str(index)] = encoded
     return texts, exact
+
+
+def add_text(fields: dict[str, Any], name: str, raw: bytes) -> None:
+    """Add a text; where it is not UTF-8, its exact bytes too, as `<name>_b64`."""
+    fields[name], exact = decode(raw)
+    if exact is not None:
+        fields[f"{name}_b64"] = exact
+
+
+def json_strings(block: bytes) -> bytes | None:
+    """Return NUL terminated strings as a JSON array; None where they are not UTF-8."""
+    if not block:
+        return b"[]"
+    if not block.translate(None, _SAFE_OR_NUL):
+        return b'["' + block[:-1].replace(b"\0", b'","') + b'"]'
+    try:
+        return dumps(block[:-1].decode().split("\0"))
+    except UnicodeDecodeError:
+        return None
 
 
 def until_nul(raw: bytes) -> bytes:

@@ -18,8 +18,8 @@ from execaudit.config.configuration import load
 from execaudit.config.files import choose_paths
 from execaudit.config.toml_text import make_printable
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, NotConfigured
-from execaudit.records.fields import FieldDict
 from execaudit.records.host import Host
+from execaudit.records.place import FieldDict
 from execaudit.rules.fields import COMM_BYTES, FIELDS
 from execaudit.rules.host_rules import compile_here, linked_programs
 from execaudit.rules.kernel_rules import translate_rules

@@ -14,10 +14,13 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from execaudit.errors import InvalidArgument
-from execaudit.records.command import Record, command_words, restore_argv, restore_text
+from execaudit.records.command import command_words
+from execaudit.records.record import strings_of
+from execaudit.wire import record
+from execaudit.wire.event import Event, Place
 
 _MAX_UID = 2**32 - 2  # 2^32-1 is (uid_t)-1, no user
-_IDS_KEPT = 65536
+_IDS_LIMIT = 65536
 _MAX_PID = 2**22  # PID_MAX_LIMIT, include/linux/threads.h
 
 
@@ -119,60 +122,56 @@ def matches_line(
     return filters.line.search(b" ".join(words)) is not None
 
 
-class RecordFilter:
-    """Tells whether a record (docs/record.md) is to be shown.
+class EventFilter:
+    """Says which execs and exits are to be shown.
 
-    A `lost` record always is. An `exit` record is if its exec was, joined by `id`, for the newest
-    65,536 of them. For others (begun before tracing) the process decides, and -l, which needs
-    arguments, lets none through.
+    An exit is shown if its exec was, for the newest 65,536 of them. For others (begun before
+    tracing) the process decides, and -l, which needs arguments, lets none through.
     """
 
     def __init__(self, filters: Filters) -> None:
         self.filters = filters
-        self._shown: OrderedDict[str, None] = OrderedDict()
+        self._shown: OrderedDict[tuple[int, int, int], None] = OrderedDict()
 
-    def remember(self, identity: str) -> None:
-        """Note that the exec was shown to which the program image with this id belongs."""
-        if len(self._shown) >= _IDS_KEPT:
-            self._shown.popitem(last=False)
-        self._shown[identity] = None
-
-    def forget(self, identity: str) -> bool:
-        """Whether the exec was shown; it has ended now."""
-        if identity not in self._shown:
-            return False
-        del self._shown[identity]
-        return True
-
-    def __call__(self, record: Record) -> bool:
-        """Whether to show the record."""
+    def __call__(self, event: Event) -> bool:
+        """Return True where an event is to be shown."""
         filters = self.filters
-        kind = record["type"]
-        if kind == "lost":
+        image = (event.pid, event.start_ns, event.exec_count)
+        if event.type == "exit" and image in self._shown:
+            del self._shown[image]
             return True
-        if kind == "exit" and self.forget(record.get("id", "")):
-            return True
-        comm = _encode(restore_text(record, "comm") or "")
-        if not matches_process(filters, record.get("uid"), record.get("ppid"), comm):
+        if not self._matches_place(event.place):
             return False
-        if kind == "exit":
+        if event.type == "exit":
             return filters.line is None
-        if filters.line is not None and not _matches_record_line(filters, record):
+        if filters.line is not None and not self._matches_line(event):
             return False
-        if "id" in record and record.get("result") != "failure":
-            self.remember(record["id"])
+        if not event.error and not event.flags & record.FLAG_BAD_START:
+            if len(self._shown) >= _IDS_LIMIT:
+                self._shown.popitem(last=False)
+            self._shown[image] = None
         return True
 
+    def _matches_place(self, place: Place) -> bool:
+        """Return True where the process matches; the answer is kept with the place."""
+        answer = place.made.get(self)
+        if answer is None:
+            flags = place.flags
+            uid = None if flags & record.FLAG_BAD_IDS else place.uid
+            parent_flag = _PARENT_FLAGS[place.type]
+            ppid = None if flags & parent_flag else place.ppid
+            answer = place.made[self] = matches_process(self.filters, uid, ppid, place.comm)
+        return bool(answer)
 
-def _matches_record_line(filters: Filters, record: Record) -> bool:
-    filename = restore_text(record, "filename")
-    return matches_line(
-        filters,
-        None if filename is None else _encode(filename),
-        [_encode(text) for text in restore_argv(record)],
-        is_script="script" in record,
-    )
+    def _matches_line(self, event: Event) -> bool:
+        place = event.place
+        is_unreadable = bool(place.flags & record.FLAG_BAD_FILENAME)
+        return matches_line(
+            self.filters,
+            None if is_unreadable else place.filename,
+            strings_of(event.argv),
+            is_script=bool(place.flags & record.FLAG_SCRIPT) and not is_unreadable,
+        )
 
 
-def _encode(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+_PARENT_FLAGS = {"exec": record.FLAG_BAD_ANCESTORS, "exit": record.FLAG_BAD_START}

@@ -10,15 +10,20 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
 from execaudit.errors import ExecauditError
 from execaudit.kernel.capture import Capture
 from execaudit.kernel.ring import Ring
-from execaudit.records.fields import FieldDict
-from execaudit.records.pipeline import Pipeline
-from execaudit.wire.recording import Recorder, open_recording, read_steps
+from execaudit.records.accounting import Accounting
+from execaudit.records.host import Host
+from execaudit.records.lost import Lost, lost_fields
+from execaudit.records.place import FieldDict, PlaceDescriber
+from execaudit.records.recording import Recorder, open_recording, read_steps
+from execaudit.wire.decoder import Decoder
+from execaudit.wire.event import Event
 
 _GATHER_S = 0.05
 _SETTLE_S = 1.0
@@ -30,39 +35,100 @@ _STALL_S = 1.0
 _STALLS = 3
 
 Write = Callable[[memoryview], int]
-Format = Callable[[FieldDict], bytes]
+Keep = Callable[[Event], bool]
 
 
 class _ReaderGone(Exception):  # noqa: N818 - not an error: `execaudit trace | head`
     """Standard output was closed by its reader, or is not being read while we are to stop."""
 
 
-class Output:
-    """Where records go.
+class Lines(Protocol):
+    """What makes lines of what was traced."""
 
-    `write` takes bytes and returns how many it took, as write(2) does; `format` makes a line of a
-    record, None means JSON. `written` counts bytes.
+    def encode(self, event: Event) -> bytes:
+        """Return the line of an exec or exit."""
+
+    def encode_fields(self, fields: FieldDict) -> bytes:
+        """Return the line of another record."""
+
+    def follow_host(self) -> None:
+        """Forget what was made with another clock or users of the host."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """Execs and exits that were shown, and that filters dropped."""
+
+    shown: int = 0
+    filtered: int = 0
+
+
+class Output:
+    """Where records go: every event is decoded, accounted for, filtered, encoded, printed.
+
+    `write` takes bytes and returns how many it took, as write(2) does. `keep` decides about execs
+    and exits; None keeps all.
+
+    Attributes:
+        is_writing: a write is under way.
+        written: bytes.
+
     """
 
-    def __init__(self, pipeline: Pipeline, write: Write, form: Format | None) -> None:
-        self.pipeline = pipeline
+    def __init__(
+        self,
+        host: Host,
+        env_names: tuple[bytes, ...],
+        write: Write,
+        lines: Lines,
+        keep: Keep | None = None,
+        *,
+        measures_durations: bool = False,
+    ) -> None:
+        self.counts = Counts()
+        self.accounting = Accounting(measures_durations=measures_durations)
         self.is_writing = False
         self.written = 0
+        self._host = host
+        self._describe = PlaceDescriber(host)
+        self._decoder = Decoder(env_names, self._describe)
+        self._followed = (host.wall_offset_ns, host.names_version)
         self._write = write
-        self._format = form
+        self._lines = lines
+        self._keep = keep
 
     def batch(self, buf: bytes, offsets: list[int]) -> None:
         """Print a batch of raw records."""
-        if self._format is None:
-            lines: Iterable[bytes] = self.pipeline.lines(buf, offsets)
-        else:
-            lines = map(self._format, self.pipeline.records(buf, offsets))
-        self._print(b"".join(lines))
+        self._follow_host()
+        keep, lines, counts = self._keep, self._lines, self.counts
+        out: list[bytes] = []
+        for event in self.accounting.admit(self._decoder.decode(buf, offsets)):
+            if isinstance(event, Lost):
+                out.append(lines.encode_fields(lost_fields(event, self._host)))
+            elif keep is None or keep(event):
+                counts.shown += 1
+                out.append(lines.encode(event))
+            else:
+                counts.filtered += 1
+        self._print(b"".join(out))
 
     def settle(self, slots: list[list[bytes]], misses: dict[int, int], now_ns: int) -> None:
-        """Print what was lost and no record has told of."""
-        lost = self.pipeline.settle(slots, misses, now_ns)
-        self._print(b"".join(map(self._format or self.pipeline.line, lost)))
+        """Print what was lost without a later record that shows it."""
+        self._follow_host()
+        losses = self.accounting.settle(slots, misses, now_ns)
+        fields = [lost_fields(lost, self._host) for lost in losses]
+        self._print(b"".join(map(self._lines.encode_fields, fields)))
+
+    def _follow_host(self) -> None:
+        host = self._host
+        host.follow()
+        # Of a replay the host follows the steps of the recording by itself.
+        current = (host.wall_offset_ns, host.names_version)
+        if current != self._followed:
+            self._followed = current
+            self._describe.follow_host()
+            self._decoder.forget_places()
+            self._lines.follow_host()
 
     def _print(self, data: bytes) -> None:
         if not data:
@@ -200,7 +266,7 @@ def _drain(ring: Ring, output: Output, recorder: Recorder | None) -> None:
 
 
 def _settle(capture: Capture, ring: Ring, output: Output, recorder: Recorder | None) -> None:
-    # In this order: whatever the counters tell of has then come out of the ring, or never will.
+    # In this order: whatever the counters count has then come out of the ring, or never will.
     slots, misses = capture.slots(), capture.misses()
     _drain(ring, output, recorder)
     now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
@@ -216,7 +282,7 @@ def _silence_stdout() -> None:
     os.close(null)
 
 
-def replay(path: str, make_output: Callable[[Any], Output]) -> Output:
+def replay(path: str, make_output: Callable[[Host], Output]) -> Output:
     """Run a recording through the same steps; `make_output` gets the host it was made on."""
     host, file = open_recording(path)
     output = make_output(host)

@@ -8,21 +8,22 @@ import argparse
 import os
 import struct
 import sys
+from collections.abc import Callable
 
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
 from execaudit.kernel import libbpf
 from execaudit.kernel.capture import Settings, open_capture
 from execaudit.options import DEFAULT_ENV
-from execaudit.records.fields import FieldDict
+from execaudit.records.encoder import JsonEncoder, render_line
 from execaudit.records.host import Host
-from execaudit.records.pipeline import Keep, Pipeline
-from execaudit.records.streams import Counts
+from execaudit.records.place import FieldDict
+from execaudit.records.record import record_fields
+from execaudit.records.recording import Recorder
 from execaudit.trace.arguments import ArgumentsStyle
-from execaudit.trace.filters import Filters, RecordFilter, build_filters
-from execaudit.trace.follow import Output, follow, replay
-from execaudit.trace.quick_filter import FilteringEncoder
+from execaudit.trace.filters import EventFilter, Filters, build_filters
+from execaudit.trace.follow import Keep, Lines, Output, follow, replay
 from execaudit.trace.table import Table, TableOptions, wants_color
-from execaudit.wire.recording import Recorder
+from execaudit.wire.event import Event
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
             raise InvalidArgument("--record and --replay exclude each other")
         keep = _as_traced(args, keep)
         output = replay(args.replay, lambda host: _build_output(args, host, keep))
-        _summarize(output.pipeline.counts)
+        _summarize(output)
         return EXIT_OK
     settings = Settings(
         ring_bytes=args.ring_bytes,
@@ -50,24 +51,32 @@ def run(args: argparse.Namespace) -> int:
         finally:
             if recorder:
                 recorder.close()
-    _summarize(output.pipeline.counts)
+    _summarize(output)
     return EXIT_OK
 
 
-def _summarize(counts: Counts) -> None:
+def _summarize(output: Output) -> None:
+    counts, events = output.counts, output.accounting.counts
     print(
-        f"execaudit: {counts.seen} seen, {counts.shown} shown,"
-        f" {counts.filtered} dropped by filter, {counts.lost} lost",
+        f"execaudit: {events.seen} seen, {counts.shown} shown,"
+        f" {counts.filtered} dropped by filter, {events.lost} lost",
         file=sys.stderr,
     )
 
 
 def _build_output(args: argparse.Namespace, host: Host, keep: Keep | None) -> Output:
     names = tuple(os.fsencode(f"{name}=") for name in (*DEFAULT_ENV, *(args.env or ())))
-    encoder = FilteringEncoder(host, names, keep) if isinstance(keep, RecordFilter) else None
-    pipeline = Pipeline(host, names, keep, encoder)
-    if args.exits or args.replay:  # a recording may hold exits
-        pipeline.measure_durations()
+    return Output(
+        host,
+        names,
+        _write,
+        _build_lines(args, host),
+        keep,
+        measures_durations=args.exits or bool(args.replay),  # a recording may hold exits
+    )
+
+
+def _build_lines(args: argparse.Namespace, host: Host) -> Lines:
     is_terminal = sys.stdout.isatty()
     wants_json = args.json or not (args.table or is_terminal)
     if not wants_json:
@@ -79,14 +88,24 @@ def _build_output(args: argparse.Namespace, host: Host, keep: Keep | None) -> Ou
                 table.width = _terminal_width()
             return _encode_line(table.line(fields))
 
-        return Output(pipeline, _write, line)
+        return _FieldLines(host, line)
     if args.max_args is None:
-        return Output(pipeline, _write, None)
+        return JsonEncoder(host)
+    return _FieldLines(host, lambda fields: render_line(_limit_arguments(fields, args.max_args)))
 
-    def form(fields: FieldDict) -> bytes:
-        return pipeline.line(_limit_arguments(fields, args.max_args))
 
-    return Output(pipeline, _write, form)
+class _FieldLines:
+    """Lines made of a record's fields."""
+
+    def __init__(self, host: Host, encode_fields: Callable[[FieldDict], bytes]) -> None:
+        self._host = host
+        self.encode_fields = encode_fields
+
+    def encode(self, event: Event) -> bytes:
+        return self.encode_fields(record_fields(event, self._host))
+
+    def follow_host(self) -> None:
+        """Nothing is kept."""
 
 
 def _build_table(args: argparse.Namespace, *, is_terminal: bool) -> Table:
@@ -137,22 +156,20 @@ def _limit_arguments(fields: FieldDict, limit: int) -> FieldDict:
 
 
 def _build_filter(args: argparse.Namespace) -> Keep | None:
-    """All filters as one predicate; None where there are none, which is the fast way."""
+    """Return all filters as one; None where there are none."""
     filters = build_filters(args.uid, args.ppid, args.name, args.line)
     tests: list[Keep] = []
     if filters != Filters():
-        tests.append(RecordFilter(filters))
+        tests.append(EventFilter(filters))
     if args.cgroupmap:
         fd = _open_map(args.cgroupmap)
-        tests.append(lambda fields: _is_member(fd, fields.get("cgroup_id")))
+        tests.append(lambda event: _is_member(fd, event.place.fields.get("cgroup_id")))
     if args.mntnsmap:
         other = _open_map(args.mntnsmap)
-        tests.append(lambda fields: _is_member(other, fields.get("ns", {}).get("mnt")))
-    if not tests:
-        return None
-    if len(tests) == 1:
-        return tests[0]
-    return lambda fields: all(test(fields) for test in tests)
+        tests.append(lambda event: _is_member(other, event.place.fields.get("ns", {}).get("mnt")))
+    if len(tests) < 2:
+        return tests[0] if tests else None
+    return lambda event: all(test(event) for test in tests)
 
 
 def _as_traced(args: argparse.Namespace, keep: Keep | None) -> Keep | None:
@@ -160,12 +177,12 @@ def _as_traced(args: argparse.Namespace, keep: Keep | None) -> Keep | None:
     if args.fails and args.exits:
         return keep
 
-    def is_seen(fields: FieldDict) -> bool:
-        if fields["type"] == "exit" and not args.exits:
+    def is_seen(event: Event) -> bool:
+        if event.type == "exit" and not args.exits:
             return False
-        if fields.get("result") == "failure" and not args.fails:
+        if event.error and not args.fails:
             return False
-        return keep is None or keep(fields)
+        return keep is None or keep(event)
 
     return is_seen
 

@@ -6,6 +6,7 @@ those of the host, times are CLOCK_BOOTTIME nanoseconds. What packages above mak
 keep in its slots.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 
@@ -41,6 +42,7 @@ class Place:
         fields: the record members of the place, as `records` describes them.
         made: what encoders keep of it, by encoder.
         residue: what rules have left to decide, None before they have looked at it.
+        describe: makes `fields` when they are first asked for.
 
     """
 
@@ -48,9 +50,9 @@ class Place:
         "ancestors",
         "cgroup",
         "comm",
-        "core",
         "cred",
         "cwd",
+        "describe",
         "exe",
         "fields",
         "filename",
@@ -86,6 +88,14 @@ class Place:
     fields: dict[str, Any]
     made: dict[Any, Any]
     residue: Any
+    describe: "Callable[[Place], dict[str, Any]]"
+
+    def __getattr__(self, name: str) -> Any:
+        """Make `fields`, the one slot that is empty at first: most places never need them."""
+        if name != "fields":
+            raise AttributeError(name)
+        self.fields = self.describe(self)
+        return self.fields
 
 
 class Event:
@@ -101,10 +111,11 @@ class Event:
         exec_count: execs of the process so far, this one included.
         argv: NUL terminated strings; None where they were unreadable.
         env: the selected variables, "NAME=value" each, NUL terminated; None where unreadable.
+        lost_first_ns: when the first event was lost of those missing before this one; 0 for none.
         status: wait status of an exit.
         duration_ns: from exec to exit, None where the exec was not seen.
         path_search: file names tried before this one, along PATH.
-        redacted: indexes of redacted strings in `argv` and `env`.
+        redacted_argv, redacted_env: indexes of strings in which a secret was replaced.
         labels, severity: what rules gave it.
         is_plain: nothing but numbers, argv and selected variables differs from other plain execs
             of the same place: no flag, no error, no gap, no label.
@@ -125,6 +136,7 @@ class Event:
         "hook",
         "is_plain",
         "labels",
+        "lost_first_ns",
         "nspid",
         "path_search",
         "pid",
@@ -146,6 +158,7 @@ class Event:
     seq: int
     time_ns: int
     flags: int
+    lost_first_ns: int
     error: int
     argc: int
     pid: int

@@ -18,12 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from execaudit.config.configuration import Config
 from execaudit.daemon.build import env_names
 from execaudit.daemon.collapse import Collapser
-from execaudit.daemon.outlets import Outlet
 from execaudit.daemon.stage import Stage
 from execaudit.records.pipeline import Pipeline
+
+from execaudit.config.configuration import Config
+from execaudit.daemon.outlets import Outlet
 from execaudit.records.redact import Redactor
 from execaudit.sinks.file import FileSink
 from execaudit.sinks.journal import JournalSettings, JournalSink
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from execaudit.daemon.build import Sink
+
     from execaudit.rules.rule_set import RuleSet
     from tests.bench.recorded import Recorded
 

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from execaudit.daemon.build import build_parts
 
 from execaudit.config.configuration import Paths, load
-from execaudit.daemon.build import build_parts
 from execaudit.daemon.flow import Flow
 from execaudit.daemon.health import Health
 from execaudit.daemon.start import begin

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from execaudit.records.encode_journal import JournalEncoder
+
 from execaudit.records.journal import wire_entry
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.journal import JournalSettings, JournalSink

@@ -5,6 +5,7 @@ import base64
 from typing import Any
 
 from execaudit.records.fields import FieldDict, exec_fields
+
 from execaudit.wire.decode import split, split_chunk
 from tests.records import (
     exec_record,

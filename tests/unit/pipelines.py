@@ -6,6 +6,7 @@ from typing import Any
 
 from execaudit.records.fields import FieldDict
 from execaudit.records.pipeline import Keep, Pipeline
+
 from execaudit.wire import record
 from tests.records import (
     exec_record,

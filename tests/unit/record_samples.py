@@ -3,15 +3,16 @@
 
 import struct
 
-from execaudit.daemon import meters
-from execaudit.daemon.limits import Suppressed
 from execaudit.daemon.stage import StageCounts
-from execaudit.records import events
 from execaudit.records.exits import exit_fields
 from execaudit.records.fields import exec_fields
+from execaudit.records.streams import Counts
+
+from execaudit.daemon import meters
+from execaudit.daemon.limits import Suppressed
+from execaudit.records import events
 from execaudit.records.host import Host
 from execaudit.records.lost import lost_fields
-from execaudit.records.streams import Counts
 from execaudit.sinks.accounting import Incident, Mark
 from execaudit.wire import record
 from execaudit.wire.decode import Exit, split

@@ -2,13 +2,13 @@
 """Losses of a sink: counted, marked, told of once it works again."""
 
 import pytest
-
 from execaudit.records.encode_journal import JournalEncoder
 from execaudit.records.exits import exit_fields
 from execaudit.records.fields import exec_fields
+from execaudit.records.pipeline import Pipeline
+
 from execaudit.records.journal import JOURNAL_FORM, wire_entry
 from execaudit.records.lost import lost_fields
-from execaudit.records.pipeline import Pipeline
 from execaudit.sinks.accounting import JSON_FORM, Counters, Form, Losses, Mark, Notices
 from execaudit.wire.decode import HEAD, split, split_exit
 from tests.clocks import FakeClock

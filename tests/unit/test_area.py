@@ -3,10 +3,10 @@
 
 from typing import NamedTuple
 
+from execaudit.wire.area import Gap, Piece, assemble, split_strings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.wire.area import Gap, Piece, assemble, split_strings
 from execaudit.wire.decode import Chunk
 from tests.records import block
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import zstandard
+from execaudit.formats.lines import make_line
 from hypothesis import given
 
 from execaudit.cli import main
 from execaudit.formats.entries import EntryReader
-from execaudit.formats.lines import make_line
 from execaudit.records.journal import wire_entry
 from execaudit.sinks.compression import find_compressor
 from tests.golden.files import FOLDER

@@ -7,13 +7,13 @@ import tracemalloc
 from typing import Any
 
 import pytest
+from execaudit.records.encode import Encoder
+from execaudit.records.fields import exec_fields
+from execaudit.records.pipeline import Pipeline
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.records.encode import Encoder
-from execaudit.records.fields import exec_fields
 from execaudit.records.host import Host
-from execaudit.records.pipeline import Pipeline
 from execaudit.wire import record
 from execaudit.wire.decode import HEAD, split
 from tests.records import block, exec_record, join, leaf_first, make_host

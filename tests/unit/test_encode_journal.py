@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fast way to a journal entry, held against the long one."""
 
+from execaudit.records.encode_journal import JournalEncoder
+from execaudit.records.fields import exec_fields
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.records.encode_journal import JournalEncoder
-from execaudit.records.fields import exec_fields
 from execaudit.records.host import Host
 from execaudit.records.journal import PRIORITIES, wire_entry, wire_fields
 from execaudit.wire import record

@@ -7,9 +7,9 @@ import signal
 from typing import Any
 
 import pytest
-
 from execaudit.records.exits import exit_fields
 from execaudit.records.fields import FieldDict
+
 from execaudit.wire import record
 from execaudit.wire.decode import split_exit
 from tests.records import TIME_NS, exit_record, make_host

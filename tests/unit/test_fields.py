@@ -4,8 +4,8 @@
 from typing import Any
 
 import pytest
-
 from execaudit.records.fields import path_bytes
+
 from execaudit.wire import record
 from tests.records import (
     INIT,

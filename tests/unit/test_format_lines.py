@@ -5,15 +5,15 @@ import json
 from typing import Any
 
 import pytest
+from execaudit.formats.lines import FORMATS, make_line
+from execaudit.formats.template import NOTHING, Added, TemplateEncoder
+from execaudit.records.fields import FieldDict, exec_fields
+from execaudit.records.view import Viewer
 from hypothesis import given
 from hypothesis import strategies as st
 
 from execaudit.formats import ecs, ocsf
-from execaudit.formats.lines import FORMATS, make_line
-from execaudit.formats.template import NOTHING, Added, TemplateEncoder
 from execaudit.formats.trim import MIN_LINE_BYTES, _exact_words, keep_argv
-from execaudit.records.fields import FieldDict, exec_fields
-from execaudit.records.view import Viewer
 from execaudit.sinks.accounting import Mark
 from execaudit.wire import record
 from execaudit.wire.decode import HEAD, split

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from execaudit.records.pipeline import Pipeline
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.records.pipeline import Pipeline
 from execaudit.trace.filters import RecordFilter, build_filters
 from execaudit.trace.table import Table, TableOptions
 from execaudit.wire import record

@@ -5,10 +5,10 @@ import json
 from typing import Any
 
 import pytest
+from execaudit.records.pipeline import Pipeline
 
 from execaudit.records import durations
 from execaudit.records import streams as streams_module
-from execaudit.records.pipeline import Pipeline
 from execaudit.wire import record
 from tests.records import (
     TIME_NS,

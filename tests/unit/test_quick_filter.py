@@ -4,12 +4,12 @@
 from typing import Any
 
 import pytest
+from execaudit.records.pipeline import Pipeline
+from execaudit.trace.quick_filter import FilteringEncoder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.records.pipeline import Pipeline
 from execaudit.trace.filters import Filters, RecordFilter, build_filters
-from execaudit.trace.quick_filter import FilteringEncoder
 from tests.records import exec_record, exit_record, join, make_host
 from tests.unit.test_stage import ENV_NAMES, streams
 

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from execaudit.records.pipeline import Pipeline
+from execaudit.wire.recording import Recorder, open_recording, read_steps
 from hypothesis import given
 from hypothesis import strategies as st
 
 from execaudit.errors import ExecauditError, InvalidArgument
 from execaudit.records import host as host_module
 from execaudit.records.host import Host
-from execaudit.records.pipeline import Pipeline
 from execaudit.records.users import Users
 from execaudit.wire import recording as recording_module
-from execaudit.wire.recording import Recorder, open_recording, read_steps
 from tests.records import (
     BOOT,
     WALL_OFFSET_NS,

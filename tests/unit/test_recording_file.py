@@ -5,10 +5,10 @@ import os
 from pathlib import Path
 
 import pytest
+from execaudit.wire.recording import Recorder
 
 from execaudit.errors import ExecauditError
 from execaudit.records.host import Host
-from execaudit.wire.recording import Recorder
 
 
 def test_recording_is_closed_to_others_even_over_an_open_file(tmp_path: Path) -> None:

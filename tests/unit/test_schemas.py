@@ -8,12 +8,12 @@ from typing import Any
 
 import jsonschema
 import pytest
+from execaudit.records.fields import FieldDict, exec_fields
 from hypothesis import given, settings
 
 from execaudit.cli import main
 from execaudit.formats import ecs, ocsf
 from execaudit.formats.schema import load_schema
-from execaudit.records.fields import FieldDict, exec_fields
 from execaudit.wire.decode import split
 from tests.golden.files import FOLDER
 from tests.records import make_host

@@ -10,15 +10,15 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from execaudit.daemon.collapse import Collapser
+from execaudit.daemon.stage import Stage, StageCounts
+from execaudit.records.pipeline import Pipeline
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.daemon.collapse import Collapser
 from execaudit.daemon.limits import Limit, Rate, Suppressed
 from execaudit.daemon.outlets import Outlet, Selection
-from execaudit.daemon.stage import Stage, StageCounts
 from execaudit.options import DEFAULT_ENV
-from execaudit.records.pipeline import Pipeline
 from execaudit.records.redact import Redactor
 from execaudit.rules.rule_set import RuleSet, compile_rules
 from execaudit.rules.text_conditions import Lookups

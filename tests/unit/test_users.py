@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from execaudit.records.pipeline import Pipeline
 
 from execaudit.records.host import Host
-from execaudit.records.pipeline import Pipeline
 from execaudit.records.users import Users
 from tests.records import BOOT, exec_record, join
 

@@ -1,39 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Placeholders for what differs from exec to exec, so that a schema is written down once.
+"""What adapters make of values, be it the value itself or a placeholder for it.
 
-Owns the few things adapters do with such values. An adapter turns a record's fields into a
-document; run over placeholders, it gives the template that `template` fills in.
+Owns these few functions. An adapter turns a record's fields into a document; run over
+placeholders, it gives the template that an encoder fills in.
 """
 
 import datetime
 from collections.abc import Sequence
 from typing import Any
 
+from execaudit.records.template import Placeholder
+
 _UTC = datetime.UTC
-
-
-class Slot(str):
-    """Stands for the value of a field. Adapters move it, or ask the functions here of it."""
-
-    __slots__ = ("field", "token")
-    token: str
-    field: str
-
-    def __new__(cls, token: str, field: str) -> "Slot":
-        """`token` is text that occurs in no record."""
-        slot = super().__new__(cls, f"{token}:{field};")
-        slot.token = token
-        slot.field = field
-        return slot
-
-    def derive(self, suffix: str) -> "Slot":
-        """What a function here makes of the value."""
-        return Slot(self.token, f"{self.field}_{suffix}")
 
 
 def to_ms(time: str) -> int | str:
     """Milliseconds since 1970 of an RFC 3339 UTC time with nanoseconds, rounded down."""
-    if isinstance(time, Slot):
+    if isinstance(time, Placeholder):
         return time.derive("ms")
     second = datetime.datetime.fromisoformat(time[:19]).replace(tzinfo=_UTC)
     return int(second.timestamp()) * 1000 + int(time[20:23])
@@ -41,21 +24,21 @@ def to_ms(time: str) -> int | str:
 
 def join_words(argv: Sequence[str]) -> str:
     """The command line as SIEM rules expect it: arguments with a blank between, nothing quoted."""
-    if isinstance(argv, Slot):
+    if isinstance(argv, Placeholder):
         return argv.derive("words")
     return " ".join(argv)
 
 
 def parent_start(ancestors: Any) -> str:
     """When the parent was created, of the field `ancestors`."""
-    if isinstance(ancestors, Slot):
+    if isinstance(ancestors, Placeholder):
         return ancestors.derive("start")
     return str(ancestors[0]["start"])
 
 
 def to_entities(ancestors: Any) -> Any:
     """The field `ancestors` as OCSF's process entities. Exact bytes of names stay behind."""
-    if isinstance(ancestors, Slot):
+    if isinstance(ancestors, Placeholder):
         return ancestors.derive("entities")
     entities: list[dict[str, Any]] = []
     for one in ancestors:

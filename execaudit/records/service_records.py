@@ -8,10 +8,9 @@ import os
 import time
 
 from execaudit import __version__
-from execaudit.daemon.limits import Suppressed
-from execaudit.records.fields import FieldDict
 from execaudit.records.host import Host
-from execaudit.sinks.accounting import Incident
+from execaudit.records.incident import Incident
+from execaudit.records.place import FieldDict
 
 
 def _head(host: Host, kind: str, now_ns: int | None = None) -> FieldDict:
@@ -67,14 +66,17 @@ def repair_fields(
     }
 
 
-def summary_fields(host: Host, field: str, suppressed: Suppressed) -> FieldDict:
-    """Events that a rate limit kept back; `field` is "uid" or "unit"."""
+def summary_fields(
+    host: Host, by: tuple[str, int | str], count: int, first_ns: int, last_ns: int
+) -> FieldDict:
+    """Return the record of events that a rate limit kept back; `by` is ("uid", 0) or the like."""
+    field, key = by
     return {
-        **_head(host, "summary", suppressed.last_ns),
-        field: suppressed.key,
-        "count": suppressed.count,
-        "first": host.time(suppressed.first_ns),
-        "last": host.time(suppressed.last_ns),
+        **_head(host, "summary", last_ns),
+        field: key,
+        "count": count,
+        "first": host.time(first_ns),
+        "last": host.time(last_ns),
     }
 
 

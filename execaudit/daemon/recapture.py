@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Another capture in place of the one in use: new programs, new maps, a new ring.
+
+Owns the order of the steps, so that events in between are counted, and what systemd keeps of
+either capture.
+"""
+
+import time
+
+from execaudit.daemon.flow import Flow
+from execaudit.daemon.handover import adoption
+from execaudit.daemon.setup import kernel_keys
+from execaudit.engine.choice import open_capture
+from execaudit.kernel.capture import Capture
+from execaudit.sinks.table import SINK_NAMES
+
+_LAST_EVENTS_S = 1.0
+
+
+def restart_capture(flow: Flow) -> None:
+    """Load everything again, as at a start. Raises OSError or ExecauditError."""
+    names = adoption.descriptor_names(flow.capture)
+    with open_capture(flow.capture.engine, flow.capture.settings) as fresh:
+        if flow.file is not None:
+            adoption.withdraw(names)
+        replace_capture(flow, fresh.take())
+    flow.capture.close_trials()
+    keep_descriptors(flow)
+
+
+def keep_descriptors(flow: Flow) -> None:
+    """Have systemd keep what the next process needs, where there is systemd."""
+    file = adoption.create_checkpoint_file(flow.capture, flow.host.boot, SINK_NAMES)
+    if file is not None:
+        flow.use_file(file)
+        adoption.hand_over(flow.capture, file)
+
+
+def replace_capture(flow: Flow, fresh: Capture) -> int:
+    """Go on with another capture; return how many events took place between the two.
+
+    The old one is muted and read to its end; from there until the new one is attached it goes on
+    counting. What it counted is reported as lost. The old capture is closed.
+    """
+    old = flow.capture
+    flow.set_rules({}, flow.setup)  # from here on its count of dropped events stands still
+    dropped = old.dropped()
+    first_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    old.mute()
+    _drain_to_the_end(flow)
+    fresh.attach()
+    missed = _count_between(old, fresh, dropped)
+    last_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    fresh.set_rules(kernel_keys(flow.setup))
+    flow.dropped_before += dropped - flow.dropped_at_start
+    flow.ring.close()
+    if flow.file is not None:
+        flow.file.close()
+    old.close()
+    flow.use_capture(fresh)
+    if missed:
+        flow.report.lost(flow.accounting.lose("handover", missed, first_ns, last_ns))
+    flow.flush()
+    return missed
+
+
+def _drain_to_the_end(flow: Flow) -> None:
+    """Read all that a muted capture has; a program may still run for a moment."""
+    end_s = time.monotonic() + _LAST_EVENTS_S
+    while True:
+        slots, misses = flow.capture.slots(), flow.capture.misses()
+        flow.drain()
+        is_over = flow.accounting.has_all(slots) or not flow.ring.is_readable()
+        if is_over or time.monotonic() >= end_s:
+            break
+    now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    flow.report.lost(*flow.accounting.close(slots, misses, now_ns))
+    flow.decoder.drop_all_chunks()
+
+
+def _count_between(old: Capture, fresh: Capture, dropped: int) -> int:
+    """Count events that a muted capture counted and a new one, attached meanwhile, did not see.
+
+    Both count until the old one is closed: what they say is compared at a moment without events.
+    """
+    for _ in range(100):
+        before = fresh.seen()
+        missed = old.dropped() - dropped - before
+        if fresh.seen() == before:
+            break
+    return max(0, missed)

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a configuration to all that it switches: settings of the kernel side, rules, sinks.
+
+A reload builds a whole setup before anything in use is touched.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from execaudit.config.configuration import Config, Loaded
+from execaudit.daemon.limits import Limit, Limits, Rate
+from execaudit.errors import ExecauditError, NotConfigured
+from execaudit.formats.encoders import AnyEncoder, make_encoder
+from execaudit.kernel.capture import Settings
+from execaudit.records.host import Host
+from execaudit.records.redact import Redactor
+from execaudit.records.secret_patterns import PATTERNS, Pattern
+from execaudit.rules.kernel_lookups import Programs, kernel_lookups
+from execaudit.rules.kernel_rules import MOST_KEYS, KernelRules, translate_rules
+from execaudit.sinks.sink import Sink
+from execaudit.sinks.table import Encoding, open_sinks
+
+if TYPE_CHECKING:
+    from execaudit.rules.rule_set import RuleSet
+
+_PATIENCE_S = 5.0  # with a process that is about to end, and has the file
+_CGROUPS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"))
+
+
+def capture_settings(config: Config) -> Settings:
+    """What the kernel side is to do."""
+    capture = config.capture
+    return Settings(
+        ring_bytes=capture.ring_bytes,
+        argv_bytes=capture.argv_bytes,
+        failures="" if capture.failures == "none" else capture.failure_hook,
+        needs_failures=False,  # successes alone are worth logging
+        exits=capture.exits,
+        rules=MOST_KEYS,
+    )
+
+
+def env_names(config: Config) -> tuple[bytes, ...]:
+    """Names of recorded environment variables, each with its "="."""
+    return tuple(os.fsencode(f"{name}=") for name in config.capture.env)
+
+
+def compile_all(loaded: Loaded) -> "tuple[RuleSet | None, list[str]]":
+    """The rules, or every problem as a line; None where there are no rules."""
+    if not loaded.rules:
+        return None, []
+    # What rules take, some 30 modules, is loaded where there are any.
+    from execaudit.rules.host_rules import compile_here  # noqa: PLC0415
+    from execaudit.rules.proc_record import running_images  # noqa: PLC0415
+
+    rules, problems = compile_here(loaded.rules, loaded.config.limits.regex_bytes)
+    if rules is not None and rules.wants_programs:
+        for image in running_images():
+            rules.programs.remember_running(*image)
+    return rules, [str(problem) for problem in problems]
+
+
+def kernel_rules(rules: "RuleSet | None") -> tuple[KernelRules, Programs]:
+    """The part of the rules that the kernel decides, and the programs that it is about."""
+    programs = Programs()
+    root = next((path for path in _CGROUPS if (path / "cgroup.controllers").exists()), _CGROUPS[0])
+    return translate_rules(rules.rules if rules else (), kernel_lookups(programs, root)), programs
+
+
+@dataclass(slots=True)
+class Setup:
+    """What a configuration gives, ready to be used.
+
+    Attributes:
+        rules: None where there are none.
+        kernel: the part of the rules that the kernel decides.
+        programs: those of the kernel's rules; closed after these are not in force any more.
+        limits, redactor: None where nothing is limited, or redacted.
+        collapses: True where failed PATH look-ups become one record.
+        encoders: those of the sinks.
+        changes: what reconfigures sinks that go on, for the moment this comes into force.
+
+    """
+
+    loaded: Loaded
+    rules: "RuleSet | None"
+    kernel: KernelRules
+    programs: Programs
+    limits: Limits | None
+    redactor: Redactor | None
+    collapses: bool
+    encoders: list[AnyEncoder]
+    sinks: list[Sink]
+    changes: list[Callable[[], None]]
+
+    @property
+    def config(self) -> Config:
+        """The configuration."""
+        return self.loaded.config
+
+    def follow_host(self) -> None:
+        """Have encoders forget what they made with another name, clock or users of the host."""
+        for encoder in self.encoders:
+            encoder.follow_host()
+
+
+def _build_limits(config: Config) -> Limits | None:
+    by_field = {
+        name: Limit(Rate(rate.count / rate.per_s, rate.burst))
+        for name, rate in (("uid", config.limits.per_uid), ("unit", config.limits.per_unit))
+        if rate is not None
+    }
+    return Limits(by_field) if by_field else None
+
+
+def _build_redactor(config: Config) -> Redactor | None:
+    redact = config.redact
+    if not redact.enabled:
+        return None
+    patterns = [pattern for pattern in PATTERNS if pattern.name not in redact.disable]
+    patterns += [Pattern(pattern.name, pattern.regex) for pattern in redact.pattern]
+    return Redactor(patterns, _read_key(redact.hmac_key) if redact.hmac_key else None)
+
+
+def _read_key(name: str) -> bytes:
+    """A key from a systemd credential, or from a file that only its owner can read."""
+    directory = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    path = Path(name) if name.startswith("/") else Path(directory) / name
+    try:
+        if name.startswith("/") and path.stat().st_mode & 0o077:
+            raise NotConfigured(
+                f"Failed to use key '{path}' (redact.hmac_key): others can read it; chmod 600"
+            )
+        key = path.read_bytes().strip()
+    except OSError as error:
+        raise NotConfigured(
+            f"Failed to read key '{path}' (redact.hmac_key): {error.strerror}"
+        ) from error
+    if len(key) < 16:
+        raise ExecauditError(f"Failed to use key '{path}' (redact.hmac_key): under 16 bytes")
+    return key
+
+
+def build_setup(loaded: Loaded, host: Host, old: Setup | None = None) -> Setup:
+    """Build all that a configuration gives; sinks of `old` that still fit go on.
+
+    Raises ExecauditError, one problem a line; nothing that was opened for it stays open then.
+    """
+    rules, rule_problems = compile_all(loaded)
+    problems = list(dict.fromkeys([*map(str, loaded.problems), *rule_problems]))
+    if problems:
+        raise NotConfigured("\n".join(problems))
+    config = loaded.config
+    redactor = _build_redactor(config)
+    encoders: dict[Encoding, AnyEncoder] = {}
+
+    def encoder_of(encoding: Encoding) -> AnyEncoder:
+        if encoding not in encoders:
+            encoders[encoding] = make_encoder(
+                encoding.format, host, config.journal.identifier, encoding.max_line_bytes
+            )
+        return encoders[encoding]
+
+    running, patience_s = (old.sinks, 0.0) if old is not None else ((), _PATIENCE_S)
+    sinks, changes = open_sinks(config, encoder_of, running, patience_s)
+    kernel, programs = kernel_rules(rules)
+    return Setup(
+        loaded=loaded,
+        rules=rules,
+        kernel=kernel,
+        programs=programs,
+        limits=_build_limits(config),
+        redactor=redactor,
+        collapses=config.capture.failures == "collapsed",
+        encoders=list(encoders.values()),
+        sinks=sinks,
+        changes=changes,
+    )
+
+
+def kernel_keys(setup: Setup) -> dict[tuple[int, int, int], int]:
+    """Return the keys of the kernel's rules, as `Capture.set_rules` takes them."""
+    return {(int(key.kind), key.a, key.b): rule for key, rule in setup.kernel.keys.items()}

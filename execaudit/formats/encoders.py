@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The encoders of all formats, by the name that `format` takes in the configuration.
+
+Owns which formats there are, what ECS and OCSF derive of values, and the bound on a line's length.
+"""
+
+import importlib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from execaudit.formats.derived import to_entities
+from execaudit.formats.trim import trim
+from execaudit.records.encoder import Encoder, JsonEncoder, render_line
+from execaudit.records.host import Host
+from execaudit.records.place import FieldDict
+from execaudit.records.record import record_fields
+from execaudit.records.text import dumps
+from execaudit.wire.event import Event
+
+Adapter = Callable[[FieldDict], FieldDict]
+Render = Callable[[FieldDict], bytes]
+
+_LARGEST_SEQ = 2**31 - 1  # beyond it OCSF wants text
+JOURNAL = "journal"
+
+
+class AnyEncoder(Protocol):
+    """What makes bytes of Events and of the daemon's own records."""
+
+    format: str
+
+    def encode(self, event: Event) -> bytes:
+        """Return the bytes of an exec or exit."""
+
+    def encode_fields(self, fields: FieldDict) -> bytes:
+        """Return the bytes of a record of the daemon's own."""
+
+    def follow_host(self) -> None:
+        """Forget what was made with another name, clock or users of the host."""
+
+
+class AdaptingEncoder(Encoder):
+    """Makes documents of another schema, as its adapter has them."""
+
+    derived = (
+        ("argv_words", b"%b", True),
+        ("time_ms", b"%d", False),
+        ("start_ms", b"%d", False),
+    )
+    derived_of_parents = (
+        ("ancestors_start", True),
+        ("ancestors_entities", False),
+    )
+
+    def __init__(self, host: Host, schema: str) -> None:
+        super().__init__(host, RENDERS[schema])
+        self.format = schema
+
+    def encode(self, event: Event) -> bytes:
+        """Return the bytes of an exec or exit."""
+        if event.seq > _LARGEST_SEQ:
+            return self._render(record_fields(event, self._host))
+        return super().encode(event)
+
+    def derive(self, event: Event, argv: bytes) -> tuple[Any, ...]:
+        """Return the arguments joined, as the content of a JSON string, and times in ms."""
+        offset = self._host.wall_offset_ns
+        return (
+            argv[2:-2].replace(b'","', b" "),
+            (event.time_ns + offset) // 1_000_000,
+            (event.start_ns + offset) // 1_000_000,
+        )
+
+    def derive_of_parents(self, ancestors: list[FieldDict]) -> tuple[bytes, ...]:
+        """Return when the parent was created, and the ancestors as OCSF has them."""
+        return ancestors[0]["start"].encode(), dumps(to_entities(ancestors))
+
+
+class BoundedEncoder:
+    """Trims lines to `limit` bytes; what is left out is marked."""
+
+    def __init__(self, encoder: AnyEncoder, host: Host, limit: int) -> None:
+        self.format = encoder.format
+        self._encoder = encoder
+        self._host = host
+        self._limit = limit
+        self.follow_host = encoder.follow_host
+
+    def encode(self, event: Event) -> bytes:
+        """Return the line of an exec or exit."""
+        line = self._encoder.encode(event)
+        if len(line) <= self._limit:
+            return line
+        return trim(record_fields(event, self._host), RENDERS[self.format], self._limit)
+
+    def encode_fields(self, fields: FieldDict) -> bytes:
+        """Return the line of a record of the daemon's own."""
+        return make_line(fields, self.format, self._limit)
+
+
+def _rendering(schema: str) -> Render:
+    """Return what renders a schema; its adapter is imported for the first record."""
+
+    def render(fields: FieldDict) -> bytes:
+        adapt: Adapter = importlib.import_module(f"execaudit.formats.{schema}").adapt
+        return dumps(adapt(fields)) + b"\n"
+
+    return render
+
+
+RENDERS: dict[str, Render] = {
+    "execaudit": render_line,
+    "ecs": _rendering("ecs"),
+    "ocsf": _rendering("ocsf"),
+}
+"""What makes the line of a record's fields, by format."""
+
+
+def make_encoder(name: str, host: Host, identifier: str, max_line_bytes: int = 0) -> AnyEncoder:
+    """Return an encoder for lines of at most so many bytes (0: as long as they are).
+
+    `name` is one of RENDERS, or "journal" for entries, whose sender is `identifier`.
+    """
+    encoder: AnyEncoder
+    if name == JOURNAL:
+        from execaudit.records.journal_encoder import JournalEncoder  # noqa: PLC0415 - only there
+
+        return JournalEncoder(host, identifier)
+    encoder = JsonEncoder(host) if name == "execaudit" else AdaptingEncoder(host, name)
+    return BoundedEncoder(encoder, host, max_line_bytes) if max_line_bytes else encoder
+
+
+def make_line(fields: FieldDict, name: str, max_line_bytes: int = 0) -> bytes:
+    """Return the line of a record, trimmed to `max_line_bytes` (0: as long as it is)."""
+    line = RENDERS[name](fields)
+    if not max_line_bytes or len(line) <= max_line_bytes:
+        return line
+    return trim(fields, RENDERS[name], max_line_bytes)

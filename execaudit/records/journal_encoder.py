@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Journal entries of Events.
+
+Owns what an entry has beside the record's fields: the command line as a shell reads it, whole and
+shortened for the message. Their form is defined in `journal`.
+"""
+
+from functools import partial
+from typing import Any
+
+from execaudit.records.command import command_words
+from execaudit.records.encoder import Encoder
+from execaudit.records.host import Host
+from execaudit.records.journal import command_line, quote_word, shorten, wire_entry
+from execaudit.records.record import strings_of
+from execaudit.wire import record
+from execaudit.wire.event import Event
+
+# Words of these characters alone are shown as they are (execaudit.records.quoting).
+_BARE_OR_NUL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./^-\0"
+_WORDS_LIMIT = 4096
+_WORD_BYTES = 128
+_SHORT = 900  # no cutting of commands whose text is shorter, whatever its characters
+
+
+class JournalEncoder(Encoder):
+    """Makes entries in the journal's native protocol, for one host."""
+
+    format = "journal"
+    derived = (("argv_command", b"%b", False), ("argv_line", b"%b", False))
+
+    def __init__(self, host: Host, identifier: str) -> None:
+        super().__init__(host, partial(wire_entry, identifier=identifier))
+        self._words = _Words()
+
+    def derive(self, event: Event, argv: bytes) -> tuple[Any, ...]:
+        """Return the shortened command, named by its file, and the whole line."""
+        block = event.argv
+        place = event.place
+        if event.type == "exit" or block is None:
+            return b"", b""
+        is_script = bool(place.flags & record.FLAG_SCRIPT)
+        is_short = 0 < len(block) + len(place.filename) < _SHORT
+        if not is_short or place.flags & record.FLAG_BAD_FILENAME:
+            return _command(event, is_script=is_script)
+        words = self._words
+        name = words[place.filename]
+        if (
+            not is_script
+            and not block.translate(None, _BARE_OR_NUL)
+            and block[0]
+            and b"\0\0" not in block
+        ):
+            line = block[:-1].replace(b"\0", b" ")
+            _, blank, rest = line.partition(b" ")
+            return name + blank + rest, line
+        strings = block[:-1].split(b"\0")
+        line = b" ".join([words[string] for string in strings])
+        if not is_script:
+            return name + line[len(words[strings[0]]) :], line
+        command = command_words(place.filename, strings, is_script=True)[0]
+        return b" ".join([words[string] for string in command]), line
+
+
+def _command(event: Event, *, is_script: bool) -> tuple[bytes, bytes]:
+    texts = [string.decode("utf-8", "surrogateescape") for string in strings_of(event.argv)]
+    filename = event.place.filename.decode("utf-8", "surrogateescape")
+    is_unreadable = event.place.flags & record.FLAG_BAD_FILENAME
+    command = command_words(
+        None if is_unreadable else filename, texts, is_script=is_script and not is_unreadable
+    )[0]
+    return shorten(command).encode(errors="replace"), command_line(texts).encode(errors="replace")
+
+
+class _Words(dict[bytes, bytes]):
+    """Words as a shell reads them; programs get the same ones over and over. Bounded."""
+
+    def __missing__(self, raw: bytes) -> bytes:
+        quoted = quote_word(raw.decode("utf-8", "surrogateescape")).encode()
+        if len(raw) <= _WORD_BYTES:
+            if len(self) >= _WORDS_LIMIT:
+                self.clear()
+            self[raw] = quoted
+        return quoted

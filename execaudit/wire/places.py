@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of places: equal bytes and flags give one Place.
+
+Owns where a place lies in a record, and the bound of the table.
+"""
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from execaudit.wire import record
+from execaudit.wire.event import Place
+
+_AT = record.EXEC.offset("filename_bytes")  # lengths, identity, names, ancestors: side by side
+_LENGTHS = struct.Struct("@8H").unpack_from
+_CHUNKS_AT = record.EXEC.offset("chunks") - _AT
+_FIXED = record.EXEC.offset("ancestors") - _AT
+_ANCESTOR_BYTES = record.ANCESTOR.size
+_CRED = slice(record.EXEC.offset("uid") - _AT, record.EXEC.offset("ns_mnt") - _AT)
+_NAMESPACES = slice(_CRED.stop, record.EXEC.offset("exe_ino") - _AT)
+_EXE = slice(_NAMESPACES.stop, record.EXEC.offset("cgroup_id") - _AT)
+_CGROUP = slice(_EXE.stop, record.EXEC.offset("comm") - _AT)
+_NAMES = slice(_CGROUP.stop, _FIXED)
+_UID = struct.Struct("@I").unpack_from
+_PARENT_PID = struct.Struct("@8xI").unpack_from
+
+_PARENT_START = slice(record.EXIT.offset("parent_start_ns"), record.EXIT.offset("pid"))
+_PARENT = slice(record.EXIT.offset("ppid"), record.EXIT.offset("status"))
+_WHO = slice(record.EXIT.offset("uid"), record.EXIT_BYTES)
+_EXIT = struct.Struct("@QIII16s").unpack  # parent_start_ns, ppid, parent_exec_count, uid, comm
+
+_LIMIT_BYTES = 3 << 20
+_PLACE_BYTES = 4000  # about what Python takes for one, with what is made of it
+
+
+class PlaceTable:
+    """Places by their bytes. Bounded: when it is full, all are forgotten."""
+
+    def __init__(self, describe: Callable[[Place], dict[str, Any]]) -> None:
+        self._describe = describe
+        self._places: dict[bytes, Place] = {}
+        self._exits: dict[bytes, Place] = {}
+        self._last: dict[int, Place] = {}  # by processor
+        self._bytes = 0
+
+    def clear(self) -> None:
+        """Forget all places."""
+        self._places.clear()
+        self._exits.clear()
+        self._last.clear()
+        self._bytes = 0
+
+    def find(self, buf: bytes, at: int, strings_end: int, cpu: int, flags: int) -> Place | None:
+        """Return the place of the exec record at `at`, None where its lengths disagree."""
+        # A program that runs others runs the same ones: to compare is quicker than to hash, and
+        # bytes that were seen before hold lengths that were checked.
+        last = self._last.get(cpu)
+        begin = at + _AT
+        strings_at = at + record.EXEC_BYTES
+        if last is not None and flags == last.flags:
+            fixed = _FIXED + len(last.ancestors)
+            if last.raw == buf[begin : begin + fixed] + buf[strings_at:strings_end]:
+                return last
+        *lengths, chunks, ancestors = _LENGTHS(buf, begin)
+        if strings_at + sum(lengths) != strings_end or ancestors > record.ANCESTORS:
+            return None
+        raw = (
+            buf[begin : begin + _FIXED + ancestors * _ANCESTOR_BYTES] + buf[strings_at:strings_end]
+        )
+        if chunks:  # a number about the arguments, which stands among these lengths
+            raw = raw[:_CHUNKS_AT] + b"\0\0" + raw[_CHUNKS_AT + 2 :]
+        key = raw + flags.to_bytes(8) if flags else raw  # lengths tell where the strings end
+        place = self._places.get(key)
+        if place is None:
+            place = self._places[key] = self._made(cut_place(raw, flags))
+        self._last[cpu] = place
+        return place
+
+    def find_exit(self, buf: bytes, at: int, flags: int) -> Place:
+        """Return the place of the exit record at `at`."""
+        raw = (
+            buf[at + _PARENT_START.start : at + _PARENT_START.stop]
+            + buf[at + _PARENT.start : at + _PARENT.stop]
+            + buf[at + _WHO.start : at + _WHO.stop]
+        )
+        key = raw + flags.to_bytes(8) if flags else raw
+        place = self._exits.get(key)
+        if place is None:
+            place = self._exits[key] = self._made(cut_exit_place(raw, flags))
+        return place
+
+    def _made(self, place: Place) -> Place:
+        self._bytes += len(place.raw) + _PLACE_BYTES
+        if self._bytes > _LIMIT_BYTES:
+            self.clear()
+            self._bytes = len(place.raw) + _PLACE_BYTES
+        place.describe = self._describe
+        return place
+
+
+def cut_place(raw: bytes, flags: int) -> Place:
+    """Cut the place of an exec record into its parts. The lengths in `raw` are right."""
+    place = Place.__new__(Place)
+    filename, interp, exe, cwd, root, cgroup, _, ancestors = _LENGTHS(raw)
+    filename_at = _FIXED + ancestors * _ANCESTOR_BYTES
+    interp_at = filename_at + filename
+    exe_at = interp_at + interp
+    cwd_at = exe_at + exe
+    root_at = cwd_at + cwd
+    cgroup_at = root_at + root
+    place.type = "exec"
+    place.raw = raw
+    place.flags = flags
+    place.cred = raw[_CRED]
+    place.namespaces = raw[_NAMESPACES]
+    place.exe = raw[_EXE] + raw[exe_at:cwd_at]
+    place.cgroup = raw[_CGROUP] + raw[cgroup_at:]
+    place.names = raw[_NAMES]
+    place.ancestors = raw[_FIXED:filename_at]
+    place.filename = raw[filename_at : max(filename_at, interp_at - 1)]
+    place.interp = raw[interp_at : max(interp_at, exe_at - 1)]
+    place.cwd = raw[cwd_at:root_at]
+    place.root = raw[root_at:cgroup_at]
+    (place.uid,) = _UID(place.cred)
+    place.ppid = _PARENT_PID(place.ancestors)[0] if place.ancestors else 0
+    place.comm = place.names[:16].split(b"\0", 1)[0]
+    place.made = {}
+    place.residue = None
+    return place
+
+
+def core_of(place: Place) -> bytes:
+    """Return the bytes of a place without its parents: equal for all runs of one command."""
+    if place.type == "exit":
+        return place.raw[16:] + place.flags.to_bytes(8)
+    return (
+        place.raw[:_FIXED]
+        + place.raw[_FIXED + len(place.ancestors) :]
+        + place.flags.to_bytes(8)
+        + b"exec"
+    )
+
+
+def cut_exit_place(raw: bytes, flags: int) -> Place:
+    """Cut the place of an exit record: parent_start_ns, ppid, parent_exec_count, uid, comm."""
+    place = Place.__new__(Place)
+    place.type = "exit"
+    place.raw = raw
+    place.flags = flags
+    _, place.ppid, _, place.uid, comm = _EXIT(raw)
+    place.comm = comm.split(b"\0", 1)[0]
+    place.ancestors = raw[:16]
+    place.filename = b""
+    place.made = {}
+    place.residue = None
+    return place
