@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from execaudit.records.command import restore_text
+from execaudit.records.vocabulary import CONDITIONS
 
 Fields = Mapping[str, Any]
 
@@ -29,7 +30,7 @@ UNKNOWN: Final = _Unknown()
 Piece = tuple[bytes, bool, bool]
 """Text; whether more of it, unseen, was before; and after."""
 
-EVENT_FIELDS = ("argv", "cmdline", "argc", "env", "result", "errno", "privileged", "cwd_deleted")
+EVENT_FIELDS = tuple(name for name, condition in CONDITIONS.items() if condition.is_of_event)
 """What differs between execs that are otherwise alike, in the same place."""
 
 _ANCESTORS = 8  # as many as a record has; there may be more
