@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is made from the vocabulary: schemas, tables of documents, files for other systems."""
+"""What is made from the code's tables: schemas, parts of documents, files for other systems."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write all that is made from the vocabulary: `./dev generate`, then read the difference.
+"""Write all that is made from the code's tables: `./dev generate`, then read the difference.
 
 With --check nothing is written, and the exit status is 1 where something would be.
 """

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All files that are made from the vocabulary, in whole or between marks.
+"""All files that are made from the code's tables, in whole or between marks.
 
-Owns the list of files and the marks: lines that say `generated: NAME` and `end of generated`, as
+These tables are the vocabulary and the keys of the configuration. Owns the list of files, and the
+marks: lines that say `generated: NAME` and `end of generated`, as
 comments of their language. What stands between is replaced, everything else left.
 """
 
@@ -9,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from tests.configuration_texts import REFERENCE, SAMPLE, put_into, render_sample
 from tests.generate import schemas, siem, tables
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +56,8 @@ def outputs() -> dict[Path, Callable[[], str]]:
         _SIEM / "splunk/props.conf": lambda: _fill(
             _SIEM / "splunk/props.conf", {"aliases": siem.splunk_aliases()}
         ),
+        SAMPLE: render_sample,
+        REFERENCE: lambda: put_into(REFERENCE.read_text()),
     }
 
 
