@@ -17,9 +17,9 @@ from execaudit.records.journal import wire_entry
 from execaudit.sinks.compression import find_compressor
 from tests.golden.files import FOLDER
 from tests.schemas import check_ecs
+from tests.unit.record_samples import DAEMON_RECORDS, golden_records
 from tests.unit.test_encode import ordinary_records
 from tests.unit.test_format_lines import fields_of
-from tests.unit.test_schemas import OF_THE_DAEMON, golden_records
 
 Capture = pytest.CaptureFixture[bytes]
 
@@ -170,7 +170,7 @@ def entry_of(fields: dict[str, Any]) -> dict[str, Any]:
     return entry
 
 
-@pytest.mark.parametrize("fields", OF_THE_DAEMON, ids=lambda fields: fields["type"])
+@pytest.mark.parametrize("fields", DAEMON_RECORDS, ids=lambda fields: fields["type"])
 def test_record_of_the_daemon_comes_back_from_its_entry(fields: dict[str, Any]) -> None:
     assert entry_fields(entry_of(fields)) == fields
 
