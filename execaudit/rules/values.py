@@ -189,17 +189,14 @@ def event_values(fields: Fields) -> dict[str, Any]:
     if fields.get("type") == "exit":
         return dict.fromkeys((*EVENT_FIELDS, "arguments"), UNKNOWN)
     arguments = _arguments(fields)
-    number = fields.get("errno_code")
-    return {
+    return {name: fields.get(name) for name in EVENT_FIELDS} | {
         "argv": UNKNOWN if arguments is UNKNOWN else arguments.each,
         "cmdline": UNKNOWN if arguments is UNKNOWN else arguments.joined,
         "arguments": arguments,
         "argc": fields.get("argc", UNKNOWN),
         "env": _environment(fields),
         "result": fields.get("result", UNKNOWN),
-        "errno": number,
-        "privileged": fields.get("privileged"),
-        "cwd_deleted": fields.get("cwd_deleted"),
+        "errno": fields.get("errno_code"),
     }
 
 

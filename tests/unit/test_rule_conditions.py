@@ -330,8 +330,8 @@ def _fields(condition: dict[str, Any]) -> set[str]:
 
 
 def _kind(name: str) -> Field:
-    """Return all that is said of a field to the code, which treats alike those that have it."""
-    return FIELDS[name]._replace(note="")
+    """Return what tests of conditions depend on: fields that have it in common are alike."""
+    return FIELDS[name]._replace(note="", is_of_event=False)
 
 
 @pytest.mark.parametrize("cases", [[*TRUE, *PLAIN_TRUE], [*FALSE, *PLAIN_FALSE]])
