@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sample and the reference tables of the configuration, written from execaudit.schema.
+"""The sample and the reference tables of the configuration, made from execaudit.config.schema.
 
-    python -m tests.configuration_texts
-
-writes both anew; a test fails where they are not what the schema says.
+`./dev generate` writes both; a test fails where they are not what the schema says.
 """
 
 import textwrap
-from collections.abc import Iterator
 from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
@@ -118,15 +115,3 @@ def put_into(page: str) -> str:
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{render_reference()}\n{END}{after}"
-
-
-def _lines() -> Iterator[Path]:
-    SAMPLE.write_text(render_sample())
-    yield SAMPLE
-    REFERENCE.write_text(put_into(REFERENCE.read_text()))
-    yield REFERENCE
-
-
-if __name__ == "__main__":
-    for path in _lines():
-        print(path.relative_to(REPOSITORY))

@@ -8,18 +8,22 @@ _BY_LAYER: dict[int, str] = {
     " errors formats.__init__ formats.capabilities formats.slots kernel.__init__ kernel.ring"
     " options postpone records.__init__ records.cgroup records.command records.encoder"
     " records.quoting"
-    " records.secret_patterns records.text rules.__init__ rules.decision rules.fields"
+    " records.secret_patterns records.text records.vocabulary.forms"
+    " rules.__init__ rules.decision rules.fields"
     " rules.regex_tree rules.wildcards"
     " sinks.__init__ sinks.accounting sinks.backlog sinks.clock sinks.disk_space"
     " sinks.rotation trace.__init__ wire.__init__ wire.record",
-    1: "config.toml_text daemon.ledger daemon.proof daemon.status doctor.check"
+    1: "records.vocabulary.field"
+    " config.toml_text daemon.ledger daemon.proof daemon.status doctor.check"
     " formats.schema formats.zstd_file kernel.headers kernel.libbpf"
     " kernel.locations records.redact rules.regex_cost rules.values sinks.compression"
     " sinks.log_file trace.arguments trace.filters wire.decode records.users",
-    2: "records.host config.problem config.values doctor.installed doctor.preflight kernel.btf"
+    2: "records.vocabulary.outcome records.vocabulary.process records.vocabulary.program"
+    " records.vocabulary.service"
+    " records.host config.problem config.values doctor.installed doctor.preflight kernel.btf"
     " records.view rules.carried rules.patterns sinks.generations"
     " sinks.journal_socket sinks.log_tail trace.table wire.area",
-    3: "records.streams records.fragments wire.recording wire.whole"
+    3: "records.vocabulary.__init__ records.streams records.fragments wire.recording wire.whole"
     " config.keys config.quantities config.source config.trust config.words daemon.overview"
     " kernel.hooks kernel.offsets records.fields rules.images rules.text_conditions"
     " sinks.live_file",

@@ -15,19 +15,24 @@ from typing import Any
 
 from chdb import session
 
-from tests.siem import SIEM, queries, record_names
+from execaudit.records.vocabulary import FIELDS
+from execaudit.records.vocabulary.forms import DECIMAL, TIME
+from tests.siem import SIEM, queries
 
 _KEY = ("host", "type", "time", "boot", "hook", "cpu", "seq", "sink", "reason")
-_AS_TEXT = {"truncated", "argv_b64", "env_b64", "b64", "redacted", "last_record", "gap", "previous"}
+_FORMS = {name: field.form for name, field in FIELDS.items()}
+_AS_TEXT = {
+    name for name, form in _FORMS.items() if form.shown == "object" and form.column == "String"
+}
 
 
 def _as_loaded(name: str, value: Any) -> Any:
-    if name in ("time", "start", "first", "last"):
+    if _FORMS[name] == TIME:
         return value.replace("T", " ").removesuffix("Z")
     if name in _AS_TEXT:
         return json.loads(value) if isinstance(value, str) else value
     if name == "ancestors":
-        return [(a["id"], a["pid"], _as_loaded("start", a["start"]), a["comm"]) for a in value]
+        return [{**a, "start": _as_loaded("start", a["start"])} for a in value]
     return value
 
 
@@ -45,12 +50,12 @@ def _differences(record: dict[str, Any], row: dict[str, Any]) -> list[str]:
         back = row[name]
         wanted = _as_loaded(name, value)
         if name == "ancestors":
-            back = [(a["id"], a["pid"], a["start"], a["comm"]) for a in back]
+            back = [{key: text for key, text in one.items() if text != ""} for one in back]
         elif name in _AS_TEXT:
             back = json.loads(back)
         elif isinstance(value, dict):
             back = {member: back[member] for member in value}
-        elif name in ("exe_ino", "cgroup_id"):
+        elif _FORMS[name] == DECIMAL:
             back = str(back)
         if back != wanted:
             wrong.append(f"{name}: {wanted!r} came back as {back!r}")
@@ -75,7 +80,7 @@ def main(files: list[str]) -> int:
     answer = house.query("SELECT * FROM execaudit FINAL", "JSONEachRow").data()
     rows = {_key(row): row for row in map(json.loads, answer.splitlines())}
     wrong = [each for key, record in records.items() for each in _differences(record, rows[key])]
-    print(f"{len(records)} records, {len(rows)} rows, {len(record_names())} columns")
+    print(f"{len(records)} records, {len(rows)} rows, {len(FIELDS)} columns")
     print("\n".join(wrong[:20]))
     for query in queries("sql"):
         print(f"\n{query}\n{house.query(query, 'PrettyCompact').data()}")

@@ -14,8 +14,8 @@ from typing import IO, NoReturn, cast
 
 from execaudit.config.toml_text import make_printable
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
-from execaudit.formats.entries import EntryReader, read_entries
-from execaudit.formats.lines import make_line
+from execaudit.formats.entries import entry_fields, read_entries
+from execaudit.formats.encoders import make_line
 from execaudit.formats.zstd_file import open_zstd
 from execaudit.records.place import FieldDict
 
@@ -134,11 +134,10 @@ def run(args: argparse.Namespace) -> int:
     """Convert; the exit status: 0, or 1 where something could not be converted."""
     converter = _Converter(args.to, args.max_line_bytes)
     if args.journal:
-        reader = EntryReader()
         for entry in read_entries(args.sources, args.directory):
             place = f"journal entry {entry.get('__CURSOR', '?')}"
             try:
-                fields = reader.fields(entry)
+                fields = entry_fields(entry)
             except ValueError as error:
                 converter.tell(place, str(error))
             else:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """JSON Schema (2020-12) of what is written, in each format; `execaudit schema` prints it.
 
-Owns finding the files in execaudit/schemas. That of the record is versioned by its `$id` and
-complete: members that it does not name do not occur. Those of ECS and OCSF say what we make use of
-there; theirs is more.
+Owns finding the files in execaudit/schemas. That of the record is made from the vocabulary; it is
+versioned by its `$id` and complete: members that it does not name do not occur. Those of ECS and
+OCSF say what we make use of there; theirs is more.
 """
 
 import argparse
@@ -18,25 +18,11 @@ _FOLDER = Path(__file__).resolve().parents[1] / "schemas"
 
 
 def load_schema(name: str) -> dict[str, Any]:
-    """The schema of a format's lines, complete in itself."""
+    """Return the schema of a format's lines, complete in itself."""
     schema: dict[str, Any] = json.loads((_FOLDER / f"{name}.json").read_bytes())
     if name != "execaudit":  # they hold what they leave to the record's vocabulary
         schema["$defs"] = load_schema("execaudit")["$defs"]
     return schema
-
-
-def field_schemas() -> dict[str, dict[str, Any]]:
-    """The schema of each field of a record by its name, references resolved, in their order."""
-    definitions = load_schema("execaudit")["$defs"]
-
-    def resolve(schema: dict[str, Any]) -> dict[str, Any]:
-        target = schema.get("$ref", "").rpartition("/")[2]
-        schema = definitions[target] if target else schema
-        members = schema.get("properties", {})
-        return {**schema, "properties": {name: resolve(each) for name, each in members.items()}}
-
-    fields = definitions["fields"]["properties"]
-    return {name: resolve(schema) for name, schema in fields.items()}
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,15 +13,21 @@ from typing import Any
 
 from execaudit.errors import InvalidArgument, NoPermission
 from execaudit.records import cgroup
-from execaudit.records.fields import FieldDict, add_text
+from execaudit.records.place import FieldDict, add_text
 from execaudit.records.host import Host
 from execaudit.records.text import decode_all
+from execaudit.records.vocabulary import FIELDS, Field
 from execaudit.wire import record
 
 _ANCESTORS = 8
 _PTS_MAJORS = range(136, 144)  # Documentation/admin-guide/devices.txt, like the next
 _TTY_MAJOR = 4
-_NOT_IN_PROC = ["filename", "script", "interp", "old_comm", "arch", "env"]
+_NOT_IN_PROC = ("script", "interp", "arch", "env")
+"""What a record can lack, but /proc never has."""
+
+_CAN_LACK = ("flag", "errno")
+"""Kinds of conditions on what most records lack."""
+
 _DELETED = " (deleted)"
 
 
@@ -39,7 +45,21 @@ def read_process(pid: int, host: Host, proc: Path = Path("/proc")) -> FieldDict:
             f"Failed to read process '{pid}': {error.strerror}; try as root"
         ) from None
     fields |= _ancestors(folder, proc, host)
-    return fields
+    return fields | {"unreadable": [name for name in _UNKNOWABLE if name not in fields]}
+
+
+def _is_unknowable(field: Field) -> bool:
+    """Return True if a rule must not take the field for absent where /proc does not have it."""
+    condition = field.condition
+    if condition is None or "exec" not in field.types:
+        return False
+    if field.name in _NOT_IN_PROC or field.omitted == 0:
+        return True
+    can_lack = condition.can_be_absent or condition.kind in _CAN_LACK
+    return not can_lack and field.omitted is None
+
+
+_UNKNOWABLE = tuple(name for name, field in FIELDS.items() if _is_unknowable(field))
 
 
 def _status(folder: Path) -> dict[str, str]:
@@ -97,7 +117,7 @@ def _cgroup(folder: Path) -> FieldDict:
             fields: FieldDict = {}
             add_text(fields, "cgroup", line[3:])
             return fields | cgroup.describe(fields["cgroup"])
-    return {"unreadable": ["cgroup"]}
+    return {}
 
 
 def _program(folder: Path) -> FieldDict:
@@ -130,7 +150,7 @@ def _arguments(folder: Path) -> FieldDict:
     raw = (folder / "cmdline").read_bytes()
     words = raw.removesuffix(b"\0").split(b"\0") if raw else []
     texts, exact = decode_all(words)
-    fields: FieldDict = {"argv": texts, "argc": len(texts), "unreadable": [*_NOT_IN_PROC]}
+    fields: FieldDict = {"argv": texts, "argc": len(texts)}
     return fields | ({"argv_b64": exact} if exact else {})
 
 

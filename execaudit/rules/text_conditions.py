@@ -8,7 +8,7 @@ Owns the tests and the refusal of texts that no record can have. Which field tak
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from execaudit.rules.fields import ABSOLUTE, COMM_BYTES, COMMS, Field
+from execaudit.rules.fields import COMM_BYTES, Field
 from execaudit.rules.patterns import Pattern, Truth, parse_pattern
 from execaudit.rules.values import Texts
 
@@ -45,26 +45,26 @@ def read_pattern(source: Source, value: object) -> Pattern:
     """Read one text. Raises MistakeError or PatternError."""
     pattern = parse_pattern(value, is_path=source.kind.is_path, regex_bytes=source.regex_bytes)
     if pattern.kind != "regex":
-        _refuse_impossible(source.field, pattern)
+        _refuse_impossible(source, pattern)
     return pattern
 
 
-def _refuse_impossible(field: str, pattern: Pattern) -> None:
+def _refuse_impossible(source: Source, pattern: Pattern) -> None:
     """Refuse what no record can have: most such rules are slips, and never match silently."""
-    text, is_exact = pattern.text, pattern.kind == "exact"
-    if field in ABSOLUTE and not text.startswith(("/", "*", "?", "[")):
+    kind, text, is_exact = source.kind, pattern.text, pattern.kind == "exact"
+    if kind.is_absolute and not text.startswith(("/", "*", "?", "[")):
         raise MistakeError(
             f'is "{text}", expected an absolute path such as "/{text}" or "**/{text}"'
         )
-    if field in ABSOLUTE and is_exact and text.endswith("/") and text != "/":
+    if kind.is_absolute and is_exact and text.endswith("/") and text != "/":
         raise MistakeError(f'is "{text}", expected no "/" at the end')
-    if field in COMMS and is_exact and len(text.encode()) > COMM_BYTES:
+    if kind.is_short and is_exact and len(text.encode()) > COMM_BYTES:
         kept = text.encode()[:COMM_BYTES].decode(errors="ignore")
         raise MistakeError(
             f'is "{text}", but of short names the kernel keeps {COMM_BYTES} bytes, '
             f'expected "{kept}"'
         )
-    suffix = {"unit": ".service", "user_unit": ".service", "slice": ".slice"}.get(field)
+    suffix = {"unit": ".service", "user_unit": ".service", "slice": ".slice"}.get(source.field)
     if suffix and is_exact and "." not in text:
         raise MistakeError(f'is "{text}", expected a name with its type such as "{text}{suffix}"')
     if "\0" in text:

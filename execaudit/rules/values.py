@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from execaudit.records.command import restore_text
+from execaudit.records.vocabulary import CONDITIONS
 
 Fields = Mapping[str, Any]
 
@@ -29,7 +30,7 @@ UNKNOWN: Final = _Unknown()
 Piece = tuple[bytes, bool, bool]
 """Text; whether more of it, unseen, was before; and after."""
 
-EVENT_FIELDS = ("argv", "cmdline", "argc", "env", "result", "errno", "privileged", "cwd_deleted")
+EVENT_FIELDS = tuple(name for name, condition in CONDITIONS.items() if condition.is_of_event)
 """What differs between execs that are otherwise alike, in the same place."""
 
 _ANCESTORS = 8  # as many as a record has; there may be more
@@ -188,17 +189,14 @@ def event_values(fields: Fields) -> dict[str, Any]:
     if fields.get("type") == "exit":
         return dict.fromkeys((*EVENT_FIELDS, "arguments"), UNKNOWN)
     arguments = _arguments(fields)
-    number = fields.get("errno_code")
-    return {
+    return {name: fields.get(name) for name in EVENT_FIELDS} | {
         "argv": UNKNOWN if arguments is UNKNOWN else arguments.each,
         "cmdline": UNKNOWN if arguments is UNKNOWN else arguments.joined,
         "arguments": arguments,
         "argc": fields.get("argc", UNKNOWN),
         "env": _environment(fields),
         "result": fields.get("result", UNKNOWN),
-        "errno": number,
-        "privileged": fields.get("privileged"),
-        "cwd_deleted": fields.get("cwd_deleted"),
+        "errno": fields.get("errno_code"),
     }
 
 

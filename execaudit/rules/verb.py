@@ -18,8 +18,9 @@ from execaudit.config.configuration import load
 from execaudit.config.files import choose_paths
 from execaudit.config.toml_text import make_printable
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, NotConfigured
-from execaudit.records.host import Host
 from execaudit.records.place import FieldDict
+from execaudit.records.host import Host
+from execaudit.records.vocabulary import FIELDS as RECORD_FIELDS
 from execaudit.rules.fields import COMM_BYTES, FIELDS
 from execaudit.rules.host_rules import compile_here, linked_programs
 from execaudit.rules.kernel_rules import translate_rules
@@ -27,8 +28,14 @@ from execaudit.rules.proc_record import read_process, running_images
 from execaudit.rules.programs import Programs, kernel_lookups
 from execaudit.rules.rule_set import Explanation, RuleSet
 from execaudit.rules.source import Rule
+from execaudit.wire import record
 
 _KIND_OF_NUMBER = ("user", "group", "login", "session", "number")
+_OF_FILE = tuple(
+    name for name, field in RECORD_FIELDS.items() if field.unreadable == record.FLAG_BAD_EXE
+)
+"""Fields of the program's file, which a command that is not run does not have."""
+
 _VERDICTS = {True: "matches", False: "does not match", None: "cannot be decided"}
 _TRUTHS = {True: "true", False: "false", None: "unknown"}
 _MOST_BYTES = 16 << 20  # of a record line
@@ -145,9 +152,9 @@ def _invent(arguments: list[str], settings: list[str]) -> FieldDict:
     """Make the record of a command that the caller might run, here and now."""
     host = Host.this()
     fields = read_process(os.getpid(), host)
-    for name in ("exe_mode", "exe_uid", "exe_gid", "exe_nlink"):
-        fields.pop(name)
-    unknown = {"arch", "exe_mode", "exe_uid", "exe_gid", "exe_nlink", "interp"}
+    for name in _OF_FILE:
+        fields.pop(name, None)
+    unknown = {"arch", "interp", *_OF_FILE}
     if arguments:
         path = shutil.which(arguments[0]) or arguments[0]
         exe = os.path.realpath(path)

@@ -70,15 +70,15 @@ def expected_record(truth: Truth) -> Record:
         record["arch"] = {"arm64": "aarch64"}.get(platform.machine(), platform.machine())
     if truth.secure and not truth.failed:
         record["privileged"] = True
-    return _merge_b64(record)
+    return record
 
 
 def encode_text(name: str, raw: bytes) -> Record:
-    """A string field, and under `b64` its bytes where they are not UTF-8."""
+    """A string field, and beside it its bytes where they are not UTF-8."""
     text = raw.decode("utf-8", "replace")
     if text.encode() == raw:
         return {name: text}
-    return {name: text, f"b64.{name}": b64encode(raw).decode()}
+    return {name: text, f"{name}_b64": b64encode(raw).decode()}
 
 
 def encode_array(name: str, items: list[bytes]) -> Record:
@@ -99,12 +99,6 @@ def parse_time_ns(text: str) -> int:
     assert len(fraction) == 9
     whole = datetime.fromisoformat(seconds + "+00:00").timestamp()
     return int(whole) * 1_000_000_000 + int(fraction)
-
-
-def _merge_b64(record: Record) -> Record:
-    exact = {name[4:]: value for name, value in record.items() if name.startswith("b64.")}
-    record = {name: value for name, value in record.items() if not name.startswith("b64.")}
-    return record | ({"b64": exact} if exact else {})
 
 
 def _identity(truth: Truth) -> Record:

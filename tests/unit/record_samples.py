@@ -1,87 +1,89 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Raw records that make the code emit every field it knows, and the fields it then emits."""
+"""Records of every type and shape, for tests that hold all of them to something.
 
-import struct
+Owns the samples, and the names of the fields that the code emits for them.
+"""
 
-from execaudit.daemon.stage import StageCounts
-from execaudit.records.exits import exit_fields
-from execaudit.records.fields import exec_fields
-from execaudit.records.streams import Counts
+import json
+from typing import Any
 
 from execaudit.daemon import meters
 from execaudit.daemon.limits import Suppressed
+from execaudit.daemon.stage import StageCounts
 from execaudit.records import events
+from execaudit.records.exits import exit_fields
+from execaudit.records.fields import FieldDict, exec_fields
 from execaudit.records.host import Host
 from execaudit.records.lost import lost_fields
+from execaudit.records.streams import Counts
+from execaudit.records.vocabulary import FIELDS
 from execaudit.sinks.accounting import Incident, Mark
 from execaudit.wire import record
 from execaudit.wire.decode import Exit, split
+from tests.golden.files import FOLDER
+from tests.records import exec_record, leaf_first
 
-_HEAD = struct.Struct(record.HEAD.format)
-_CONTAINER = "c" * 64
+GOLDEN = sorted(FOLDER.glob("*.jsonl"))
+
+_HEAD = {"time": "2026-11-25T10:00:00.000000001Z", "host": "h", "boot": "0123456789ab" + "0" * 20}
+_SPAN = {"first": _HEAD["time"], "last": _HEAD["time"]}
+_MARK = {"time": _HEAD["time"], "cpu": 3, "hook": "execve", "seq": 2**40}
+
+DAEMON_RECORDS: list[FieldDict] = [
+    {**_HEAD, "type": "lost", "hook": "exec", "cpu": 0, "reason": "ring", "count": 2**40, **_SPAN},
+    {**_HEAD, "type": "lost", "sink": "file", "reason": "crash", "count": 3, **_SPAN},
+    {**_HEAD, "type": "lost", "sink": "file", "reason": "disk_full", "count": 3, **_SPAN,
+     "first_missed": _MARK, "last_missed": _MARK},
+    {**_HEAD, "type": "start", "version": "1", "kernel": "6.1", "engine": "bcc",
+     "failure_hook": "fexit", "pid": 1, "config_hash": "0" * 64,
+     "last_record": {"time": _HEAD["time"]}},
+    {**_HEAD, "type": "stop", "pid": 1, "seen": 9, "dropped": 1, "limited": 1, "collapsed": 1,
+     "lost": 1, "undecodable": 0},
+    {**_HEAD, "type": "config", "old_hash": "0" * 64, "config_hash": "1" * 64},
+    {**_HEAD, "type": "repair", "reason": "silent", "programs": ["on_exec"], "result": "failure",
+     **_SPAN},
+    {**_HEAD, "type": "repair", "reason": "detached", "result": "success", **_SPAN},
+    {**_HEAD, "type": "summary", "uid": 1000, "count": 3, **_SPAN},
+    {**_HEAD, "type": "summary", "unit": "cron.service", "count": 3, **_SPAN},
+    {**_HEAD, "type": "exit", "hook": "exit", "cpu": 0, "seq": 1,
+     "unreadable": ["uid", "id", "parent_id", "pid", "ppid", "comm"], "exit_code": 0},
+]  # fmt: skip
+"""Records that no golden file has."""
 
 
-def pack_exec(strings: dict[str, bytes], *, hook: int = 0, **members: object) -> bytes:
-    """An exec record as bpf/wire.h lays it out: members by name, then strings by name of length."""
-    raw = bytearray(record.EXEC.size)
-    for name in ("filename", "interp", "exe", "cwd", "root", "cgroup", "env", "argv"):
-        text = strings.get(name, b"")
-        raw += text
-        if name in ("env", "argv"):
-            lengths = [f"{name}_{part}" for part in ("bytes", "inline", "head", "tail")]
-            members = {**dict.fromkeys(lengths, len(text)), **members}
-        else:
-            members.setdefault(f"{name}_bytes", len(text))
-    codes = dict(record.EXEC.members)
-    for name, value in members.items():
-        struct.pack_into(f"@{codes[name]}", raw, record.EXEC.offset(name), value)
-    kind = record.KIND_FAILURE if members.get("error") else record.KIND_EXEC
-    _HEAD.pack_into(raw, 0, len(raw), kind, record.WIRE_VERSION, hook, 0, 1, 10**9, 0, 0, 0)
-    return bytes(raw)
+def golden_records() -> list[dict[str, Any]]:
+    """Return all records of the golden files."""
+    return [json.loads(line) for path in GOLDEN for line in path.read_bytes().splitlines()]
 
 
-def _host() -> Host:
-    return Host("h", "0" * 32, 0, {0: "root", 1: "daemon", 2: "bin"})
+def _flags(which: str) -> int:
+    """Return all flags together that the vocabulary names as `which` of a field."""
+    bits = 0
+    for field in FIELDS.values():
+        bits |= getattr(field, which)
+    return bits
 
 
 def _exec_samples() -> list[bytes]:
-    parent = struct.pack(record.ANCESTOR.format, 1, 1, 1, b"\xff")
-    whole = pack_exec(
-        {
-            "filename": b"./s\xff\0",
-            "interp": b"/bin/sh\0",
-            "exe": b"sh\0bin\0",
-            "cwd": b"tmp\0",
-            "root": b"jail\0",
-            "cgroup": f"docker-{_CONTAINER}.scope\0session-1.scope\0user.slice\0".encode(),
-            "env": b"LD_PRELOAD=\xff\0",
-            "argv": b"sh\0\xff\0",
-        },
+    """Return exec records that show, together, every field that comes from the kernel side."""
+    members: dict[str, Any] = {name: 1 for name, field in FIELDS.items() if field.is_member}
+    members["euid"] = 0
+    whole = exec_record(
+        b"sh", b"\xff",
+        **members, tid=2, nspid=3, comm=b"\xff", old_comm=b"\xff", tty=b"\xff",
+        env=(b"LD_PRELOAD=\xff",), filename=b"./s\xff\0", interp=b"/bin/\xff\0",
+        exe=leaf_first(b"/\xff"), cwd=leaf_first(b"/\xff"), root=leaf_first(b"/\xff"),
+        cgroup=leaf_first(b"/user.slice/session-1.scope/\xff/docker-%s.scope" % (b"c" * 64)),
+        exe_flags=record.EXE_DELETED, ancestors=((1, 1, 1, b"\xff"),),
         flags=record.FLAG_PRIVILEGED | record.FLAG_SCRIPT | record.FLAG_CWD_DELETED,
-        pid=1,
-        tid=2,
-        nspid=3,
-        euid=1,
-        auid=2,
-        ses=1,
-        securebits=1,
-        machine=62,
-        exe_flags=record.EXE_DELETED,
-        comm=b"sh",
-        old_comm=b"bash",
-        tty=b"pts0",
-        ancestor_count=1,
-        ancestors=parent,
-    )
-    memfd = pack_exec(
-        {
-            "exe": b"memfd:x\0",
-            "cgroup": b"a.service\0app.slice\0user@1.service\0user.slice\0",
-        },
+    )  # fmt: skip
+    memfd = exec_record(
+        exe=leaf_first(b"/memfd:x"),
+        cgroup=leaf_first(b"/user.slice/user@1.service/app.slice/a.service"),
         exe_flags=record.EXE_PSEUDO,
     )
-    cut = pack_exec({"filename": b"x\0"}, flags=0xFF00)
-    unreadable = pack_exec({"filename": b"x\0"}, hook=2, error=-2, flags=0x7FFF0000)
+    cut = exec_record(flags=_flags("cut"))
+    unreadable = exec_record(filename=b"", error=-2, flags=_flags("unreadable"))
     return [whole, memfd, cut, unreadable]
 
 
@@ -90,15 +92,15 @@ _OF_THE_DAEMON = ("labels", "severity", "path_search", "redacted")
 
 
 def emitted_fields() -> dict[str, set[str]]:
-    """Names of all fields by type of record."""
-    host = _host()
+    """Return the names of all fields that are emitted, by type of record."""
+    host = Host("h", "0" * 32, 0, {0: "root", 1: "daemon"})
     found: dict[str, set[str]] = {"exec": set(_OF_THE_DAEMON), "exit": set(), "lost": set()}
     for raw in _exec_samples():
         parts = split(raw, 0)
         assert parts is not None
         found["exec"] |= exec_fields(parts, [], host, (b"LD_PRELOAD=",)).keys()
     for flags, status in ((0, 0x8B), (record.FLAG_BAD_IDS | record.FLAG_BAD_START, 0)):
-        event = Exit(1, 0, 1, flags, 1, 1, 1, 1, 1, 1, status, 0, b"sh\0")
+        event = Exit(1, 0, 1, flags, 1, 1, 1, 1, 1, 1, status, 0, b"\xff\0")
         found["exit"] |= exit_fields(event, host, 1).keys()
     found["lost"] |= lost_fields(host, "ring", 0, 0, 1, 1, 1).keys()
     mark = Mark("", 0, "exec", 1)

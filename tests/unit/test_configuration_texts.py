@@ -12,7 +12,7 @@ from execaudit.config.configuration import Config, load, read_rules
 from execaudit.config.configuration import Paths as ConfigPaths
 from execaudit.config.schema import SECTIONS, RedactPattern
 from execaudit.config.values import TablesOf
-from tests.configuration_texts import REFERENCE, SAMPLE, put_into, render_sample
+from tests.configuration_texts import REFERENCE, SAMPLE
 from tests.unit.config_tree import load_text, shown_problems, write_file
 
 RULES = sorted((SAMPLE.parent / "rules.d").iterdir())
@@ -21,13 +21,6 @@ KEYS = [(section, each.name) for section, form in SECTIONS.items() for each in f
 
 def uncomment(sample: str) -> str:
     return re.sub(r"^#(?=[a-z_]+ = )", "", sample, flags=re.MULTILINE)
-
-
-def test_sample_and_reference_are_up_to_date() -> None:
-    """`python -m tests.configuration_texts` writes them anew."""
-    assert SAMPLE.read_text() == render_sample()
-    page = REFERENCE.read_text()
-    assert page == put_into(page)
 
 
 def test_sample_as_shipped_changes_nothing(tmp_path: Path) -> None:

@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 import zstandard
-from execaudit.formats.lines import make_line
 from hypothesis import given
 
 from execaudit.cli import main
-from execaudit.formats.entries import EntryReader
+from execaudit.formats.entries import entry_fields
+from execaudit.formats.lines import make_line
 from execaudit.records.journal import wire_entry
 from execaudit.sinks.compression import find_compressor
 from tests.golden.files import FOLDER
 from tests.schemas import check_ecs
+from tests.unit.record_samples import DAEMON_RECORDS, golden_records
 from tests.unit.test_encode import ordinary_records
 from tests.unit.test_format_lines import fields_of
-from tests.unit.test_schemas import OF_THE_DAEMON, golden_records
 
 Capture = pytest.CaptureFixture[bytes]
 
@@ -170,23 +170,22 @@ def entry_of(fields: dict[str, Any]) -> dict[str, Any]:
     return entry
 
 
-@pytest.mark.parametrize("fields", OF_THE_DAEMON, ids=lambda fields: fields["type"])
+@pytest.mark.parametrize("fields", DAEMON_RECORDS, ids=lambda fields: fields["type"])
 def test_record_of_the_daemon_comes_back_from_its_entry(fields: dict[str, Any]) -> None:
-    assert EntryReader().fields(entry_of(fields)) == fields
+    assert entry_fields(entry_of(fields)) == fields
 
 
 def test_golden_records_come_back_from_their_entries() -> None:
-    reader = EntryReader()
     for fields in golden_records():
         for added in ({}, {"labels": ["a"]}, {"labels": ["a", "b"], "severity": "err"}):
-            assert reader.fields(entry_of({**fields, **added})) == {**fields, **added}
+            assert entry_fields(entry_of({**fields, **added})) == {**fields, **added}
 
 
 @given(ordinary_records())
 def test_any_exec_comes_back_from_its_entry(raw: bytes) -> None:
     fields = fields_of(raw)
 
-    assert EntryReader().fields(entry_of(fields)) == fields
+    assert entry_fields(entry_of(fields)) == fields
 
 
 @pytest.mark.parametrize(
@@ -205,7 +204,7 @@ def test_entry_that_is_no_record_is_refused(members: dict[str, Any]) -> None:
     entry = {**entry_of(golden_records()[0]), **members}
 
     with pytest.raises(ValueError, match=r"."):
-        EntryReader().fields(entry)
+        entry_fields(entry)
 
 
 def test_journal_with_a_bad_entry_gives_the_others(

@@ -2,7 +2,6 @@
 """What the documents say is there, is there; what is there, the documents say."""
 
 import argparse
-import ast
 import re
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from execaudit.cli import build_parser
-from tests.unit.record_samples import emitted_fields
+from execaudit.records.vocabulary import FIELDS
+from execaudit.records.vocabulary.forms import SHARED, Form
 
 ROOT = Path(__file__).parents[2]
 MANUAL = ROOT / "docs/man/execaudit.8.scd"
@@ -100,62 +100,16 @@ def test_manual_is_clean(tmp_path: Path) -> None:
     assert ours == []
 
 
-KINDS = ("exec", "exit", "lost", "start", "stop", "config", "repair", "summary")
+def members(form: Form) -> Iterator[str]:
+    for name, one in form.members:
+        yield name
+        yield from members(one)
 
 
-def documented_fields() -> dict[str, set[str]]:
-    """Names in the first column of docs/record.md's tables, by type of record."""
-    found: dict[str, set[str]] = {"every": set(), **{kind: set() for kind in KINDS}}
-    current = "every"
-    for line in RECORD.read_text().splitlines():
-        if match := re.match(r"## `(\w+)`", line):
-            current = match[1]
-        elif match := re.fullmatch(r"\| (`[^|]+) \| [^|]+ \| .+ \|", line):
-            found[current] |= set(re.findall(r"`(\w+)`", match[1]))
-    # Those that an exit record shares with an exec record stand in a sentence.
-    (shared,) = re.findall(r"^(`id`.*) as above", RECORD.read_text(), re.MULTILINE)
-    found["exit"] |= set(re.findall(r"`(\w+)`", shared))
-    return found
-
-
-def test_every_documented_field_is_emitted_and_no_other() -> None:
-    documented = documented_fields()
-    emitted = emitted_fields()
-    assert sorted(emitted["exec"]) == sorted(documented["every"] | documented["exec"])
-    for kind in KINDS[1:]:
-        allowed = documented["every"] | documented[kind]
-        assert emitted[kind] <= allowed | {"unreadable"}
-        assert emitted[kind] >= documented[kind]
-
-
-def test_every_key_in_the_code_is_documented() -> None:
-    """Also members of objects, and fields that only an unusual record has."""
+def test_every_member_of_an_object_is_documented() -> None:
     documented = set(re.findall(r"`(\w+)`", RECORD.read_text()))
-    used: set[str] = set()
-    modules = (
-        "records/fields.py",
-        "records/cgroup.py",
-        "wire/area.py",
-        "records/exits.py",
-        "trace/verb.py",
-    )
-    for module in modules:
-        used |= keys_in(ROOT / "execaudit" / module)
-    assert used <= documented
-
-
-def keys_in(path: Path) -> set[str]:
-    """String keys of dict displays and of assignments to an element."""
-    keys: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Dict):
-            found = [key.value for key in node.keys if isinstance(key, ast.Constant)]
-            keys |= {key for key in found if isinstance(key, str)}
-        elif isinstance(node, ast.Assign):
-            for target in node.targets:
-                if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
-                    keys.add(str(target.slice.value))
-    return keys
+    forms = [*(field.form for field in FIELDS.values()), *SHARED]
+    assert {name for form in forms for name in members(form)} <= documented
 
 
 def test_development_help_has_every_verb() -> None:

@@ -17,7 +17,7 @@ import yaml  # type: ignore[import-untyped]
 from execaudit.formats.lines import make_line
 
 from tests.siem import SHIPPERS, SIEM
-from tests.unit.test_schemas import OF_THE_DAEMON, golden_records
+from tests.unit.record_samples import DAEMON_RECORDS, golden_records
 
 VECTOR = {"ecs": SHIPPERS / "vector/execaudit.toml", "execaudit": SIEM / "clickhouse/vector.toml"}
 FILES = ["/var/log/execaudit/execaudit.jsonl", "/var/log/execaudit/execaudit.jsonl.2*[Z0-9]"]
@@ -29,7 +29,7 @@ def test_vector_sends_on_every_record_as_it_is(form: str) -> None:
     assert config["sources"]["execaudit_file"]["include"] == FILES
     source = config["transforms"]["execaudit"]["source"]
     vector = vrl_python.VRLRuntime()
-    for record in [*golden_records(), *OF_THE_DAEMON]:
+    for record in [*golden_records(), *DAEMON_RECORDS]:
         line = make_line(record, form)
         result = vector.execute(source, {"message": line.decode().rstrip("\n"), "file": "f"})
         event = dict(result.processed_event)

@@ -10,6 +10,7 @@
 -- left out unless it is added here.
 CREATE TABLE IF NOT EXISTS execaudit
 (
+    -- generated: columns, by ./dev generate
     time DateTime64(9, 'UTC') CODEC(Delta, ZSTD),
     type LowCardinality(String),
     host LowCardinality(String),
@@ -42,23 +43,33 @@ CREATE TABLE IF NOT EXISTS execaudit
     securebits UInt32,
     privileged Bool,
     tty LowCardinality(String),
+    tty_b64 String,
     start Nullable(DateTime64(9, 'UTC')),
     ns Tuple(mnt UInt32, pid UInt32, net UInt32, user UInt32, cgroup UInt32, uts UInt32, ipc UInt32),
-    ancestors Array(Tuple(id String, pid UInt32, start Nullable(DateTime64(9, 'UTC')), comm String)),
+    ancestors Array(Tuple(id String, pid UInt32, start Nullable(DateTime64(9, 'UTC')), comm String, comm_b64 String)),
 
     -- what
     comm LowCardinality(String),
+    comm_b64 String,
     old_comm LowCardinality(String),
+    old_comm_b64 String,
     pcomm LowCardinality(String),
+    pcomm_b64 String,
     filename String,
+    filename_b64 String,
     exe LowCardinality(String),
+    exe_b64 String,
     root String,
+    root_b64 String,
     script String,
+    script_b64 String,
     interp LowCardinality(String),
+    interp_b64 String,
     argv Array(String),
     argc UInt32,
     env Array(String),
     cwd String,
+    cwd_b64 String,
     deleted Bool,
     memfd Bool,
     cwd_deleted Bool,
@@ -72,11 +83,12 @@ CREATE TABLE IF NOT EXISTS execaudit
 
     -- where
     cgroup String,
+    cgroup_b64 String,
     cgroup_id UInt64,
     unit LowCardinality(String),
+    user_unit LowCardinality(String),
     slice LowCardinality(String),
     session LowCardinality(String),
-    user_unit LowCardinality(String),
     container String,
 
     -- how it ended; what rules say
@@ -92,7 +104,6 @@ CREATE TABLE IF NOT EXISTS execaudit
     unreadable Array(LowCardinality(String)),
     argv_b64 String,
     env_b64 String,
-    b64 String,
     redacted String,
 
     -- ends of processes
@@ -109,14 +120,12 @@ CREATE TABLE IF NOT EXISTS execaudit
     first_missed String,
     last_missed String,
     sink LowCardinality(String),
-    programs Array(LowCardinality(String)),
     version LowCardinality(String),
     kernel LowCardinality(String),
     engine LowCardinality(String),
     failure_hook LowCardinality(String),
     failure_hook_error String,
     config_hash String,
-    old_hash String,
     last_record String,
     gap String,
     previous String,
@@ -125,7 +134,10 @@ CREATE TABLE IF NOT EXISTS execaudit
     limited UInt64,
     collapsed UInt64,
     lost UInt64,
-    undecodable UInt64
+    undecodable UInt64,
+    old_hash String,
+    programs Array(LowCardinality(String))
+    -- end of generated
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(time)

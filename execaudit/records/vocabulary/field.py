@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is declared of a field of a record, and how a rule can ask for it.
+
+Owns the two declarations and the kinds of conditions that several fields have. The fields
+themselves stand in the modules beside this one.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from execaudit.records.vocabulary.forms import Form
+
+TYPES = ("exec", "exit", "lost", "start", "stop", "config", "repair", "summary")
+"""Types of records."""
+
+OWN = "(own)"
+"""Target: it stays as it is, by its own name, under `execaudit` in ECS, `unmapped` in OCSF."""
+
+OWN_OR_TEXT = "(own, or text)"
+"""The same, as text where OCSF's integers do not hold it."""
+
+
+class Condition(NamedTuple):
+    """How a rule asks for a field.
+
+    Attributes:
+        kind: which function of `rules.conditions` reads its value.
+        what: what a plain value is, for messages.
+        note: what docs/rules.md says of it; empty: it is as in the record.
+        is_path: wildcards other than ** stop at "/".
+        is_absolute: a path that always begins with "/".
+        is_short: at most what the kernel keeps of a short name.
+        can_be_absent: `true` and `false` ask whether it is there at all.
+        is_of_event: differs between execs of the same place.
+        absent: number that a record leaves out.
+
+    """
+
+    kind: str
+    what: str = "a text"
+    note: str = ""
+    is_path: bool = False
+    is_absolute: bool = False
+    is_short: bool = False
+    can_be_absent: bool = False
+    is_of_event: bool = False
+    absent: int | None = None
+
+
+class Field(NamedTuple):
+    """One member of a record.
+
+    Attributes:
+        name: in JSON; in the journal it is EXECAUDIT_ and this in capitals.
+        form: how its value looks.
+        meaning: for docs/record.md and the schema, in Markdown.
+        types: types of records that it occurs in.
+        required: those of them in which it always is.
+        meanings: what else it means in records of a type.
+        is_member: it is the member of its name of struct exec_record as it stands.
+        omitted: value of the member with which the field is left out, as it says nothing.
+        unreadable: FLAG_BAD_… bit of an exec record in which it could not be read.
+        cut: FLAG_CUT_… bit of an exec record in which a part of it is missing.
+        is_bytes: it can hold any bytes. Where these are not valid UTF-8, it is repaired text, and a
+            field of its name and `_b64` has them.
+        condition: how rules ask for it; None: they cannot.
+        ecs, ocsf: where it goes in these formats; OWN among others: in some records.
+        cim: Splunk's name for it in the Common Information Model.
+        column: ClickHouse's type and default, where not those of the form.
+
+    """
+
+    name: str
+    form: Form
+    meaning: str
+    types: tuple[str, ...] = ("exec",)
+    required: tuple[str, ...] = ()
+    meanings: Mapping[str, str] = MappingProxyType({})
+    is_member: bool = False
+    omitted: int | None = None
+    unreadable: int = 0
+    cut: int = 0
+    is_bytes: bool = False
+    condition: Condition | None = None
+    ecs: tuple[str, ...] = (OWN,)
+    ocsf: tuple[str, ...] = (OWN,)
+    cim: str = ""
+    column: str = ""
+
+
+USER = Condition("user", 'a user id, a range such as "1000-60000", or the name of a user')
+GROUP = Condition("group", 'a group id, a range such as "100-999", or the name of a group')
+NUMBER = Condition("number", 'a number or a range such as "2-10" or "100-"')
+TEXT = Condition("text")
+SOME_TEXT = TEXT._replace(can_be_absent=True)
+SHORT_NAME = Condition(
+    "text",
+    "a short name",
+    "at most 15 bytes. Every process chooses its own: never drop by it alone",
+    is_short=True,
+)
+PATH = Condition("text", "a path", is_path=True)
+ABSOLUTE_PATH = PATH._replace(is_absolute=True)
+FLAG = Condition("flag", "true or false")

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fields of execs: what was run, and where.
+
+Owns their declarations, in the order of docs/record.md.
+"""
+
+from execaudit.records.vocabulary import forms
+from execaudit.records.vocabulary.field import (
+    ABSOLUTE_PATH,
+    FLAG,
+    GROUP,
+    NUMBER,
+    OWN,
+    PATH,
+    SHORT_NAME,
+    SOME_TEXT,
+    USER,
+    Condition,
+    Field,
+)
+from execaudit.wire import record
+
+_WITH_TYPE = SOME_TEXT._replace(note='with their type: `"cron.service"`, `"user-*.slice"`')
+
+WHAT = (
+    Field("comm", forms.NAME, "the process's short name after the exec (of a failed exec: the"
+        " caller's)", ("exec", "exit"), is_bytes=True, condition=SHORT_NAME,
+        ecs=("process.thread.name",), cim="process_exec"),
+    Field("old_comm", forms.NAME, "the short name before this exec (success)",
+        unreadable=record.FLAG_BAD_OLD_COMM, is_bytes=True, condition=SHORT_NAME),
+    Field("pcomm", forms.NAME, "the parent's short name", unreadable=record.FLAG_BAD_ANCESTORS,
+        is_bytes=True, condition=SHORT_NAME, ecs=("process.parent.name",),
+        ocsf=("process.parent_process.name", OWN), cim="parent_process_name"),
+    Field("filename", forms.TEXT, "the file name as passed to the system call. For execveat"
+        " relative to a descriptor `/dev/fd/N` or `/dev/fd/N/NAME`; where that failed, the name"
+        " alone", unreadable=record.FLAG_BAD_FILENAME, cut=record.FLAG_CUT_FILENAME, is_bytes=True,
+        condition=PATH, cim="original_file_name"),
+    Field("exe", forms.NAME, "resolved path of the program running, as seen from the process's"
+        " root. For a script: the interpreter. Of a failed exec: the caller's program, which goes"
+        " on running", unreadable=record.FLAG_BAD_EXE_PATH, cut=record.FLAG_CUT_EXE, is_bytes=True,
+        condition=ABSOLUTE_PATH._replace(note="the program. It is resolved: on most systems"
+        " `/bin/ls` is `/usr/bin/ls`, and `execaudit rules` says where a rule names a link"),
+        ecs=("process.executable", "process.name", OWN), ocsf=("process.file.path", "process.name"),
+        cim="process_path"),
+    Field("root", forms.TEXT, "the process's root directory in its mount namespace, where it is not"
+        " `/` (chroot)", unreadable=record.FLAG_BAD_ROOT, cut=record.FLAG_CUT_ROOT, is_bytes=True,
+        condition=ABSOLUTE_PATH._replace(can_be_absent=True, note="as in the record. `true`: in any"
+        " other root directory")),
+    Field("script", forms.TEXT, "file name of the script, where a `#!` line or binfmt_misc chose"
+        " the interpreter", is_bytes=True, condition=PATH._replace(can_be_absent=True,
+        note="as in the record. `true`: any script")),
+    Field("interp", forms.NAME, "the interpreter as named there (the last one, if nested)",
+        is_bytes=True, condition=PATH._replace(can_be_absent=True)),
+    Field("argv", forms.TEXTS, "all arguments in order, empty ones kept. For a script as the"
+        " interpreter gets them. Of a failed exec as the caller passed them",
+        condition=Condition("texts", "an argument", "any single argument, the program's own name"
+        ' included. `""` is an empty one', is_of_event=True),
+        ecs=("process.args", "process.command_line"), ocsf=("process.cmd_line",)),
+    Field("argc", forms.SMALL_COUNT, "the number of arguments the kernel counted. Of a failed exec:"
+        " of those read", condition=NUMBER._replace(is_of_event=True), ecs=("process.args_count",)),
+    Field("env", forms.TEXTS, "selected environment variables as `NAME=value` (see `--env`), each"
+        " occurrence (success)", condition=Condition("texts", "NAME=value", "any of the recorded"
+        " variables, as `NAME=value` ([capture] `env`)", is_of_event=True),
+        ecs=("process.env_vars",), ocsf=("process.environment_variables",)),
+    Field("cwd", forms.TEXT, "working directory, as seen from the process's root",
+        unreadable=record.FLAG_BAD_CWD, cut=record.FLAG_CUT_CWD, is_bytes=True,
+        condition=ABSOLUTE_PATH, ecs=("process.working_directory",),
+        ocsf=("process.working_directory",), cim="process_current_directory"),
+    Field("deleted", forms.FLAG, "the program's file had been unlinked",
+        unreadable=record.FLAG_BAD_EXE_PATH, condition=FLAG, ocsf=("process.file.is_deleted",)),
+    Field("memfd", forms.FLAG, "the program runs from memory (memfd_create), `exe` is"
+        " `/memfd:NAME`", unreadable=record.FLAG_BAD_EXE_PATH, condition=FLAG),
+    Field("cwd_deleted", forms.FLAG, "the working directory had been removed",
+        unreadable=record.FLAG_BAD_CWD, condition=FLAG._replace(is_of_event=True)),
+    Field("arch", forms.NAME, "machine of the program from its ELF header: `x86_64`, `i386`,"
+        " `aarch64`, …, or `em_N` with the number that stands there (success)",
+        condition=SOME_TEXT._replace(note='such as `"i386"`')),
+    Field("exe_ino", forms.DECIMAL, "inode number, decimal, of the file that `exe` names",
+        unreadable=record.FLAG_BAD_EXE, ocsf=("process.file.uid", OWN)),
+    Field("exe_dev", forms.DEVICE, "device of that file, as `major:minor`",
+        unreadable=record.FLAG_BAD_EXE),
+    Field("exe_mode", forms.MODE, "type and permission bits of that file, octal, as audit"
+        " prints them: `0100755`", unreadable=record.FLAG_BAD_EXE,
+        condition=SOME_TEXT._replace(note='such as `"0104*"` for set-user-id files')),
+    Field("exe_uid", forms.UNIX_ID, "owner of that file", is_member=True,
+        unreadable=record.FLAG_BAD_EXE, condition=USER._replace(note="owner of the program's file"),
+        ocsf=("process.file.owner.uid", OWN)),
+    Field("exe_gid", forms.UNIX_ID, "group of that file", is_member=True,
+        unreadable=record.FLAG_BAD_EXE,
+        condition=GROUP._replace(note="group of the program's file")),
+    Field("exe_nlink", forms.U32, "link count of that file", is_member=True,
+        unreadable=record.FLAG_BAD_EXE, condition=NUMBER),
+)  # fmt: skip
+
+WHERE = (
+    Field("cgroup", forms.TEXT, "path in the cgroup v2 hierarchy",
+        unreadable=record.FLAG_BAD_CGROUP, cut=record.FLAG_CUT_CGROUP, is_bytes=True,
+        condition=ABSOLUTE_PATH._replace(note="this control group **or any below it**")),
+    Field("cgroup_id", forms.DECIMAL, "id of the cgroup, decimal: the inode number of its"
+        " directory", unreadable=record.FLAG_BAD_CGROUP),
+    Field("unit", forms.NAME, "systemd unit, taken from the cgroup path as journald does, like"
+        " those that follow", ("exec", "summary"), (), {"summary": "or the unit"},
+        unreadable=record.FLAG_BAD_CGROUP, condition=_WITH_TYPE),
+    Field("user_unit", forms.NAME, "unit of the user's own service manager",
+        unreadable=record.FLAG_BAD_CGROUP, condition=_WITH_TYPE),
+    Field("slice", forms.NAME, "systemd slice", unreadable=record.FLAG_BAD_CGROUP,
+        condition=_WITH_TYPE),
+    Field("session", forms.NAME, "login session", unreadable=record.FLAG_BAD_CGROUP,
+        condition=SOME_TEXT._replace(note="id of the login session"),
+        ocsf=("process.session.uid_alt",)),
+    Field("container", forms.TEXT, "full container id", unreadable=record.FLAG_BAD_CGROUP,
+        condition=SOME_TEXT._replace(note='the full id. `true`: in any container; `"4c01db0b*"`: by'
+        " the beginning"), ecs=("container.id",), ocsf=("process.container.uid",)),
+)  # fmt: skip
+
+CONDITIONS = {
+    "parent.comm": Condition("text", "a short name", "of the parent", is_short=True),
+    "parent.exe": ABSOLUTE_PATH._replace(note="the program of the parent. Known of processes"
+        " that execaudit saw start, or that ran when it started"),
+    "ancestor.comm": Condition("texts", "a short name", "of any of the up to 8 ancestors in the"
+        " record", is_short=True),
+    "ancestor.exe": Condition("texts", "a path", "the program of any of them, as of `parent.exe`",
+        is_path=True, is_absolute=True),
+    "cmdline": Condition("texts", "a command line", "all arguments joined by single spaces",
+        is_of_event=True),
+}  # fmt: skip
+"""What rules can ask for beside fields: names that look at several texts of a record."""
