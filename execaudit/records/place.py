@@ -14,15 +14,13 @@ from typing import Any
 from execaudit.records import cgroup
 from execaudit.records.host import Host
 from execaudit.records.text import add_text, until_nul
+from execaudit.records.vocabulary import FIELDS
 from execaudit.wire import record
 from execaudit.wire.event import Place
 
 FieldDict = dict[str, Any]
 """Members of a record by name."""
 
-_CRED = struct.Struct("@10I5QII").unpack
-_NAMESPACES = struct.Struct("@8I").unpack
-_EXE = struct.Struct("@QIIIIHHI")
 _ANCESTOR = struct.Struct(record.ANCESTOR.format).iter_unpack
 _PARENT = struct.Struct("@QII").unpack
 _PARTS_BYTES = 256 << 10
@@ -39,42 +37,13 @@ _MACHINES = {
     243: "riscv64",
     258: "loongarch64",
 }
-_UNREADABLE = (
-    (record.FLAG_BAD_CAPS, ("caps", "securebits")),
-    (record.FLAG_BAD_NS, ("ns", "nspid")),
-    (record.FLAG_BAD_TTY, ("tty",)),
-    (record.FLAG_BAD_EXE_PATH, ("exe", "deleted", "memfd")),
-    (record.FLAG_BAD_CWD, ("cwd", "cwd_deleted")),
-    (record.FLAG_BAD_ROOT, ("root",)),
-    (
-        record.FLAG_BAD_CGROUP,
-        ("cgroup", "cgroup_id", "unit", "user_unit", "slice", "session", "container"),
-    ),
-    (record.FLAG_BAD_FILENAME, ("filename",)),
-    (record.FLAG_BAD_ANCESTORS, ("parent_id", "ppid", "pcomm", "ancestors")),
-    (record.FLAG_BAD_OLD_COMM, ("old_comm",)),
-    (
-        record.FLAG_BAD_IDS,
-        ("uid", "gid", "euid", "egid", "suid", "sgid", "fsuid", "fsgid", "auid", "ses", "user",
-         "euser", "auser"),
-    ),
-    (
-        record.FLAG_BAD_EXE,
-        ("exe_ino", "exe_dev", "exe_mode", "exe_uid", "exe_gid", "exe_nlink"),
-    ),
-)  # fmt: skip
-_UNREADABLE_OF_EXIT = (
-    (record.FLAG_BAD_IDS, ("uid",)),
-    (record.FLAG_BAD_START, ("parent_id", "ppid", "comm")),
-)
-_CUT = (
-    (record.FLAG_CUT_FILENAME, "filename"),
-    (record.FLAG_CUT_EXE, "exe"),
-    (record.FLAG_CUT_CWD, "cwd"),
-    (record.FLAG_CUT_ROOT, "root"),
-    (record.FLAG_CUT_CGROUP, "cgroup"),
-    (record.FLAG_CUT_ANCESTORS, "ancestors"),
-)
+_OF_EXEC = [field for field in FIELDS.values() if "exec" in field.types]
+_UNREADABLE = [(field.unreadable, field.name) for field in _OF_EXEC if field.unreadable]
+_UNREADABLE_OF_EXIT = [
+    (record.FLAG_BAD_IDS, "uid"),
+    *[(record.FLAG_BAD_START, name) for name in ("parent_id", "ppid", "comm")],
+]
+_CUT = [(field.cut, field.name) for field in _OF_EXEC if field.cut]
 _CUT_AT_BEGIN = ("exe", "cwd", "root", "cgroup")  # paths are read from their end
 
 
@@ -141,38 +110,57 @@ def path_bytes(raw: bytes) -> bytes:
     return b"/" + b"/".join(raw[:-1].split(b"\0")[::-1])
 
 
+class _Block:
+    """A stretch of members of struct exec_record, from one to before another.
+
+    What the vocabulary takes over as it stands is in `fields`; `read` gives all members.
+    """
+
+    def __init__(self, first: str, stop: str) -> None:
+        names = [name for name, _ in record.EXEC.members]
+        members = record.EXEC.members[names.index(first) : names.index(stop)]
+        self.struct = struct.Struct("@" + "".join(code for _, code in members))
+        self._names = [name for name, _ in members]
+        self._plain = [(name, FIELDS[name].omitted) for name in self._names if _is_plain(name)]
+
+    def read(self, raw: bytes) -> FieldDict:
+        """Return the members by name."""
+        return dict(zip(self._names, self.struct.unpack_from(raw), strict=True))
+
+    def fields(self, members: FieldDict) -> FieldDict:
+        """Return members that are fields, but for those that say nothing."""
+        return {
+            name: members[name] for name, omitted in self._plain if members[name] != omitted
+        }
+
+
+def _is_plain(name: str) -> bool:
+    return name in FIELDS and FIELDS[name].is_member
+
+
+_CRED = _Block("uid", "ns_mnt")
+_NAMESPACES = _Block("ns_mnt", "exe_ino")
+_EXE = _Block("exe_ino", "cgroup_id")
+
+
 def cred_fields(raw: bytes, host: Host) -> FieldDict:
     """Return ids, their names and capabilities, of the credential block."""
-    (
-        uid, gid, suid, sgid, euid, egid, fsuid, fsgid, auid, ses,
-        inheritable, permitted, effective, bounding, ambient, securebits, _,
-    ) = _CRED(raw)  # fmt: skip
-    fields: FieldDict = {
-        "uid": uid, "gid": gid, "euid": euid, "egid": egid,
-        "suid": suid, "sgid": sgid, "fsuid": fsuid, "fsgid": fsgid,
-    }  # fmt: skip
-    if auid != record.UNSET_ID:
-        fields["auid"] = auid
-    if ses != record.UNSET_ID:
-        fields["ses"] = ses
+    members = _CRED.read(raw)
+    fields = _CRED.fields(members)
+    uid, euid = members["uid"], members["euid"]
     named = [("user", uid)]
     if euid != uid:
         named.append(("euser", euid))
-    if auid != record.UNSET_ID:
-        named.append(("auser", auid))
+    if "auid" in fields:
+        named.append(("auser", fields["auid"]))
     for name, number in named:
         user = host.user(number)
         if user is not None:
             fields[name] = user
     fields["caps"] = {
-        "permitted": f"{permitted:x}",
-        "effective": f"{effective:x}",
-        "inheritable": f"{inheritable:x}",
-        "ambient": f"{ambient:x}",
-        "bounding": f"{bounding:x}",
+        kind: f"{members[f'cap_{kind}']:x}"
+        for kind in ("permitted", "effective", "inheritable", "ambient", "bounding")
     }
-    if securebits:
-        fields["securebits"] = securebits
     return fields
 
 
@@ -201,8 +189,9 @@ def _file_fields(place: Place) -> FieldDict:
 
 def exe_fields(raw: bytes) -> FieldDict:
     """Return path, kind and inode of the program. `raw` is the inode block, then the path."""
-    ino, dev, nlink, uid, gid, mode, machine, flags = _EXE.unpack_from(raw)
-    path = path_bytes(raw[_EXE.size :])
+    members = _EXE.read(raw)
+    path = path_bytes(raw[_EXE.struct.size :])
+    flags, machine, device = members["exe_flags"], members["machine"], members["exe_dev"]
     fields: FieldDict = {}
     add_text(fields, "exe", path)
     if flags & record.EXE_PSEUDO and path.startswith(b"/memfd:"):
@@ -211,13 +200,10 @@ def exe_fields(raw: bytes) -> FieldDict:
         fields["deleted"] = True
     if machine:
         fields["arch"] = _MACHINES.get(machine, f"em_{machine}")
-    fields["exe_ino"] = str(ino)
-    fields["exe_dev"] = f"{dev >> 20}:{dev & 0xFFFFF}"
-    fields["exe_mode"] = f"{mode:07o}"
-    fields["exe_uid"] = uid
-    fields["exe_gid"] = gid
-    fields["exe_nlink"] = nlink
-    return fields
+    fields["exe_ino"] = str(members["exe_ino"])
+    fields["exe_dev"] = f"{device >> 20}:{device & 0xFFFFF}"
+    fields["exe_mode"] = f"{members['exe_mode']:07o}"
+    return fields | _EXE.fields(members)
 
 
 def cgroup_fields(raw: bytes) -> FieldDict:
@@ -231,13 +217,9 @@ def cgroup_fields(raw: bytes) -> FieldDict:
 
 def namespace_fields(raw: bytes) -> FieldDict:
     """Return namespace inode numbers."""
-    mnt, pid, net, uts, ipc, cgroup_ns, user, _ = _NAMESPACES(raw)
-    return {
-        "ns": {
-            "mnt": mnt, "pid": pid, "net": net, "user": user,
-            "cgroup": cgroup_ns, "uts": uts, "ipc": ipc,
-        }
-    }  # fmt: skip
+    members = _NAMESPACES.read(raw)
+    kinds = ("mnt", "pid", "net", "user", "cgroup", "uts", "ipc")
+    return {"ns": {kind: members[f"ns_{kind}"] for kind in kinds}}
 
 
 def ancestor_fields(raw: bytes, host: Host) -> FieldDict:
@@ -293,9 +275,9 @@ def _mark_cut(fields: FieldDict, flags: int) -> None:
 
 
 def _mark_unreadable(
-    fields: FieldDict, place: Place, table: tuple[tuple[int, tuple[str, ...]], ...]
+    fields: FieldDict, place: Place, table: list[tuple[int, str]]
 ) -> None:
-    unreadable = [name for bit, names in table if place.flags & bit for name in names]
+    unreadable = [name for bit, name in table if place.flags & bit]
     if place.flags & record.FLAG_SCRIPT:
         if place.flags & record.FLAG_BAD_FILENAME:
             unreadable.append("script")
