@@ -129,9 +129,7 @@ class _Block:
 
     def fields(self, members: FieldDict) -> FieldDict:
         """Return members that are fields, but for those that say nothing."""
-        return {
-            name: members[name] for name, omitted in self._plain if members[name] != omitted
-        }
+        return {name: members[name] for name, omitted in self._plain if members[name] != omitted}
 
 
 def _is_plain(name: str) -> bool:
@@ -274,9 +272,7 @@ def _mark_cut(fields: FieldDict, flags: int) -> None:
     fields["truncated"] = cut
 
 
-def _mark_unreadable(
-    fields: FieldDict, place: Place, table: list[tuple[int, str]]
-) -> None:
+def _mark_unreadable(fields: FieldDict, place: Place, table: list[tuple[int, str]]) -> None:
     unreadable = [name for bit, name in table if place.flags & bit]
     if place.flags & record.FLAG_SCRIPT:
         if place.flags & record.FLAG_BAD_FILENAME:
