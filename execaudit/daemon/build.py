@@ -5,41 +5,30 @@ Owns what each key of the configuration switches. A reload builds all of it anew
 use is touched.
 """
 
-import grp
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from execaudit.config.configuration import Config, Loaded
 from execaudit.config.schema import File, Journal, Stdout
 from execaudit.daemon.collapse import Collapser
 from execaudit.daemon.limits import Limit, Rate
-from execaudit.daemon.outlets import Outlet, Selection
+from execaudit.daemon.outlets import Outlet
 from execaudit.daemon.stage import Stage
 from execaudit.errors import ExecauditError, NotConfigured
-from execaudit.formats.lines import FORMATS
 from execaudit.kernel.capture import Settings
 from execaudit.records.host import Host
 from execaudit.records.redact import Redactor
 from execaudit.records.secret_patterns import PATTERNS, Pattern
 from execaudit.rules.kernel_rules import MOST_KEYS, KernelRules, translate_rules
 from execaudit.rules.programs import Programs, kernel_lookups
-from execaudit.sinks.compression import find_compressor
-from execaudit.sinks.disk_space import Thresholds
-from execaudit.sinks.file import FileSink
-from execaudit.sinks.journal import JournalSettings, JournalSink
-from execaudit.sinks.live_file import FileSettings
-from execaudit.sinks.rotation import Limits
-from execaudit.sinks.stdout import StdoutSink
+from execaudit.sinks.selection import Selection
+from execaudit.sinks.sink import Sink
+from execaudit.sinks.table import Change, Encoding, open_sinks
 
 if TYPE_CHECKING:
     from execaudit.rules.rule_set import RuleSet
-
-Sink = FileSink | JournalSink | StdoutSink
-
-Change = Callable[[], None]
 
 _PATIENCE_S = 5.0  # with a process that is about to end, and has the file
 _CGROUPS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"))
@@ -85,85 +74,26 @@ def kernel_rules(rules: "RuleSet | None") -> tuple[KernelRules, Programs]:
     return translate_rules(rules.rules if rules else (), kernel_lookups(programs, root)), programs
 
 
-def build_sinks(config: Config, old: "Parts | None" = None) -> tuple[list[Sink], list[Change]]:
+class _FinishedEntries:
+    """Stands for an encoder until the loop hands events to the sinks: the stage has encoded."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        self.format = encoding.format
+
+    def encode(self, event: Any) -> Any:
+        return event
+
+    def encode_fields(self, fields: Any) -> Any:
+        return fields
+
+
+def build_sinks(config: Config, old: "Parts | None" = None) -> tuple[list[Sink[Any]], list[Change]]:
     """The sinks that are on, and what changes those taken over once the configuration is in force.
 
-    One that is on already goes on, with all that it counts and holds; a file in another place is
-    another sink. Raises ExecauditError where one can not be used at all.
+    Raises ExecauditError where one can not be used at all.
     """
-    running: dict[str, Sink] = {sink.name: sink for sink in old.sinks} if old else {}
-    sinks: list[Sink] = []
-    changes: list[Change] = []
-    try:
-        for name, build in (("file", _file_sink), ("journal", _journal_sink), ("stdout", _stdout)):
-            if getattr(config, name).enabled:
-                sink, change = build(config, running.get(name), _PATIENCE_S if old is None else 0)
-                sinks.append(sink)
-                changes.append(change)
-    except ExecauditError:
-        for sink in sinks:
-            if sink not in running.values():
-                sink.close()
-        raise
-    return sinks, changes
-
-
-def _file_sink(config: Config, before: Sink | None, patience_s: float) -> tuple[Sink, Change]:
-    settings = _file_settings(config)
-    form = FORMATS[config.file.format].form
-    if isinstance(before, FileSink) and before.path == settings.path:
-        if settings.compress != "none":
-            find_compressor(settings.compress)  # raises now, not when it is too late
-        return before, lambda: before.configure(settings, form)
-    return FileSink(settings, form=form, patience_s=patience_s), _no_change
-
-
-def _journal_sink(config: Config, before: Sink | None, _: float) -> tuple[Sink, Change]:
-    settings = JournalSettings(config.journal.queue_bytes)
-    if isinstance(before, JournalSink):
-        return before, lambda: before.configure(settings)
-    return JournalSink(settings), _no_change
-
-
-def _stdout(config: Config, before: Sink | None, _: float) -> tuple[Sink, Change]:
-    form = FORMATS[config.stdout.format].form
-    if isinstance(before, StdoutSink):
-        return before, lambda: before.configure(form)
-    return StdoutSink(form=form), _no_change
-
-
-def _no_change() -> None:
-    """Nothing: the sink is new."""
-
-
-def _file_settings(config: Config) -> FileSettings:
-    file = config.file
-    gid = None
-    if file.group:
-        try:
-            gid = grp.getgrnam(file.group).gr_gid
-        except KeyError:
-            raise NotConfigured(
-                f"Failed to use group '{file.group}' (file.group): no such group on this host"
-            ) from None
-    return FileSettings(
-        path=file.path,
-        mode=file.mode,
-        gid=gid,
-        max_file_bytes=file.max_file_bytes,
-        max_age_s=file.max_age,
-        limits=Limits(file.num_logs, file.keep_age, file.keep_bytes),
-        compress=file.compress,
-        fsync=file.fsync,
-        fsync_interval_s=file.fsync_interval,
-        thresholds=Thresholds(
-            file.space_left,
-            file.space_left_action,
-            file.space_low,
-            file.space_low_action,
-            file.disk_full_action,
-        ),
-    )
+    running = old.sinks if old else []
+    return open_sinks(config, _FinishedEntries, running, 0 if old else _PATIENCE_S)
 
 
 def _selection(section: File | Journal | Stdout) -> Selection | None:
@@ -186,7 +116,7 @@ class Parts:
     rules: "RuleSet | None"
     kernel: KernelRules
     programs: Programs  # those of the kernel's rules; closed after these are not in force any more
-    sinks: list[Sink]
+    sinks: list[Sink[Any]]
     changes: list[Change]
     stage: Stage
 
@@ -194,7 +124,7 @@ class Parts:
 def build_stage(
     config: Config,
     host: Host,
-    sinks: list[Sink],
+    sinks: list[Sink[Any]],
     rules: "RuleSet | None",
     redactor: Redactor | None,
 ) -> Stage:

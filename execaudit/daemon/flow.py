@@ -20,9 +20,10 @@ from execaudit.kernel.ring import Ring
 from execaudit.records.fields import FieldDict
 from execaudit.records.host import Host
 from execaudit.records.pipeline import Pipeline
-from execaudit.sinks.accounting import NOTICE
+from execaudit.sinks.notices import NOTICE
+from execaudit.sinks.table import SINK_NAMES
 
-SINKS = ("file", "journal", "stdout")
+SINKS = SINK_NAMES
 """Names of the sinks, in the order of the ledger."""
 _MOST_HELD = 4  # a quarter of the ring
 _LAST_WORDS_S = 1.0
@@ -160,7 +161,9 @@ class Flow:
         for outlet, sink in zip(self.parts.stage.outlets, self.parts.sinks, strict=True):
             if outlet.batch:
                 batch, outlet.batch = outlet.batch, []
-                sink.write(batch)
+                for entry in batch:
+                    sink.add(entry)  # type: ignore[arg-type] # see build._FinishedEntries
+                sink.flush()
                 self._committed = -1
         if self._committed != self.ring.position:
             self._commit()
@@ -210,7 +213,7 @@ class Flow:
         )
 
     def _count_undelivered(self) -> tuple[int, ...]:
-        by_name = {sink.name: sink.losses.undelivered for sink in self.parts.sinks}
+        by_name = {sink.name: sink.undelivered for sink in self.parts.sinks}
         return tuple(by_name.get(name, 0) for name in SINKS)
 
     def settle(self) -> bool:
@@ -269,8 +272,7 @@ class Flow:
                 heir[1].deselected += outlet.deselected
             if heir is not None and heir[0] is sink:
                 continue
-            sink.close()
-            sink.losses.hand_over(heir[0].losses if heir else None)
+            sink.close(heir[0] if heir else None)
             self.tell.incidents(sink)
             self.tell.notices(sink)
 

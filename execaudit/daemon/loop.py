@@ -23,7 +23,7 @@ from execaudit.daemon.notify import notify, reloading, watchdog_interval_s
 from execaudit.daemon.start import begin
 from execaudit.errors import EXIT_OK, ExecauditError
 from execaudit.records.host import Host
-from execaudit.sinks.accounting import NOTICE, WARNING
+from execaudit.sinks.notices import NOTICE, WARNING
 
 _GATHER_S = 0.1  # a turn costs what forty events do: its code is in no cache any more
 _FILLED = 4  # a quarter of the ring
@@ -242,9 +242,7 @@ class Daemon:
 
     def _rotate(self) -> None:
         for sink in self._flow.parts.sinks:
-            rotate = getattr(sink, "rotate", None)
-            if rotate is not None:
-                rotate()
+            sink.rotate()
 
     # -- status -------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from execaudit.kernel import kept, libbpf
 from execaudit.kernel.capture import open_capture
 from execaudit.records.fields import FieldDict
 from execaudit.records.host import Host
-from execaudit.sinks.accounting import NOTICE, WARNING
+from execaudit.sinks.notices import NOTICE, WARNING
 from execaudit.wire import record
 
 
@@ -108,9 +108,8 @@ def _account(flow: Flow, standing: Standing) -> None:
 
 def _last_record(parts: Parts) -> dict[str, Any]:
     for sink in parts.sinks:
-        tail = getattr(sink, "tail", None)
-        if tail is not None and tail.last:
-            return {"last_record": tail.last}
+        if sink.last_record:
+            return {"last_record": sink.last_record}
     return {}
 
 

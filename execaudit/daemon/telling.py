@@ -6,16 +6,17 @@ fields are those of `events`.
 """
 
 import time
-from typing import Protocol
+from typing import Any, Protocol
 
-from execaudit.daemon.build import Parts, Sink
+from execaudit.daemon.build import Parts
 from execaudit.daemon.log import log
 from execaudit.daemon.stage import Stage
 from execaudit.kernel.capture import Capture
 from execaudit.records import events
 from execaudit.records.fields import FieldDict
 from execaudit.records.host import Host
-from execaudit.sinks.accounting import Incident
+from execaudit.records.incident import Incident
+from execaudit.sinks.sink import Sink
 
 
 class Stream(Protocol):
@@ -83,7 +84,7 @@ class Teller:
             ]
         )
 
-    def incidents(self, *closed: Sink) -> None:
+    def incidents(self, *closed: Sink[Any]) -> None:
         """One `lost` record for each outage of a sink that has ended."""
         for sink in (*self._flow.parts.sinks, *closed):
             for incident in sink.losses.take():
@@ -95,7 +96,7 @@ class Teller:
             for suppressed in limit.take_suppressed():
                 self._emit(events.summary_fields(self._flow.host, field, suppressed))
 
-    def notices(self, *closed: Sink) -> None:
+    def notices(self, *closed: Sink[Any]) -> None:
         """What the sinks have to say, into the log."""
         for sink in (*self._flow.parts.sinks, *closed):
             for priority, text in sink.notices.take():

@@ -11,7 +11,7 @@ from execaudit import __version__
 from execaudit.daemon.limits import Suppressed
 from execaudit.records.fields import FieldDict
 from execaudit.records.host import Host
-from execaudit.sinks.accounting import Incident
+from execaudit.records.incident import Incident
 
 
 def _head(host: Host, kind: str, now_ns: int | None = None) -> FieldDict:
@@ -88,7 +88,7 @@ def sink_lost_fields(host: Host, sink: str, incident: Incident) -> FieldDict:
         "first": host.time(incident.first_ns),
         "last": host.time(incident.last_ns),
     }
-    for name, mark in (("first_missed", incident.first), ("last_missed", incident.last)):
-        if mark is not None:
-            fields[name] = mark._asdict()
+    for name, key in (("first_missed", incident.first), ("last_missed", incident.last)):
+        if key is not None:
+            fields[name] = key._asdict()
     return fields

@@ -16,7 +16,6 @@ from execaudit.records.command import command_words, restore_argv, restore_text
 from execaudit.records.fields import FieldDict
 from execaudit.records.quoting import quote
 from execaudit.records.text import dumps
-from execaudit.sinks.accounting import Form, Mark
 
 PREFIX = "EXECAUDIT_"
 FLATTENED = frozenset({"caps", "ns"})
@@ -213,24 +212,3 @@ def other_message(fields: FieldDict) -> str:
         if key not in ("time", "type", "host", "boot") and isinstance(value, str | int)
     ]
     return (f"execaudit {kind}: {', '.join(said)}" if said else f"execaudit {kind}")[:_SAID_LIMIT]
-
-
-_EVENT = re.compile(rb"EXECAUDIT_TYPE=ex(?:ec|it)\n").match
-
-
-def _find(entry: bytes, name: bytes) -> str | None:
-    at = entry.find(b"\nEXECAUDIT_" + name + b"=")
-    if at < 0:
-        return None
-    return entry[at + len(name) + 12 : entry.find(b"\n", at + 1)].decode(errors="replace")
-
-
-def _mark(entry: bytes) -> Mark | None:
-    when, cpu, seq = _find(entry, b"TIME"), _find(entry, b"CPU"), _find(entry, b"SEQ")
-    if when is None or cpu is None or seq is None or not cpu.isdecimal() or not seq.isdecimal():
-        return None
-    return Mark(when, int(cpu), _find(entry, b"HOOK") or "exec", int(seq))
-
-
-JOURNAL_FORM = Form(lambda entry: _EVENT(entry) is not None, _mark)
-"""Entries as made here."""

@@ -9,9 +9,9 @@ import threading
 from pathlib import Path
 
 from execaudit.background import Background
-from execaudit.sinks.accounting import NOTICE, WARNING, Notices
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.compression import SUFFIX, compress, find_compressor
+from execaudit.sinks.notices import NOTICE, WARNING, Notices
 from execaudit.sinks.rotation import Generation, Limits, Series, choose_expired
 
 _STOP_PATIENCE_S = 5.0

@@ -13,13 +13,13 @@ from datetime import datetime
 from pathlib import Path
 
 from execaudit.background import Background
-from execaudit.sinks.accounting import NOTICE, WARNING, Notices
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.compression import sync_directory
 from execaudit.sinks.disk_space import Thresholds
 from execaudit.sinks.generations import Generations
 from execaudit.sinks.log_file import LogFile, Refused
 from execaudit.sinks.log_tail import Tail, first_time, mend
+from execaudit.sinks.notices import NOTICE, WARNING, Notices
 from execaudit.sinks.rotation import Limits, Series
 
 _ROTATION_RETRY_S = 60.0

@@ -10,9 +10,9 @@ from execaudit.records import events
 from execaudit.records.exits import exit_fields
 from execaudit.records.fields import exec_fields
 from execaudit.records.host import Host
+from execaudit.records.incident import EventKey, Incident
 from execaudit.records.lost import lost_fields
 from execaudit.records.streams import Counts
-from execaudit.sinks.accounting import Incident, Mark
 from execaudit.wire import record
 from execaudit.wire.decode import Exit, split
 
@@ -100,8 +100,8 @@ def emitted_fields() -> dict[str, set[str]]:
         event = Exit(1, 0, 1, flags, 1, 1, 1, 1, 1, 1, status, 0, b"sh\0")
         found["exit"] |= exit_fields(event, host, 1).keys()
     found["lost"] |= lost_fields(host, "ring", 0, 0, 1, 1, 1).keys()
-    mark = Mark("", 0, "exec", 1)
-    incident = Incident("disk_full", 1, 1, 1, mark, mark)
+    key = EventKey("", 0, "exec", 1)
+    incident = Incident("disk_full", 1, 1, 1, key, key)
     found["lost"] |= events.sink_lost_fields(host, "file", incident).keys()
     hook = ("fexit", "refused")
     missed: dict[str, object] = {"last_record": {}, "gap": {}, "previous": {}}

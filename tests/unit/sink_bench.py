@@ -9,6 +9,7 @@ from execaudit.sinks.file import FileSink
 from execaudit.sinks.live_file import FileSettings
 from execaudit.sinks.rotation import Limits
 from tests.clocks import FakeClock
+from tests.sinks import FinishedEntries
 
 STAMP = "20261123T020406Z"
 
@@ -29,7 +30,8 @@ class Bench:
         """One after the other, as runs of the daemon are."""
         for before in self.open_ones:
             before.close()
-        sink = FileSink(replace(self.settings, **settings), self.clock)  # type: ignore[arg-type]
+        changed = replace(self.settings, **settings)  # type: ignore[arg-type]
+        sink = FileSink(changed, FinishedEntries(), clock=self.clock)
         self.open_ones.append(sink)
         return sink
 

@@ -14,7 +14,6 @@ from execaudit.formats.template import NOTHING, Added, TemplateEncoder
 from execaudit.formats.trim import MIN_LINE_BYTES, _exact_words, keep_argv
 from execaudit.records.fields import FieldDict, exec_fields
 from execaudit.records.view import Viewer
-from execaudit.sinks.accounting import Mark
 from execaudit.wire import record
 from execaudit.wire.decode import HEAD, split
 from tests.records import exec_record, leaf_first, make_host
@@ -81,19 +80,6 @@ def test_template_has_what_is_added_to_a_record(name: str) -> None:
     }  # fmt: skip
     assert line == make_line(fields, name)
     assert quick_line(encoder, raw) == make_line(fields_of(raw), name)
-
-
-@pytest.mark.parametrize("name", FORMATS)
-def test_lines_are_recognised_whatever_the_arguments_are(name: str) -> None:
-    form = FORMATS[name].form
-    fields = fields_of(exec_record(b'"type":"exit","seq":9}', cpu=3, seq=17, error=-13))
-    line = make_line(fields, name)
-
-    assert form.is_event(line)
-    assert form.mark(line) == Mark(fields["time"], 3, "execve", 17)
-    lost = {**EVENT, "type": "lost", "reason": "ring", "count": 3}
-    assert not form.is_event(make_line(lost, name))
-    assert form.mark(make_line(lost, name)) is None
 
 
 @st.composite
