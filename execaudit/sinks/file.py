@@ -12,12 +12,14 @@ import errno
 import time
 from typing import TYPE_CHECKING, Any
 
+from execaudit.config.schema import File
 from execaudit.errors import ExecauditError
 from execaudit.sinks.clock import Clock
+from execaudit.sinks.compression import find_compressor
 from execaudit.sinks.disk_space import NO_SPACE, DiskSpace, Room
 from execaudit.sinks.generations import Generations
-from execaudit.sinks.live_file import FileSettings, LiveFile
-from execaudit.sinks.log_file import Held, Refused
+from execaudit.sinks.live_file import LiveFile
+from execaudit.sinks.log_file import Held, Refused, find_group
 from execaudit.sinks.log_tail import Tail, last_record
 from execaudit.sinks.notices import NOTICE, WARNING
 from execaudit.sinks.queued_sink import QueuedSink, Trouble
@@ -52,7 +54,7 @@ class FileSink(QueuedSink):
 
     def __init__(
         self,
-        settings: FileSettings,
+        settings: File,
         encoder: "Encoder",
         selection: Selection | None = None,
         clock: Clock | None = None,
@@ -66,11 +68,9 @@ class FileSink(QueuedSink):
         self.tail = Tail(None)
         self._settings = settings
         series = Series(settings.path)
-        self._generations = Generations(
-            series, settings.limits, settings.compress, self._clock, self.notices
-        )
+        self._generations = Generations(series, settings, self._clock, self.notices)
         self._file = LiveFile(settings, series, self._generations, self._clock, self.notices)
-        self._space = DiskSpace(series.directory, settings.thresholds)
+        self._space = DiskSpace(series.directory, settings)
         self._is_suspended = False  # by our own choice, since little space is left
         try:
             self.tail = self._open(patience_s)
@@ -100,18 +100,19 @@ class FileSink(QueuedSink):
         """The last record that the run before left there, None where that is not known."""
         return self.tail.last
 
-    def fits(self, settings: FileSettings) -> bool:
-        """Return True for the same path."""
+    def fits(self, settings: File) -> bool:
+        """Return True for the same path. Raises NotConfigured as opening it would."""
+        if settings.compress != "none":
+            find_compressor(settings.compress)
+        find_group(settings.group)
         return settings.path == self._settings.path
 
-    def configure(
-        self, settings: FileSettings, encoder: "Encoder", selection: Selection | None
-    ) -> None:
-        """Go on under settings that fit. Raises NotConfigured where it cannot compress as asked."""
-        self._generations.configure(settings.limits, settings.compress)
+    def configure(self, settings: File, encoder: "Encoder", selection: Selection | None) -> None:
+        """Go on under settings that fit."""
+        self._generations.configure(settings)
         super().configure(settings, encoder, selection)
         self._settings = settings
-        self._space.thresholds = settings.thresholds
+        self._space.settings = settings
         self._file.configure(settings)
         self._generations.keep_up(self._file.size)
 
@@ -148,7 +149,7 @@ class FileSink(QueuedSink):
 
     def _make_room(self) -> bool:
         self._space.ran_out()
-        is_wanted = self._settings.thresholds.action(Room.FULL) == "rotate-oldest"
+        is_wanted = self._space.action(Room.FULL) == "rotate-oldest"
         return is_wanted and self._generations.remove_oldest()
 
     def _count_half_lines(self) -> None:
@@ -196,7 +197,7 @@ class FileSink(QueuedSink):
         """Look at the free space if it is time to, and do what is configured."""
         if not self._is_suspended and not self._space.is_due(now_s):
             return None
-        action = self._settings.thresholds.action
+        action = self._space.action
         before, room = self._space.look(now_s)
         while (
             Room.ENOUGH < room < Room.FULL

@@ -6,9 +6,9 @@ then wait in the queue, and only what exceeds its bound is lost.
 """
 
 import select
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from execaudit.config.schema import Journal
 from execaudit.formats.event_key import event_key
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.journal_socket import SOCKET_PATH, JournalSocket, Sent
@@ -27,14 +27,6 @@ _BUSY = Trouble("overflow", 0.002, 0.1, waits=True)
 _RECONNECTED = Trouble("overflow", 0.002, 1.0, waits=True)
 
 
-@dataclass(frozen=True, slots=True)
-class JournalSettings:
-    """The section [journal] of the configuration."""
-
-    queue_bytes: int = 16 << 20
-    socket_path: str = SOCKET_PATH
-
-
 class JournalSink(QueuedSink):
     """Sends entries to journald. Never fails to open: a journal that is not there yet may come."""
 
@@ -42,20 +34,19 @@ class JournalSink(QueuedSink):
 
     def __init__(
         self,
-        settings: JournalSettings,
+        settings: Journal,
         encoder: "Encoder",
         selection: Selection | None = None,
         clock: Clock | None = None,
+        socket_path: str = SOCKET_PATH,
     ) -> None:
         super().__init__("the journal", settings.queue_bytes, encoder, selection, clock)
-        self._path = settings.socket_path
+        self._path = socket_path
         self._socket = JournalSocket(self._path)
         if not self._socket.connect():
             self._pause(self._gone(), self._clock.steady_s())
 
-    def configure(
-        self, settings: JournalSettings, encoder: "Encoder", selection: Selection | None
-    ) -> None:
+    def configure(self, settings: Journal, encoder: "Encoder", selection: Selection | None) -> None:
         """Go on under settings that fit."""
         super().configure(settings, encoder, selection)
         self._queue_bytes = settings.queue_bytes

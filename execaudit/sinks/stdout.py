@@ -12,7 +12,6 @@ import os
 import select
 import socket
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from execaudit.sinks.clock import Clock
@@ -22,16 +21,9 @@ from execaudit.sinks.selection import Selection
 if TYPE_CHECKING:
     from execaudit.sinks.sink import Encoder
 
+_QUEUE_BYTES = 8 << 20
 _LINES_AT_ONCE = 256
 _BUSY = Trouble("overflow", 0.01, 0.1, waits=True)
-
-
-@dataclass(frozen=True, slots=True)
-class StdoutSettings:
-    """The section [stdout] of the configuration."""
-
-    fd: int = 1
-    queue_bytes: int = 8 << 20
 
 
 class _Stream:
@@ -90,13 +82,15 @@ class StdoutSink(QueuedSink):
 
     def __init__(
         self,
-        settings: StdoutSettings,
         encoder: "Encoder",
         selection: Selection | None = None,
         clock: Clock | None = None,
+        *,
+        fd: int = 1,
+        queue_bytes: int = _QUEUE_BYTES,
     ) -> None:
-        super().__init__("standard output", settings.queue_bytes, encoder, selection, clock)
-        self._stream = _Stream(settings.fd)
+        super().__init__("standard output", queue_bytes, encoder, selection, clock)
+        self._stream = _Stream(fd)
 
     def _write(self, entries: list[bytes]) -> tuple[int, Trouble | None]:
         done = 0

@@ -10,10 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from execaudit.sinks.disk_space import Thresholds
+from execaudit.config.schema import File
 from execaudit.sinks.file import FileSink
-from execaudit.sinks.live_file import FileSettings
-from execaudit.sinks.rotation import Limits
 from tests.clocks import FakeClock
 from tests.lines import line, lines, read, seqs
 from tests.private_mounts import in_private_mounts, mount_ext4, mount_tmpfs, run
@@ -33,8 +31,15 @@ class Disk:
         self.path = self.root / "execaudit.jsonl"
         self.ballast = self.root / "ballast"
         self.clock = FakeClock()
-        self.settings = FileSettings(
-            str(self.path), limits=Limits(num_logs=0), max_age_s=0, max_file_bytes=0
+        self.settings = File(
+            path=str(self.path),
+            keep_age=0,
+            keep_bytes=0,
+            space_left=0,
+            space_low=0,
+            num_logs=0,
+            max_age=0,
+            max_file_bytes=0,
         )
 
     def sink(self, **settings: object) -> FileSink:
@@ -169,9 +174,7 @@ def test_full_disk_at_the_start_does_not_keep_the_sink_from_starting(disk: Disk)
 @in_private_mounts
 def test_full_disk_makes_room_by_removing_the_oldest(disk: Disk) -> None:
     mount_tmpfs(disk.root, "size=256k")
-    sink = disk.sink(
-        max_file_bytes=32 * KIB, thresholds=Thresholds(disk_full_action="rotate-oldest")
-    )
+    sink = disk.sink(max_file_bytes=32 * KIB, disk_full_action="rotate-oldest")
     for first in range(1, 10_000, 10):
         write(sink, lines(first, 10, "x" * 50))
         disk.clock.advance(1)
@@ -186,7 +189,7 @@ def test_full_disk_makes_room_by_removing_the_oldest(disk: Disk) -> None:
 @in_private_mounts
 def test_full_disk_without_anything_to_remove_drops_and_counts(disk: Disk) -> None:
     mount_tmpfs(disk.root, "size=256k")
-    sink = disk.sink(thresholds=Thresholds(disk_full_action="rotate-oldest"))
+    sink = disk.sink(disk_full_action="rotate-oldest")
 
     assert_exact(disk, sink, write_until_lost(disk, sink))
 
@@ -194,11 +197,7 @@ def test_full_disk_without_anything_to_remove_drops_and_counts(disk: Disk) -> No
 @in_private_mounts
 def test_low_space_drops_new_records_and_resumes_above_the_threshold(disk: Disk) -> None:
     mount_tmpfs(disk.root, "size=1m")
-    sink = disk.sink(
-        thresholds=Thresholds(
-            space_left=600 * KIB, space_low=300 * KIB, space_low_action="drop-new"
-        )
-    )
+    sink = disk.sink(space_left=600 * KIB, space_low=300 * KIB, space_low_action="drop-new")
     write(sink, [line(1)])
     disk.fill(leaving=500 * KIB)
     disk.clock.advance(1)
@@ -229,7 +228,7 @@ def test_low_space_removes_the_oldest_until_enough_is_free(disk: Disk) -> None:
     for day in (18, 19, 20, 21):
         (disk.root / f"{disk.path.name}.202611{day}T000000Z").write_bytes(b"{}\n" * (50 * KIB))
     (disk.root / "mine.txt").write_bytes(b"x")
-    sink = disk.sink(thresholds=Thresholds(space_low=600 * KIB, space_low_action="rotate-oldest"))
+    sink = disk.sink(space_low=600 * KIB, space_low_action="rotate-oldest")
     write(sink, [line(1)])
 
     # 600 KiB are used, 1 MiB less 640 KiB may be: the margin of a sixteenth included.

@@ -9,9 +9,8 @@ import select
 import signal
 from pathlib import Path
 
+from execaudit.config.schema import File
 from execaudit.sinks.file import FileSink
-from execaudit.sinks.live_file import FileSettings
-from execaudit.sinks.rotation import Limits
 from tests.lines import lines
 from tests.sinks import FinishedEntries, write
 
@@ -23,7 +22,16 @@ RUN = 10**6
 
 def open_sink(path: Path) -> FileSink:
     return FileSink(
-        FileSettings(str(path), max_file_bytes=8 << 20, limits=Limits(num_logs=0), compress="gzip"),
+        File(
+            path=str(path),
+            keep_age=0,
+            keep_bytes=0,
+            space_left=0,
+            space_low=0,
+            max_file_bytes=8 << 20,
+            num_logs=0,
+            compress="gzip",
+        ),
         FinishedEntries(),
     )
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from execaudit.config.schema import Journal
 from execaudit.records.encode_journal import JournalEncoder
 from execaudit.records.journal import wire_entry
 from execaudit.sinks.clock import Clock
-from execaudit.sinks.journal import JournalSettings, JournalSink
+from execaudit.sinks.journal import JournalSink
 from execaudit.wire.decode import HEAD
 from tests.journald import Journald, running_journald
 from tests.records import exec_record, join, leaf_first, make_host
@@ -46,8 +47,7 @@ class Sender:
 
     def __init__(self, journald: Journald, queue_bytes: int = 8 << 20) -> None:
         self.sink = JournalSink(
-            JournalSettings(queue_bytes=queue_bytes, socket_path=journald.socket_path),
-            FinishedEntries(),
+            Journal(queue_bytes=queue_bytes), FinishedEntries(), socket_path=journald.socket_path
         )
         self.incidents: list[Incident] = []
 
@@ -364,7 +364,7 @@ def test_socket_that_refuses_is_tried_ever_more_rarely(tmp_path: Any) -> None:
             return self.now_s
 
     clock = Steady()
-    sink = JournalSink(JournalSettings(socket_path=path), FinishedEntries(), clock=clock)
+    sink = JournalSink(Journal(), FinishedEntries(), clock=clock, socket_path=path)
     write(sink, [entry("refused")])
     waits = []
     for _ in range(7):

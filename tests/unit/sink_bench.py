@@ -5,9 +5,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from execaudit.config.schema import File
 from execaudit.sinks.file import FileSink
-from execaudit.sinks.live_file import FileSettings
-from execaudit.sinks.rotation import Limits
 from tests.clocks import FakeClock
 from tests.sinks import FinishedEntries
 
@@ -21,8 +20,15 @@ class Bench:
         self.directory = directory / "log"
         self.path = self.directory / "execaudit.jsonl"
         self.clock = FakeClock()
-        self.settings = FileSettings(
-            str(self.path), limits=Limits(num_logs=0), max_age_s=0, max_file_bytes=0
+        self.settings = File(
+            path=str(self.path),
+            keep_age=0,
+            keep_bytes=0,
+            space_left=0,
+            space_low=0,
+            num_logs=0,
+            max_age=0,
+            max_file_bytes=0,
         )
         self.open_ones: list[FileSink] = []
 

@@ -82,7 +82,7 @@ def test_file_replaced_by_logrotate_create_is_taken_over(bench: Bench) -> None:
 
 
 def test_file_emptied_by_logrotate_copytruncate_is_appended_to(bench: Bench) -> None:
-    sink = bench.sink(max_age_s=10, max_file_bytes=1000)
+    sink = bench.sink(max_age=10, max_file_bytes=1000)
     write(sink, lines(1, 5))
     os.truncate(bench.path, 0)
     bench.clock.advance(100)
@@ -204,7 +204,7 @@ def test_syncs_as_configured(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> N
     assert synced == []
     write(bench.sink(fsync="batch"), lines(1, 1))
     assert len(synced) == 1
-    sink = bench.sink(fsync="interval", fsync_interval_s=5)
+    sink = bench.sink(fsync="interval", fsync_interval=5)
     write(sink, lines(1, 1))
     bench.clock.advance(1)
     write(sink, lines(1, 1))
@@ -288,7 +288,7 @@ def test_other_settings_take_hold_without_the_file_being_opened_anew(bench: Benc
     write(sink, lines(1, 3))
     inode = bench.path.stat().st_ino
     sink.configure(
-        replace(bench.settings, mode=0o600, compress="gzip", max_file_bytes=1, max_age_s=60),
+        replace(bench.settings, mode=0o600, compress="gzip", max_file_bytes=1, max_age=60),
         FinishedEntries(),
         None,
     )

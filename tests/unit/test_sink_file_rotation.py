@@ -10,7 +10,7 @@ import pytest
 
 from execaudit.errors import NotConfigured
 from execaudit.sinks.file import FileSink
-from execaudit.sinks.rotation import Limits, Series
+from execaudit.sinks.rotation import Series
 from tests.clocks import START_S
 from tests.lines import line, lines, seqs
 from tests.sinks import FinishedEntries, write
@@ -43,7 +43,7 @@ def test_rotations_within_a_second_get_numbers_and_overwrite_nothing(bench: Benc
 
 
 def test_rotates_by_age_also_while_nothing_is_written(bench: Bench) -> None:
-    sink = bench.sink(max_age_s=3600)
+    sink = bench.sink(max_age=3600)
     assert sink.on_timer(bench.clock.now_s) is None
     write(sink, lines(1, 1))
     assert sink.on_timer(bench.clock.now_s) == pytest.approx(3600)
@@ -57,14 +57,14 @@ def test_rotates_by_age_also_while_nothing_is_written(bench: Bench) -> None:
 
 
 def test_age_counts_from_the_first_record_across_restarts(bench: Bench) -> None:
-    write(bench.sink(max_age_s=3600), lines(1, 1))
+    write(bench.sink(max_age=3600), lines(1, 1))
     bench.clock.advance(3000)
 
-    assert bench.sink(max_age_s=3600).on_timer(bench.clock.now_s) == pytest.approx(3600)
+    assert bench.sink(max_age=3600).on_timer(bench.clock.now_s) == pytest.approx(3600)
 
 
 def test_age_is_not_changed_by_steps_of_the_wall_clock(bench: Bench) -> None:
-    sink = bench.sink(max_age_s=3600)
+    sink = bench.sink(max_age=3600)
     write(sink, lines(1, 1))
     for step_s in (-(10**6), 10**8):
         bench.clock.wall_offset_s += step_s
@@ -79,7 +79,7 @@ def test_file_older_than_its_age_rotates_with_the_first_write_after_a_restart(
 ) -> None:
     write(bench.sink(), lines(1, 1))
     bench.clock.advance(10**6)
-    sink = bench.sink(max_age_s=3600)
+    sink = bench.sink(max_age=3600)
     write(sink, lines(2, 1))
 
     assert seqs(bench.path) == [2]
@@ -99,7 +99,7 @@ def test_rotates_on_request_but_not_an_empty_file(bench: Bench) -> None:
 
 
 def test_number_of_rotated_files_is_kept_to(bench: Bench) -> None:
-    sink = bench.sink(limits=Limits(num_logs=2))
+    sink = bench.sink(num_logs=2)
     for seq in range(1, 6):
         write(sink, [line(seq)])
         sink.rotate()
@@ -113,7 +113,7 @@ def test_old_files_go_at_the_start_too(bench: Bench) -> None:
     (bench.directory / "execaudit.jsonl.20250101T000000Z").write_bytes(line(1))
     (bench.directory / "execaudit.jsonl.1").write_bytes(line(1))
 
-    bench.sink(limits=Limits(num_logs=0, keep_age_s=86400))
+    bench.sink(num_logs=0, keep_age=86400)
 
     assert bench.others() == ["execaudit.jsonl.1"]
 
@@ -162,7 +162,7 @@ def test_zstd_without_a_module_for_it_is_an_error_at_the_start(
 
 
 def test_newest_files_stay_where_the_clock_was_set_back(bench: Bench) -> None:
-    sink = bench.sink(limits=Limits(num_logs=3))
+    sink = bench.sink(num_logs=3)
     for seq in range(1, 9):
         write(sink, [line(seq)])
         sink.rotate()
@@ -178,7 +178,7 @@ def test_newest_files_stay_where_the_clock_was_set_back(bench: Bench) -> None:
 
 
 def test_files_named_after_a_future_that_did_not_come_still_go_by_age(bench: Bench) -> None:
-    sink = bench.sink(limits=Limits(num_logs=0, keep_age_s=86400))
+    sink = bench.sink(num_logs=0, keep_age=86400)
     bench.clock.wall_offset_s += 10**9
     write(sink, [line(1)])
     sink.rotate()
@@ -202,7 +202,7 @@ def test_first_record_of_the_future_rotates_after_the_whole_age_at_most(bench: B
     write(bench.sink(), lines(1, 1))
     bench.clock.wall_offset_s -= 14400
 
-    assert bench.sink(max_age_s=3600).on_timer(bench.clock.now_s) == pytest.approx(3600)
+    assert bench.sink(max_age=3600).on_timer(bench.clock.now_s) == pytest.approx(3600)
 
 
 def test_compressing_that_was_killed_half_way_is_done_again_at_the_start(bench: Bench) -> None:

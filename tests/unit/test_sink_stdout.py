@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from execaudit.sinks.stdout import StdoutSettings, StdoutSink
+from execaudit.sinks.stdout import StdoutSink
 from tests.clocks import FakeClock
 from tests.lines import line, lines
 from tests.sinks import FinishedEntries, write
@@ -31,8 +31,7 @@ def make(clock: FakeClock) -> Iterator[Make]:
     sinks: list[StdoutSink] = []
 
     def make(fd: int, queue_bytes: int = 8 << 20) -> StdoutSink:
-        settings = StdoutSettings(fd, queue_bytes)
-        sinks.append(StdoutSink(settings, FinishedEntries(), clock=clock))
+        sinks.append(StdoutSink(FinishedEntries(), clock=clock, fd=fd, queue_bytes=queue_bytes))
         return sinks[-1]
 
     yield make
@@ -242,7 +241,7 @@ def test_full_device_is_counted(make: Make) -> None:
 
 
 def test_closing_waits_a_second_for_the_reader_then_counts(pipe: Ends) -> None:
-    sink = StdoutSink(StdoutSettings(pipe.write_fd), FinishedEntries())
+    sink = StdoutSink(FinishedEntries(), fd=pipe.write_fd)
     write(sink, lines(1, 3000, "x" * 100))
     waiting = sink.counters.queue_depth
     sink.close()
