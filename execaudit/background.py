@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A thread for what takes long and must not hold up events: compressing, syncing.
+"""A thread for what takes long and must not hold up events: compressing, syncing, names of users.
 
 Owns the thread, started with the first job and not before, and the order of jobs. Jobs spend their
-time in calls that let go of the interpreter lock (read, write, deflate, fdatasync).
+time in calls that release the interpreter lock (read, write, deflate, fdatasync).
 """
 
 import threading
-from _queue import SimpleQueue  # that of the module queue, without what else it imports
 from collections.abc import Callable
+from queue import SimpleQueue
 
 Job = Callable[[], None]
 
@@ -15,19 +15,23 @@ Job = Callable[[], None]
 class Background:
     """Runs jobs one after the other. `name` is the thread's, as seen in /proc."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, most_jobs: int = 1024) -> None:
         self.is_stopping = False
         self._name = name
+        self._most_jobs = most_jobs
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def submit(self, job: Job) -> None:
-        """Run a job soon. It must not raise."""
+    def submit(self, job: Job) -> bool:
+        """Run a job soon, which must not raise. Return False where too many wait already."""
+        if self._jobs.qsize() >= self._most_jobs:
+            return False
         if self._thread is None:
             # Not to be waited for at exit: a disk that hangs must not keep the daemon from ending.
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
         self._jobs.put(job)
+        return True
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -37,7 +41,7 @@ class Background:
     def stop(self, patience_s: float, *, finish: bool = False) -> bool:
         """End the thread, after all jobs, or at once: the running one looks at `is_stopping`.
 
-        False: it did not end within `patience_s`.
+        Return False where it did not end within `patience_s`.
         """
         self.is_stopping = not finish
         if self._thread is None:

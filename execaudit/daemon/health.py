@@ -19,7 +19,7 @@ from execaudit.daemon.status import Status
 from execaudit.errors import ExecauditError
 from execaudit.kernel.capture import hook_of
 from execaudit.records.streams import SLOT_COUNTERS
-from execaudit.sinks.accounting import NOTICE, WARNING
+from execaudit.sinks.notices import NOTICE, WARNING
 from execaudit.wire import record
 
 _EXEC, _EXIT = record.HOOKS.index("exec"), record.HOOKS.index("exit")

@@ -6,23 +6,7 @@ Owns the selection. What fills the batches is `stage`, what empties them `flow`.
 
 from dataclasses import dataclass, field
 
-from execaudit.config.words import SEVERITIES
-
-
-@dataclass(slots=True)
-class Selection:
-    """Which records a sink takes: by label, by severity; nothing given takes all."""
-
-    labels: frozenset[str] = frozenset()
-    min_severity: str = ""
-
-    def takes(self, labels: tuple[str, ...], severity: str) -> bool:
-        """Whether a record with these goes to the sink."""
-        if self.labels and self.labels.isdisjoint(labels):
-            return False
-        if not self.min_severity:
-            return True
-        return bool(severity) and SEVERITIES.index(severity) >= SEVERITIES.index(self.min_severity)
+from execaudit.sinks.selection import Selection
 
 
 @dataclass(slots=True)

@@ -38,9 +38,9 @@ class Stream(Protocol):
 
 
 def find_compressor(kind: str) -> Callable[[], Stream]:
-    """Give what makes a compressor of the kind `gzip` or `zstd`.
+    """Return what makes a compressor of the kind `gzip` or `zstd`.
 
-    Raises NotConfigured where zstd is not to be had.
+    Raises NotConfigured where zstd is not available.
     """
     if kind == "gzip":
         return lambda: zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_WBITS)

@@ -8,9 +8,9 @@ it does not flap). It asks the file system when told to and acts on nothing itse
 import enum
 import errno
 import os
-from dataclasses import dataclass
 
-ACTIONS = ("warn", "rotate-oldest", "drop-new")
+from execaudit.config.schema import File
+
 _CHECK_EVERY_S = 1.0
 _CHECK_EVERY_BYTES = 4 << 20
 _MARGIN = 16  # a state is left when a sixteenth more than its threshold is free
@@ -26,38 +26,25 @@ class Room(enum.IntEnum):
     FULL = 3  # a write failed for want of room
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Bytes free below which a state begins (0: never), and what is done then (ACTIONS)."""
-
-    space_left: int = 0
-    space_left_action: str = "warn"
-    space_low: int = 0
-    space_low_action: str = "rotate-oldest"
-    disk_full_action: str = "drop-new"
-
-    def action(self, room: Room) -> str:
-        """What to do in a state."""
-        actions = ("", self.space_left_action, self.space_low_action, self.disk_full_action)
-        return actions[room]
-
-    def wanted(self, room: Room) -> int:
-        """Bytes that have to be free for a state to end."""
-        thresholds = (0, self.space_left, self.space_low, 0)
-        bytes_free = thresholds[room]
-        return bytes_free + bytes_free // _MARGIN
-
-
 class DiskSpace:
-    """The state of the file system that holds `directory`."""
+    """The state of the file system that holds `directory`.
 
-    def __init__(self, directory: str, thresholds: Thresholds) -> None:
+    The `settings` say below which room a state begins (0: never), and what is done then.
+    """
+
+    def __init__(self, directory: str, settings: File) -> None:
         self.room = Room.ENOUGH
         self.free_bytes = -1
         self._directory = directory or "."
-        self.thresholds = thresholds
+        self.settings = settings
         self._checked_s = float("-inf")
         self._bytes_since = 0
+
+    def action(self, room: Room) -> str:
+        """Return what to do in a state: warn, rotate-oldest or drop-new."""
+        settings = self.settings
+        actions = ("", settings.space_left_action, settings.space_low_action)
+        return (*actions, settings.disk_full_action)[room]
 
     def note_written(self, size: int) -> None:
         """Take into account that so many bytes were written: after enough of them it looks."""
@@ -78,7 +65,7 @@ class DiskSpace:
             return before, before
         self.free_bytes = status.f_bavail * status.f_frsize
         if before is not Room.FULL:
-            self.room = judge(self.free_bytes, before, self.thresholds)
+            self.room = judge(self.free_bytes, before, self.settings)
         return before, self.room
 
     def ran_out(self) -> None:
@@ -92,14 +79,10 @@ class DiskSpace:
             self.look(now_s)
 
 
-def judge(free_bytes: int, before: Room, thresholds: Thresholds) -> Room:
-    """The state with so many bytes free, coming from `before`."""
-    if free_bytes < thresholds.space_low or (
-        before >= Room.LOW and free_bytes < thresholds.wanted(Room.LOW)
-    ):
-        return Room.LOW
-    if free_bytes < thresholds.space_left or (
-        before >= Room.LEFT and free_bytes < thresholds.wanted(Room.LEFT)
-    ):
-        return Room.LEFT
+def judge(free_bytes: int, before: Room, settings: File) -> Room:
+    """Return the state with so many bytes free, coming from `before`."""
+    for room, begins in ((Room.LOW, settings.space_low), (Room.LEFT, settings.space_left)):
+        ends = begins + begins // _MARGIN
+        if free_bytes < begins or (before >= room and free_bytes < ends):
+            return room
     return Room.ENOUGH

@@ -1,33 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sink that writes a file of JSON lines.
+"""The sink that writes a file of lines.
 
-Owns what trouble means for records: what is lost, when it is tried again, what a filling disk calls
-for. How files are written and rotated is the business of `live_file`. Trouble with the disk is
-counted and reported, never raised; what only the administrator can mend (a link in the file's
-place, a directory that everybody can write to) is raised at the start, and reported later on.
+Owns what trouble with the disk means: how the losses are called, when it is tried again, what a
+filling disk calls for. How files are written and rotated is the business of `live_file`. Trouble
+with the disk is counted and reported, never raised; what only the administrator can mend (a link in
+the file's place, a directory that everybody can write to) is raised at the start, and reported
+later on.
 """
 
 import errno
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from execaudit.config.schema import File
 from execaudit.errors import ExecauditError
-from execaudit.sinks.accounting import (
-    JSON_FORM,
-    NOTICE,
-    WARNING,
-    Counters,
-    Form,
-    Losses,
-    Notices,
-)
 from execaudit.sinks.clock import Clock
+from execaudit.sinks.compression import find_compressor
 from execaudit.sinks.disk_space import NO_SPACE, DiskSpace, Room
 from execaudit.sinks.generations import Generations
-from execaudit.sinks.live_file import FileSettings, LiveFile
-from execaudit.sinks.log_file import Held, Refused
+from execaudit.sinks.live_file import LiveFile
+from execaudit.sinks.log_file import Held, Refused, find_group
 from execaudit.sinks.log_tail import Tail, last_record
+from execaudit.sinks.notices import NOTICE, WARNING
+from execaudit.sinks.queued_sink import QueuedSink, Trouble
 from execaudit.sinks.rotation import Series
+from execaudit.sinks.selection import Selection
+
+if TYPE_CHECKING:
+    from execaudit.sinks.sink import Encoder
 
 _REASONS = {
     errno.ENOSPC: "disk_full",
@@ -37,48 +37,41 @@ _REASONS = {
 }
 # What passes without anyone touching the configuration: no reason not to start.
 _TRANSIENT = {*_REASONS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE}
-_SPACE_RETRY_S = 0.25
-_RETRY_S = 1.0
-_RETRY_LIMIT_S = 60.0
-_SUSPENDED_S = 1.0
+_NO_SPACE_PAUSE_S = 0.25
+_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
+_SUSPENDED = Trouble("disk_low", 1.0, 1.0)
 _ENOUGH_TO_TRY = 4096
 _HELD_LOOK_S = 0.05
 
 
-class FileSink:
-    """Writes lines to `settings.path`. `tail` is what the last run left there."""
+class FileSink(QueuedSink):
+    """Writes lines to `settings.path`. `tail` is what the last run left there.
+
+    Events never wait: a disk that cannot be written seldom recovers soon.
+    """
 
     name = "file"
 
     def __init__(
         self,
-        settings: FileSettings,
+        settings: File,
+        encoder: "Encoder",
+        selection: Selection | None = None,
         clock: Clock | None = None,
-        form: Form = JSON_FORM,
         patience_s: float = 0,
     ) -> None:
-        """Raises ExecauditError where what lies at the path is not ours to write.
+        """Raise ExecauditError where what lies at the path is not ours to write.
 
-        That another process writes to it is waited for to end, at most so long.
+        Wait at most `patience_s` where another process writes to it.
         """
-        self.counters = Counters()
+        super().__init__(f"'{settings.path}'", 0, encoder, selection, clock)
         self.tail = Tail(None)
         self._settings = settings
-        self._clock = clock or Clock()
-        self.notices = Notices()
-        self.losses = Losses(self.counters, form, self._clock.boot_ns)
         series = Series(settings.path)
-        self._generations = Generations(
-            series, settings.limits, settings.compress, self._clock, self.notices
-        )
+        self._generations = Generations(series, settings, self._clock, self.notices)
         self._file = LiveFile(settings, series, self._generations, self._clock, self.notices)
-        self._space = DiskSpace(series.directory, settings.thresholds)
-        self._is_failing = False
-        self._is_suspended = False  # by our own choice, for want of room
-        self._reason = ""
-        self._retry_s: float | None = None  # nothing is tried before
-        self._delay_s = _RETRY_S
-        self._missed = 0
+        self._space = DiskSpace(series.directory, settings)
+        self._is_suspended = False  # by our own choice, since little space is left
         try:
             self.tail = self._open(patience_s)
         except OSError as error:
@@ -86,7 +79,7 @@ class FileSink:
                 raise ExecauditError(
                     f"Failed to open '{settings.path}': {error.strerror}"
                 ) from error
-            self._fail(error, self._clock.steady_s())
+            self._pause(self._trouble_of(error), self._clock.steady_s())
         else:
             self._generations.start(self._file.size)
             if not self._file.size and self.tail.last is None:
@@ -103,106 +96,108 @@ class FileSink:
             time.sleep(_HELD_LOOK_S)
 
     @property
-    def path(self) -> str:
-        """Where the file lies."""
-        return self._settings.path
+    def last_record(self) -> dict[str, Any] | None:
+        """The last record that the run before left there, None where that is not known."""
+        return self.tail.last
 
-    def configure(self, settings: FileSettings, form: Form) -> None:
-        """Go on with the same path under other settings. Raises as when made with them."""
-        self._generations.configure(settings.limits, settings.compress)
-        self.losses.form = form
+    def fits(self, settings: File) -> bool:
+        """Return True for the same path. Raises NotConfigured as opening it would."""
+        if settings.compress != "none":
+            find_compressor(settings.compress)
+        find_group(settings.group)
+        return settings.path == self._settings.path
+
+    def configure(self, settings: File, encoder: "Encoder", selection: Selection | None) -> None:
+        """Go on under settings that fit."""
+        self._generations.configure(settings)
+        super().configure(settings, encoder, selection)
         self._settings = settings
-        self._space.thresholds = settings.thresholds
+        self._space.settings = settings
         self._file.configure(settings)
         self._generations.keep_up(self._file.size)
 
-    def write(self, lines: list[bytes]) -> None:
-        """Append lines, each with its newline, in one write."""
-        if not lines and not self.losses.has_kept:
-            return
-        now_s = self._clock.steady_s()
-        if self._retry_s is not None and now_s < self._retry_s:
-            self.losses.lose(lines, self._reason)
-            return
-        self._retry_s = None
-        if self.losses.has_kept:
-            lines = self.losses.take_kept() + lines
-        data = b"".join(lines)
-        done = 0
+    # -- writing ----------------------------------------------------------------------------
+
+    def _write(self, entries: list[bytes]) -> tuple[int, Trouble | None]:
+        data = b"".join(entries)
+        done, now_s = 0, self._clock.steady_s()
         try:
             self._file.prepare(now_s, len(data))
-            if self._has_room(now_s):
-                done = self._append(data, now_s)
+            trouble = self._look_for_room(now_s)
+            if trouble is None:
+                done, trouble = self._append(data, now_s)
         except (OSError, Refused) as error:
-            self._fail(error, now_s)
-        self._account(lines, data, done, now_s)
+            trouble = self._trouble_of(error)
+        written = len(entries) if done == len(data) else data.count(b"\n", 0, done)
+        self.counters.written += written
+        self.counters.bytes += done
+        self._space.note_written(done)
+        self._count_half_lines()
+        return written, trouble
 
-    def _append(self, data: bytes, now_s: float) -> int:
-        """Append, making room if that is configured; how many bytes got through."""
+    def _append(self, data: bytes, now_s: float) -> tuple[int, Trouble | None]:
+        """Append, making room if that is configured; return how many bytes got through."""
         done, error = self._file.append(data, now_s)
         while error is not None and error.errno in NO_SPACE and self._make_room():
             more, error = self._file.append(data[done:], now_s)
             done += more
         if error is not None:
-            self._fail(error, now_s)
-        elif self._is_failing:
-            self._recover(now_s)
-        return done
+            return done, self._trouble_of(error)
+        if self._space.room is Room.FULL:
+            self._space.freed(now_s)
+        return done, None
 
     def _make_room(self) -> bool:
         self._space.ran_out()
-        is_wanted = self._settings.thresholds.action(Room.FULL) == "rotate-oldest"
+        is_wanted = self._space.action(Room.FULL) == "rotate-oldest"
         return is_wanted and self._generations.remove_oldest()
-
-    def _account(self, lines: list[bytes], data: bytes, done: int, now_s: float) -> None:
-        written = len(lines) if done == len(data) else data.count(b"\n", 0, done)
-        self.counters.written += written
-        self.counters.bytes += done
-        self._space.note_written(done)
-        if written != len(lines):
-            self.losses.lose(lines[written:], self._reason)
-        if self._file.half_lines_left:
-            self._count_half_lines()
-            if not self._is_failing:
-                self._recover(now_s)
 
     def _count_half_lines(self) -> None:
         """Count lines as lost that had counted as written, and will never be whole."""
         left, self._file.half_lines_left = self._file.half_lines_left, 0
         if left:
             self.counters.written -= left
-            self.losses.count("unavailable", left, None, None)
+            self.losses.count("unavailable", left)
 
-    def _fail(self, error: OSError | Refused, now_s: float) -> None:
-        code = error.errno if isinstance(error, OSError) else None
-        self._reason = _REASONS.get(code or 0, "unavailable")
-        if not self._is_failing:
-            text = str(error)
-            if isinstance(error, OSError):
-                text = f"Failed to write '{self._settings.path}': {error.strerror}"
-            self.notices.add(WARNING, f"{text}, dropping records until it can be written again")
-        self._is_failing = True
+    # -- trouble ----------------------------------------------------------------------------
+
+    def _trouble_of(self, error: OSError | Refused) -> Trouble:
+        code, text = 0, str(error)
+        if isinstance(error, OSError):
+            code = error.errno or 0
+            text = f"Failed to write {self._label}: {error.strerror}"
+        pauses = (_PAUSE_S, _LONGEST_PAUSE_S)
         if code in NO_SPACE:
-            self._retry_s = now_s + _SPACE_RETRY_S
-        else:
-            self._retry_s = now_s + self._delay_s
-            self._delay_s = min(self._delay_s * 2, _RETRY_LIMIT_S)
+            pauses = (_NO_SPACE_PAUSE_S, _NO_SPACE_PAUSE_S)
+        return Trouble(
+            _REASONS.get(code, "unavailable"), *pauses,
+            text=f"{text}, dropping records until it can be written again",
+        )  # fmt: skip
 
-    def _recover(self, now_s: float) -> None:
-        self._missed += self.losses.end_incident()
-        self._space.freed(now_s)
-        self._is_failing = False
-        self._delay_s = _RETRY_S
-        missed, self._missed = self._missed, 0
-        self.notices.add(
-            NOTICE, f"Writing '{self._settings.path}' again; {missed} records were lost meanwhile"
-        )
+    def _reopen(self) -> Trouble | None:
+        now_s = self._clock.steady_s()
+        try:
+            self._file.prepare(now_s, 0)
+            error = self._file.finish_line() if self._file.has_half_line else None
+        except (OSError, Refused) as failure:
+            return self._trouble_of(failure)
+        if error is not None:
+            return self._trouble_of(error)
+        trouble = self._look_for_room(now_s)
+        before = self._trouble
+        is_full = before is not None and before.reason in ("disk_full", "quota")
+        if trouble is None and is_full and not self._queue:
+            # Nothing waits that could be written to find out.
+            self._space.look(now_s)
+            if 0 <= self._space.free_bytes < _ENOUGH_TO_TRY:
+                return before
+        return trouble
 
-    def _has_room(self, now_s: float) -> bool:
+    def _look_for_room(self, now_s: float) -> Trouble | None:
         """Look at the free space if it is time to, and do what is configured."""
         if not self._is_suspended and not self._space.is_due(now_s):
-            return True
-        action = self._settings.thresholds.action
+            return None
+        action = self._space.action
         before, room = self._space.look(now_s)
         while (
             Room.ENOUGH < room < Room.FULL
@@ -211,79 +206,53 @@ class FileSink:
         ):
             room = self._space.look(now_s)[1]
         if Room.FULL in (before, room):
-            return True
+            return None
         was_suspended = self._is_suspended
         self._is_suspended = room > Room.ENOUGH and action(room) == "drop-new"
         if room != before or self._is_suspended != was_suspended:
-            self._tell_room(room)
-        if self._is_suspended:
-            self._reason = "disk_low"
-            self._is_failing = True
-            self._retry_s = now_s + _SUSPENDED_S
-        return not self._is_suspended
+            self._report_room(room)
+        return _SUSPENDED if self._is_suspended else None
 
-    def _tell_room(self, room: Room) -> None:
-        free = f"{self._space.free_bytes} bytes free for '{self._settings.path}'"
+    def _report_room(self, room: Room) -> None:
+        free = f"{self._space.free_bytes} bytes free for {self._label}"
         if room is Room.ENOUGH:
             self.notices.add(NOTICE, f"{free}: enough again")
         else:
             suffix = ", dropping new records" if self._is_suspended else ""
             self.notices.add(WARNING, f"{free}, less than space_{room.name.lower()}{suffix}")
 
+    def _wait_writable(self, _: float) -> bool:
+        return False
+
     def rotate(self) -> None:
-        """Rotate now (SIGUSR1, `execaudit rotate`). A file that others moved is opened anew."""
+        """Rotate now. A file that others moved is opened again."""
         now_s = self._clock.steady_s()
         try:
             self._file.rotate(now_s)
         except (OSError, Refused) as error:
-            self._fail(error, now_s)
+            self._pause(self._trouble_of(error), now_s)
 
     def on_timer(self, now_s: float) -> float | None:
-        """Do what is due; when to call again. None: not before something was written."""
-        due_s = None
+        """Do what is due at `now_s`; return when to call again."""
+        retry_s = super().on_timer(now_s)
+        if retry_s is not None:
+            return retry_s
         try:
-            if self._retry_s is None:
-                due_s = self._file.do_due(now_s)
-            elif now_s >= self._retry_s:
-                self._try_again(now_s)
+            return self._file.do_due(now_s)
         except (OSError, Refused) as error:
-            self._fail(error, now_s)
-        return due_s if self._retry_s is None else self._retry_s
-
-    def _try_again(self, now_s: float) -> None:
-        """Find out whether the file can be written again. Raises OSError or Refused."""
-        if self.losses.has_kept:
-            self.write([])
-            return
-        self._retry_s = None
-        self._file.prepare(now_s, 0)
-        error = self._file.finish_line() if self._file.has_half_line else None
-        if error is not None:
-            raise error
-        if not self._has_room(now_s):
-            return
-        if self._reason in ("disk_full", "quota"):
-            self._space.look(now_s)
-            if 0 <= self._space.free_bytes < _ENOUGH_TO_TRY:
-                self._retry_s = now_s + _SPACE_RETRY_S
-                return
-        # The proof will be the record of what was lost, which the daemon writes now. Should that
-        # fail, it is kept and with it the count, and is what is tried next time.
-        self._missed += self.losses.end_incident()
+            self._pause(self._trouble_of(error), now_s)
+        return self._retry_s
 
     def status(self) -> dict[str, Any]:
-        """What `execaudit status` shows beside the counters."""
+        """Return what `execaudit status` shows beside the counters."""
         return {
             "path": self._settings.path,
             "file_bytes": self._file.size,
             "is_failing": self._is_failing,
         }
 
-    def close(self) -> None:
-        """Write what was kept, sync as configured, stop compressing."""
-        if self.losses.has_kept:
-            self._retry_s = None
-            self.write([])
+    def _close(self) -> None:
+        """Sync as configured, stop compressing."""
         self._file.close()
         self._count_half_lines()
         self._generations.close()

@@ -9,34 +9,33 @@ import threading
 from pathlib import Path
 
 from execaudit.background import Background
-from execaudit.sinks.accounting import NOTICE, WARNING, Notices
+from execaudit.config.schema import File
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.compression import SUFFIX, compress, find_compressor
-from execaudit.sinks.rotation import Generation, Limits, Series, choose_expired
+from execaudit.sinks.notices import NOTICE, WARNING, Notices
+from execaudit.sinks.rotation import Generation, Series, choose_expired
 
 _STOP_PATIENCE_S = 5.0
 
 
 class Generations:
-    """The rotated files of one series. `kind` of compression: none, gzip or zstd."""
+    """The rotated files of one series."""
 
-    def __init__(
-        self, series: Series, limits: Limits, kind: str, clock: Clock, notices: Notices
-    ) -> None:
-        """Raises NotConfigured where the kind of compression is not to be had."""
+    def __init__(self, series: Series, settings: File, clock: Clock, notices: Notices) -> None:
+        """Raises NotConfigured where the kind of compression is not available."""
         self._series = series
         self._clock = clock
         self._notices = notices
-        self.configure(limits, kind)
+        self.configure(settings)
         self._background = Background("compress")
         self._queued: set[str] = set()
         self._lock = threading.Lock()
 
-    def configure(self, limits: Limits, kind: str) -> None:
-        """Keep to other limits from the next rotation on. Raises NotConfigured as the making."""
+    def configure(self, settings: File) -> None:
+        """Go by other settings from the next rotation on. Raises as the constructor."""
+        self._kind = kind = settings.compress
         self._make_stream = find_compressor(kind) if kind != "none" else None
-        self._kind = kind
-        self._limits = limits
+        self._settings = settings
 
     def start(self, active_bytes: int) -> None:
         """Clean up after a crash, then as after each rotation."""
@@ -64,7 +63,7 @@ class Generations:
         except OSError as error:
             self._complain("list", error)
             return
-        expired = choose_expired(generations, self._limits, self._clock.wall_s(), active_bytes)
+        expired = choose_expired(generations, self._settings, self._clock.wall_s(), active_bytes)
         for one in expired:
             self._remove(one, "as configured")
         if self._make_stream is None:
@@ -96,7 +95,8 @@ class Generations:
             if name in self._queued:
                 return
             self._queued.add(name)
-        self._background.submit(lambda: self._compress(name))
+        if not self._background.submit(lambda: self._compress(name)):
+            self._queued.discard(name)  # until the next rotation
 
     def _compress(self, name: str) -> None:
         """Compress one file, in the background thread."""

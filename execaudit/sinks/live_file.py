@@ -8,51 +8,33 @@ again, is decided by `sink_file`.
 import contextlib
 import errno
 import os
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from execaudit.background import Background
-from execaudit.sinks.accounting import NOTICE, WARNING, Notices
+from execaudit.config.schema import File
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.compression import sync_directory
-from execaudit.sinks.disk_space import Thresholds
 from execaudit.sinks.generations import Generations
-from execaudit.sinks.log_file import LogFile, Refused
+from execaudit.sinks.log_file import LogFile, Refused, find_group
 from execaudit.sinks.log_tail import Tail, first_time, mend
-from execaudit.sinks.rotation import Limits, Series
+from execaudit.sinks.notices import NOTICE, WARNING, Notices
+from execaudit.sinks.rotation import Series
 
 _ROTATION_RETRY_S = 60.0
 _STOP_PATIENCE_S = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class FileSettings:
-    """The section [file] of the configuration. Sizes in bytes; 0: never, without limit.
-
-    Attributes:
-        fsync: none, interval or batch.
-
-    """
-
-    path: str
-    mode: int = 0o640
-    gid: int | None = None
-    max_file_bytes: int = 100 << 20
-    max_age_s: float = 86400.0
-    limits: Limits = field(default_factory=Limits)
-    compress: str = "none"
-    fsync: str = "none"
-    fsync_interval_s: float = 1.0
-    thresholds: Thresholds = field(default_factory=Thresholds)
+_MOST_SYNCS = 8  # each holds a descriptor while a disk hangs
 
 
 class LiveFile:
-    """The file at `settings.path`. Everything but `open` and `rotate` needs it open."""
+    """The file at `settings.path`. Everything but `open` and `rotate` needs it open.
+
+    Raises NotConfigured as `find_group`.
+    """
 
     def __init__(
         self,
-        settings: FileSettings,
+        settings: File,
         series: Series,
         generations: Generations,
         clock: Clock,
@@ -61,11 +43,12 @@ class LiveFile:
         self.size = 0
         self.half_lines_left = 0  # in files that others took away, never to be finished
         self._settings = settings
+        self._gid = find_group(settings.group)
         self._series = series
         self._generations = generations
         self._clock = clock
         self._notices = notices
-        self._syncing = Background("fsync")
+        self._syncing = Background("fsync", _MOST_SYNCS)
         self._file: LogFile | None = None
         self._rotate_ns: int | None = None  # CLOCK_BOOTTIME at which the file is old enough
         self._rotation_retry_s = 0.0
@@ -75,14 +58,14 @@ class LiveFile:
         """Open what is at the path, or make it; what it ended in. Raises OSError or Refused."""
         settings = self._settings
         self._make_directory()
-        file = LogFile(settings.path, settings.mode, settings.gid)
+        file = LogFile(settings.path, settings.mode, self._gid)
         before, self._file = self._file, file
         if before is not None:
             self._leave(before)
         self._tell_notes(file)
         tail = Tail(None)
         if file.size():
-            tail = mend(file, self._series, self._clock.wall_s(), settings.mode, settings.gid)
+            tail = mend(file, self._series, self._clock.wall_s(), settings.mode, self._gid)
         self.size = file.size()
         if tail.torn_bytes:
             said = [f"set aside in '{tail.torn_name}'"] if tail.torn_name else []
@@ -94,14 +77,15 @@ class LiveFile:
         self._rotate_ns = self._age_limit_ns(file)
         return tail
 
-    def configure(self, settings: FileSettings) -> None:
-        """Go on with the same file under other settings."""
+    def configure(self, settings: File) -> None:
+        """Go on with the same file under other settings. Raises NotConfigured as `find_group`."""
+        self._gid = find_group(settings.group)
         self._settings = settings
         if settings.fsync != "interval":
             self._sync_s = None
         if self._file is not None:
             self._file.notes.clear()
-            self._file.set_attributes(settings.mode, settings.gid)
+            self._file.set_attributes(settings.mode, self._gid)
             self._tell_notes(self._file)
             self._rotate_ns = self._age_limit_ns(self._file)
 
@@ -126,12 +110,12 @@ class LiveFile:
 
     def _age_limit_ns(self, file: LogFile) -> int | None:
         """When the file will be old enough, going by its first record. None while it is empty."""
-        if not self._settings.max_age_s or not self.size:
+        if not self._settings.max_age or not self.size:
             return None
         age_s = 0.0
         with contextlib.suppress(ValueError):  # another schema: counted from now
             age_s = self._clock.wall_s() - datetime.fromisoformat(first_time(file.fd)).timestamp()
-        left_s = max(self._settings.max_age_s - max(age_s, 0.0), 0.0)
+        left_s = max(self._settings.max_age - max(age_s, 0.0), 0.0)
         return self._clock.boot_ns() + int(left_s * 1e9)
 
     def prepare(self, now_s: float, size: int) -> None:
@@ -170,12 +154,12 @@ class LiveFile:
     def _note_written(self, done: int, now_s: float) -> None:
         self.size += done
         settings = self._settings
-        if self._rotate_ns is None and settings.max_age_s:
-            self._rotate_ns = self._clock.boot_ns() + int(settings.max_age_s * 1e9)
+        if self._rotate_ns is None and settings.max_age:
+            self._rotate_ns = self._clock.boot_ns() + int(settings.max_age * 1e9)
         if settings.fsync == "batch" and self._file:
             self._sync(self._file.fd)
         elif settings.fsync == "interval" and self._sync_s is None:
-            self._sync_s = now_s + settings.fsync_interval_s
+            self._sync_s = now_s + settings.fsync_interval
 
     @property
     def is_open(self) -> bool:
@@ -208,7 +192,7 @@ class LiveFile:
                 raise error
             name = self._generations.retire()
             try:
-                fresh = LogFile(settings.path, settings.mode, settings.gid, exclusive=True)
+                fresh = LogFile(settings.path, settings.mode, self._gid, exclusive=True)
             except (OSError, Refused):
                 self._generations.reinstate(name)
                 raise
@@ -244,7 +228,9 @@ class LiveFile:
                 except OSError as error:
                     self._complain("sync", self._series.directory, error)
 
-        self._syncing.submit(job)
+        if not self._syncing.submit(job):
+            os.close(own)
+            self._complain("sync", self._settings.path, OSError(errno.EAGAIN, "it takes too long"))
 
     def _complain(self, verb: str, path: str, error: OSError) -> None:
         self._notices.add(

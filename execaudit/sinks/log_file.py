@@ -211,6 +211,16 @@ def group_name(gid: int) -> str:
         return str(gid)
 
 
+def find_group(name: str) -> int | None:
+    """Return the group of that name, None for the empty one. Raises NotConfigured."""
+    try:
+        return grp.getgrnam(name).gr_gid if name else None
+    except KeyError:
+        raise NotConfigured(
+            f"Failed to use group '{name}' (file.group): no such group on this host"
+        ) from None
+
+
 def find_writer(fd: int) -> str:
     """Name the process that has locked the file, as far as /proc shows us others' files.
 

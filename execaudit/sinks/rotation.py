@@ -12,10 +12,11 @@ import os
 import re
 import stat
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
+
+from execaudit.config.schema import File
 
 SUFFIXES = ("", ".gz", ".zst")
 _STAMP = "%Y%m%dT%H%M%SZ"
@@ -63,22 +64,6 @@ def _generation(match: re.Match[str], status: os.stat_result) -> Generation:
         match.string, torn is not None, stamp, int(number or 0), suffix or "",
         status.st_size, status.st_mtime,
     )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much is kept. 0: without limit.
-
-    Attributes:
-        num_logs: rotated files.
-        keep_age_s: seconds since rotation.
-        keep_bytes: bytes of all files together, the one being written included.
-
-    """
-
-    num_logs: int = 10
-    keep_age_s: float = 0
-    keep_bytes: int = 0
 
 
 class Series:
@@ -167,24 +152,24 @@ class Series:
 
 
 def choose_expired(
-    generations: list[Generation], limits: Limits, wall_s: float, active_bytes: int
+    generations: list[Generation], settings: File, wall_s: float, active_bytes: int
 ) -> list[Generation]:
     """Those to remove, oldest first. What was set aside goes by age and number of its own kind."""
     expired: dict[str, Generation] = {}
     for is_torn in (False, True):
         kind = [one for one in generations if one.is_torn is is_torn]
-        if limits.num_logs:
+        if settings.num_logs:
             stems = list(dict.fromkeys(one.stem for one in kind))
-            old = set(stems[: max(len(stems) - limits.num_logs, 0)])
+            old = set(stems[: max(len(stems) - settings.num_logs, 0)])
             expired |= {one.name: one for one in kind if one.stem in old}
-        if limits.keep_age_s:
-            old_ones = [one for one in kind if one.age_s(wall_s) > limits.keep_age_s]
+        if settings.keep_age:
+            old_ones = [one for one in kind if one.age_s(wall_s) > settings.keep_age]
             expired |= {one.name: one for one in old_ones}
-    if limits.keep_bytes:
+    if settings.keep_bytes:
         kept = [one for one in generations if one.name not in expired]
         total = active_bytes + sum(one.size for one in kept)
         for one in kept:
-            if total <= limits.keep_bytes:
+            if total <= settings.keep_bytes:
                 break
             expired[one.name] = one
             total -= one.size

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from execaudit.sinks.disk_space import Thresholds
+from execaudit.config.schema import File
 from execaudit.sinks.file import FileSink
-from execaudit.sinks.live_file import FileSettings
-from execaudit.sinks.rotation import Limits
 from tests.clocks import FakeClock
 from tests.lines import line, lines, read, seqs
 from tests.private_mounts import in_private_mounts, mount_ext4, mount_tmpfs, run
+from tests.sinks import FinishedEntries, write
 
 KIB = 1024
 # Linux's include/uapi/linux/ext4.h: EXT4_IOC_SHUTDOWN is _IOR('X', 125, __u32).
@@ -32,12 +31,20 @@ class Disk:
         self.path = self.root / "execaudit.jsonl"
         self.ballast = self.root / "ballast"
         self.clock = FakeClock()
-        self.settings = FileSettings(
-            str(self.path), limits=Limits(num_logs=0), max_age_s=0, max_file_bytes=0
+        self.settings = File(
+            path=str(self.path),
+            keep_age=0,
+            keep_bytes=0,
+            space_left=0,
+            space_low=0,
+            num_logs=0,
+            max_age=0,
+            max_file_bytes=0,
         )
 
     def sink(self, **settings: object) -> FileSink:
-        return FileSink(replace(self.settings, **settings), self.clock)  # type: ignore[arg-type]
+        changed = replace(self.settings, **settings)  # type: ignore[arg-type]
+        return FileSink(changed, FinishedEntries(), clock=self.clock)
 
     def fill(self, leaving: int) -> None:
         """Leave so many bytes free."""
@@ -67,7 +74,7 @@ def write_until_lost(disk: Disk, sink: FileSink, *, batch: int = 7, size: int = 
     """Write batches until some line is lost; the number of the next line."""
     seq = 1
     while not sink.counters.lost:
-        sink.write(lines(seq, batch, "x" * size))
+        write(sink, lines(seq, batch, "x" * size))
         seq += batch
         disk.clock.advance(0.001)
     return seq
@@ -103,7 +110,7 @@ def test_full_disk_leaves_no_half_line_and_resumes_by_itself(disk: Disk, size: i
     assert incident.first.seq == sink.counters.written + 1
     assert incident.last is not None
     assert incident.last.seq == seq - 1
-    sink.write([line(seq)])
+    write(sink, [line(seq)])
     assert seqs(disk.path)[-1] == seq
     assert f"{lost} records were lost" in str(sink.notices.take())
 
@@ -114,7 +121,7 @@ def test_records_of_losses_survive_a_full_disk_and_come_first(disk: Disk) -> Non
     disk.fill(leaving=8 * KIB)
     sink = disk.sink()
     seq = write_until_lost(disk, sink)
-    sink.write([line(seq, kind="lost"), line(seq + 1), line(seq + 2, kind="config")])
+    write(sink, [line(seq, kind="lost"), line(seq + 1), line(seq + 2, kind="config")])
     lost = sink.counters.lost
 
     disk.ballast.unlink()
@@ -137,7 +144,7 @@ def test_count_of_losses_survives_when_the_disk_fills_again_at_once(disk: Disk) 
     (incident,) = sink.losses.take()
     disk.fill(leaving=0)
     told = line(seq, "x" * 5000, kind="lost")
-    sink.write([told])
+    write(sink, [told])
     assert disk.path.read_bytes().count(b'"lost"') == 0
 
     disk.ballast.unlink()
@@ -152,7 +159,7 @@ def test_full_disk_at_the_start_does_not_keep_the_sink_from_starting(disk: Disk)
     mount_tmpfs(disk.root, "size=256k,nr_inodes=2")
     disk.ballast.touch()
     sink = disk.sink()
-    sink.write(lines(1, 3))
+    write(sink, lines(1, 3))
     assert sink.counters.lost == 3
 
     disk.ballast.unlink()
@@ -160,18 +167,16 @@ def test_full_disk_at_the_start_does_not_keep_the_sink_from_starting(disk: Disk)
 
     (incident,) = sink.losses.take()
     assert (incident.reason, incident.count) == ("disk_full", 3)
-    sink.write([line(4)])
+    write(sink, [line(4)])
     assert seqs(disk.path) == [4]
 
 
 @in_private_mounts
 def test_full_disk_makes_room_by_removing_the_oldest(disk: Disk) -> None:
     mount_tmpfs(disk.root, "size=256k")
-    sink = disk.sink(
-        max_file_bytes=32 * KIB, thresholds=Thresholds(disk_full_action="rotate-oldest")
-    )
+    sink = disk.sink(max_file_bytes=32 * KIB, disk_full_action="rotate-oldest")
     for first in range(1, 10_000, 10):
-        sink.write(lines(first, 10, "x" * 50))
+        write(sink, lines(first, 10, "x" * 50))
         disk.clock.advance(1)
 
     assert sink.counters.lost == 0
@@ -184,7 +189,7 @@ def test_full_disk_makes_room_by_removing_the_oldest(disk: Disk) -> None:
 @in_private_mounts
 def test_full_disk_without_anything_to_remove_drops_and_counts(disk: Disk) -> None:
     mount_tmpfs(disk.root, "size=256k")
-    sink = disk.sink(thresholds=Thresholds(disk_full_action="rotate-oldest"))
+    sink = disk.sink(disk_full_action="rotate-oldest")
 
     assert_exact(disk, sink, write_until_lost(disk, sink))
 
@@ -192,20 +197,16 @@ def test_full_disk_without_anything_to_remove_drops_and_counts(disk: Disk) -> No
 @in_private_mounts
 def test_low_space_drops_new_records_and_resumes_above_the_threshold(disk: Disk) -> None:
     mount_tmpfs(disk.root, "size=1m")
-    sink = disk.sink(
-        thresholds=Thresholds(
-            space_left=600 * KIB, space_low=300 * KIB, space_low_action="drop-new"
-        )
-    )
-    sink.write([line(1)])
+    sink = disk.sink(space_left=600 * KIB, space_low=300 * KIB, space_low_action="drop-new")
+    write(sink, [line(1)])
     disk.fill(leaving=500 * KIB)
     disk.clock.advance(1)
-    sink.write([line(2)])
+    write(sink, [line(2)])
     assert "less than space_left" in str(sink.notices.take())
     disk.fill(leaving=200 * KIB)
     disk.clock.advance(1)
-    sink.write([line(3)])
-    sink.write([line(4)])
+    write(sink, [line(3)])
+    write(sink, [line(4)])
     assert (sink.counters.written, sink.counters.lost) == (2, 2)
     assert "dropping new records" in str(sink.notices.take())
 
@@ -214,7 +215,7 @@ def test_low_space_drops_new_records_and_resumes_above_the_threshold(disk: Disk)
 
     (incident,) = sink.losses.take()
     assert (incident.reason, incident.count) == ("disk_low", 2)
-    sink.write([line(5)])
+    write(sink, [line(5)])
     assert seqs(disk.path) == [1, 2, 5]
     notices = str(sink.notices.take())
     assert "enough again" in notices
@@ -227,8 +228,8 @@ def test_low_space_removes_the_oldest_until_enough_is_free(disk: Disk) -> None:
     for day in (18, 19, 20, 21):
         (disk.root / f"{disk.path.name}.202611{day}T000000Z").write_bytes(b"{}\n" * (50 * KIB))
     (disk.root / "mine.txt").write_bytes(b"x")
-    sink = disk.sink(thresholds=Thresholds(space_low=600 * KIB, space_low_action="rotate-oldest"))
-    sink.write([line(1)])
+    sink = disk.sink(space_low=600 * KIB, space_low_action="rotate-oldest")
+    write(sink, [line(1)])
 
     # 600 KiB are used, 1 MiB less 640 KiB may be: the margin of a sixteenth included.
     assert disk.others() == [
@@ -241,17 +242,17 @@ def test_low_space_removes_the_oldest_until_enough_is_free(disk: Disk) -> None:
 def test_half_line_in_an_append_only_file_is_finished_before_the_next(disk: Disk) -> None:
     mount_tmpfs(disk.root, "size=256k")
     sink = disk.sink()
-    sink.write([line(1)])
+    write(sink, [line(1)])
     run("chattr", "+a", disk.path)
     disk.fill(leaving=8 * KIB)
-    sink.write(lines(2, 5, "x" * 5000))
+    write(sink, lines(2, 5, "x" * 5000))
     torn = disk.path.read_bytes()
     assert not torn.endswith(b"\n"), "the disk took whole lines: nothing is tested"
-    sink.write([line(7, "after")])
+    write(sink, [line(7, "after")])
 
     disk.ballast.unlink()
     disk.wait(sink)
-    sink.write([line(8, "after")])
+    write(sink, [line(8, "after")])
 
     written = seqs(disk.path)
     assert disk.path.read_bytes().startswith(torn)
@@ -265,10 +266,10 @@ def test_half_line_in_an_append_only_file_is_finished_before_the_next(disk: Disk
 def test_append_only_file_that_cannot_be_rotated_is_written_on(disk: Disk) -> None:
     mount_tmpfs(disk.root, "size=256k")
     sink = disk.sink(max_file_bytes=100)
-    sink.write([line(1)])
+    write(sink, [line(1)])
     run("chattr", "+a", disk.path)
     for seq in range(2, 6):
-        sink.write([line(seq)])
+        write(sink, [line(seq)])
 
     assert seqs(disk.path) == [1, 2, 3, 4, 5]
     assert str(sink.notices.take()).count("Failed to rotate") == 1
@@ -281,7 +282,7 @@ def test_torn_line_in_an_append_only_file_does_not_join_the_next(disk: Disk) -> 
     disk.path.write_bytes(line(1) + b'{"torn')
     run("chattr", "+a", disk.path)
     sink = disk.sink()
-    sink.write([line(2)])
+    write(sink, [line(2)])
 
     assert disk.path.read_bytes() == line(1) + b'{"torn\n' + line(2)
     assert "ending it" in str(sink.notices.take())
@@ -293,13 +294,13 @@ def test_rotation_without_a_free_inode_goes_on_with_the_old_file(disk: Disk) -> 
     mount_tmpfs(disk.root, "size=256k,nr_inodes=2")
     sink = disk.sink(max_file_bytes=100)
     for seq in range(1, 6):
-        sink.write([line(seq)])
+        write(sink, [line(seq)])
     assert seqs(disk.path) == [1, 2, 3, 4, 5]
     assert disk.others() == []
 
     run("mount", "-o", "remount,nr_inodes=10", disk.root)
     disk.clock.advance(60)
-    sink.write([line(6)])
+    write(sink, [line(6)])
 
     assert seqs(disk.path) == [6]
     assert sink.counters.lost == 0
@@ -309,7 +310,7 @@ def test_rotation_without_a_free_inode_goes_on_with_the_old_file(disk: Disk) -> 
 def test_compressing_on_a_full_disk_leaves_the_plain_file(disk: Disk) -> None:
     mount_tmpfs(disk.root, "size=256k")
     sink = disk.sink(compress="gzip")
-    sink.write([b'{"x":"' + os.urandom(60 * KIB).hex().encode() + b'"}\n'])
+    write(sink, [b'{"x":"' + os.urandom(60 * KIB).hex().encode() + b'"}\n'])
     disk.fill(leaving=0)
     sink.rotate()
     while sink._generations.is_compressing:
@@ -318,7 +319,7 @@ def test_compressing_on_a_full_disk_leaves_the_plain_file(disk: Disk) -> None:
     assert disk.others() == [f"{disk.path.name}.20261123T020406Z"]
     assert "Failed to compress" in str(sink.notices.take())
     disk.ballast.unlink()
-    sink.write([line(1)])
+    write(sink, [line(1)])
     sink.rotate()
     while sink._generations.is_compressing:
         os.sched_yield()
@@ -329,7 +330,7 @@ def test_compressing_on_a_full_disk_leaves_the_plain_file(disk: Disk) -> None:
 def test_read_only_file_system_is_counted_and_recovered_from(disk: Disk) -> None:
     mount_tmpfs(disk.root, "size=256k,ro")
     sink = disk.sink()
-    sink.write(lines(1, 4))
+    write(sink, lines(1, 4))
     assert sink.counters.lost == 4
 
     run("mount", "-o", "remount,rw", disk.root)
@@ -337,7 +338,7 @@ def test_read_only_file_system_is_counted_and_recovered_from(disk: Disk) -> None
 
     (incident,) = sink.losses.take()
     assert (incident.reason, incident.count) == ("read_only", 4)
-    sink.write([line(5)])
+    write(sink, [line(5)])
     assert seqs(disk.path) == [5]
 
 
@@ -345,14 +346,14 @@ def test_read_only_file_system_is_counted_and_recovered_from(disk: Disk) -> None
 def test_file_system_that_turns_read_only_under_us_is_counted(disk: Disk) -> None:
     mount_ext4(disk.root, disk.root.parent / "image", size_kib=4096, options="errors=remount-ro")
     sink = disk.sink()
-    sink.write(lines(1, 2))
+    write(sink, lines(1, 2))
     device = Path(run("findmnt", "-no", "SOURCE", disk.root).strip())
     Path(f"/sys/fs/ext4/{device.name}/trigger_fs_error").write_text("a test")
-    sink.write(lines(3, 2))
+    write(sink, lines(3, 2))
 
     assert (sink.counters.written, sink.counters.lost) == (2, 2)
     assert seqs(disk.path) == [1, 2]
-    sink.losses.end_incident()
+    sink.losses.end()
     assert [one.reason for one in sink.losses.take()] == ["read_only"]
 
 
@@ -361,12 +362,12 @@ def test_device_that_fails_is_counted_and_what_replaces_it_is_written_to(disk: D
     image = disk.root.parent / "image"
     mount_ext4(disk.root, image, size_kib=4096)
     sink = disk.sink()
-    sink.write(lines(1, 2))
+    write(sink, lines(1, 2))
     os.sync()
     root = os.open(disk.root, os.O_RDONLY)
     fcntl.ioctl(root, EXT4_IOC_SHUTDOWN, struct.pack("I", SHUTDOWN_NOLOGFLUSH))
     os.close(root)
-    sink.write(lines(3, 2))
+    write(sink, lines(3, 2))
     assert (sink.counters.written, sink.counters.lost) == (2, 2)
     assert "Input/output error" in str(sink.notices.take())
 
@@ -376,7 +377,7 @@ def test_device_that_fails_is_counted_and_what_replaces_it_is_written_to(disk: D
 
     (incident,) = sink.losses.take()
     assert (incident.reason, incident.count) == ("io_error", 2)
-    sink.write([line(5)])
+    write(sink, [line(5)])
     assert seqs(disk.path) == [5]
 
 
@@ -400,7 +401,7 @@ def test_quota_is_counted_and_recovered_from(disk: Disk) -> None:
     disk.wait(sink)
     (incident,) = sink.losses.take()
     assert (incident.reason, incident.count) == ("quota", lost)
-    sink.write([line(10**6)])
+    write(sink, [line(10**6)])
     assert seqs(disk.path)[-1] == 10**6
 
 
@@ -411,7 +412,7 @@ def test_file_at_its_size_limit_is_rotated(disk: Disk) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
     sink = disk.sink()
     for first in range(1, 400, 5):
-        sink.write(lines(first, 5))
+        write(sink, lines(first, 5))
         disk.clock.advance(1)
 
     kept = [seq for name in disk.others() for seq in seqs(disk.root / name)] + seqs(disk.path)
@@ -426,16 +427,16 @@ def test_directory_taken_away_for_good_is_counted(disk: Disk) -> None:
     log = above / "log"
     log.mkdir(mode=0o750)
     sink = disk.sink(path=str(log / "execaudit.jsonl"))
-    sink.write([line(1)])
+    write(sink, [line(1)])
     (log / "execaudit.jsonl").unlink()
     log.rmdir()
     above.joinpath("log").write_text("in the way")
-    sink.write(lines(2, 3))
+    write(sink, lines(2, 3))
     assert sink.counters.lost == 3
 
     above.joinpath("log").unlink()
     disk.wait(sink)
-    sink.write([line(5)])
+    write(sink, [line(5)])
 
     assert seqs(log / "execaudit.jsonl") == [5]
     (incident,) = sink.losses.take()

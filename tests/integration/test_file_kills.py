@@ -9,10 +9,10 @@ import select
 import signal
 from pathlib import Path
 
+from execaudit.config.schema import File
 from execaudit.sinks.file import FileSink
-from execaudit.sinks.live_file import FileSettings
-from execaudit.sinks.rotation import Limits
 from tests.lines import lines
+from tests.sinks import FinishedEntries, write
 
 KILLS = 50
 _RANDOM = random.Random(1)  # noqa: S311 - not for secrets
@@ -22,10 +22,18 @@ RUN = 10**6
 
 def open_sink(path: Path) -> FileSink:
     return FileSink(
-        FileSettings(
-            str(path), max_file_bytes=8 << 20, limits=Limits(num_logs=0), compress="gzip"
-        )
-    )  # fmt: skip
+        File(
+            path=str(path),
+            keep_age=0,
+            keep_bytes=0,
+            space_left=0,
+            space_low=0,
+            max_file_bytes=8 << 20,
+            num_logs=0,
+            compress="gzip",
+        ),
+        FinishedEntries(),
+    )
 
 
 def write_for_ever(path: Path, run: int, started: int) -> None:
@@ -35,7 +43,7 @@ def write_for_ever(path: Path, run: int, started: int) -> None:
     _RANDOM.seed(run)
     while True:
         count = _RANDOM.randrange(1, 40)
-        sink.write(lines(seq, count, "x" * _RANDOM.randrange(150_000)))
+        write(sink, lines(seq, count, "x" * _RANDOM.randrange(150_000)))
         seq += count
         sink.on_timer(0)
         if started >= 0:

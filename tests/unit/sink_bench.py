@@ -5,10 +5,10 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from execaudit.config.schema import File
 from execaudit.sinks.file import FileSink
-from execaudit.sinks.live_file import FileSettings
-from execaudit.sinks.rotation import Limits
 from tests.clocks import FakeClock
+from tests.sinks import FinishedEntries
 
 STAMP = "20261123T020406Z"
 
@@ -20,8 +20,15 @@ class Bench:
         self.directory = directory / "log"
         self.path = self.directory / "execaudit.jsonl"
         self.clock = FakeClock()
-        self.settings = FileSettings(
-            str(self.path), limits=Limits(num_logs=0), max_age_s=0, max_file_bytes=0
+        self.settings = File(
+            path=str(self.path),
+            keep_age=0,
+            keep_bytes=0,
+            space_left=0,
+            space_low=0,
+            num_logs=0,
+            max_age=0,
+            max_file_bytes=0,
         )
         self.open_ones: list[FileSink] = []
 
@@ -29,7 +36,8 @@ class Bench:
         """One after the other, as runs of the daemon are."""
         for before in self.open_ones:
             before.close()
-        sink = FileSink(replace(self.settings, **settings), self.clock)  # type: ignore[arg-type]
+        changed = replace(self.settings, **settings)  # type: ignore[arg-type]
+        sink = FileSink(changed, FinishedEntries(), clock=self.clock)
         self.open_ones.append(sink)
         return sink
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from execaudit.sinks.disk_space import DiskSpace, Room, Thresholds, judge
+from execaudit.config.schema import File
+from execaudit.sinks.disk_space import DiskSpace, Room, judge
 
-THRESHOLDS = Thresholds(space_left=1600, space_low=320)
+THRESHOLDS = File(space_left=1600, space_low=320)
 
 
 @pytest.mark.parametrize(
@@ -35,11 +36,11 @@ def test_state_is_left_only_when_a_sixteenth_more_is_free(
 
 
 def test_thresholds_of_zero_are_off() -> None:
-    assert judge(0, Room.ENOUGH, Thresholds()) is Room.ENOUGH
+    assert judge(0, Room.ENOUGH, File(space_left=0, space_low=0)) is Room.ENOUGH
 
 
 def test_looks_once_a_second_or_after_much_was_written(tmp_path: Path) -> None:
-    space = DiskSpace(str(tmp_path), Thresholds())
+    space = DiskSpace(str(tmp_path), File(space_left=0, space_low=0))
     assert space.is_due(0.0)
     space.look(0.0)
 
@@ -50,7 +51,7 @@ def test_looks_once_a_second_or_after_much_was_written(tmp_path: Path) -> None:
 
 
 def test_full_ends_only_when_a_write_succeeded(tmp_path: Path) -> None:
-    space = DiskSpace(str(tmp_path), Thresholds())
+    space = DiskSpace(str(tmp_path), File(space_left=0, space_low=0))
     space.ran_out()
 
     assert space.look(1.0) == (Room.FULL, Room.FULL)

@@ -4,7 +4,7 @@
 from execaudit.daemon.limits import Suppressed
 from execaudit.records import events
 from execaudit.records.host import Host
-from execaudit.sinks.accounting import Incident, Mark
+from execaudit.records.incident import EventKey, Incident
 
 
 def test_start_names_engine_hash_and_what_was_last_written() -> None:
@@ -28,7 +28,7 @@ def test_summary_is_of_the_time_of_its_last_event() -> None:
 
 
 def test_loss_of_a_sink_names_it_and_the_records_at_both_ends() -> None:
-    first, last = Mark("t1", 0, "exec", 7), Mark("t2", 3, "execve", 9)
+    first, last = EventKey("t1", 0, "exec", 7), EventKey("t2", 3, "execve", 9)
     fields = events.sink_lost_fields(
         Host.this(), "file", Incident("disk_full", 3, 10, 20, first, last)
     )

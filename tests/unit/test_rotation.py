@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.sinks.rotation import Generation, Limits, Series, choose_expired
+from execaudit.config.schema import File
+from execaudit.sinks.rotation import Generation, Series, choose_expired
 from tests.clocks import START_S
 
 BASE = "execaudit.jsonl"
@@ -124,73 +125,77 @@ def generation(name: str, size: int = 10) -> Generation:
 FIVE = [generation(f"202611{day}T000000Z") for day in (18, 19, 20, 21, 22)]
 
 
+def limits(num_logs: int = 0, keep_age: float = 0, keep_bytes: int = 0) -> File:
+    return File(num_logs=num_logs, keep_age=keep_age, keep_bytes=keep_bytes)
+
+
 def test_nothing_expires_without_limits() -> None:
-    assert choose_expired(FIVE, Limits(0, 0, 0), START_S, 0) == []
+    assert choose_expired(FIVE, limits(), START_S, 0) == []
 
 
 def test_oldest_expire_beyond_the_number_of_files() -> None:
-    assert choose_expired(FIVE, Limits(num_logs=3), START_S, 0) == FIVE[:2]
+    assert choose_expired(FIVE, limits(num_logs=3), START_S, 0) == FIVE[:2]
 
 
 def test_plain_and_compressed_of_one_file_count_once() -> None:
     both = [FIVE[0], generation("20261118T000000Z.gz"), *FIVE[1:]]
 
-    assert choose_expired(both, Limits(num_logs=5), START_S, 0) == []
-    assert choose_expired(both, Limits(num_logs=4), START_S, 0) == both[:2]
+    assert choose_expired(both, limits(num_logs=5), START_S, 0) == []
+    assert choose_expired(both, limits(num_logs=4), START_S, 0) == both[:2]
 
 
 def test_files_expire_by_age_since_rotation() -> None:
     # The start is the 23rd, two hours past midnight.
-    limits = Limits(num_logs=0, keep_age_s=3 * DAY_S)
+    settings = limits(keep_age=3 * DAY_S)
 
-    assert choose_expired(FIVE, limits, START_S, 0) == FIVE[:3]
+    assert choose_expired(FIVE, settings, START_S, 0) == FIVE[:3]
 
 
 def test_files_from_the_future_do_not_expire_by_age() -> None:
-    limits = Limits(num_logs=0, keep_age_s=1)
+    settings = limits(keep_age=1)
 
-    assert choose_expired([generation("20991231T000000Z")], limits, START_S, 0) == []
+    assert choose_expired([generation("20991231T000000Z")], settings, START_S, 0) == []
 
 
 def test_stamp_that_is_no_time_does_not_expire_by_age() -> None:
-    limits = Limits(num_logs=0, keep_age_s=1)
+    settings = limits(keep_age=1)
 
-    assert choose_expired([generation("20261399T990000Z")], limits, START_S, 0) == []
+    assert choose_expired([generation("20261399T990000Z")], settings, START_S, 0) == []
 
 
 def test_oldest_expire_beyond_the_size_of_all_files_with_the_live_one() -> None:
-    limits = Limits(num_logs=0, keep_bytes=35)
+    settings = limits(keep_bytes=35)
 
-    assert choose_expired(FIVE, limits, START_S, 0) == FIVE[:2]
-    assert choose_expired(FIVE, limits, START_S, 6) == FIVE[:3]
-    assert choose_expired(FIVE, limits, START_S, 36) == FIVE
+    assert choose_expired(FIVE, settings, START_S, 0) == FIVE[:2]
+    assert choose_expired(FIVE, settings, START_S, 6) == FIVE[:3]
+    assert choose_expired(FIVE, settings, START_S, 36) == FIVE
 
 
 def test_size_counts_only_what_the_other_limits_leave() -> None:
-    limits = Limits(num_logs=3, keep_bytes=30)
+    settings = limits(num_logs=3, keep_bytes=30)
 
-    assert choose_expired(FIVE, limits, START_S, 0) == FIVE[:2]
+    assert choose_expired(FIVE, settings, START_S, 0) == FIVE[:2]
 
 
 def test_torn_pieces_do_not_push_out_rotated_files() -> None:
     torn = [generation(f"torn-202611{day}T000000Z") for day in (10, 11, 12)]
 
-    assert choose_expired([*torn, *FIVE], Limits(num_logs=5), START_S, 0) == []
-    assert choose_expired([*torn, *FIVE], Limits(num_logs=2), START_S, 0) == [torn[0], *FIVE[:3]]
+    assert choose_expired([*torn, *FIVE], limits(num_logs=5), START_S, 0) == []
+    assert choose_expired([*torn, *FIVE], limits(num_logs=2), START_S, 0) == [torn[0], *FIVE[:3]]
 
 
 @given(
     days=st.lists(st.integers(1, 28), max_size=20),
-    limits=st.builds(
-        Limits,
+    settings=st.builds(
+        limits,
         num_logs=st.integers(0, 5),
-        keep_age_s=st.sampled_from([0, DAY_S, 10 * DAY_S]),
+        keep_age=st.sampled_from([0, DAY_S, 10 * DAY_S]),
         keep_bytes=st.integers(0, 100),
     ),
     active=st.integers(0, 200),
 )
 def test_newer_file_is_never_removed_before_an_older_one(
-    days: list[int], limits: Limits, active: int
+    days: list[int], settings: File, active: int
 ) -> None:
     all_of_them = [
         generation(f"202611{day:02}T000000Z" + (f"-{n}" if n else ""))
@@ -198,7 +203,7 @@ def test_newer_file_is_never_removed_before_an_older_one(
     ]
     all_of_them.sort(key=lambda one: (one.stamp, one.number))
 
-    expired = choose_expired(all_of_them, limits, START_S, active)
+    expired = choose_expired(all_of_them, settings, START_S, active)
 
     assert expired == all_of_them[: len(expired)]
 

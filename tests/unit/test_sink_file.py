@@ -9,17 +9,17 @@ from dataclasses import replace
 import pytest
 
 from execaudit.errors import ExecauditError
-from execaudit.sinks.accounting import JSON_FORM
 from execaudit.sinks.file import FileSink
 from tests.lines import line, lines, read, seqs
+from tests.sinks import FinishedEntries, write
 from tests.unit.sink_bench import STAMP, Bench, wait_for
 
 
 def test_lines_are_appended_and_counted(bench: Bench) -> None:
     sink = bench.sink()
-    sink.write(lines(1, 3))
-    sink.write([])
-    sink.write(lines(4, 2))
+    write(sink, lines(1, 3))
+    write(sink, [])
+    write(sink, lines(4, 2))
 
     assert seqs(bench.path) == [1, 2, 3, 4, 5]
     assert (sink.counters.written, sink.counters.lost) == (5, 0)
@@ -28,20 +28,20 @@ def test_lines_are_appended_and_counted(bench: Bench) -> None:
 
 
 def test_second_run_goes_on_in_the_same_file(bench: Bench) -> None:
-    bench.sink().write(lines(1, 2))
+    write(bench.sink(), lines(1, 2))
     sink = bench.sink()
-    sink.write(lines(3, 1))
+    write(sink, lines(3, 1))
 
     assert seqs(bench.path) == [1, 2, 3]
-    assert sink.tail.last is not None
-    assert sink.tail.last["seq"] == 2
+    assert sink.last_record is not None
+    assert sink.last_record["seq"] == 2
 
 
 def test_torn_line_of_a_crash_is_set_aside_and_told_of(bench: Bench) -> None:
     bench.directory.mkdir(mode=0o750)
     bench.path.write_bytes(line(1) + line(2)[:-5])
     sink = bench.sink()
-    sink.write(lines(3, 1))
+    write(sink, lines(3, 1))
 
     assert seqs(bench.path) == [1, 3]
     assert sink.tail.torn_bytes == len(line(2)) - 5
@@ -52,16 +52,16 @@ def test_torn_line_of_a_crash_is_set_aside_and_told_of(bench: Bench) -> None:
 
 def test_batch_larger_than_a_file_may_be_is_written_whole(bench: Bench) -> None:
     sink = bench.sink(max_file_bytes=100)
-    sink.write(lines(1, 50))
+    write(sink, lines(1, 50))
 
     assert seqs(bench.path) == list(range(1, 51))
 
 
 def test_file_moved_by_logrotate_is_opened_anew_without_losing_a_line(bench: Bench) -> None:
     sink = bench.sink()
-    sink.write(lines(1, 2))
+    write(sink, lines(1, 2))
     moved = bench.path.rename(bench.directory / "execaudit.jsonl.1")
-    sink.write(lines(3, 2))
+    write(sink, lines(3, 2))
 
     assert seqs(moved) == [1, 2]
     assert seqs(bench.path) == [3, 4]
@@ -70,11 +70,11 @@ def test_file_moved_by_logrotate_is_opened_anew_without_losing_a_line(bench: Ben
 
 def test_file_replaced_by_logrotate_create_is_taken_over(bench: Bench) -> None:
     sink = bench.sink()
-    sink.write(lines(1, 1))
+    write(sink, lines(1, 1))
     bench.path.rename(bench.directory / "execaudit.jsonl.1")
     bench.path.touch(mode=0o600)
     sink.rotate()
-    sink.write(lines(2, 1))
+    write(sink, lines(2, 1))
 
     assert seqs(bench.path) == [2]
     assert bench.path.stat().st_mode & 0o777 == 0o640
@@ -82,12 +82,12 @@ def test_file_replaced_by_logrotate_create_is_taken_over(bench: Bench) -> None:
 
 
 def test_file_emptied_by_logrotate_copytruncate_is_appended_to(bench: Bench) -> None:
-    sink = bench.sink(max_age_s=10, max_file_bytes=1000)
-    sink.write(lines(1, 5))
+    sink = bench.sink(max_age=10, max_file_bytes=1000)
+    write(sink, lines(1, 5))
     os.truncate(bench.path, 0)
     bench.clock.advance(100)
     sink.on_timer(bench.clock.now_s)
-    sink.write(lines(6, 1))
+    write(sink, lines(6, 1))
 
     assert seqs(bench.path) == [6]
     assert bench.others() == []
@@ -95,9 +95,9 @@ def test_file_emptied_by_logrotate_copytruncate_is_appended_to(bench: Bench) -> 
 
 def test_file_removed_is_made_again(bench: Bench) -> None:
     sink = bench.sink()
-    sink.write(lines(1, 1))
+    write(sink, lines(1, 1))
     bench.path.unlink()
-    sink.write(lines(2, 1))
+    write(sink, lines(2, 1))
 
     assert seqs(bench.path) == [2]
 
@@ -106,7 +106,7 @@ def test_file_removed_between_look_and_write_gets_the_batch_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sink = bench.sink()
-    sink.write(lines(1, 1))
+    write(sink, lines(1, 1))
     live = sink._file
     prepare = live.prepare
 
@@ -115,7 +115,7 @@ def test_file_removed_between_look_and_write_gets_the_batch_again(
         bench.path.unlink()
 
     monkeypatch.setattr(live, "prepare", prepare_then_remove)
-    sink.write(lines(2, 3))
+    write(sink, lines(2, 3))
 
     assert seqs(bench.path) == [2, 3, 4]
     assert sink.counters.lost == 0
@@ -123,10 +123,10 @@ def test_file_removed_between_look_and_write_gets_the_batch_again(
 
 def test_directory_removed_is_made_again(bench: Bench) -> None:
     sink = bench.sink()
-    sink.write(lines(1, 1))
+    write(sink, lines(1, 1))
     bench.path.unlink()
     bench.directory.rmdir()
-    sink.write(lines(2, 1))
+    write(sink, lines(2, 1))
 
     assert seqs(bench.path) == [2]
 
@@ -136,7 +136,7 @@ def test_link_put_in_the_files_place_is_not_followed_and_losses_are_told(bench: 
     sink = bench.sink()
     bench.path.unlink()
     bench.path.symlink_to(victim)
-    sink.write(lines(1, 3))
+    write(sink, lines(1, 3))
     assert not victim.exists()
     assert (sink.counters.written, sink.counters.lost) == (0, 3)
     assert "not a regular file" in bench.notices(sink)
@@ -149,7 +149,7 @@ def test_link_put_in_the_files_place_is_not_followed_and_losses_are_told(bench: 
     sink.on_timer(bench.clock.now_s)
     (incident,) = sink.losses.take()
     assert (incident.reason, incident.count) == ("unavailable", 3)
-    sink.write(lines(4, 1))
+    write(sink, lines(4, 1))
     assert seqs(bench.path) == [4]
     assert "3 records were lost" in bench.notices(sink)
 
@@ -158,9 +158,9 @@ def test_writing_nothing_proves_nothing_about_a_failed_file(bench: Bench) -> Non
     sink = bench.sink()
     bench.path.unlink()
     bench.path.mkdir()
-    sink.write(lines(1, 1))
+    write(sink, lines(1, 1))
     bench.clock.advance(2)
-    sink.write([])
+    write(sink, [])
 
     assert sink.status()["is_failing"]
     assert sink.losses.take() == []
@@ -183,14 +183,14 @@ def test_retries_of_what_does_not_mend_come_ever_more_rarely(bench: Bench) -> No
     sink = bench.sink()
     bench.path.unlink()
     bench.path.mkdir()
-    sink.write(lines(1, 1))
+    write(sink, lines(1, 1))
     waits = []
     for _ in range(9):
         deadline = sink.on_timer(bench.clock.now_s)
         assert deadline is not None
         waits.append(deadline - bench.clock.now_s)
         bench.clock.now_s = deadline
-        sink.write(lines(1, 1))
+        write(sink, lines(1, 1))
 
     assert waits == pytest.approx([1, 2, 4, 8, 16, 32, 60, 60, 60])
     assert bench.notices(sink).count("dropping records") == 1
@@ -200,14 +200,14 @@ def test_syncs_as_configured(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> N
     synced: list[int] = []
     monkeypatch.setattr(os, "fdatasync", synced.append)
 
-    bench.sink(fsync="none").write(lines(1, 1))
+    write(bench.sink(fsync="none"), lines(1, 1))
     assert synced == []
-    bench.sink(fsync="batch").write(lines(1, 1))
+    write(bench.sink(fsync="batch"), lines(1, 1))
     assert len(synced) == 1
-    sink = bench.sink(fsync="interval", fsync_interval_s=5)
-    sink.write(lines(1, 1))
+    sink = bench.sink(fsync="interval", fsync_interval=5)
+    write(sink, lines(1, 1))
     bench.clock.advance(1)
-    sink.write(lines(1, 1))
+    write(sink, lines(1, 1))
     assert sink.on_timer(bench.clock.now_s) == pytest.approx(5)
     assert len(synced) == 2  # the one before, when it was closed
     bench.clock.advance(4)
@@ -219,7 +219,7 @@ def test_syncs_as_configured(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_idle_sink_asks_for_no_wakeups(bench: Bench) -> None:
     sink = bench.sink()
-    sink.write(lines(1, 1))
+    write(sink, lines(1, 1))
 
     assert sink.on_timer(bench.clock.now_s) is None
 
@@ -238,7 +238,7 @@ def test_every_record_is_written_or_counted_whatever_happens(bench: Bench) -> No
             bench.path.rmdir()
         elif turn % 11 == 3 and not is_blocked:
             bench.path.rename(bench.directory / f"moved-{turn}")
-        sink.write(lines(seq + 1, count))
+        write(sink, lines(seq + 1, count))
         seq += count
         bench.clock.advance(0.7)
         sink.on_timer(bench.clock.now_s)
@@ -254,12 +254,12 @@ def test_every_record_is_written_or_counted_whatever_happens(bench: Bench) -> No
 
 def test_file_of_a_process_that_is_about_to_end_is_waited_for(bench: Bench) -> None:
     before = bench.sink()
-    before.write(lines(1, 1))
+    write(before, lines(1, 1))
     timer = threading.Timer(0.2, before.close)
     timer.start()
-    sink = FileSink(bench.settings, patience_s=30)  # by the host's clocks
+    sink = FileSink(bench.settings, FinishedEntries(), patience_s=30)  # by the host's clocks
     timer.join()
-    sink.write(lines(2, 1))
+    write(sink, lines(2, 1))
     sink.close()
 
     assert seqs(bench.path) == [1, 2]
@@ -267,11 +267,11 @@ def test_file_of_a_process_that_is_about_to_end_is_waited_for(bench: Bench) -> N
 
 def test_file_that_another_process_took_meanwhile_is_not_written_to(bench: Bench) -> None:
     sink = bench.sink()
-    sink.write(lines(1, 1))
+    write(sink, lines(1, 1))
     bench.path.rename(bench.directory / "moved")
-    other = FileSink(bench.settings, bench.clock)
-    other.write(lines(100, 1))
-    sink.write(lines(2, 3))
+    other = FileSink(bench.settings, FinishedEntries(), clock=bench.clock)
+    write(other, lines(100, 1))
+    write(sink, lines(2, 3))
 
     assert seqs(bench.path) == [100]
     assert sink.counters.lost == 3
@@ -279,53 +279,56 @@ def test_file_that_another_process_took_meanwhile_is_not_written_to(bench: Bench
     other.close()
     bench.clock.advance(1)
     sink.on_timer(bench.clock.now_s)
-    sink.write(lines(5, 1))
+    write(sink, lines(5, 1))
     assert seqs(bench.path) == [100, 5]
 
 
 def test_other_settings_take_hold_without_the_file_being_opened_anew(bench: Bench) -> None:
     sink = bench.sink(max_file_bytes=0)
-    sink.write(lines(1, 3))
+    write(sink, lines(1, 3))
     inode = bench.path.stat().st_ino
     sink.configure(
-        replace(bench.settings, mode=0o600, compress="gzip", max_file_bytes=1, max_age_s=60),
-        JSON_FORM,
+        replace(bench.settings, mode=0o600, compress="gzip", max_file_bytes=1, max_age=60),
+        FinishedEntries(),
+        None,
     )
     assert bench.path.stat().st_ino == inode
     assert bench.path.stat().st_mode & 0o777 == 0o600
     assert sink.on_timer(bench.clock.now_s) is not None
-    sink.write(lines(4, 1))
+    write(sink, lines(4, 1))
     wait_for(sink)
 
     assert seqs(bench.path) == [4]
     assert bench.others() == [f"execaudit.jsonl.{STAMP}.gz"]
 
 
-def test_what_a_sink_counted_and_kept_goes_on_in_its_heir(bench: Bench) -> None:
+def test_counts_and_waiting_records_of_a_closed_sink_go_on_in_its_successor(bench: Bench) -> None:
     old, other = bench.sink(), bench.directory.parent / "other"
-    old.write(lines(1, 2))
+    write(old, lines(1, 2))
     bench.path.unlink()
     bench.path.mkdir()
-    old.write([*lines(3, 2), line(5, kind="lost")])
-    heir = bench.sink(path=str(other / "execaudit.jsonl"))  # closes the old one
+    write(old, [*lines(3, 2), line(5, kind="lost")])
+    successor = FileSink(
+        replace(bench.settings, path=str(other / "execaudit.jsonl")), FinishedEntries()
+    )
+    bench.open_ones.append(successor)
 
-    old.losses.hand_over(heir.losses)
-    heir.write(lines(6, 1))
+    old.close(successor)
+    write(successor, lines(6, 1))
 
     (incident,) = old.losses.take()
     assert (incident.reason, incident.count) == ("unavailable", 2)
     assert seqs(other / "execaudit.jsonl") == [5, 6]
-    assert (heir.counters.written, heir.counters.lost) == (4, 2)
-    assert old.losses.undelivered == heir.losses.undelivered == 0
+    assert (successor.counters.written, successor.counters.lost) == (4, 2)
+    assert old.undelivered == successor.undelivered == 0
 
 
 def test_what_nobody_goes_on_with_is_counted(bench: Bench) -> None:
     sink = bench.sink()
     bench.path.unlink()
     bench.path.mkdir()
-    sink.write([line(1), line(2, kind="lost")])
+    write(sink, [line(1), line(2, kind="lost")])
     sink.close()
-    sink.losses.hand_over(None)
 
     counts = {one.reason: one.count for one in sink.losses.take()}
     assert counts == {"unavailable": 1, "closed": 1}
@@ -333,18 +336,18 @@ def test_what_nobody_goes_on_with_is_counted(bench: Bench) -> None:
 
 def test_directory_made_anew_for_everybody_is_not_written_to(bench: Bench) -> None:
     sink = bench.sink()
-    sink.write(lines(1, 1))
+    write(sink, lines(1, 1))
     bench.path.unlink()
     bench.directory.rmdir()
     bench.directory.mkdir()
     bench.directory.chmod(0o777)
-    sink.write(lines(2, 2))
+    write(sink, lines(2, 2))
     assert list(bench.directory.iterdir()) == []
     assert "everybody can write to it" in bench.notices(sink)
 
     bench.directory.chmod(0o750)
     bench.clock.advance(1)
     sink.on_timer(bench.clock.now_s)
-    sink.write(lines(4, 1))
+    write(sink, lines(4, 1))
     assert seqs(bench.path) == [4]
     assert sink.counters.lost == 2

@@ -10,9 +10,10 @@ import pytest
 
 from execaudit.errors import NotConfigured
 from execaudit.sinks.file import FileSink
-from execaudit.sinks.rotation import Limits, Series
+from execaudit.sinks.rotation import Series
 from tests.clocks import START_S
 from tests.lines import line, lines, seqs
+from tests.sinks import FinishedEntries, write
 from tests.unit.sink_bench import STAMP, Bench, wait_for
 
 
@@ -20,7 +21,7 @@ def test_rotates_before_the_file_would_outgrow_its_size(bench: Bench) -> None:
     size = len(line(1))
     sink = bench.sink(max_file_bytes=3 * size)
     for seq in range(1, 8):
-        sink.write([line(seq)])
+        write(sink, [line(seq)])
         bench.clock.advance(1)
 
     assert seqs(bench.path) == [7]
@@ -34,7 +35,7 @@ def test_rotates_before_the_file_would_outgrow_its_size(bench: Bench) -> None:
 def test_rotations_within_a_second_get_numbers_and_overwrite_nothing(bench: Bench) -> None:
     sink = bench.sink(max_file_bytes=1)
     for seq in range(1, 5):
-        sink.write([line(seq)])
+        write(sink, [line(seq)])
 
     names = ["", "-1", "-2"]
     assert bench.others() == [f"execaudit.jsonl.{STAMP}{n}" for n in names]
@@ -42,9 +43,9 @@ def test_rotations_within_a_second_get_numbers_and_overwrite_nothing(bench: Benc
 
 
 def test_rotates_by_age_also_while_nothing_is_written(bench: Bench) -> None:
-    sink = bench.sink(max_age_s=3600)
+    sink = bench.sink(max_age=3600)
     assert sink.on_timer(bench.clock.now_s) is None
-    sink.write(lines(1, 1))
+    write(sink, lines(1, 1))
     assert sink.on_timer(bench.clock.now_s) == pytest.approx(3600)
 
     bench.clock.advance(3599)
@@ -56,19 +57,19 @@ def test_rotates_by_age_also_while_nothing_is_written(bench: Bench) -> None:
 
 
 def test_age_counts_from_the_first_record_across_restarts(bench: Bench) -> None:
-    bench.sink(max_age_s=3600).write(lines(1, 1))
+    write(bench.sink(max_age=3600), lines(1, 1))
     bench.clock.advance(3000)
 
-    assert bench.sink(max_age_s=3600).on_timer(bench.clock.now_s) == pytest.approx(3600)
+    assert bench.sink(max_age=3600).on_timer(bench.clock.now_s) == pytest.approx(3600)
 
 
 def test_age_is_not_changed_by_steps_of_the_wall_clock(bench: Bench) -> None:
-    sink = bench.sink(max_age_s=3600)
-    sink.write(lines(1, 1))
+    sink = bench.sink(max_age=3600)
+    write(sink, lines(1, 1))
     for step_s in (-(10**6), 10**8):
         bench.clock.wall_offset_s += step_s
         assert sink.on_timer(bench.clock.now_s) == pytest.approx(3600)
-    sink.write(lines(2, 1))
+    write(sink, lines(2, 1))
 
     assert seqs(bench.path) == [1, 2]
 
@@ -76,10 +77,10 @@ def test_age_is_not_changed_by_steps_of_the_wall_clock(bench: Bench) -> None:
 def test_file_older_than_its_age_rotates_with_the_first_write_after_a_restart(
     bench: Bench,
 ) -> None:
-    bench.sink().write(lines(1, 1))
+    write(bench.sink(), lines(1, 1))
     bench.clock.advance(10**6)
-    sink = bench.sink(max_age_s=3600)
-    sink.write(lines(2, 1))
+    sink = bench.sink(max_age=3600)
+    write(sink, lines(2, 1))
 
     assert seqs(bench.path) == [2]
     assert len(bench.others()) == 1
@@ -88,19 +89,19 @@ def test_file_older_than_its_age_rotates_with_the_first_write_after_a_restart(
 def test_rotates_on_request_but_not_an_empty_file(bench: Bench) -> None:
     sink = bench.sink()
     sink.rotate()
-    sink.write(lines(1, 1))
+    write(sink, lines(1, 1))
     sink.rotate()
     sink.rotate()
-    sink.write(lines(2, 1))
+    write(sink, lines(2, 1))
 
     assert seqs(bench.path) == [2]
     assert bench.others() == [f"execaudit.jsonl.{STAMP}"]
 
 
 def test_number_of_rotated_files_is_kept_to(bench: Bench) -> None:
-    sink = bench.sink(limits=Limits(num_logs=2))
+    sink = bench.sink(num_logs=2)
     for seq in range(1, 6):
-        sink.write([line(seq)])
+        write(sink, [line(seq)])
         sink.rotate()
         bench.clock.advance(1)
 
@@ -112,14 +113,14 @@ def test_old_files_go_at_the_start_too(bench: Bench) -> None:
     (bench.directory / "execaudit.jsonl.20250101T000000Z").write_bytes(line(1))
     (bench.directory / "execaudit.jsonl.1").write_bytes(line(1))
 
-    bench.sink(limits=Limits(num_logs=0, keep_age_s=86400))
+    bench.sink(num_logs=0, keep_age=86400)
 
     assert bench.others() == ["execaudit.jsonl.1"]
 
 
 def test_rotated_files_are_compressed_in_the_background(bench: Bench) -> None:
     sink = bench.sink(compress="gzip")
-    sink.write(lines(1, 1000))
+    write(sink, lines(1, 1000))
     sink.rotate()
     wait_for(sink)
 
@@ -131,7 +132,7 @@ def test_rotated_files_are_compressed_in_the_background(bench: Bench) -> None:
 def test_names_collide_with_compressed_files_too(bench: Bench) -> None:
     sink = bench.sink(compress="gzip")
     for seq in (1, 2):
-        sink.write([line(seq)])
+        write(sink, [line(seq)])
         sink.rotate()
         wait_for(sink)
 
@@ -161,9 +162,9 @@ def test_zstd_without_a_module_for_it_is_an_error_at_the_start(
 
 
 def test_newest_files_stay_where_the_clock_was_set_back(bench: Bench) -> None:
-    sink = bench.sink(limits=Limits(num_logs=3))
+    sink = bench.sink(num_logs=3)
     for seq in range(1, 9):
-        sink.write([line(seq)])
+        write(sink, [line(seq)])
         sink.rotate()
         bench.clock.advance(60)
         if seq == 4:
@@ -177,20 +178,20 @@ def test_newest_files_stay_where_the_clock_was_set_back(bench: Bench) -> None:
 
 
 def test_files_named_after_a_future_that_did_not_come_still_go_by_age(bench: Bench) -> None:
-    sink = bench.sink(limits=Limits(num_logs=0, keep_age_s=86400))
+    sink = bench.sink(num_logs=0, keep_age=86400)
     bench.clock.wall_offset_s += 10**9
-    sink.write([line(1)])
+    write(sink, [line(1)])
     sink.rotate()
     (name,) = bench.others()
     os.utime(bench.directory / name, (START_S, START_S))
     bench.clock.wall_offset_s -= 10**9
-    sink.write([line(2)])
+    write(sink, [line(2)])
     sink.rotate()
     assert len(bench.others()) == 2
 
     bench.clock.advance(86500)
     os.utime(bench.directory / f"{name}-1", (START_S + 86500, START_S + 86500))
-    sink.write([line(3)])
+    write(sink, [line(3)])
     sink.rotate()
 
     assert [seqs(bench.directory / name) for name in bench.others()] == [[2], [3]]
@@ -198,18 +199,20 @@ def test_files_named_after_a_future_that_did_not_come_still_go_by_age(bench: Ben
 
 def test_first_record_of_the_future_rotates_after_the_whole_age_at_most(bench: Bench) -> None:
     bench.clock.wall_offset_s += 7200
-    bench.sink().write(lines(1, 1))
+    write(bench.sink(), lines(1, 1))
     bench.clock.wall_offset_s -= 14400
 
-    assert bench.sink(max_age_s=3600).on_timer(bench.clock.now_s) == pytest.approx(3600)
+    assert bench.sink(max_age=3600).on_timer(bench.clock.now_s) == pytest.approx(3600)
 
 
 def test_compressing_that_was_killed_half_way_is_done_again_at_the_start(bench: Bench) -> None:
-    bench.sink().write([line(1, os.urandom(4 << 20).hex())])
+    write(bench.sink(), [line(1, os.urandom(4 << 20).hex())])
     bench.open_ones[-1].close()
     child = os.fork()
     if not child:
-        sink = FileSink(replace(bench.settings, compress="gzip"), bench.clock)
+        sink = FileSink(
+            replace(bench.settings, compress="gzip"), FinishedEntries(), clock=bench.clock
+        )
         sink.rotate()
         wait_for(sink)
         os._exit(1)  # too late to be killed

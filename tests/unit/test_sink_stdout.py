@@ -15,6 +15,7 @@ import pytest
 from execaudit.sinks.stdout import StdoutSink
 from tests.clocks import FakeClock
 from tests.lines import line, lines
+from tests.sinks import FinishedEntries, write
 
 Make = Callable[..., StdoutSink]
 
@@ -30,12 +31,12 @@ def make(clock: FakeClock) -> Iterator[Make]:
     sinks: list[StdoutSink] = []
 
     def make(fd: int, queue_bytes: int = 8 << 20) -> StdoutSink:
-        sinks.append(StdoutSink(fd, queue_bytes, clock))
+        sinks.append(StdoutSink(FinishedEntries(), clock=clock, fd=fd, queue_bytes=queue_bytes))
         return sinks[-1]
 
     yield make
     for sink in sinks:
-        sink._queue.clear()
+        sink.close_s = 0.0
         sink.close()
 
 
@@ -94,7 +95,7 @@ def wake(sink: StdoutSink, clock: FakeClock) -> None:
 
 def test_lines_come_out_and_the_shared_descriptor_stays_blocking(ends: Ends, make: Make) -> None:
     sink = make(ends.write_fd)
-    sink.write(lines(1, 3))
+    write(sink, lines(1, 3))
 
     assert ends.read() == b"".join(lines(1, 3))
     assert (sink.counters.written, sink.counters.queue_bytes) == (3, 0)
@@ -109,7 +110,7 @@ def test_reader_that_does_not_read_is_not_waited_for_and_gets_all_later(
     expected = b""
     for first in range(1, 8000, 100):
         batch = lines(first, 100, "x" * (first % 300))
-        sink.write(batch)
+        write(sink, batch)
         expected += b"".join(batch)
     assert sink.counters.queue_depth > 100
 
@@ -128,11 +129,12 @@ def test_queue_has_a_bound_and_whole_lines_beyond_it_are_counted(
     pipe: Ends, make: Make, clock: FakeClock
 ) -> None:
     sink = make(pipe.write_fd, 100_000)
-    for first in range(1, 5001, 10):
-        sink.write(lines(first, 10))
+    many = [line(seq, os.urandom(99).hex()) for seq in range(1, 5001)]
+    for begin in range(0, 5000, 10):
+        write(sink, many[begin : begin + 10])
         assert sink.counters.queue_bytes <= 100_000
     told = line(9000, kind="lost")
-    sink.write([told])
+    write(sink, [told])
     wake(sink, clock)
     assert sink.losses.take() == []
 
@@ -143,21 +145,21 @@ def test_queue_has_a_bound_and_whole_lines_beyond_it_are_counted(
     data += pipe.read()
 
     counters = sink.counters
-    assert data == b"".join(lines(1, counters.written - 1)) + told
+    assert data == b"".join(many[: counters.written - 1]) + told
     assert counters.written - 1 + counters.lost == 5000
     (incident,) = sink.losses.take()
     assert (incident.reason, incident.count) == ("overflow", counters.lost)
-    assert "not being read" in str(sink.notices.take())
+    assert "takes no records" in str(sink.notices.take())
 
 
 def test_reader_that_goes_away_is_noticed_and_everything_counted(
     ends: Ends, make: Make, clock: FakeClock
 ) -> None:
     sink = make(ends.write_fd)
-    sink.write(lines(1, 2))
+    write(sink, lines(1, 2))
     os.close(ends.read_fd)
     for seq in range(3, 10):
-        sink.write([line(seq)])
+        write(sink, [line(seq)])
         wake(sink, clock)
 
     assert sink.counters.written == 2
@@ -174,7 +176,7 @@ def test_next_reader_of_a_named_pipe_begins_with_a_whole_line(
     first = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     writing = os.open(path, os.O_WRONLY)
     sink = make(writing)
-    sink.write(lines(1, 2000, "x" * 100))
+    write(sink, lines(1, 2000, "x" * 100))
     os.read(first, 100_001)
     os.close(first)
     wake(sink, clock)
@@ -183,7 +185,7 @@ def test_next_reader_of_a_named_pipe_begins_with_a_whole_line(
     second = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     clock.advance(1)
     sink.on_timer(clock.now_s)
-    sink.write([line(3000)])
+    write(sink, [line(3000)])
 
     assert os.read(second, 1 << 20) == line(3000)
     assert sink.counters.written + sink.counters.lost == 2001
@@ -197,7 +199,7 @@ def test_regular_file_is_written_at_its_position(tmp_path: Path, make: Make) -> 
     path = tmp_path / "out"
     path.write_bytes(b"before\n")
     fd = os.open(path, os.O_WRONLY | os.O_APPEND)
-    make(fd).write(lines(1, 2))
+    write(make(fd), lines(1, 2))
     os.close(fd)
 
     assert path.read_bytes() == b"before\n" + b"".join(lines(1, 2))
@@ -213,7 +215,7 @@ def test_pipe_that_cannot_be_opened_anew_is_not_waited_for_either(
 
     monkeypatch.setattr(os, "open", refuse)
     sink = make(pipe.write_fd)
-    sink.write(lines(1, 3000, "x" * 1000))
+    write(sink, lines(1, 3000, "x" * 1000))
     assert sink.counters.queue_depth
 
     data = b""
@@ -224,14 +226,14 @@ def test_pipe_that_cannot_be_opened_anew_is_not_waited_for_either(
 
     assert data == b"".join(lines(1, 3000, "x" * 1000))
     os.close(pipe.read_fd)
-    sink.write([line(1)])
+    write(sink, [line(1)])
     assert sink.counters.lost == 1
 
 
 def test_full_device_is_counted(make: Make) -> None:
     fd = os.open("/dev/full", os.O_WRONLY)
     sink = make(fd)
-    sink.write(lines(1, 3))
+    write(sink, lines(1, 3))
     os.close(fd)
 
     assert (sink.counters.written, sink.counters.lost) == (0, 3)
@@ -239,8 +241,8 @@ def test_full_device_is_counted(make: Make) -> None:
 
 
 def test_closing_waits_a_second_for_the_reader_then_counts(pipe: Ends) -> None:
-    sink = StdoutSink(pipe.write_fd)
-    sink.write(lines(1, 3000, "x" * 100))
+    sink = StdoutSink(FinishedEntries(), fd=pipe.write_fd)
+    write(sink, lines(1, 3000, "x" * 100))
     waiting = sink.counters.queue_depth
     sink.close()
 

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What went through a sink and what it lost, counted.
+
+Owns the counters and the incidents. An incident begins with the first entry lost and ends when the
+sink works again; only then can it be taken, because only then will the record of it arrive.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from execaudit.records.incident import EventKey, Incident
+
+
+@dataclass(slots=True)
+class Counters:
+    """What went through a sink. All but the queue only ever grow."""
+
+    written: int = 0
+    bytes: int = 0
+    lost: int = 0
+    deselected: int = 0
+    queue_depth: int = 0
+    queue_bytes: int = 0
+
+    def add(self, more: "Counters") -> None:
+        """Add what went through another sink."""
+        self.written += more.written
+        self.bytes += more.bytes
+        self.lost += more.lost
+        self.deselected += more.deselected
+
+
+class Losses:
+    """The losses of one sink, one incident for each reason of an outage."""
+
+    def __init__(self, counters: Counters, boot_ns: Callable[[], int]) -> None:
+        self._counters = counters
+        self._boot_ns = boot_ns
+        self._open: dict[str, Incident] = {}
+        self._ended: list[Incident] = []
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something was lost since the sink last worked."""
+        return bool(self._open)
+
+    @property
+    def unreported(self) -> int:
+        """Entries of incidents that nobody has taken."""
+        return sum(one.count for one in (*self._open.values(), *self._ended))
+
+    def count(
+        self, reason: str, count: int, first: EventKey | None = None, last: EventKey | None = None
+    ) -> None:
+        """Count entries as lost, where known with the first and last event among them."""
+        now_ns = self._boot_ns()
+        before = self._open.get(reason) or Incident(reason, 0, now_ns, now_ns, first, last)
+        self._open[reason] = replace(
+            before,
+            count=before.count + count,
+            last_ns=now_ns,
+            first=before.first or first,
+            last=last or before.last,
+        )
+        self._counters.lost += count
+
+    def end(self) -> int:
+        """End the incidents, since the sink works; return how many entries were lost."""
+        lost = sum(incident.count for incident in self._open.values())
+        self._ended += self._open.values()  # at most one for each reason and outage
+        self._open.clear()
+        return lost
+
+    def take(self) -> list[Incident]:
+        """Remove and return the incidents that have ended."""
+        ended, self._ended = self._ended, []
+        return ended

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a sink has to say in the daemon's log.
+
+Owns the texts until they are taken, and their bound. They never hold arguments of traced programs.
+"""
+
+_MOST_TEXTS = 64
+WARNING = 4
+NOTICE = 5
+"""Priorities, as syslog(3) numbers them."""
+
+Notice = tuple[int, str]
+"""(priority, text)."""
+
+
+class Notices:
+    """Texts for the log. A text that repeats before it is taken is counted."""
+
+    def __init__(self) -> None:
+        self._texts: dict[Notice, int] = {}
+
+    def add(self, priority: int, text: str) -> None:
+        """Add a text; safe from any thread."""
+        notice = (priority, text)
+        if notice in self._texts or len(self._texts) < _MOST_TEXTS:
+            self._texts[notice] = self._texts.get(notice, 0) + 1
+
+    def take(self) -> list[Notice]:
+        """Remove and return the texts, oldest first."""
+        texts, self._texts = self._texts, {}
+        return [
+            (priority, text if times == 1 else f"{text} ({times} times)")
+            for (priority, text), times in texts.items()
+        ]
