@@ -19,11 +19,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from execaudit.config.environment import DEFAULT_ENV
 from execaudit.daemon.collapse import Collapser
 from execaudit.daemon.limits import Limit, Rate
 from execaudit.daemon.outlets import Outlet
 from execaudit.daemon.stage import Stage
-from execaudit.options import DEFAULT_ENV
 from execaudit.records.pipeline import Pipeline
 from execaudit.records.redact import Redactor
 from execaudit.rules.rule_set import compile_rules

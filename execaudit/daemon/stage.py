@@ -9,12 +9,12 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from execaudit.config.environment import DEFAULT_ENV
 from execaudit.daemon.collapse import Collapser, Try
 from execaudit.daemon.forms import Forms, Raw, label_fields, with_names
 from execaudit.daemon.judge import Judge
 from execaudit.daemon.limits import Limit
 from execaudit.daemon.outlets import Outlet
-from execaudit.options import DEFAULT_ENV
 from execaudit.records.command import restore_argv, restore_text
 from execaudit.records.encode_exits import view_exit
 from execaudit.records.exits import exit_fields

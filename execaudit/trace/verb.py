@@ -9,10 +9,10 @@ import os
 import struct
 import sys
 
+from execaudit.config.environment import DEFAULT_ENV
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
 from execaudit.kernel import libbpf
 from execaudit.kernel.capture import Settings, open_capture
-from execaudit.options import DEFAULT_ENV
 from execaudit.records.fields import FieldDict
 from execaudit.records.host import Host
 from execaudit.records.pipeline import Keep, Pipeline

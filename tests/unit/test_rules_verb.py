@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from execaudit.cli import main
+from execaudit.cli.rules import list_rules
 from execaudit.rules.kernel_rules import translate_rules
 from execaudit.rules.programs import Programs, kernel_lookups
-from execaudit.rules.verb import list_rules
 from tests.rule_tables import compile_all
 from tests.unit.config_tree import write_file
 

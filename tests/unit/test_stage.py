@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from execaudit.config.environment import DEFAULT_ENV
 from execaudit.daemon.collapse import Collapser
 from execaudit.daemon.limits import Limit, Rate, Suppressed
 from execaudit.daemon.outlets import Outlet, Selection
 from execaudit.daemon.stage import Stage, StageCounts
-from execaudit.options import DEFAULT_ENV
 from execaudit.records.pipeline import Pipeline
 from execaudit.records.redact import Redactor
 from execaudit.rules.rule_set import RuleSet, compile_rules
