@@ -24,8 +24,8 @@ from execaudit.kernel.capture import Settings
 from execaudit.records.host import Host
 from execaudit.records.redact import Redactor
 from execaudit.records.secret_patterns import PATTERNS, Pattern
+from execaudit.rules.kernel_lookups import PinnedPrograms, kernel_lookups
 from execaudit.rules.kernel_rules import MOST_KEYS, KernelRules, translate_rules
-from execaudit.rules.programs import Programs, kernel_lookups
 from execaudit.sinks.compression import find_compressor
 from execaudit.sinks.disk_space import Thresholds
 from execaudit.sinks.file import FileSink
@@ -69,18 +69,18 @@ def compile_all(loaded: Loaded) -> "tuple[RuleSet | None, list[str]]":
         return None, []
     # What rules take, some 30 modules, is loaded where there are any.
     from execaudit.rules.host_rules import compile_here  # noqa: PLC0415
-    from execaudit.rules.proc_record import running_images  # noqa: PLC0415
+    from execaudit.rules.proc_record import running_programs  # noqa: PLC0415
 
     rules, problems = compile_here(loaded.rules, loaded.config.limits.regex_bytes)
-    if rules is not None and rules.wants_images:
-        for image in running_images():
-            rules.images.remember_running(*image)
+    if rules is not None and rules.wants_programs:
+        for program in running_programs():
+            rules.programs.remember_running(*program)
     return rules, [str(problem) for problem in problems]
 
 
-def kernel_rules(rules: "RuleSet | None") -> tuple[KernelRules, Programs]:
+def kernel_rules(rules: "RuleSet | None") -> tuple[KernelRules, PinnedPrograms]:
     """The part of the rules that the kernel decides, and the programs that it is about."""
-    programs = Programs()
+    programs = PinnedPrograms()
     root = next((path for path in _CGROUPS if (path / "cgroup.controllers").exists()), _CGROUPS[0])
     return translate_rules(rules.rules if rules else (), kernel_lookups(programs, root)), programs
 
@@ -185,7 +185,9 @@ class Parts:
     loaded: Loaded
     rules: "RuleSet | None"
     kernel: KernelRules
-    programs: Programs  # those of the kernel's rules; closed after these are not in force any more
+    programs: (
+        PinnedPrograms  # those of the kernel's rules; closed after these are not in force any more
+    )
     sinks: list[Sink]
     changes: list[Change]
     stage: Stage

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 
 from execaudit.config.configuration import Loaded
 from execaudit.config.problem import Problem
+from execaudit.rules.rule import RuleTable
 from execaudit.rules.rule_set import RuleSet, compile_rules
-from execaudit.rules.source import RuleTable
 from execaudit.rules.text_conditions import Lookups
 
 
