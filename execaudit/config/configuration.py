@@ -13,12 +13,12 @@ from execaudit.config.coherence import find_contradictions
 from execaudit.config.files import Paths, read_sources
 from execaudit.config.merge import Merged, Origin
 from execaudit.config.problem import Problem
+from execaudit.config.rule_tables import RuleTable, read_rules, rule_tables
 from execaudit.config.schema import Config
 from execaudit.config.source import Source
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_path
 from execaudit.digest import sha256
-from execaudit.rules.tables import RuleTable, read_rules, rule_tables
 
 __all__ = ["Config", "Loaded", "Origin", "Paths", "Problem", "RuleTable", "load", "read_rules"]
 

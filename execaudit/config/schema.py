@@ -8,6 +8,7 @@ nothing here reads a file. Times are seconds, sizes are bytes, 0 and "" switch o
 import re
 from dataclasses import dataclass, fields
 
+from execaudit.config.environment import DEFAULT_ENV
 from execaudit.config.keys import key, required_key
 from execaudit.config.quantities import (
     DAY,
@@ -34,7 +35,6 @@ from execaudit.config.words import (
     SEVERITY,
     SPACE_ACTION,
 )
-from execaudit.options import DEFAULT_ENV
 
 _FORMAT = Choice(("execaudit", "ecs", "ocsf"))
 _FORMAT_TEXT = (

@@ -14,7 +14,7 @@ Word = TypeVar("Word", bound=str | bytes)
 
 def restore_text(record: Record, field: str) -> str | None:
     """Return a string field with its exact bytes (as os.fsdecode gives them), None if left out."""
-    exact = record.get("b64", {}).get(field)
+    exact = record.get(f"{field}_b64") or record.get("b64", {}).get(field)
     if exact is not None:
         return base64.b64decode(exact).decode("utf-8", "surrogateescape")
     text: str | None = record.get(field)

@@ -2,7 +2,7 @@
 """Conditions of rules: from a field's name and a value in a rules file to a test.
 
 Owns one small function for each kind of condition; those on text are in `text_conditions`. A test
-sees a value of `rule_values` and says yes, no, or None where it cannot be known.
+sees a value of `field_values` and says yes, no, or None where it cannot be known.
 """
 
 import errno

@@ -18,7 +18,7 @@ from execaudit.wire import record
 
 if TYPE_CHECKING:
     from execaudit.rules.conditions import Condition
-    from execaudit.rules.source import Rule
+    from execaudit.rules.rule import Rule
 
 MOST_KEYS = 4096
 _MOST_IDS = 1024  # in one condition, each a key of its own

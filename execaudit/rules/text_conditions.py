@@ -8,9 +8,9 @@ Owns the tests and the refusal of texts that no record can have. Which field tak
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from execaudit.rules.field_values import Texts
 from execaudit.rules.fields import COMM_BYTES, Field
 from execaudit.rules.patterns import Pattern, Truth, parse_pattern
-from execaudit.rules.values import Texts
 
 
 class Lookups(NamedTuple):

@@ -10,10 +10,10 @@ import struct
 import sys
 from collections.abc import Callable
 
+from execaudit.config.environment import DEFAULT_ENV
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
 from execaudit.kernel import libbpf
 from execaudit.kernel.capture import Settings, open_capture
-from execaudit.options import DEFAULT_ENV
 from execaudit.records.encoder import JsonEncoder, render_line
 from execaudit.records.host import Host
 from execaudit.records.place import FieldDict

@@ -13,8 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 from execaudit import __version__
-from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
-from execaudit.options import (
+from execaudit.cli.options import (
     add_check_options,
     add_control_options,
     add_convert_options,
@@ -24,6 +23,7 @@ from execaudit.options import (
     add_schema_options,
     add_trace_options,
 )
+from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
 from execaudit.postpone import postpone
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -67,8 +67,8 @@ _VERBS = {
     "doctor": _Verb(
         "check whether this host can be traced, and how", add_doctor_options, "doctor.report"
     ),
-    "check": _Verb("check the configuration and the rules", add_check_options, "config.verb"),
-    "rules": _Verb("list the rules, or try one out", add_rules_options, "rules.verb"),
+    "check": _Verb("check the configuration and the rules", add_check_options, "cli.check"),
+    "rules": _Verb("list the rules, or try one out", add_rules_options, "cli.rules"),
     "daemon": _Verb("log every exec on this host", add_daemon_options, "daemon.loop"),
     "convert": _Verb("print records in another format", add_convert_options, "formats.convert"),
     "schema": _Verb("print the JSON Schema of a format", add_schema_options, "formats.schema"),

@@ -14,7 +14,7 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _MOST_HELD = 512  # the unit allows 1024 descriptors
 
 
-class Programs:
+class PinnedPrograms:
     """Finds programs, and keeps those that it found from being anything else.
 
     The number of an inode is given to another file as soon as nothing holds the first one: a
@@ -52,7 +52,7 @@ class Programs:
             os.close(self._fds.pop())
 
 
-def kernel_lookups(programs: Programs, cgroups: Path = _CGROUPS) -> KernelLookups:
+def kernel_lookups(programs: PinnedPrograms, cgroups: Path = _CGROUPS) -> KernelLookups:
     """Look-ups for the kernel's rules. `cgroups` is where the v2 hierarchy is mounted."""
     return KernelLookups(exe=programs.find, cgroup=lambda path: _find_cgroup(cgroups, path))
 

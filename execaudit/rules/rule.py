@@ -15,11 +15,7 @@ from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_short, show_value
 from execaudit.config.values import list_words, suggest
 from execaudit.config.words import LABEL, SEVERITIES
-from execaudit.rules.conditions import ConditionError, make_condition
-from execaudit.rules.fields import ACTIONS, FIELDS, NESTED
-from execaudit.rules.patterns import REGEX_BYTES
-from execaudit.rules.text_conditions import Lookups
-from execaudit.rules.tree import (
+from execaudit.rules.condition_tree import (
     MOST_TERMS,
     AllOf,
     AnyOf,
@@ -29,8 +25,12 @@ from execaudit.rules.tree import (
     TooManyTermsError,
     terms_of,
 )
+from execaudit.rules.conditions import ConditionError, make_condition
+from execaudit.rules.fields import ACTIONS, FIELDS, NESTED
+from execaudit.rules.patterns import REGEX_BYTES
+from execaudit.rules.text_conditions import Lookups
 
-Place = tuple[str, int, int]
+RulePlace = tuple[str, int, int]
 """File, line, column; both from 1."""
 
 _KEYS = ("name", "action", "labels", "severity", "descendants")
@@ -45,7 +45,7 @@ class RuleTable(Protocol):
     def values(self) -> Mapping[str, Any]:
         """What it says, as tomllib gives it."""
 
-    def place(self, path: KeyPath, /) -> Place:
+    def place(self, path: KeyPath, /) -> RulePlace:
         """Where a key stands, given its path from the rule down; () is the rule itself."""
 
     def problem(self, path: KeyPath, text: str, /) -> Problem:
@@ -74,7 +74,7 @@ class Rule:
     labels: tuple[str, ...]
     severity: str
     descendants: bool
-    place: Place
+    place: RulePlace
     tree: Node
     terms: tuple[Term, ...]
     text: str
@@ -86,7 +86,7 @@ def read_rules(
     """Read rules in order. Of a table with mistakes there is no rule."""
     rules: list[Rule] = []
     problems: list[Problem] = []
-    names: dict[str, Place] = {}
+    names: dict[str, RulePlace] = {}
     for table in tables:
         reader = _Reader(table, lookups, regex_bytes)
         rule = reader.read()

@@ -12,13 +12,7 @@ from execaudit.config.configuration import Loaded, Problem, load
 from execaudit.config.effective import render
 from execaudit.config.files import choose_paths
 from execaudit.errors import EXIT_OK, NotConfigured
-from execaudit.rules.host_rules import compile_here
-
-
-def find_problems(loaded: Loaded) -> tuple[Problem, ...]:
-    """Return every problem of the configuration and of the rules, each once."""
-    _, in_rules = compile_here(loaded.rules, loaded.config.limits.regex_bytes)
-    return tuple(dict.fromkeys((*loaded.problems, *in_rules)))
+from execaudit.rules.host_rules import find_problems
 
 
 def run(args: argparse.Namespace) -> int:

@@ -20,14 +20,15 @@ from execaudit.config.toml_text import make_printable
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, NotConfigured
 from execaudit.records.place import FieldDict
 from execaudit.records.host import Host
+from execaudit.records.readback import event_of_record
 from execaudit.records.vocabulary import FIELDS as RECORD_FIELDS
-from execaudit.rules.fields import COMM_BYTES, FIELDS
+from execaudit.rules.fields import COMM_BYTES, FIELDS, TYPES
 from execaudit.rules.host_rules import compile_here, linked_programs
+from execaudit.rules.kernel_lookups import PinnedPrograms, kernel_lookups
 from execaudit.rules.kernel_rules import translate_rules
-from execaudit.rules.proc_record import read_process, running_images
-from execaudit.rules.programs import Programs, kernel_lookups
+from execaudit.rules.proc_record import read_process, running_programs
+from execaudit.rules.rule import Rule
 from execaudit.rules.rule_set import Explanation, RuleSet
-from execaudit.rules.source import Rule
 from execaudit.wire import record
 
 _KIND_OF_NUMBER = ("user", "group", "login", "session", "number")
@@ -46,7 +47,9 @@ def run(args: argparse.Namespace) -> int:
     rules = load_rules(args)
     if args.subject == "test":
         return _test(rules, args)
-    for line in list_rules(rules, translate_rules(rules.rules, kernel_lookups(Programs())).rules):
+    for line in list_rules(
+        rules, translate_rules(rules.rules, kernel_lookups(PinnedPrograms())).rules
+    ):
         print(line)
     for index, path, real in dict.fromkeys(linked_programs(rules)):
         print(
@@ -105,9 +108,9 @@ def _place(rule: Rule) -> str:
 
 def _test(rules: RuleSet, args: argparse.Namespace) -> int:
     fields = find_record(args)
-    if rules.wants_images:
-        for pid, start_ticks, exe in running_images():
-            rules.images.remember_running(pid, start_ticks, exe)
+    if rules.wants_programs:
+        for pid, start_ticks, exe in running_programs():
+            rules.programs.remember_running(pid, start_ticks, exe)
     for line in describe(rules, fields, everything=args.all):
         print(line)
     return EXIT_OK
@@ -206,8 +209,9 @@ def _number(name: str, value: str) -> int:
 def describe(rules: RuleSet, fields: FieldDict, *, everything: bool) -> list[str]:
     """Return what is printed about a record: the rules that matter, why, and the decision."""
     try:
-        decision = rules.decide_record(fields)
-        explained = rules.explain(fields) if fields["type"] in ("exec", "exit") else []
+        event = event_of_record(fields)
+        decision = rules.decide(event)
+        explained = rules.explain(event) if event.type in TYPES else []
     except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
         raise ExecauditError(f"Failed to judge the record: it is malformed ({error})") from None
     lines = [_command(fields)]

@@ -12,8 +12,8 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from execaudit.rules.conditions import Condition
+from execaudit.rules.field_values import UNKNOWN
 from execaudit.rules.patterns import Truth
-from execaudit.rules.values import UNKNOWN
 
 MOST_TERMS = 256
 
@@ -45,7 +45,7 @@ Values = Callable[[str], Any]
 """Gives a field's value as conditions are tested on, or UNKNOWN."""
 
 
-class Literal(NamedTuple):
+class SignedCondition(NamedTuple):
     """A condition or, where not `wanted`, its opposite."""
 
     condition: Condition
@@ -56,7 +56,7 @@ class Literal(NamedTuple):
         return value is not UNKNOWN and self.condition.test(value) is self.wanted
 
 
-Term = tuple[Literal, ...]
+Term = tuple[SignedCondition, ...]
 
 
 def evaluate(node: Node, values: Values) -> Truth:
@@ -86,7 +86,7 @@ def terms_of(node: Node) -> list[Term]:
 
 def _terms(node: Node, *, wanted: bool) -> list[Term]:
     if isinstance(node, Condition):
-        return [(Literal(node, wanted),)]
+        return [(SignedCondition(node, wanted),)]
     if isinstance(node, Not):
         return _terms(node.part, wanted=not wanted)
     parts = [_terms(part, wanted=wanted) for part in node.parts]
@@ -101,13 +101,12 @@ def _terms(node: Node, *, wanted: bool) -> list[Term]:
         if size > MOST_TERMS:
             raise TooManyTermsError
     return [
-        tuple(dict.fromkeys(literal for term in terms for literal in term))
-        for terms in product(*parts)
+        tuple(dict.fromkeys(each for term in terms for each in term)) for terms in product(*parts)
     ]
 
 
 def _is_contradiction(term: Term) -> bool:
-    return any(Literal(condition, not wanted) in term for condition, wanted in term)
+    return any(SignedCondition(condition, not wanted) in term for condition, wanted in term)
 
 
 def conditions_of(node: Node) -> Iterator[Condition]:

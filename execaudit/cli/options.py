@@ -7,10 +7,11 @@ Kept apart from what carries them out, so that a wrong option is answered before
 import argparse
 from typing import TYPE_CHECKING
 
+from execaudit.config.environment import DEFAULT_ENV
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-DEFAULT_ENV = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "SSH_CONNECTION", "SUDO_USER")
 _MIB = 1 << 20
 _UNITS = {"": 1, "K": 1 << 10, "M": _MIB}
 _ARGV_BYTES = (1 << 10, _MIB)
