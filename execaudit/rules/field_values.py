@@ -32,8 +32,7 @@ Piece = tuple[bytes, bool, bool]
 """Text; whether more of it, unseen, was before; and after."""
 
 TEXT_FIELDS = ("argv", "cmdline", "env")
-NUMBER_FIELDS = ("argc", "result", "errno", "privileged", "cwd_deleted")
-EVENT_FIELDS = frozenset((*TEXT_FIELDS, *NUMBER_FIELDS))
+EVENT_FIELDS = frozenset(name for name, field in FIELDS.items() if field.is_of_event)
 """What differs between execs from the same place. All else belongs to the place."""
 
 _MAX_ANCESTORS = 8  # as many as a record has; there may be more
