@@ -13,29 +13,29 @@ _BY_LAYER: dict[int, str] = {
     " sinks.__init__ sinks.accounting sinks.backlog sinks.clock sinks.disk_space"
     " sinks.rotation trace.__init__ wire.__init__ wire.record",
     1: "config.toml_text daemon.ledger daemon.proof daemon.status doctor.check"
-    " formats.schema formats.zstd_file kernel.headers kernel.libbpf"
-    " kernel.locations records.redact rules.regex_cost rules.values sinks.compression"
+    " formats.schema formats.zstd_file engine.headers kernel.libbpf"
+    " engine.locations records.redact rules.regex_cost rules.values sinks.compression"
     " sinks.log_file trace.arguments trace.filters wire.decode records.users",
     2: "records.host config.problem config.values doctor.installed doctor.preflight kernel.btf"
     " records.view rules.carried rules.patterns sinks.generations"
     " sinks.journal_socket sinks.log_tail trace.table wire.area",
     3: "records.streams records.fragments wire.recording wire.whole"
     " config.keys config.quantities config.source config.trust config.words daemon.overview"
-    " kernel.hooks kernel.offsets records.fields rules.images rules.text_conditions"
+    " kernel.hooks engine.offsets records.fields rules.images rules.text_conditions"
     " sinks.live_file",
-    4: "config.files config.schema daemon.outlets doctor.trials engine.bcc engine.libbpf"
+    4: "config.files config.schema daemon.outlets doctor.trials engine.bcc_engine engine.libbpf_engine"
     " formats.template formats.trim records.events records.exits records.journal records.lost"
     " records.place records.redact_record rules.conditions sinks.file sinks.stdout",
     5: "config.coherence config.merge doctor.engine_trials formats.ecs formats.entries"
     " formats.ocsf"
     " kernel.capture records.encode_exits records.encode_journal rules.tables rules.tree"
     " sinks.journal",
-    6: "daemon.gap kernel.kept"
+    6: "daemon.gap engine.choice"
     " config.configuration doctor.report formats.lines records.encode rules.index"
     " rules.proc_record rules.source",
-    7: "daemon.takeover"
+    7: "kernel.kept"
     " config.effective formats.convert records.pipeline rules.kernel_rules rules.shared",
-    8: "rules.programs rules.residue trace.follow trace.quick_filter",
+    8: "daemon.takeover rules.programs rules.residue trace.follow trace.quick_filter",
     9: "rules.rule_set trace.verb",
     10: "daemon.forms daemon.judge rules.host_rules",
     11: "config.verb daemon.stage",

@@ -15,9 +15,9 @@ from execaudit.daemon.gap import gap_fields, previous_totals, waiting_fields
 from execaudit.daemon.ledger import Ledger, Standing
 from execaudit.daemon.log import log
 from execaudit.daemon.takeover import Left
+from execaudit.engine.choice import open_capture
 from execaudit.errors import ExecauditError
 from execaudit.kernel import kept, libbpf
-from execaudit.kernel.capture import open_capture
 from execaudit.records.fields import FieldDict
 from execaudit.records.host import Host
 from execaudit.sinks.accounting import NOTICE, WARNING

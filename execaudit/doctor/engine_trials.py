@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from execaudit.doctor.check import Check
 from execaudit.doctor.trials import RING_BYTES, TRY_AGAIN, UNTRIED
-from execaudit.engine.bcc import load as compile_source
-from execaudit.engine.libbpf import load as load_object
+from execaudit.engine.bcc_engine import load as compile_source
+from execaudit.engine.libbpf_engine import load as load_object
 from execaudit.errors import ExecauditError, NoPermission, NotConfigured
 from execaudit.kernel import hooks, libbpf
 from execaudit.kernel.hooks import AttachPoint

@@ -12,8 +12,10 @@ from typing import Any
 
 from execaudit import __version__
 from execaudit.digest import sha256
-from execaudit.kernel import libbpf, locations
-from execaudit.kernel.capture import Capture, Settings, choose, link_program, program_id
+from execaudit.engine import locations
+from execaudit.engine.choice import choose_engine
+from execaudit.kernel import libbpf
+from execaudit.kernel.capture import Capture, Settings, link_program, program_id
 from execaudit.kernel.hooks import AttachPoint, FailureHook
 from execaudit.wire import record
 
@@ -83,7 +85,7 @@ def is_readable(description: Description) -> bool:
 
 def misfit(description: Description, wanted: str, settings: Settings, boot: str) -> str:
     """Why programs that were made as described are not those wanted now; empty if they are."""
-    before, now = description["origin"], _origin(choose(wanted)[0], settings, boot)
+    before, now = description["origin"], _origin(choose_engine(wanted)[0], settings, boot)
     reasons = {
         "boot": "they are of another boot",
         "engine": "another engine is configured",
@@ -118,7 +120,7 @@ def adopt(description: Description, fds: dict[str, int]) -> Capture | None:
             return None
     except (KeyError, OSError):
         return None
-    capture.go_on()
+    capture.adopt_rules()
     return capture
 
 

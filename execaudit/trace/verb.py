@@ -9,9 +9,10 @@ import os
 import struct
 import sys
 
+from execaudit.engine.choice import open_capture
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
 from execaudit.kernel import libbpf
-from execaudit.kernel.capture import Settings, open_capture
+from execaudit.kernel.capture import Settings
 from execaudit.options import DEFAULT_ENV
 from execaudit.records.fields import FieldDict
 from execaudit.records.host import Host
