@@ -2,10 +2,10 @@
 """The layers of execaudit: a module imports only from lower ones (tests/unit/test_layers.py)."""
 
 _BY_LAYER: dict[int, str] = {
-    0: "__init__ background config.__init__ config.toml_places daemon.__init__"
+    0: "__init__ background color config.__init__ config.toml_places daemon.__init__"
     " daemon.collapse daemon.store digest records.durations records.repeats"
     " daemon.limits daemon.log daemon.notify doctor.__init__ engine.__init__"
-    " errors formats.__init__ formats.capabilities formats.slots kernel.__init__ kernel.ring"
+    " errors formats.__init__ formats.capabilities formats.slots kernel.__init__ kernel.ring wire.event"
     " options postpone records.__init__ records.cgroup records.command records.encoder"
     " records.quoting"
     " records.secret_patterns records.text rules.__init__ rules.decision rules.fields"
@@ -23,7 +23,8 @@ _BY_LAYER: dict[int, str] = {
     " config.keys config.quantities config.source config.trust config.words daemon.overview"
     " kernel.hooks engine.offsets records.fields rules.images rules.text_conditions"
     " sinks.live_file",
-    4: "config.files config.schema daemon.outlets doctor.trials engine.bcc_engine engine.libbpf_engine"
+    4: "config.files config.schema daemon.outlets doctor.trials engine.bcc_engine"
+    " engine.libbpf_engine"
     " formats.template formats.trim records.events records.exits records.journal records.lost"
     " records.place records.redact_record rules.conditions sinks.file sinks.stdout",
     5: "config.coherence config.merge doctor.engine_trials formats.ecs formats.entries"

@@ -48,7 +48,7 @@ def try_bcc_engine(check: Check, denied: bool) -> Check:
     try:
         took_ms = _load_and_release(compile_source)
     except ExecauditError as error:
-        advice = "Nothing to do, where the libbpf engine works; otherwise mend this."
+        advice = "Nothing to do, where the libbpf engine works; otherwise repair this."
         return Check(check.name, "warn", str(error), advice)
     return check._replace(found=f"{check.found}, compiled and loaded in {took_ms:.0f} ms")
 

@@ -9,6 +9,7 @@ import os
 import struct
 import sys
 
+from execaudit.color import wants_color
 from execaudit.engine.choice import open_capture
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
 from execaudit.kernel import libbpf
@@ -22,7 +23,7 @@ from execaudit.trace.arguments import ArgumentsStyle
 from execaudit.trace.filters import Filters, RecordFilter, build_filters
 from execaudit.trace.follow import Output, follow, replay
 from execaudit.trace.quick_filter import FilteringEncoder
-from execaudit.trace.table import Table, TableOptions, wants_color
+from execaudit.trace.table import Table, TableOptions
 from execaudit.wire.recording import Recorder
 
 
