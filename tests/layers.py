@@ -3,16 +3,18 @@
 
 _BY_LAYER: dict[int, str] = {
     0: "__init__ background color config.__init__ config.toml_places daemon.__init__"
-    " daemon.collapse daemon.store digest records.durations records.repeats"
+    " daemon.collapse daemon.handover.__init__ digest records.durations daemon.handover.duplicates"
     " daemon.limits daemon.log daemon.notify doctor.__init__ engine.__init__"
-    " errors formats.__init__ formats.capabilities formats.slots kernel.__init__ kernel.ring wire.event"
+    " errors formats.__init__ formats.capabilities formats.slots kernel.__init__"
+    " kernel.ring wire.event"
     " options postpone records.__init__ records.cgroup records.command records.encoder"
     " records.quoting"
     " records.secret_patterns records.text rules.__init__ rules.decision rules.fields"
     " rules.regex_tree rules.wildcards"
     " sinks.__init__ sinks.accounting sinks.backlog sinks.clock sinks.disk_space"
     " sinks.rotation trace.__init__ wire.__init__ wire.record",
-    1: "config.toml_text daemon.ledger daemon.proof daemon.status doctor.check"
+    1: "config.toml_text daemon.handover.checkpoint daemon.handover.descriptor_store daemon.proof"
+    " daemon.status doctor.check"
     " formats.schema formats.zstd_file engine.headers kernel.libbpf"
     " engine.locations records.redact rules.regex_cost rules.values sinks.compression"
     " sinks.log_file trace.arguments trace.filters wire.decode records.users",
@@ -31,13 +33,13 @@ _BY_LAYER: dict[int, str] = {
     " formats.ocsf"
     " kernel.capture records.encode_exits records.encode_journal rules.tables rules.tree"
     " sinks.journal",
-    6: "daemon.gap engine.choice"
+    6: "engine.choice"
     " config.configuration doctor.report formats.lines records.encode rules.index"
     " rules.proc_record rules.source",
-    7: "kernel.kept"
+    7: "daemon.handover.description"
     " config.effective formats.convert records.pipeline rules.kernel_rules rules.shared",
-    8: "daemon.takeover rules.programs rules.residue trace.follow trace.quick_filter",
-    9: "rules.rule_set trace.verb",
+    8: "daemon.handover.adoption rules.programs rules.residue trace.follow trace.quick_filter",
+    9: "daemon.handover.previous_run rules.rule_set trace.verb",
     10: "daemon.forms daemon.judge rules.host_rules",
     11: "config.verb daemon.stage",
     12: "daemon.build",

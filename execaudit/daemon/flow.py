@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the ring buffer to the sinks: the way of every record through the running daemon.
 
-Owns draining, settling, handing batches to the sinks, and what of it is in the ledger. What is in
-the ring is freed only after the sinks have it: a process that is killed leaves it for the next one.
+Owns draining, settling, handing batches to the sinks, and the checkpoint of it. What is in the
+ring is freed only after the sinks have it: a process that is killed leaves it for the next one.
 When any of this is done, and what a signal means, is the business of `loop`.
 """
 
@@ -10,7 +10,8 @@ import time
 
 from execaudit.daemon import meters
 from execaudit.daemon.build import Parts, env_names, kernel_keys, kernel_rules
-from execaudit.daemon.ledger import Ledger, Standing
+from execaudit.daemon.handover.checkpoint import Checkpoint, CheckpointFile, Totals
+from execaudit.daemon.handover.duplicates import Duplicates
 from execaudit.daemon.log import log
 from execaudit.daemon.proof import Proof
 from execaudit.daemon.telling import Teller
@@ -23,7 +24,7 @@ from execaudit.records.pipeline import Pipeline
 from execaudit.sinks.accounting import NOTICE
 
 SINKS = ("file", "journal", "stdout")
-"""Names of the sinks, in the order of the ledger."""
+"""Names of all sinks there can be."""
 _MOST_HELD = 4  # a quarter of the ring
 _LAST_WORDS_S = 1.0
 _BURST, _CALM = 1024, 256  # events, the latter since it was last looked
@@ -32,7 +33,7 @@ _BURST, _CALM = 1024, 256  # events, the latter since it was last looked
 class Flow:
     """The parts of a configuration at work on what a capture delivers.
 
-    With `standing`, it goes on where another process with the same capture ended.
+    With `checkpoint`, it goes on where another process with the same capture ended.
     """
 
     def __init__(
@@ -40,8 +41,8 @@ class Flow:
         host: Host,
         parts: Parts,
         capture: Capture,
-        ledger: Ledger | None = None,
-        standing: Standing | None = None,
+        file: CheckpointFile | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self.host = host
         self.parts = parts
@@ -59,19 +60,22 @@ class Flow:
             self.pipeline.measure_durations()
         self._seen_before = self._trimmed_at = 0
         self._dropped_before = 0  # by captures that were replaced
-        self._use(capture, ledger)
-        if standing is not None:
+        self._use(capture, file)
+        self.duplicates: Duplicates | None = None
+        if checkpoint is not None:
             self._dropped_at_start = capture.dropped()
-            self.pipeline.resume(standing.streams, standing.misses, set(standing.held))
-            self.ring.position = max(self.ring.position, standing.position)
+            seqs = {key: seq for key, seq, _, _ in checkpoint.streams}
+            self.duplicates = Duplicates(seqs, set(checkpoint.held_back))
+            self.pipeline.resume(checkpoint.streams, checkpoint.misses, self.duplicates)
+            self.ring.position = max(self.ring.position, checkpoint.position)
 
-    def _use(self, capture: Capture, ledger: Ledger | None) -> None:
+    def _use(self, capture: Capture, file: CheckpointFile | None) -> None:
         self.capture = capture
-        self.ledger = ledger
+        self.file = file
         self.ring = Ring(capture.maps["events"], capture.settings.ring_bytes)
         self._dropped_at_start = 0
         self._committed = -1
-        self._undelivered: tuple[int, ...] = ()
+        self._undelivered: dict[str, int] = {}
 
     def attach(self) -> None:
         """Begin: from here on, execs are seen, and the kernel's rules are in force."""
@@ -102,9 +106,9 @@ class Flow:
             if old.rules is not None:
                 old.rules.kernel_hits[rule] += hits
 
-    def use_ledger(self, ledger: Ledger) -> None:
-        """Note from now on where reading stands."""
-        self.ledger = ledger
+    def use_file(self, file: CheckpointFile) -> None:
+        """Note from now on how far reading is."""
+        self.file = file
         self._commit()
 
     def follow_host(self) -> None:
@@ -140,8 +144,8 @@ class Flow:
             if self.proof.is_out:
                 offsets = self._skip_own(buf, offsets)
             self.pipeline.lines(buf, offsets)
-            if self.ledger is not None:
-                self.ledger.begin(ring.position)
+            if self.file is not None:
+                self.file.begin_batch(ring.position)
             self.flush()
 
     def _skip_own(self, buf: bytes, offsets: list[int]) -> list[int]:
@@ -167,7 +171,7 @@ class Flow:
 
     def keep_up(self) -> None:
         """Note what the sinks have done by themselves since."""
-        if self.ledger is not None and self._undelivered != self._count_undelivered():
+        if self.file is not None and self._undelivered != self._count_undelivered():
             self._commit()
 
     @property
@@ -176,22 +180,23 @@ class Flow:
         return self._committed != self.ring.position
 
     def _commit(self, *, is_stopped: bool = False) -> None:
-        """Note in the ledger what is done with, and let the kernel have its room."""
-        ring, ledger = self.ring, self.ledger
+        """Note in the checkpoint what is done with, and let the kernel have its room."""
+        ring, file = self.ring, self.file
         position = ring.position
-        if ledger is not None:
+        if file is not None:
             collapser = self.parts.stage.collapser
             waiting = (self.pipeline.waits_from, collapser.waits_from if collapser else None)
             position = min([at for at in waiting if at is not None], default=position)
             position = max(position, ring.position - ring.size // _MOST_HELD)
             self._undelivered = self._count_undelivered()
             streams, misses = self.pipeline.standing()
-            ledger.commit(
-                Standing(
+            file.commit(
+                Checkpoint(
                     time.clock_gettime_ns(time.CLOCK_BOOTTIME),
                     is_stopped,
                     position,
                     self._own_totals(),
+                    self._dropped_at_start,
                     self._undelivered,
                     misses,
                     streams,
@@ -201,17 +206,16 @@ class Flow:
         ring.free(position)
         self._committed = position
 
-    def _own_totals(self) -> tuple[int, ...]:
+    def _own_totals(self) -> Totals:
         counts, stage = self.pipeline.counts, self.parts.stage.counts
         before = self._dropped_before
-        return (
+        return Totals(
             *(counts.seen + before, stage.dropped + before, stage.limited, stage.collapsed),
-            *(counts.lost, counts.undecodable, self._dropped_at_start),
+            *(counts.lost, counts.undecodable),
         )
 
-    def _count_undelivered(self) -> tuple[int, ...]:
-        by_name = {sink.name: sink.losses.undelivered for sink in self.parts.sinks}
-        return tuple(by_name.get(name, 0) for name in SINKS)
+    def _count_undelivered(self) -> dict[str, int]:
+        return {sink.name: sink.losses.undelivered for sink in self.parts.sinks}
 
     def settle(self) -> bool:
         """Account for what no later event tells of; whether it has to be done again soon."""
@@ -274,7 +278,7 @@ class Flow:
             self.tell.incidents(sink)
             self.tell.notices(sink)
 
-    def replace(self, fresh: Capture, ledger: Ledger | None) -> int:
+    def replace(self, fresh: Capture) -> int:
         """Go on with another capture; how many events took place between the two.
 
         The old one is muted and read to its end; from there until the new one is attached it goes
@@ -292,10 +296,10 @@ class Flow:
         fresh.set_rules(kernel_keys(self.parts))
         self._dropped_before += dropped - self._dropped_at_start
         self.ring.close()
-        if self.ledger is not None:
-            self.ledger.close()
+        if self.file is not None:
+            self.file.close()
         old.close()
-        self._use(fresh, ledger)
+        self._use(fresh, None)
         if missed:
             self.tell.lost(self.pipeline.lose("handover", missed, first_ns, last_ns))
         self.flush()

@@ -92,7 +92,7 @@ class Daemon:
                 self._turn(read_fd)
         finally:
             notify("STOPPING=1")
-            flow.stop(is_kept=flow.ledger is not None)
+            flow.stop(is_kept=flow.file is not None)
             flow.capture.close()
             self._ignore()
             self._poll.close()

@@ -6,7 +6,7 @@ nowhere: what goes in is a buffer with offsets, what comes out is JSON lines or 
 """
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from execaudit.records.durations import Durations
 from execaudit.records.encode import Encoder
@@ -15,10 +15,10 @@ from execaudit.records.exits import exit_fields
 from execaudit.records.fields import FieldDict, exec_fields
 from execaudit.records.host import Host
 from execaudit.records.lost import lost_fields
-from execaudit.records.repeats import Repeats
 from execaudit.records.streams import (
     SLOT_COUNTERS,
     Counts,
+    Duplicates,
     Stream,
     Waiting,
     not_come,
@@ -61,7 +61,7 @@ class Pipeline:
     ) -> None:
         self.counts = Counts()
         self.position = 0  # of the batch in the ring, set before each
-        self.repeats: Repeats | None = None  # what a process before this one was done with
+        self._duplicates: Duplicates | None = None
         self._host = host
         self._env_names = env_names
         self._keep = keep
@@ -213,9 +213,9 @@ class Pipeline:
         if stream is None:
             stream = self._streams[cpu << 3 | hook] = Stream()
             self._since_ns = self._since_ns or time_ns
-        elif self.repeats is not None:
+        elif self._duplicates is not None:
             is_record = kind != record.KIND_CHUNK
-            if self.repeats.covers(cpu << 3 | hook, seq, is_record=is_record):
+            if self._duplicates.covers(cpu << 3 | hook, seq, is_record=is_record):
                 return None
         if kind == record.KIND_CHUNK:
             self._keep_chunk(cpu << 3 | hook, buf, at, seq)
@@ -360,17 +360,14 @@ class Pipeline:
 
     def resume(
         self,
-        streams: list[tuple[int, int, int, int]],
+        streams: Sequence[tuple[int, int, int, int]],
         misses: dict[int, int],
-        held: set[tuple[int, int]],
+        duplicates: Duplicates,
     ) -> None:
-        """Go on where another process ended, with the same kernel side.
-
-        What it was done with is left out where it comes again, but for the (key, seq) in `held`.
-        """
+        """Go on where another process ended, with the same kernel side."""
         self._streams = {key: Stream(seq, at_ns, lost) for key, seq, at_ns, lost in streams}
         self._misses = dict(misses)
-        self.repeats = Repeats({key: seq for key, seq, _, _ in streams}, held)
+        self._duplicates = duplicates
         self._since_ns = max((at_ns for _, _, at_ns, _ in streams), default=0)
 
     def has_all(self, slots: list[list[bytes]]) -> bool:
@@ -392,5 +389,5 @@ class Pipeline:
         for hook, cpu, more, since_ns in not_come(self._streams, slots):
             out.append(self._lost("ring", hook, cpu, more, min(since_ns or now_ns, now_ns), now_ns))
         self._waiting = Waiting()
-        self._streams, self._misses, self.repeats = {}, {}, None
+        self._streams, self._misses, self._duplicates = {}, {}, None
         return out

@@ -7,6 +7,7 @@ key: processor << 3 | hook.
 
 import struct
 from dataclasses import dataclass
+from typing import Protocol
 
 from execaudit.wire import record
 from execaudit.wire.decode import HEAD, Chunk
@@ -53,6 +54,13 @@ class Stream:
     chunk_seq: int = 0
     chunks: list[Chunk] | None = None
     chunks_at: int = 0  # `Pipeline.position` when the first of them came
+
+
+class Duplicates(Protocol):
+    """Which events a process before this one has finished."""
+
+    def covers(self, key: int, seq: int, *, is_record: bool) -> bool:
+        """Return True if an event is to be left out."""
 
 
 class Waiting:

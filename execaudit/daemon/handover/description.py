@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernel side of another process, taken over by its descriptors.
+"""A capture described for another process, and the capture made again from its descriptors.
 
-Owns what has to be alike before that may be done, and which descriptors it takes. Where they are
-kept between the processes is not its business.
+Owns what has to be equal before another process may use them, and which descriptors that takes.
+Where they are stored between the processes is the business of `adoption`.
 """
 
 import dataclasses
 import os
 import struct
+import zlib
 from typing import Any
 
 from execaudit import __version__
-from execaudit.digest import sha256
 from execaudit.engine import locations
 from execaudit.engine.choice import choose_engine
 from execaudit.kernel import libbpf
@@ -20,47 +20,19 @@ from execaudit.kernel.hooks import AttachPoint, FailureHook
 from execaudit.wire import record
 
 _MAPS = ("events", "slots", "config", "rules", "rule_hits")  # the others are the programs' own
-_MAP_INFO_BYTES = 24  # struct bpf_map_info, as far as map_flags
-_FORMAT = 1
+_MAP_INFO_BYTES = 24  # struct bpf_map_info, to map_flags
+_FORMAT = 2
 
 Description = dict[str, Any]
 """A capture in JSON: what it was made from, and what its descriptors are."""
 
 
-def program_digest(engine: str) -> str:
-    """SHA-256, in hexadecimal, of what an engine makes programs from."""
-    digest = sha256()
-    if engine == "libbpf":
-        digest.update(locations.object_path().read_bytes())
-    else:
-        for path in sorted(locations.source_directory().glob("*.[ch]")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def _wire_digest() -> str:
-    digest = sha256()
-    digest.update(repr(record.LAYOUTS).encode())
-    return digest.hexdigest()
-
-
-def _origin(engine: str, settings: Settings, boot: str) -> Description:
-    """What a capture is made from: two that are alike in this are the same."""
-    return {
-        "boot": boot,
-        "engine": engine,
-        "settings": dataclasses.asdict(settings),
-        "programs": program_digest(engine),
-    }
-
-
 def describe(capture: Capture, boot: str) -> Description:
-    """What `adopt` has to know, as JSON has it."""
+    """Return what `adopt` has to know."""
     hook = capture.failure_hook
     return {
         "format": _FORMAT,
-        "wire": record.WIRE_VERSION,
-        "layout": _wire_digest(),
+        "wire": _wire(),
         "version": __version__,
         "origin": _origin(capture.engine, capture.settings, boot),
         "points": {name: list(point) for name, point in capture.points.items()},
@@ -70,21 +42,20 @@ def describe(capture: Capture, boot: str) -> Description:
 
 
 def descriptors(capture: Capture) -> dict[str, int]:
-    """The descriptors with which another process can go on, by name."""
-    kept = {f"map-{name}": capture.maps[name] for name in _MAPS}
-    kept |= {f"program-{name}": fd for name, fd in capture.programs.items()}
+    """Return the descriptors with which another process can go on, by name."""
+    fds = {f"map-{name}": capture.maps[name] for name in _MAPS}
+    fds |= {f"program-{name}": fd for name, fd in capture.programs.items()}
     names = capture.points
-    return kept | {f"link-{name}": fd for name, fd in zip(names, capture.links, strict=True)}
+    return fds | {f"link-{name}": fd for name, fd in zip(names, capture.links, strict=True)}
 
 
 def is_readable(description: Description) -> bool:
-    """Whether this version understands what the programs described have written."""
-    mine = (_FORMAT, record.WIRE_VERSION, _wire_digest())
-    return tuple(description.get(key) for key in ("format", "wire", "layout")) == mine
+    """Return True if this version understands what the described programs write."""
+    return (description.get("format"), description.get("wire")) == (_FORMAT, _wire())
 
 
-def misfit(description: Description, wanted: str, settings: Settings, boot: str) -> str:
-    """Why programs that were made as described are not those wanted now; empty if they are."""
+def mismatch(description: Description, wanted: str, settings: Settings, boot: str) -> str:
+    """Say why the described programs are not those wanted now; empty if they are."""
     before, now = description["origin"], _origin(choose_engine(wanted)[0], settings, boot)
     reasons = {
         "boot": "they are of another boot",
@@ -96,7 +67,7 @@ def misfit(description: Description, wanted: str, settings: Settings, boot: str)
 
 
 def adopt(description: Description, fds: dict[str, int]) -> Capture | None:
-    """The capture that was described, of the descriptors in `fds`, which become the capture's own.
+    """Make the capture that was described. The descriptors in `fds` become its own.
 
     None where they are not what their names say; then they stay the caller's.
     """
@@ -116,7 +87,7 @@ def adopt(description: Description, fds: dict[str, int]) -> Capture | None:
             failure_hook_error=description["failure_hook_error"],
             links=[fds[f"link-{name}"] for name in points],
         )
-        if not _is_sound(capture):
+        if not _is_as_named(capture):
             return None
     except (KeyError, OSError):
         return None
@@ -124,10 +95,33 @@ def adopt(description: Description, fds: dict[str, int]) -> Capture | None:
     return capture
 
 
-def _is_sound(capture: Capture) -> bool:
-    """Whether the kernel says of each descriptor what its name says. Raises OSError."""
-    info = libbpf.object_info(capture.maps["events"], _MAP_INFO_BYTES)
-    kind, _, _, _, size, _ = struct.unpack("@6I", info)
+def _wire() -> list[Any]:
+    return [record.WIRE_VERSION, zlib.crc32(repr(record.LAYOUTS).encode())]
+
+
+def _origin(engine: str, settings: Settings, boot: str) -> Description:
+    """Return what a capture is made from: two with the same origin are the same."""
+    return {
+        "boot": boot,
+        "engine": engine,
+        "settings": dataclasses.asdict(settings),
+        "programs": _source_checksums(engine),
+    }
+
+
+def _source_checksums(engine: str) -> list[list[int]]:
+    """Return size and CRC-32 of each file from which an engine makes programs."""
+    if engine == "libbpf":
+        paths = [locations.object_path()]
+    else:
+        paths = sorted(locations.source_directory().glob("*.[ch]"))
+    contents = [path.read_bytes() for path in paths]
+    return [[len(content), zlib.crc32(content)] for content in contents]
+
+
+def _is_as_named(capture: Capture) -> bool:
+    """Return True if the kernel says of each descriptor what its name says. Raises OSError."""
+    kind, _, size = _map_shape(capture.maps["events"])
     if (kind, size) != (libbpf.MAP_RINGBUF, capture.settings.ring_bytes):
         return False
     for (name, point), link in zip(capture.points.items(), capture.links, strict=True):
@@ -135,5 +129,12 @@ def _is_sound(capture: Capture) -> bool:
         if point.how in ("raw_tp", "fexit") and link_program(link) != number:
             return False
         os.fstat(link)
-    info = libbpf.object_info(capture.maps["slots"], _MAP_INFO_BYTES)
-    return bool(struct.unpack("@6I", info)[3] == record.SLOT.size)
+    _, value_bytes, _ = _map_shape(capture.maps["slots"])
+    return value_bytes == record.SLOT.size
+
+
+def _map_shape(fd: int) -> tuple[int, int, int]:
+    """Return kind, bytes of a value and entries of a map (struct bpf_map_info). Raises OSError."""
+    info = libbpf.object_info(fd, _MAP_INFO_BYTES)
+    kind, _, _, value_bytes, entries, _ = struct.unpack("@6I", info)
+    return kind, value_bytes, entries
