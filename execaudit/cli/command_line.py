@@ -160,7 +160,7 @@ def _silence() -> None:
 
 
 def _print_source() -> int:
-    from execaudit.kernel.locations import source_directory  # noqa: PLC0415
+    from execaudit.engine.locations import source_directory  # noqa: PLC0415
 
     for path in sorted(source_directory().glob("*.[ch]")):
         sys.stdout.write(f"/* {path.name} */\n{path.read_text()}\n")

@@ -12,7 +12,7 @@ import operator
 import struct
 import time
 
-from execaudit.daemon import start, takeover
+from execaudit.daemon import start
 from execaudit.daemon.flow import Flow
 from execaudit.daemon.log import log
 from execaudit.daemon.status import Status
@@ -62,7 +62,7 @@ class Health:
             silent = self._silent()
             if silent:
                 found["silent"] = silent
-                self._attach(silent)
+                self._renew()
                 silent = self._silent()
             if silent is None:
                 found["ring"] = list(self._flow.capture.points)
@@ -95,11 +95,7 @@ class Health:
         gone = flow.capture.detached()
         if gone:
             found["detached"] = gone
-            self._attach(gone)
-
-    def _attach(self, names: list[str]) -> None:
-        flow = self._flow
-        takeover.attach_again(flow.capture, names, is_kept=flow.ledger is not None)
+            self._renew()
 
     def _renew(self) -> None:
         start.renew(self._flow)

@@ -32,6 +32,9 @@ Piece = tuple[bytes, bool, bool]
 """Text; whether more of it, unseen, was before; and after."""
 
 TEXT_FIELDS = ("argv", "cmdline", "env")
+NUMBER_FIELDS = tuple(
+    name for name, field in FIELDS.items() if field.is_of_event and name not in TEXT_FIELDS
+)
 EVENT_FIELDS = frozenset(name for name, field in FIELDS.items() if field.is_of_event)
 """What differs between execs from the same place. All else belongs to the place."""
 

@@ -11,9 +11,10 @@ import sys
 from collections.abc import Callable
 
 from execaudit.config.environment import DEFAULT_ENV
+from execaudit.engine.choice import open_capture
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
 from execaudit.kernel import libbpf
-from execaudit.kernel.capture import Settings, open_capture
+from execaudit.kernel.capture import Settings
 from execaudit.records.encoder import JsonEncoder, render_line
 from execaudit.records.host import Host
 from execaudit.records.place import FieldDict

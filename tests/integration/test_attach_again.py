@@ -4,7 +4,8 @@
 import os
 from pathlib import Path
 
-from execaudit.kernel.capture import Settings, open_capture
+from execaudit.engine.choice import open_capture
+from execaudit.kernel.capture import Settings
 from execaudit.kernel.ring import Ring
 from tests.integration.launching import launch
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from execaudit.engine import locations
 from execaudit.errors import ExecauditError, NoPermission, NotImplementedByKernel
-from execaudit.kernel import libbpf, locations
+from execaudit.kernel import libbpf
 from execaudit.kernel.btf import KERNEL_BTF
 from execaudit.kernel.hooks import AttachPoint
 

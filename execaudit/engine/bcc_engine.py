@@ -18,10 +18,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from execaudit.engine import locations, offsets
+from execaudit.engine.headers import KERNEL_HEADERS, any_headers, join_trees, running_headers
 from execaudit.errors import ExecauditError, NoPermission, NotConfigured, NotImplementedByKernel
-from execaudit.kernel import hooks, libbpf, locations, offsets
+from execaudit.kernel import hooks, libbpf
 from execaudit.kernel.btf import KERNEL_BTF, Btf
-from execaudit.kernel.headers import KERNEL_HEADERS, any_headers, join_trees, running_headers
 from execaudit.kernel.hooks import AttachPoint
 from execaudit.wire import record
 
