@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PACKAGES = (
-    ("errors", "background"),
+    ("errors", "background", "color"),
     ("wire",),
     ("kernel",),
     ("engine",),
