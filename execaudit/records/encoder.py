@@ -14,6 +14,7 @@ from execaudit.records.place import FieldDict
 from execaudit.records.record import record_fields
 from execaudit.records.template import Filling, Format, Placeholder, Template
 from execaudit.records.text import SAFE, dumps, json_strings
+from execaudit.records.vocabulary import EVENT_FLAGS
 from execaudit.wire import record
 from execaudit.wire.event import Event, Place
 from execaudit.wire.places import core_of
@@ -26,7 +27,7 @@ _TEMPLATES_BYTES = 2 << 20
 _TEMPLATE_BYTES = 600  # about what Python takes for one, beside its text
 _FORMATS_LIMIT = 8  # shapes of one place
 _MADE_LIMIT = 8  # entries of one place, of encoders and of their past
-_EVENT_FLAGS = record.FLAG_PRIVILEGED | record.FLAG_CWD_DELETED
+_EVENT_FLAGS = sum(EVENT_FLAGS.values())
 
 _VALUES = (
     "second", "fraction", "cpu", "seq", "pid", "tid", "nspid", "argc", "start_second",

@@ -217,7 +217,7 @@ def namespace_fields(raw: bytes) -> FieldDict:
     """Return namespace inode numbers."""
     members = _NAMESPACES.read(raw)
     kinds = ("mnt", "pid", "net", "user", "cgroup", "uts", "ipc")
-    return {"ns": {kind: members[f"ns_{kind}"] for kind in kinds}}
+    return {"ns": {kind: members[f"ns_{kind}"] for kind in kinds}} | _NAMESPACES.fields(members)
 
 
 def ancestor_fields(raw: bytes, host: Host) -> FieldDict:
