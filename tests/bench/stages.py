@@ -16,9 +16,10 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from execaudit.config.configuration import Config
+from execaudit.config.schema import File, Journal
 from execaudit.daemon.build import env_names
 from execaudit.daemon.collapse import Collapser
 from execaudit.daemon.outlets import Outlet
@@ -26,8 +27,7 @@ from execaudit.daemon.stage import Stage
 from execaudit.records.pipeline import Pipeline
 from execaudit.records.redact import Redactor
 from execaudit.sinks.file import FileSink
-from execaudit.sinks.journal import JournalSettings, JournalSink
-from execaudit.sinks.live_file import FileSettings
+from execaudit.sinks.journal import JournalSink
 from execaudit.sinks.stdout import StdoutSink
 from tests.bench import workloads
 from tests.bench.mixed_rules import compile_mixed
@@ -35,12 +35,13 @@ from tests.bench.recorded import record_and_load
 from tests.bench.report import Spread
 from tests.bench.workloads import SHARED_MEMORY
 from tests.journald import running_journald
+from tests.sinks import FinishedEntries, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from execaudit.daemon.build import Sink
     from execaudit.rules.rule_set import RuleSet
+    from execaudit.sinks.sink import Sink
     from tests.bench.recorded import Recorded
 
 _UNROTATED = 1 << 40
@@ -119,12 +120,12 @@ class Sinks:
 
     def __init__(self, directory: Path, journal_socket: str, null_fd: int) -> None:
         directory.mkdir(mode=0o750, exist_ok=True)
-        settings = FileSettings(str(directory / "execaudit.jsonl"), max_file_bytes=_UNROTATED)
+        settings = File(path=str(directory / "execaudit.jsonl"), max_file_bytes=_UNROTATED)
         self.path = Path(settings.path)
-        self.by_name: dict[str, Sink] = {
-            "file": FileSink(settings),
-            "journal": JournalSink(JournalSettings(socket_path=journal_socket)),
-            "stdout": StdoutSink(null_fd),
+        self.by_name: dict[str, Sink[Any]] = {
+            "file": FileSink(settings, FinishedEntries()),
+            "journal": JournalSink(Journal(), FinishedEntries(), socket_path=journal_socket),
+            "stdout": StdoutSink(FinishedEntries(), fd=null_fd),
         }
 
     def wait(self) -> None:
@@ -206,7 +207,7 @@ def _replay(chain: Chain, recorded: Recorded, sinks: Sinks, stage: Stage | None)
         for at, outlet in enumerate(stage.outlets):
             batch, outlet.batch = outlet.batch, []
             if targets:
-                targets[at].write(batch)
+                write(targets[at], batch)
         if "journal" in chain.sinks:
             sinks.wait()
     if ring.position != recorded.bytes:
