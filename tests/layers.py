@@ -13,8 +13,8 @@ _BY_LAYER: dict[int, str] = {
     " rules.regex_tree rules.wildcards"
     " sinks.__init__ sinks.accounting sinks.backlog sinks.clock sinks.disk_space"
     " sinks.rotation trace.__init__ wire.__init__ wire.record",
-    1: "config.toml_text daemon.handover.checkpoint daemon.handover.descriptor_store daemon.proof"
-    " daemon.status doctor.check"
+    1: "config.toml_text daemon.handover.checkpoint daemon.handover.descriptor_store"
+    " daemon.selfcheck.__init__ daemon.selfcheck.canary daemon.status doctor.check"
     " formats.schema formats.zstd_file engine.headers kernel.libbpf"
     " engine.locations records.redact rules.regex_cost rules.values sinks.compression"
     " sinks.log_file trace.arguments trace.filters wire.decode records.users",
@@ -39,14 +39,13 @@ _BY_LAYER: dict[int, str] = {
     7: "daemon.handover.description"
     " config.effective formats.convert records.pipeline rules.kernel_rules rules.shared",
     8: "daemon.handover.adoption rules.programs rules.residue trace.follow trace.quick_filter",
-    9: "daemon.handover.previous_run rules.rule_set trace.verb",
+    9: "daemon.handover.previous_run daemon.selfcheck.check rules.rule_set trace.verb",
     10: "daemon.forms daemon.judge rules.host_rules",
     11: "config.verb daemon.stage",
     12: "daemon.build",
     13: "daemon.control daemon.meters daemon.telling rules.verb",
     14: "cli daemon.flow",
     15: "__main__ daemon.start",
-    16: "daemon.health",
     17: "daemon.loop",
 }
 

@@ -10,11 +10,15 @@ import time
 
 from execaudit.daemon import meters
 from execaudit.daemon.build import Parts, env_names, kernel_keys, kernel_rules
+from execaudit.daemon.handover import adoption
 from execaudit.daemon.handover.checkpoint import Checkpoint, CheckpointFile, Totals
 from execaudit.daemon.handover.duplicates import Duplicates
 from execaudit.daemon.log import log
-from execaudit.daemon.proof import Proof
+from execaudit.daemon.selfcheck.canary import Canary
+from execaudit.daemon.selfcheck.check import Repair
 from execaudit.daemon.telling import Teller
+from execaudit.engine.choice import open_capture
+from execaudit.errors import ExecauditError
 from execaudit.kernel import libbpf
 from execaudit.kernel.capture import Capture
 from execaudit.kernel.ring import Ring
@@ -22,6 +26,7 @@ from execaudit.records.fields import FieldDict
 from execaudit.records.host import Host
 from execaudit.records.pipeline import Pipeline
 from execaudit.sinks.accounting import NOTICE
+from execaudit.wire.decode import event_at
 
 SINKS = ("file", "journal", "stdout")
 """Names of all sinks there can be."""
@@ -48,7 +53,7 @@ class Flow:
         self.parts = parts
         self.high_water = 0
         self.tell = Teller(self)
-        self.proof = Proof()
+        self.canary = Canary()
         # The pipeline outlives reloads: it knows which sequence numbers have been seen.
         self.pipeline = Pipeline(
             host,
@@ -106,10 +111,32 @@ class Flow:
             if old.rules is not None:
                 old.rules.kernel_hits[rule] += hits
 
-    def use_file(self, file: CheckpointFile) -> None:
-        """Note from now on how far reading is."""
-        self.file = file
-        self._commit()
+    def keep(self) -> None:
+        """Have the manager keep what the next process needs, where there is one."""
+        self.file = adoption.create_checkpoint_file(self.capture, self.host.boot, SINKS)
+        if self.file is not None:
+            self._commit()
+            adoption.hand_over(self.capture, self.file)
+
+    def restart_capture(self) -> None:
+        """Go on with new programs, maps and a new ring. Raises OSError or ExecauditError."""
+        names = adoption.descriptor_names(self.capture) if self.file is not None else []
+        with open_capture(self.capture.engine, self.capture.settings) as fresh:
+            self.replace(fresh)
+        adoption.withdraw(names)
+        self.capture.close_trials()
+        self.keep()
+
+    def last_seen_ns(self) -> dict[int, int]:
+        """Return the time of the newest event of each hook."""
+        seen_ns: dict[int, int] = {}
+        for key, _, time_ns, _ in self.pipeline.standing()[0]:
+            seen_ns[key & 7] = max(seen_ns.get(key & 7, 0), time_ns)
+        return seen_ns
+
+    def report_repair(self, repair: Repair) -> None:
+        """Write a `repair` record."""
+        self.tell.repair(repair)
 
     def follow_host(self) -> None:
         """Take over another name, a step of the clock and users: for records without a batch."""
@@ -129,7 +156,7 @@ class Flow:
         """Take what is in the ring now. Reading on to its end might have none in a storm."""
         ring, stage = self.ring, self.parts.stage
         if not ring.is_readable():
-            return  # `health` will see to it
+            return  # the self-check will see to it
         left = ring.pending()
         self.high_water = max(self.high_water, left)
         while left > 0:
@@ -141,7 +168,7 @@ class Flow:
                 return
             left -= len(buf)
             stage.now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-            if self.proof.is_out:
+            if self.canary.is_pending:
                 offsets = self._skip_own(buf, offsets)
             self.pipeline.lines(buf, offsets)
             if self.file is not None:
@@ -152,7 +179,7 @@ class Flow:
         """Take the events of a batch as far as the last of our own; the rest of it."""
         begin = 0
         for index, at in enumerate(offsets):
-            if self.proof.owns(buf, at):
+            if self.canary.owns(event_at(buf, at)):
                 self.pipeline.lines(buf, offsets[begin:index])
                 for fields in self.pipeline.skip(buf, at):
                     self.parts.stage.emit(fields)
@@ -282,7 +309,8 @@ class Flow:
         """Go on with another capture; how many events took place between the two.
 
         The old one is muted and read to its end; from there until the new one is attached it goes
-        on counting. What it counted is told of as lost. The old capture is closed.
+        on counting. What it counted is reported as lost. The old capture is closed, and `fresh` is
+        left empty. Where `fresh` cannot be attached, the old one goes on.
         """
         old = self.capture
         self._set_rules({}, self.parts)  # from here on its count of dropped events stands still
@@ -290,7 +318,12 @@ class Flow:
         first_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         old.mute()
         self._drain_to_the_end()
-        fresh.attach()
+        try:
+            fresh.attach()
+        except ExecauditError:
+            self.resume_rules()
+            raise
+        fresh = fresh.take()
         missed = _count_between(old, fresh, dropped)
         last_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         fresh.set_rules(kernel_keys(self.parts))

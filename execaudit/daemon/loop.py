@@ -17,9 +17,9 @@ from execaudit.config.files import choose_paths
 from execaudit.daemon import meters, status
 from execaudit.daemon.build import build_parts, capture_settings
 from execaudit.daemon.flow import Flow
-from execaudit.daemon.health import Health
 from execaudit.daemon.log import log
 from execaudit.daemon.notify import notify, reloading, watchdog_interval_s
+from execaudit.daemon.selfcheck.check import SelfCheck
 from execaudit.daemon.start import begin
 from execaudit.errors import EXIT_OK, ExecauditError
 from execaudit.records.host import Host
@@ -63,7 +63,7 @@ class Daemon:
         self._watchdog_s = watchdog_interval_s()
         self._look_s = self._watchdog_s or _LOOK_S
         self._look_at = 0.0
-        self._health = Health(flow)
+        self._check = SelfCheck(flow)
         self._poll = select.epoll()
         self._ring, self._ring_fd = flow.ring, -1
         self._reload: status.Status = {}
@@ -82,7 +82,7 @@ class Daemon:
         log(NOTICE, f"Tracing with engine {flow.capture.engine} ({flow.capture.reason})")
         if flow.capture.failure_hook_error:
             log(WARNING, f"{flow.capture.failure_hook_error}, logging successful execs alone")
-        self._look()
+        self._look(is_first=True)
         self._write_status()  # whoever waits for READY may ask at once
         notify("READY=1", self._status_line())
         flow.capture.close_trials()
@@ -184,7 +184,7 @@ class Daemon:
         flow.tell.notices()
         flow.keep_up()
         is_looking = now_s >= self._look_at
-        if is_looking or (self._health.is_tracing and not flow.ring.is_readable()):
+        if is_looking or (self._check.is_tracing and not flow.ring.is_readable()):
             self._look()
         # Awake anyway, so that readers can tell a daemon that is idle from one that hangs.
         if now_s >= self._status_at and (
@@ -192,12 +192,21 @@ class Daemon:
         ):
             self._write_status()
 
-    def _look(self) -> None:
-        """See that execs are seen; the manager hears of us as long as they are."""
+    def _look(self, *, is_first: bool = False) -> None:
+        """Check that execs are seen; the watchdog gets its sign of life as long as they are.
+
+        Raises ExecauditError where they are not and a manager is there to start us again.
+        """
         seen = self._flow.pipeline.counts.seen
         self._look_at = time.monotonic() + self._look_s
-        if self._health.look():
+        self._flow.refresh_rules()
+        if self._check.run():
             notify("WATCHDOG=1")
+        elif self._watchdog_s is not None and not is_first:
+            raise ExecauditError(
+                "Failed to see execs, also with new programs: ending, so that the service manager"
+                " starts this daemon again"
+            )
         if self._flow.pipeline.counts.seen != seen:
             self._settle_soon()
 
@@ -257,7 +266,7 @@ class Daemon:
             "uptime_s": round(now_s - self._started_s, 1),
             "events_per_second": self._rate.update(totals["seen"], now_s),
             **meters.capture_state(flow.capture, flow.high_water),
-            **self._health.state(),
+            **self._check.status(),
             "config_hash": flow.parts.loaded.config_hash,
             "events": totals,
             "sinks": meters.sink_states(flow.parts),

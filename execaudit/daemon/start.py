@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from execaudit.daemon.build import Parts, capture_settings
-from execaudit.daemon.flow import SINKS, Flow
+from execaudit.daemon.flow import Flow
 from execaudit.daemon.handover import adoption
 from execaudit.daemon.handover.adoption import Adopted, Unusable
 from execaudit.daemon.handover.previous_run import adopted_fields, unadopted_fields
@@ -36,8 +36,8 @@ def begin(host: Host, parts: Parts) -> Flow:
             flow.tell.start(fresh, missed)
             _account(flow, previous)
             adoption.withdraw(previous.names)
-            flow.replace(fresh.take())
-        _keep(flow)
+            flow.replace(fresh)
+        flow.keep()
     else:
         flow.tell.start(previous.capture, missed)
         _account(flow, previous)
@@ -58,30 +58,8 @@ def _begin_anew(host: Host, parts: Parts, unusable: Unusable | None) -> Flow:
         flow = Flow(host, parts, fresh.take())
     flow.attach()
     flow.tell.start(flow.capture, missed)
-    _keep(flow)
+    flow.keep()
     return flow
-
-
-def renew(flow: Flow) -> None:
-    """Put new programs and a new ring in the place of those in use.
-
-    Raises as `open_capture` and `Capture.attach`.
-    """
-    names = adoption.descriptor_names(flow.capture)
-    with open_capture(flow.capture.engine, flow.capture.settings) as fresh:
-        if flow.file is not None:
-            adoption.withdraw(names)
-        flow.replace(fresh.take())
-    flow.capture.close_trials()
-    _keep(flow)
-
-
-def _keep(flow: Flow) -> None:
-    """Have the manager keep what the next process needs, where there is one."""
-    file = adoption.create_checkpoint_file(flow.capture, flow.host.boot, SINKS)
-    if file is not None:
-        flow.use_file(file)
-        adoption.hand_over(flow.capture, file)
 
 
 def _account(flow: Flow, previous: Adopted) -> None:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from execaudit.daemon.build import Parts, Sink
 from execaudit.daemon.log import log
+from execaudit.daemon.selfcheck.check import Repair
 from execaudit.daemon.stage import Stage
 from execaudit.kernel.capture import Capture
 from execaudit.records import events
@@ -59,12 +60,11 @@ class Teller:
         if new_hash != old_hash:
             self._emit(events.config_fields(self._flow.host, old_hash, new_hash))
 
-    def repair(
-        self, reason: str, programs: list[str], first_ns: int, last_ns: int, *, is_repaired: bool
-    ) -> None:
+    def repair(self, repair: Repair) -> None:
         """Execs may have gone unseen, for this reason."""
-        how = (reason, programs, is_repaired)
-        self._emit(events.repair_fields(self._flow.host, how, first_ns, last_ns))
+        how = (repair.reason, repair.programs, repair.is_repaired)
+        times = (repair.first_ns, repair.last_ns)
+        self._emit(events.repair_fields(self._flow.host, how, *times))
 
     def lost(self, *records: FieldDict) -> None:
         """Losses that the pipeline has counted."""

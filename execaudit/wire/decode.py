@@ -9,6 +9,7 @@ import struct
 from typing import NamedTuple
 
 from execaudit.wire import record
+from execaudit.wire.event import Event
 
 HEAD = struct.Struct(record.HEAD.format).unpack_from
 """(size, kind, version, hook, pad, seq, time_ns, cpu, lost, lost_first_ns) at an offset."""
@@ -170,3 +171,21 @@ def split_exit(buf: bytes, at: int) -> Exit | None:
     if size != record.EXIT_BYTES or version != record.WIRE_VERSION:
         return None
     return Exit(time_ns, cpu, seq, *_EXIT(buf, at)[1:])
+
+
+def event_at(buf: bytes, at: int) -> Event:
+    """Return what the canary looks at; the Decoder takes its place."""
+    event = Event()
+    event.type, event.argv = "damaged", None
+    if buf[at + 4] == record.KIND_EXIT:
+        end = split_exit(buf, at)
+        if end is not None:
+            event.type, event.hook = "exit", record.HOOKS.index("exit")
+            event.pid, event.start_ns = end.pid, end.start_ns
+    elif buf[at + 4] in (record.KIND_EXEC, record.KIND_FAILURE):
+        parts = split(buf, at)
+        if parts is not None:
+            event.type, event.hook, event.argv = "exec", parts.hook, parts.argv
+            event.error, event.nspid = parts.error, parts.nspid
+            event.pid, event.start_ns = parts.pid, parts.start_ns
+    return event
