@@ -18,7 +18,7 @@ from execaudit.kernel.capture import Settings
 from execaudit.records.host import Host
 from execaudit.records.redact import Redactor
 from execaudit.records.secret_patterns import PATTERNS, Pattern
-from execaudit.rules.kernel_lookups import Programs, kernel_lookups
+from execaudit.rules.kernel_lookups import PinnedPrograms, kernel_lookups
 from execaudit.rules.kernel_rules import MOST_KEYS, KernelRules, translate_rules
 from execaudit.sinks.sink import Sink
 from execaudit.sinks.table import Encoding, open_sinks
@@ -63,9 +63,9 @@ def compile_all(loaded: Loaded) -> "tuple[RuleSet | None, list[str]]":
     return rules, [str(problem) for problem in problems]
 
 
-def kernel_rules(rules: "RuleSet | None") -> tuple[KernelRules, Programs]:
+def kernel_rules(rules: "RuleSet | None") -> tuple[KernelRules, PinnedPrograms]:
     """The part of the rules that the kernel decides, and the programs that it is about."""
-    programs = Programs()
+    programs = PinnedPrograms()
     root = next((path for path in _CGROUPS if (path / "cgroup.controllers").exists()), _CGROUPS[0])
     return translate_rules(rules.rules if rules else (), kernel_lookups(programs, root)), programs
 
@@ -88,7 +88,7 @@ class Setup:
     loaded: Loaded
     rules: "RuleSet | None"
     kernel: KernelRules
-    programs: Programs
+    programs: PinnedPrograms
     limits: Limits | None
     redactor: Redactor | None
     collapses: bool

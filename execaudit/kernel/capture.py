@@ -4,14 +4,12 @@
 Owns the life of the descriptors and what user space writes into the maps. It reads no events.
 """
 
-import contextlib
 import dataclasses
 import os
 import struct
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Self
 
 from execaudit.kernel import hooks, libbpf
@@ -21,7 +19,6 @@ from execaudit.wire import record
 _PROG_INFO_BYTES = 232  # struct bpf_prog_info of linux/bpf.h, to its last member of 5.16
 _RECURSION_MISSES_AT = 208
 _LINK_INFO_BYTES = 32
-_ATTACHMENTS = ("anon_inode:bpf_link", "anon_inode:[perf_event]")
 _ZERO = b"\0\0\0\0"
 _RULE_ALL = 0  # of enum rule_kind
 
@@ -207,18 +204,6 @@ class Capture:
             except OSError:
                 gone.append(name)
         return gone
-
-    def attach_again(self, name: str) -> None:
-        """Attach a program whose attachment is gone or does not work. Raises as `attach`."""
-        index = list(self.points).index(name)
-        with contextlib.suppress(OSError):
-            # Whatever else has this number now is not ours to close.
-            if str(Path(f"/proc/self/fd/{self.links[index]}").readlink()) in _ATTACHMENTS:
-                os.close(self.links[index])
-        self.links[index] = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)  # should this fail
-        spare = self.links[index]
-        (self.links[index],) = hooks.attach_all(self.programs, {name: self.points[name]})
-        os.close(spare)
 
     def detach(self) -> None:
         """Detach all programs; what they wrote can still be read."""

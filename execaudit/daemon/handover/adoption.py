@@ -15,7 +15,7 @@ from execaudit.daemon.log import log
 from execaudit.errors import ExecauditError
 from execaudit.kernel import libbpf
 from execaudit.kernel.capture import Capture, Settings
-from execaudit.sinks.accounting import WARNING
+from execaudit.sinks.notices import WARNING
 from execaudit.wire import record
 
 _CHECKPOINT = "checkpoint"
