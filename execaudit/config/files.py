@@ -14,9 +14,9 @@ from pathlib import Path
 
 from execaudit.config.problem import Problem
 from execaudit.config.source import Source
-from execaudit.config.toml_text import make_printable
 from execaudit.config.trust import doubts_about, doubts_about_folder
 from execaudit.errors import InvalidArgument
+from execaudit.records.quoting import make_printable
 
 MAIN = "execaudit.toml"
 DROP_INS = "conf.d"

@@ -7,7 +7,7 @@ systems know, and nothing else.
 
 from typing import NamedTuple
 
-from execaudit.config.toml_text import make_printable
+from execaudit.records.quoting import make_printable
 
 
 class Problem(NamedTuple):

@@ -125,6 +125,11 @@ def quote_head(text: str, room: int, *, always: bool = False, ascii_only: bool =
     return opening + "".join(pieces[:kept]) + close if kept else ""
 
 
+def make_printable(text: str) -> str:
+    """Return text for a message, with what is not printable escaped, without quotes."""
+    return "".join(char if char.isprintable() else _escape(char) for char in text)
+
+
 def quote_cell(text: str, *, ascii_only: bool = False) -> str:
     """Return the text for a column of its own: quoted only where it would be misread."""
     if text.isascii() and text.isprintable() and not _UNCLEAR_CELL.search(text):

@@ -19,8 +19,9 @@ from execaudit.config.quantities import (
     read_duration,
     read_size,
 )
-from execaudit.config.toml_text import make_printable, show_key, show_path, show_value
+from execaudit.config.toml_text import show_key, show_path, show_value
 from execaudit.config.values import Kind, Mode
+from execaudit.records.quoting import make_printable
 
 
 @pytest.mark.parametrize(
