@@ -162,7 +162,7 @@ FORMATS = ("execaudit", "ecs", "ocsf")
 def add_convert_options(parser: argparse.ArgumentParser) -> None:
     """Add what `execaudit convert` takes."""
     parser.description = (
-        "Print records as lines of another format. Lines that are no records are told of and"
+        "Print records as lines of another format. Lines that are no records are reported and"
         " counted; exit status 1 then."
     )
     parser.add_argument("--to", choices=FORMATS, required=True, help="format to print")

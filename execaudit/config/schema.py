@@ -282,7 +282,7 @@ class Status:
     path: str = key(
         AbsolutePath(empty="none"),
         "/run/execaudit/status.json",
-        "File that execaudit status reads; execaudit status has it written anew.",
+        "File that execaudit status reads; execaudit status asks for a fresh one.",
     )
     metrics: str = key(
         AbsolutePath(suffix=".prom", empty="none"),

@@ -14,7 +14,7 @@ from execaudit.records.quoting import make_printable
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
-_LONG_NUMBER = re.compile(r"[0-9_]{4301,}")  # what int() refuses unless told otherwise
+_LONG_NUMBER = re.compile(r"[0-9_]{4301,}")  # what int() refuses by default
 _SHORT = 60
 
 # What tomllib says, and what whoever made the mistake wants to know.

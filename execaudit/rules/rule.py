@@ -187,7 +187,7 @@ class _Reader:
             self.report(("action",), 'is "label", expected labels or a severity beside it')
 
     def _conditions(self, values: Mapping[str, Any], path: KeyPath) -> Node:
-        """Conditions side by side, all of which must hold."""
+        """Read conditions side by side: all must hold."""
         nodes: list[Node] = []
         for key, value in values.items():
             here = (*path, key)
