@@ -6,7 +6,7 @@ Owns the selection. What fills the batches is `stage`, what empties them `flow`.
 
 from dataclasses import dataclass, field
 
-from execaudit.config.words import SEVERITIES
+from execaudit.config.labels import SEVERITIES
 
 
 @dataclass(slots=True)
