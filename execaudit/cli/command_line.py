@@ -133,7 +133,7 @@ def _run_verb(args: argparse.Namespace) -> int:
 
 
 def _describe(error: OSError) -> str:
-    """Tell what failed, of an error that nothing below could explain."""
+    """Return what failed, for an error that nothing below could explain."""
     if error.filename:
         return f"open '{error.filename}': {error.strerror}"
     doing = "write standard output" if error.errno in _DISK_ERRORS else "go on"

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of `execaudit trace` and `execaudit check`, and the checks of their values.
+"""Options of all verbs, and the checks of their values.
 
 Kept apart from what carries them out, so that a wrong option is answered before anything loads.
 """
 
 import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from execaudit.config.environment import DEFAULT_ENV
 
@@ -13,47 +14,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MIB = 1 << 20
-_UNITS = {"": 1, "K": 1 << 10, "M": _MIB}
-_ARGV_BYTES = (1 << 10, _MIB)
-_LINE_BYTES = (8 << 10, 1 << 30)
-_RING_BYTES = (64 << 10, 512 * _MIB)
 
 
-def size(text: str) -> int:
-    """Bytes of "4096", "64K" or "4M"."""
-    number, unit = text[:-1], text[-1:].upper()
-    if unit not in _UNITS:
-        number, unit = text, ""
-    if not number.isascii() or not number.isdigit():
-        raise argparse.ArgumentTypeError(f"'{text}' is not a size such as 65536, 64K or 4M")
-    return int(number) * _UNITS[unit]
+def configured(section: str, key: str) -> Callable[[str], Any]:
+    """Return the check that a key of the configuration has, for an option that is the same."""
 
+    def read(text: str) -> Any:
+        from execaudit.config.keys import kinds  # noqa: PLC0415 - only for who gives the option
+        from execaudit.config.schema import SECTIONS  # noqa: PLC0415
 
-def argv_size(text: str) -> int:
-    """A budget for arguments."""
-    low, high = _ARGV_BYTES
-    value = size(text)
-    if not low <= value <= high:
-        raise argparse.ArgumentTypeError(f"'{text}' is not between 1K and 1M")
-    return value
+        try:
+            return kinds(SECTIONS[section])[key].read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
 
-
-def line_size(text: str) -> int:
-    """A bound on lines; 0: none."""
-    low, high = _LINE_BYTES
-    value = size(text)
-    if value and not low <= value <= high:
-        raise argparse.ArgumentTypeError(f"'{text}' is neither 0 nor between 8K and 1024M")
-    return value
-
-
-def ring_size(text: str) -> int:
-    """A size that the kernel takes for a ring buffer."""
-    low, high = _RING_BYTES
-    value = size(text)
-    if not low <= value <= high or value & (value - 1):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a power of two between 64K and 512M")
-    return value
+    return read
 
 
 def count(text: str) -> int:
@@ -113,9 +88,9 @@ def add_trace_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"also record this environment variable (besides {', '.join(DEFAULT_ENV)})",
     )
-    add("--argv-bytes", type=argv_size, default=64 << 10, metavar="SIZE",
+    add("--argv-bytes", type=configured("capture", "argv_bytes"), default=64 << 10, metavar="SIZE",
         help="argument bytes kept per exec (default: 64K, at most 1M)")  # fmt: skip
-    add("--ring-bytes", type=ring_size, default=4 * _MIB, metavar="SIZE",
+    add("--ring-bytes", type=configured("capture", "ring_bytes"), default=4 * _MIB, metavar="SIZE",
         help="ring buffer (default: 4M)")  # fmt: skip
     add("--record", metavar="FILE", help="also save raw records to FILE")
     add("--replay", metavar="FILE", help="print the records saved in FILE instead of tracing")
@@ -187,13 +162,13 @@ FORMATS = ("execaudit", "ecs", "ocsf")
 def add_convert_options(parser: argparse.ArgumentParser) -> None:
     """Add what `execaudit convert` takes."""
     parser.description = (
-        "Print records as lines of another format. Lines that are no records are told of and"
+        "Print records as lines of another format. Lines that are no records are reported and"
         " counted; exit status 1 then."
     )
     parser.add_argument("--to", choices=FORMATS, required=True, help="format to print")
     parser.add_argument(
         "--max-line-bytes",
-        type=line_size,
+        type=configured("file", "max_line_bytes"),
         default=0,
         metavar="SIZE",
         help="cut the arguments of records whose line would be longer, and say so, as"

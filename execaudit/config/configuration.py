@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The configuration as the program uses it: `load` reads all files, or says all that is wrong.
 
-Owns the sequence: find the files (execaudit.config_files), check and merge them (execaudit.merge),
-compare values with each other (execaudit.coherence), hash the whole. Rules are handed on as tables:
+Owns the sequence: find the files (config.files), check and merge them (config.merge),
+compare values with each other (config.coherence), hash the whole. Rules are handed on as tables:
 what is in them is the business of the rules. Nothing here raises for what is on disk.
 """
 

@@ -18,6 +18,7 @@ from execaudit.doctor.check import CONFIGURATION, KERNEL, PERMISSION, Check
 from execaudit.doctor.installed import check_installed
 from execaudit.doctor.preflight import check_facts
 from execaudit.errors import EXIT_OK, NotConfigured
+from execaudit.records.quoting import make_printable
 
 _COLORS = {"pass": "\x1b[32m", "warn": "\x1b[33m", "fail": "\x1b[1;31m"}
 _RESET = "\x1b[0m"
@@ -106,7 +107,7 @@ def render(checks: list[Check], width: int | None, color: bool) -> list[str]:
     room = max(width, _NARROWEST) - len(indent) if width else None
     lines = []
     for check in checks:
-        texts = _wrap(_printable(check.found), room)
+        texts = _wrap(make_printable(check.found), room)
         if check.advice:
             texts += _wrap(f"→ {check.advice}", room)
         label = f"{_COLORS[check.status]}{check.status}{_RESET}" if color else check.status
@@ -148,7 +149,3 @@ def _wrap(text: str, room: int | None) -> list[str]:
     if room is None:
         return [text]
     return textwrap.wrap(text, room, break_on_hyphens=False, subsequent_indent="  ") or [""]
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

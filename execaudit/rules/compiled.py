@@ -5,7 +5,7 @@ Owns what all partial decisions of a rule set look things up in, and the counts.
 place.
 """
 
-from execaudit.config.words import SEVERITIES
+from execaudit.config.labels import SEVERITIES
 from execaudit.rules.condition_tree import SignedCondition
 from execaudit.rules.decision import Decision
 from execaudit.rules.field_values import (
@@ -29,7 +29,7 @@ _NO_ARGC = (1 << 32) - 1
 
 
 class CompiledRules:
-    """Rules as terms, of which one must hold, and tables of what lets which term through.
+    """Rules as terms, one of which must hold, and tables of what lets which term through.
 
     Attributes:
         rules: in order.
@@ -99,7 +99,7 @@ class CompiledRules:
         ]
 
     def decision(self, rules: tuple[int, ...], undecided: tuple[int, ...] = ()) -> Decision:
-        """Return the decision that rules in order, of which the last may end it, come to."""
+        """Return what rules in order come to, where the last may end the search."""
         known = self._decisions.get((rules, undecided))
         if known is not None:
             return known

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How conditions combine: all, any, not, in logic of three values.
 
-Owns the tree of one rule, its plain evaluation, and its other form, a list of terms of which one
-must hold (disjunctive normal form), that the index is built from. A condition on something unknown
+Owns the tree of one rule, its plain evaluation, and its disjunctive normal form: a list of
+terms, one of which must hold. The index is built from that. A condition on something unknown
 is neither true nor false, and so is its opposite: a rule matches only what is known to match.
 """
 
@@ -52,7 +52,7 @@ class SignedCondition(NamedTuple):
     wanted: bool
 
     def holds(self, value: Any) -> bool:
-        """Tell whether it is known to hold."""
+        """Return True if it is known to hold."""
         return value is not UNKNOWN and self.condition.test(value) is self.wanted
 
 
@@ -79,7 +79,7 @@ class TooManyTermsError(ValueError):
 
 
 def terms_of(node: Node) -> list[Term]:
-    """Return terms of which one holds exactly where the tree does. Raises TooManyTermsError."""
+    """Return terms, one of which holds exactly where the tree does. Raises TooManyTermsError."""
     terms = [term for term in _terms(node, wanted=True) if not _is_contradiction(term)]
     return list(dict.fromkeys(terms))
 

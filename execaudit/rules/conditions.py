@@ -42,7 +42,7 @@ class Condition:
         shown: as a rules file would say it; same text, same condition.
         test: says whether a value (never UNKNOWN) is so.
         exacts: the only values for which it is, where these can be listed.
-        patterns: of which one must match, where it is only these.
+        patterns: one must match, where the condition is only that.
         elements: its values as read: ranges of numbers (None: unset), patterns, words, flags.
 
     """

@@ -190,14 +190,14 @@ def _restore(chosen: Fields, fields: Fields) -> dict[str, Any]:
 
 
 class _AllUnknown(dict[str, Any]):
-    """Fields of which all others are unknown."""
+    """Fields of an end: all others are unknown."""
 
     def get(self, name: str, default: Any = None) -> Any:
         return super().get(name, UNKNOWN if default is None else default)
 
 
 def _effective_user(fields: Fields) -> Any:
-    """Name of euid; records leave it out where it is that of uid."""
+    """Return the name of euid; records leave it out where uid is the same."""
     if "euser" in fields:
         return fields["euser"]
     if fields.get("euid") is UNKNOWN or fields.get("uid") is UNKNOWN:

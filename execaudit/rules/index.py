@@ -3,7 +3,7 @@
 
 Owns the tables. A set of terms is a Python integer with a bit for each: to combine what several
 fields say is one `&` each, whatever the number of rules. What a value lets through is worked out
-when it is first seen and kept; values that only one kind of pattern can match are found by four
+when it is first seen, and cached; values that only one kind of pattern can match are found by four
 bytes of what the pattern must contain. Every table is bounded.
 """
 

@@ -28,8 +28,8 @@ class PinnedPrograms:
         """Device, as the kernel counts it, and inode of a program with one name only.
 
         Through a symbolic link the kernel would find what records show under another name; of a
-        file with several names (busybox, say) it could not tell which was called. None too where
-        no more can be held.
+        file with several names (busybox, say) the kernel does not know which was called. None
+        too where no more can be held.
         """
         if len(self._fds) >= _MOST_HELD:
             return None
@@ -47,7 +47,7 @@ class PinnedPrograms:
         return os.major(status.st_dev) << 20 | os.minor(status.st_dev), status.st_ino
 
     def close(self) -> None:
-        """Let go of them."""
+        """Release them."""
         while self._fds:
             os.close(self._fds.pop())
 

@@ -73,7 +73,7 @@ class Pattern(NamedTuple):
     most_bytes: int
 
     def matches(self, text: bytes) -> Truth:
-        """Tell whether a whole text matches; None where it is too long to be seen in full."""
+        """Return whether a text matches; None where it is too long to be seen in full."""
         if self.most_bytes and len(text) > self.most_bytes:
             half = self.most_bytes // 2
             return self.matches_piece(text[:half], False, True) or self.matches_piece(
@@ -82,7 +82,10 @@ class Pattern(NamedTuple):
         return bool(self.search(text))
 
     def matches_piece(self, text: bytes, more_before: bool, more_after: bool) -> Truth:
-        """Tell whether a text matches of which more was before or after: True, or not known."""
+        """Return True if a piece of a text matches, None if that is not known.
+
+        More of the text was before or after the piece.
+        """
         if (more_before and self.needs_before) or (more_after and self.needs_after):
             return None
         return self.matches(text) or None

@@ -53,7 +53,7 @@ class _Item:
     own: int = 0
 
     def blocks(self, both: int) -> bool:
-        """Tell whether no text of these bytes alone passes."""
+        """Return True if no text of these bytes alone passes."""
         return all(any(not codes & both for codes in way) for way in self.alternatives)
 
 
@@ -168,7 +168,7 @@ def _repeat_steps(least: int, most: int, body: Nodes) -> list[_Sequence]:
 
 
 def _refuse_ambiguous(nodes: Nodes, follow: int) -> None:
-    """Refuse, of what is repeated, all where the next byte does not tell which way to go.
+    """Refuse, of what is repeated, all where the next byte leaves open which way to go.
 
     Where it always does (one-unambiguous expressions, after Brueggemann-Klein and Wood, 1998) each
     text is divided in one way only. `follow` are the bytes that may come next.

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from execaudit.config.labels import LABEL, SEVERITIES
 from execaudit.config.problem import Problem
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_short, show_value
 from execaudit.config.values import list_words, suggest
-from execaudit.config.words import LABEL, SEVERITIES
 from execaudit.rules.condition_tree import (
     MOST_TERMS,
     AllOf,
@@ -187,7 +187,7 @@ class _Reader:
             self.report(("action",), 'is "label", expected labels or a severity beside it')
 
     def _conditions(self, values: Mapping[str, Any], path: KeyPath) -> Node:
-        """Conditions side by side, all of which must hold."""
+        """Read conditions side by side: all must hold."""
         nodes: list[Node] = []
         for key, value in values.items():
             here = (*path, key)

@@ -63,7 +63,6 @@ class RuleSet:
         programs: programs of processes seen, for `parent.exe` and `ancestor.exe`.
         inherited: which rules hold for which process trees.
         wants_programs: whether any rule asks for these.
-        wants_env: whether any rule asks for the environment.
 
     """
 
@@ -77,7 +76,6 @@ class RuleSet:
         self.inherited = self._compiled.inherited
         asked = self._compiled.fields
         self.wants_programs = not asked.isdisjoint(("parent.exe", "ancestor.exe"))
-        self.wants_env = "env" in asked
         self._marks = marks_of((*asked, "exe"))
         self._epoch = object()
 
@@ -131,16 +129,6 @@ class RuleSet:
         ):
             # An exec of its child came first, and was decided without knowing its program.
             self._epoch = object()
-
-    def meters(self) -> dict[str, int]:
-        """Return sizes and evictions of what is bounded."""
-        inherited, programs = self.inherited, self.programs
-        return {
-            "inherited_processes": len(inherited.by_process),
-            "inherited_evicted": inherited.evicted,
-            "programs": len(programs.by_image),
-            "programs_evicted": programs.evicted,
-        }
 
     def adopt(self, old: "RuleSet") -> None:
         """Go on where a set that this one replaces ends: process trees, programs, counts.

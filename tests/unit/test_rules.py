@@ -199,8 +199,8 @@ def test_process_trees_are_bounded_and_the_least_needed_go_first(
 
     assert decide(rules, record(31, above=(10,))).action == "drop"
     assert decide(rules, record(32, above=(20,))).action == "keep"
-    assert rules.meters()["inherited_processes"] == 3
-    assert rules.meters()["inherited_evicted"] == 9
+    assert len(rules.inherited.by_process) == 3
+    assert rules.inherited.evicted == 9
 
 
 def test_programs_of_processes_are_bounded() -> None:
@@ -209,8 +209,8 @@ def test_programs_of_processes_are_bounded() -> None:
     for number in range(5):
         decide(rules, {"id": f"boot-{number}-1-1", "exe": "/x"})
 
-    assert rules.meters()["programs"] == 2
-    assert rules.meters()["programs_evicted"] == 3
+    assert len(rules.programs.by_image) == 2
+    assert rules.programs.evicted == 3
     assert decide(rules, record() | {"parent_id": "boot-4-1-1"}).action == "drop"
     assert decide(rules, record() | {"parent_id": "boot-0-1-1"}).action == "keep"
 
