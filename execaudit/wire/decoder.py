@@ -92,6 +92,7 @@ class Decoder:
         """Select other environment variables from now on, each with its "="."""
         self._env_names = names
         self._environments.clear()
+        self._environments_bytes = 0
 
     def forget_places(self) -> None:
         """Forget all places: what was made of them holds no longer."""
@@ -176,7 +177,7 @@ class Decoder:
             event.argv = argv
             event.argv_gaps = event.env_gaps = _NO_GAPS
             event.env = self._select(buf[env_at:argv_at]) if env_inline and self._env_names else b""
-            if event.env:
+            if event.env or not argv:
                 event.is_plain = False
             if self._chunks.count:
                 self._chunks.take(cpu << 3 | hook)
@@ -194,7 +195,7 @@ class Decoder:
         chunks = self._chunks.take(event.cpu << 3 | event.hook, event.seq)
         event.argv, event.argv_gaps = _assemble_argv(event, argv, chunks)
         event.env, event.env_gaps = self._assemble_env(event, env, chunks)
-        if event.env or event.env is None or event.env_gaps or event.argv_gaps:
+        if event.env or event.env is None or event.env_gaps or event.argv_gaps or not event.argv:
             event.is_plain = False
 
     def _assemble_env(
