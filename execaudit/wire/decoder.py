@@ -8,6 +8,7 @@ so that the accounting above can count it.
 
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from execaudit.wire import record
@@ -209,7 +210,7 @@ class Decoder:
         after_gaps = {gap.index + 1 for gap in gaps}
         variables = [entry for index, entry in enumerate(strings) if index not in after_gaps]
         if gaps and event.flags & record.FLAG_BAD_ENV:
-            gaps[0] = gaps[0]._replace(reason="unreadable")
+            gaps[0] = replace(gaps[0], reason="unreadable")
         chosen = [entry for entry in variables if entry.startswith(self._env_names)]
         return join_strings(chosen), tuple(gaps)
 
@@ -280,7 +281,7 @@ def _assemble_argv(
         # The kernel side stopped reading arguments one by one: how many follow nobody knows.
         gaps.append(Gap(len(strings) - 1, None, "unreadable" if is_unreadable else "budget"))
     elif is_unreadable and gaps:
-        gaps[0] = gaps[0]._replace(reason="unreadable")
+        gaps[0] = replace(gaps[0], reason="unreadable")
     return join_strings(strings), tuple(gaps)
 
 

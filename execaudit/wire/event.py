@@ -6,13 +6,15 @@ those of the host, times are CLOCK_BOOTTIME nanoseconds. What packages above mak
 keep in its slots.
 """
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Gap(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Gap:
     """Bytes of a block of strings that are missing behind the string `index` (-1: before all)."""
 
     index: int
