@@ -5,10 +5,11 @@ Owns which formats there are, what ECS and OCSF derive of values, and the bound 
 """
 
 import importlib
+import json
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from execaudit.formats.derived import to_entities
+from execaudit.formats.derived import join_words, to_entities
 from execaudit.formats.trim import trim
 from execaudit.records.encoder import Encoder, JsonEncoder, render_line
 from execaudit.records.host import Host
@@ -65,8 +66,11 @@ class AdaptingEncoder(Encoder):
     def derive(self, event: Event, argv: bytes) -> tuple[Any, ...]:
         """Return the arguments joined, as the content of a JSON string, and times in ms."""
         offset = self._host.wall_offset_ns
+        words = argv[2:-2].replace(b'","', b" ")
+        if b"\\" in argv:  # a quote that it escapes may look like the end of an argument
+            words = dumps(join_words(json.loads(argv)))[1:-1]
         return (
-            argv[2:-2].replace(b'","', b" "),
+            words,
             (event.time_ns + offset) // 1_000_000,
             (event.start_ns + offset) // 1_000_000,
         )

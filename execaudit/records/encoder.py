@@ -208,6 +208,8 @@ def shape_of(event: Event) -> Shape:
     """Return what decides which members an event's record has; () where none is like it."""
     if event.argv_gaps or event.env_gaps or event.env is None:
         return ()
+    if event.type == "exec" and not event.argv:  # schemas have other members for it
+        return ()
     if event.type == "exit":
         is_known = event.duration_ns is not None
         return event.status, is_known, event.flags, event.labels, event.severity

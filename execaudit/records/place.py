@@ -237,9 +237,9 @@ def ancestor_fields(raw: bytes, host: Host) -> FieldDict:
         return {"ppid": 0}
     parent = ancestors[0]
     fields = {"parent_id": parent["id"], "ppid": parent["pid"]}
-    for name in ("comm", "comm_b64"):
-        if name in parent:
-            fields[f"p{name}"] = parent[name]
+    for member in ("comm", "comm_b64"):
+        if member in parent:
+            fields[f"p{member}"] = parent[member]
     fields["ancestors"] = ancestors
     return fields
 
