@@ -82,6 +82,7 @@ def _drain_to_the_end(flow: Flow) -> None:
     now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     flow.report.lost(*flow.accounting.close(slots, misses, now_ns))
     flow.decoder.drop_all_chunks()
+    flow.release_failures(now_ns, are_all=True)  # their positions are those of the old ring
 
 
 def _count_between(old: Capture, fresh: Capture, dropped: int) -> int:
