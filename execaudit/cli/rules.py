@@ -17,8 +17,8 @@ from typing import Any
 from execaudit.config.configuration import load
 from execaudit.config.files import choose_paths
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, NotConfigured
-from execaudit.records.place import FieldDict
 from execaudit.records.host import Host
+from execaudit.records.place import FieldDict
 from execaudit.records.quoting import make_printable
 from execaudit.records.readback import event_of_record
 from execaudit.records.vocabulary import FIELDS as RECORD_FIELDS

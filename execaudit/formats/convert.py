@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from typing import IO, NoReturn, cast
 
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
-from execaudit.formats.entries import entry_fields, read_entries
 from execaudit.formats.encoders import make_line
+from execaudit.formats.entries import entry_fields, read_entries
 from execaudit.formats.zstd_file import open_zstd
 from execaudit.records.place import FieldDict
 from execaudit.records.quoting import make_printable

@@ -109,7 +109,7 @@ def cmdline_value(event: Event) -> Any:
 
 def _indexes(gaps: Iterable[Gap]) -> set[int]:
     """Return the strings that something is missing behind (-1: before the first)."""
-    return {gap[0] for gap in gaps}
+    return {gap.index for gap in gaps}
 
 
 def env_value(event: Event) -> Any:

@@ -13,9 +13,9 @@ from typing import Any
 
 from execaudit.errors import InvalidArgument, NoPermission
 from execaudit.records import cgroup
-from execaudit.records.place import FieldDict, add_text
 from execaudit.records.host import Host
-from execaudit.records.text import decode_all
+from execaudit.records.place import FieldDict
+from execaudit.records.text import add_text, decode_all
 from execaudit.records.vocabulary import FIELDS, Field
 from execaudit.wire import record
 
