@@ -5,7 +5,7 @@ Owns what may be filled into a template, and when one may serve another event: w
 are the same. An event like which no other comes (cut, unreadable, not UTF-8) is rendered whole.
 """
 
-import secrets
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -60,7 +60,7 @@ class Encoder:
     def __init__(self, host: Host, render: Render) -> None:
         self._host = host
         self._render = render
-        self._token = f"value{secrets.token_hex(8)}"  # nobody can put it into a record
+        self._token = f"value{os.urandom(8).hex()}"  # nobody can put it into a record
         self._fillings = self._list_fillings()
         self._seconds = _Seconds()
         self._cores: dict[bytes, dict[Shape | None, Template]] = {}
