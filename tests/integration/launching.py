@@ -142,3 +142,8 @@ def _become(
 def boot_time_offset_ns() -> int:
     """Tell how far the wall clock is ahead of the boot-time clock."""
     return time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def own_comm() -> str:
+    """Return the name of the test's process, which a child has until it calls exec."""
+    return Path(f"/proc/{os.getpid()}/comm").read_text().removesuffix("\n")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.integration.comparing import assert_same
+from tests.integration.launching import own_comm
 from tests.integration.surroundings import cgroup, enter_cgroup
-from tests.integration.test_ways import own_comm
 from tests.integration.tracing import Record, Tracer, execs_of
 
 ID = "0123456789abcdef" * 4

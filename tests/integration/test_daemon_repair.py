@@ -23,7 +23,7 @@ from execaudit.wire import record
 from tests.integration.daemon_process import Daemon, DescriptorStore, to_toml, wait_until
 from tests.integration.launching import launch
 from tests.integration.requirements import ENGINES, give_up
-from tests.integration.test_daemon import assert_totals_fit
+from tests.integration.totals import assert_totals_fit
 from tests.integration.tracing import Record, execs_of
 
 EXEC = record.HOOKS.index("exec")

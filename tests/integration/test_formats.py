@@ -12,12 +12,13 @@ import pytest
 from execaudit.formats.lines import make_line
 from execaudit.records.journal import wire_entry
 from execaudit.sinks.journal import JournalSettings, JournalSink
+from tests.daemon_records import OF_THE_DAEMON
+from tests.golden.files import golden_records
 from tests.integration.daemon_process import Daemon
 from tests.integration.launching import launch
 from tests.integration.requirements import CHECKOUT, PYTHON
 from tests.journald import running_journald
 from tests.schemas import check_all, check_ecs, check_ocsf, check_own
-from tests.unit.test_schemas import OF_THE_DAEMON, golden_records
 
 CHECKS = {"execaudit": check_all, "ecs": check_ecs, "ocsf": check_ocsf}
 LINE_BYTES = 16 << 10

@@ -14,7 +14,7 @@ from tests.integration.daemon_process import Daemon, wait_until
 from tests.integration.launching import launch
 from tests.integration.requirements import ENGINES
 from tests.integration.surroundings import cgroup, enter_cgroup
-from tests.integration.test_daemon import assert_totals_fit
+from tests.integration.totals import assert_totals_fit
 
 RUNS = 25
 TEST_UID = 54321

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every way to call exec that succeeds gives one record, equal to what the program says it is."""
 
-import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.integration.comparing import assert_same
-from tests.integration.launching import Child
+from tests.integration.launching import Child, own_comm
 from tests.integration.tracing import Record, Tracer, execs_of
 
 NEST = 6
@@ -197,7 +196,3 @@ def write_script(path: Path, interpreter: str) -> Path:
     path.write_text(f"#!{interpreter}\n")
     path.chmod(0o755)
     return path
-
-
-def own_comm() -> str:
-    return Path(f"/proc/{os.getpid()}/comm").read_text().removesuffix("\n")

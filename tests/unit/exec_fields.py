@@ -27,3 +27,9 @@ def fields_of(*argv: bytes, chunks: tuple[bytes, ...] = (), **members: Any) -> F
 
 def exact(raw: bytes) -> str:
     return base64.b64encode(raw).decode()
+
+
+def fields_of_raw(raw: bytes) -> FieldDict:
+    parts = split(raw, 0)
+    assert parts is not None
+    return exec_fields(parts, [], make_host(), (b"LD_PRELOAD=", b"SUDO_USER="))

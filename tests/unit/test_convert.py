@@ -15,11 +15,11 @@ from execaudit.formats.entries import EntryReader
 from execaudit.formats.lines import make_line
 from execaudit.records.journal import wire_entry
 from execaudit.sinks.compression import find_compressor
-from tests.golden.files import FOLDER
+from tests.daemon_records import OF_THE_DAEMON
+from tests.golden.files import FOLDER, golden_records
 from tests.schemas import check_ecs
-from tests.unit.test_encode import ordinary_records
-from tests.unit.test_format_lines import fields_of
-from tests.unit.test_schemas import OF_THE_DAEMON, golden_records
+from tests.unit.any_records import ordinary_records
+from tests.unit.exec_fields import fields_of_raw
 
 Capture = pytest.CaptureFixture[bytes]
 
@@ -184,7 +184,7 @@ def test_golden_records_come_back_from_their_entries() -> None:
 
 @given(ordinary_records())
 def test_any_exec_comes_back_from_its_entry(raw: bytes) -> None:
-    fields = fields_of(raw)
+    fields = fields_of_raw(raw)
 
     assert EntryReader().fields(entry_of(fields)) == fields
 

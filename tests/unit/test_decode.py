@@ -114,17 +114,19 @@ def test_any_bytes_are_taken_apart_or_refused(raw: bytes, at: int) -> None:
 def test_any_lengths_are_refused_or_tile_the_record(data: st.DataObject) -> None:
     raw = bytearray(exec_record(b"x" * 50, b"y", env=(b"A=1",), interp=b"/bin/sh\0"))
     at = record.EXEC.offset("filename_bytes")
-    lengths = data.draw(st.lists(st.integers(0, 60), min_size=6, max_size=6))
+    before = struct.unpack_from("@6H", raw, at)
+    any_lengths = st.lists(st.integers(0, 60), min_size=6, max_size=6)
+    lengths = data.draw(any_lengths | st.permutations(before))
     struct.pack_into("@6H", raw, at, *lengths)
 
     parts = split(bytes(raw), 0)
 
-    if parts is not None:
-        together = (
-            parts.filename + parts.interp + parts.exe[32:] + parts.cwd + parts.root
-            + parts.cgroup[8:] + parts.env + parts.argv
-        )  # fmt: skip
-        assert together == bytes(raw[record.EXEC.size :])
+    assert (parts is not None) == (sum(lengths) == sum(before))
+    together = parts and (
+        parts.filename + parts.interp + parts.exe[32:] + parts.cwd + parts.root
+        + parts.cgroup[8:] + parts.env + parts.argv
+    )  # fmt: skip
+    assert together in (None, bytes(raw[record.EXEC.size :]))
 
 
 def test_chunk_carries_its_data() -> None:

@@ -11,7 +11,7 @@ from execaudit.records.pipeline import Pipeline
 from execaudit.trace.filters import Filters, RecordFilter, build_filters
 from execaudit.trace.quick_filter import FilteringEncoder
 from tests.records import exec_record, exit_record, join, make_host
-from tests.unit.test_stage import ENV_NAMES, streams
+from tests.unit.any_streams import ENV_NAMES, streams
 
 FILTERS = st.builds(
     build_filters,

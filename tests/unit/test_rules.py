@@ -11,23 +11,7 @@ from execaudit.rules.decision import NOTHING
 from execaudit.rules.rule_set import RuleSet
 from execaudit.rules.tree import MOST_TERMS
 from tests.rule_tables import compile_all, problems_of
-
-
-def record(pid: int = 10, exec_count: int = 1, above: tuple[int, ...] = (), **more: Any) -> Any:
-    """Make an exec record. Processes start at 1000 times their pid."""
-    return {
-        "type": "exec",
-        "id": f"boot-{pid:x}-{pid * 1000:x}-{exec_count:x}",
-        "uid": 1000,
-        "comm": "ls",
-        "exe": "/usr/bin/ls",
-        "argv": ["ls", "-l"],
-        "argc": 2,
-        "result": "success",
-        "ancestors": [
-            {"id": f"boot-{each:x}-{each * 1000:x}-1", "pid": each, "comm": "x"} for each in above
-        ],
-    } | more
+from tests.unit.rule_records import record
 
 
 def label(*labels: str, **conditions: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from execaudit.config.configuration import read_rules
 from execaudit.rules.fields import FIELDS
 from execaudit.rules.rule_set import RuleSet, compile_rules
 from tests.rule_tables import LOOKUPS
-from tests.unit.test_rules import record
+from tests.unit.rule_records import record
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/rules.md").read_text()

@@ -15,42 +15,16 @@ from execaudit.formats import ecs, ocsf
 from execaudit.formats.schema import load_schema
 from execaudit.records.fields import FieldDict, exec_fields
 from execaudit.wire.decode import split
-from tests.golden.files import FOLDER
+from tests.daemon_records import OF_THE_DAEMON
+from tests.golden.files import FOLDER, golden_records
 from tests.records import make_host
 from tests.schemas import ECS_FIELDS, check_all, check_own, ecs_fields, leaves
+from tests.unit.any_records import ENV_NAMES, long_records, ordinary_records
 from tests.unit.record_samples import emitted_fields
-from tests.unit.test_encode import ENV_NAMES, ordinary_records
-from tests.unit.test_format_lines import long_records
 
 GOLDEN = sorted(FOLDER.glob("*.jsonl"))
 PAGE = Path(__file__).parents[2] / "docs/formats.md"
-HEAD = {"time": "2026-11-25T10:00:00.000000001Z", "host": "h", "boot": "0123456789ab" + "0" * 20}
 PARENT = ("parent_id", "ppid", "pcomm", "ancestors")
-SPAN = {"first": HEAD["time"], "last": HEAD["time"]}
-MARK = {"time": HEAD["time"], "cpu": 3, "hook": "execve", "seq": 2**40}
-OF_THE_DAEMON: list[FieldDict] = [
-    {**HEAD, "type": "lost", "hook": "exec", "cpu": 0, "reason": "ring", "count": 2**40, **SPAN},
-    {**HEAD, "type": "lost", "sink": "file", "reason": "crash", "count": 3, **SPAN},
-    {**HEAD, "type": "lost", "sink": "file", "reason": "disk_full", "count": 3, **SPAN,
-     "first_missed": MARK, "last_missed": MARK},
-    {**HEAD, "type": "start", "version": "1", "kernel": "6.1", "engine": "bcc",
-     "failure_hook": "fexit", "pid": 1, "config_hash": "0" * 64,
-     "last_record": {"time": HEAD["time"]}},
-    {**HEAD, "type": "stop", "pid": 1, "seen": 9, "dropped": 1, "limited": 1, "collapsed": 1,
-     "lost": 1, "undecodable": 0},
-    {**HEAD, "type": "config", "old_hash": "0" * 64, "config_hash": "1" * 64},
-    {**HEAD, "type": "repair", "reason": "silent", "programs": ["on_exec"], "result": "failure",
-     **SPAN},
-    {**HEAD, "type": "repair", "reason": "detached", "result": "success", **SPAN},
-    {**HEAD, "type": "summary", "uid": 1000, "count": 3, **SPAN},
-    {**HEAD, "type": "summary", "unit": "cron.service", "count": 3, **SPAN},
-    {**HEAD, "type": "exit", "hook": "exit", "cpu": 0, "seq": 1,
-     "unreadable": ["uid", "id", "parent_id", "pid", "ppid", "comm"], "exit_code": 0},
-]  # fmt: skip
-
-
-def golden_records() -> list[dict[str, Any]]:
-    return [json.loads(line) for path in GOLDEN for line in path.read_bytes().splitlines()]
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)

@@ -16,8 +16,9 @@ import vrl_python
 import yaml  # type: ignore[import-untyped]
 
 from execaudit.formats.lines import make_line
+from tests.daemon_records import OF_THE_DAEMON
+from tests.golden.files import golden_records
 from tests.siem import SHIPPERS, SIEM
-from tests.unit.test_schemas import OF_THE_DAEMON, golden_records
 
 VECTOR = {"ecs": SHIPPERS / "vector/execaudit.toml", "execaudit": SIEM / "clickhouse/vector.toml"}
 FILES = ["/var/log/execaudit/execaudit.jsonl", "/var/log/execaudit/execaudit.jsonl.2*[Z0-9]"]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from execaudit.records.quoting import width
 from execaudit.trace.arguments import ArgumentsStyle
 from execaudit.trace.table import Table, TableOptions, wants_color
+from tests.unit.any_text import ANY_TEXT, assert_harmless
 from tests.unit.shell_words import read_words
-from tests.unit.test_quoting import ANY_TEXT, assert_harmless
 
 COLUMNS = 17 + 8 + 8 + 5  # COMM PID PPID RET
 SGR = re.compile(r"\x1b\[[0-9;]*m")
