@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -97,6 +96,7 @@ _EXPRESSIONS = st.recursive(
 )
 
 
+@pytest.mark.timeout(60)  # a degree more would take thousands of times as long as a usual run
 @settings(deadline=None, max_examples=200)
 @given(_EXPRESSIONS, st.sampled_from(["", "!", "$"]), st.sampled_from(["a", "b", "ab", "aab"]))
 def test_accepted_regex_keeps_to_its_degree(regex: str, end: str, unit: str) -> None:
@@ -107,10 +107,7 @@ def test_accepted_regex_keeps_to_its_degree(regex: str, end: str, unit: str) -> 
         return
     length = 10_000 if power < 2 else 1000
     text = (unit.encode() * length)[:length]
-    began = time.process_time()
     re.search(regex.encode(), text, re.DOTALL)
-    # A degree more would take thousands of times as long as a usual run.
-    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize("regex", ["a", "[a-f]", r"[\d_]", r"[^\s]", ".", r"\W", "[^a-c]", "é"])
