@@ -18,7 +18,7 @@ from execaudit.config.schema import Config
 from execaudit.config.source import Source
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_path
-from execaudit.digest import sha256
+from execaudit.config.digest import sha256
 
 __all__ = ["Config", "Loaded", "Origin", "Paths", "Problem", "RuleTable", "load", "read_rules"]
 

@@ -92,11 +92,11 @@ def _batch(
 def run(name: str, events: int) -> None:
     """Put so many events of a way through a stage; nothing is written."""
     from execaudit.daemon.collapse import Collapser
+    from execaudit.daemon.outlets import Outlet
     from execaudit.daemon.stage import Stage
     from execaudit.records.pipeline import Pipeline
 
     from execaudit.daemon.limits import Limit, Rate
-    from execaudit.daemon.outlets import Outlet
     from execaudit.records.redact import Redactor
     from tests.records import make_host
 

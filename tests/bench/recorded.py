@@ -15,11 +15,11 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from execaudit.wire.decode import HEAD
 from execaudit.wire.recording import open_recording, read_steps
 
 from execaudit.kernel.ring import Ring
 from execaudit.wire import record
-from execaudit.wire.decode import HEAD
 from tests.bench.daemons import Trace
 from tests.bench.session import make_mark, running
 from tests.bench.workloads import SHARED_MEMORY

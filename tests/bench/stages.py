@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING
 
 from execaudit.daemon.build import env_names
 from execaudit.daemon.collapse import Collapser
+from execaudit.daemon.outlets import Outlet
 from execaudit.daemon.stage import Stage
 from execaudit.records.pipeline import Pipeline
 
 from execaudit.config.configuration import Config
-from execaudit.daemon.outlets import Outlet
 from execaudit.records.redact import Redactor
 from execaudit.sinks.file import FileSink
 from execaudit.sinks.journal import JournalSettings, JournalSink

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from execaudit.formats.lines import make_line
+
 from execaudit.records.journal import wire_entry
 from execaudit.sinks.journal import JournalSettings, JournalSink
 from tests.daemon_records import OF_THE_DAEMON

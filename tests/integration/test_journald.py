@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from execaudit.records.encode_journal import JournalEncoder
+from execaudit.wire.decode import HEAD
 
 from execaudit.config.schema import Journal
-from execaudit.records.encode_journal import JournalEncoder
 from execaudit.records.journal import wire_entry
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.journal import JournalSink
-from execaudit.wire.decode import HEAD
 from tests.journald import Journald, running_journald
 from tests.records import exec_record, join, leaf_first, make_host
 from tests.sinks import FinishedEntries, write

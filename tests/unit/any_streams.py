@@ -3,9 +3,9 @@
 
 from typing import Any
 
+from execaudit.options import DEFAULT_ENV
 from hypothesis import strategies as st
 
-from execaudit.options import DEFAULT_ENV
 from execaudit.wire import record
 from tests.records import block, chunk_record, exec_record, exit_record, leaf_first
 

@@ -40,9 +40,3 @@ def fields_of_raw(raw: bytes) -> FieldDict:
 def exact(raw: bytes) -> str:
     """Return bytes as a sibling field has them."""
     return base64.b64encode(raw).decode()
-
-
-def fields_of_raw(raw: bytes) -> FieldDict:
-    parts = split(raw, 0)
-    assert parts is not None
-    return exec_fields(parts, [], make_host(), (b"LD_PRELOAD=", b"SUDO_USER="))

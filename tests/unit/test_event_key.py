@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from execaudit.formats.lines import FORMATS, make_line
 
 from execaudit.formats.event_key import event_key, is_event
-from execaudit.formats.lines import FORMATS, make_line
 from execaudit.records.incident import EventKey
 from execaudit.records.journal import wire_entry
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from execaudit.kernel.locations import object_path, source_directory
 
 from execaudit.kernel import offsets
 from execaudit.kernel.btf import Btf
-from execaudit.kernel.locations import object_path, source_directory
 from execaudit.wire import places, record
 from execaudit.wire.record import Layout
 
