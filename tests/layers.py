@@ -39,7 +39,7 @@ _BY_LAYER: dict[int, str] = {
     7: "daemon.handover.description"
     " config.effective formats.convert records.pipeline rules.kernel_rules rules.shared",
     8: "daemon.handover.adoption rules.programs rules.residue trace.follow trace.quick_filter",
-    9: "daemon.handover.previous_run daemon.selfcheck.check rules.rule_set trace.verb",
+    9: "daemon.handover.previous_run daemon.selfcheck.tracing_check rules.rule_set trace.verb",
     10: "daemon.forms daemon.judge rules.host_rules",
     11: "config.verb daemon.stage",
     12: "daemon.build",

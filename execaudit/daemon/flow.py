@@ -15,7 +15,7 @@ from execaudit.daemon.handover.checkpoint import Checkpoint, CheckpointFile, Tot
 from execaudit.daemon.handover.duplicates import Duplicates
 from execaudit.daemon.log import log
 from execaudit.daemon.selfcheck.canary import Canary
-from execaudit.daemon.selfcheck.check import Repair
+from execaudit.daemon.selfcheck.tracing_check import Repair
 from execaudit.daemon.telling import Teller
 from execaudit.engine.choice import open_capture
 from execaudit.errors import ExecauditError

@@ -19,7 +19,7 @@ from execaudit.daemon.build import build_parts, capture_settings
 from execaudit.daemon.flow import Flow
 from execaudit.daemon.log import log
 from execaudit.daemon.notify import notify, reloading, watchdog_interval_s
-from execaudit.daemon.selfcheck.check import SelfCheck
+from execaudit.daemon.selfcheck.tracing_check import SelfCheck
 from execaudit.daemon.start import begin
 from execaudit.errors import EXIT_OK, ExecauditError
 from execaudit.records.host import Host

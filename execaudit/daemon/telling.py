@@ -10,7 +10,7 @@ from typing import Protocol
 
 from execaudit.daemon.build import Parts, Sink
 from execaudit.daemon.log import log
-from execaudit.daemon.selfcheck.check import Repair
+from execaudit.daemon.selfcheck.tracing_check import Repair
 from execaudit.daemon.stage import Stage
 from execaudit.kernel.capture import Capture
 from execaudit.records import events
