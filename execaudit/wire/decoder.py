@@ -136,10 +136,11 @@ class Decoder:
         """Return an exec, None where lengths disagree."""
         event = _new(Event)
         (
-            size, version, hook, event.seq, event.time_ns, cpu, event.lost_first_ns,
-            flags, error, event.argc, pid, tid, event.start_ns, event.exec_count, nspid,
-            argv_bytes, argv_inline, env_bytes, env_inline,
+            size, version, event.hook, event.seq, event.time_ns, event.cpu, event.lost_first_ns,
+            event.flags, event.error, event.argc, event.pid, event.tid, event.start_ns,
+            event.exec_count, event.nspid, argv_bytes, argv_inline, env_bytes, env_inline,
         ) = _EXEC(buf, at)  # fmt: skip
+        hook, cpu, flags, pid = event.hook, event.cpu, event.flags, event.pid
         end = at + size
         argv_at = end - argv_inline
         env_at = argv_at - env_inline
@@ -158,16 +159,11 @@ class Decoder:
             return None
         event.type = "exec"
         event.place = place
-        event.hook = hook
-        event.cpu = cpu
-        event.flags = flags
-        event.error = error
-        event.pid = pid
-        event.tid = tid
-        event.nspid = nspid
         event.path_search = event.labels = event.redacted_argv = event.redacted_env = ()
         event.severity = ""
-        event.is_plain = not (flags & _EVENT_FLAGS or error or hook or tid != pid or nspid != pid)
+        event.is_plain = not (
+            flags & _EVENT_FLAGS or event.error or hook or event.tid != pid or event.nspid != pid
+        )
         argv = buf[argv_at:end]
         if (
             argv_inline == argv_bytes
