@@ -157,20 +157,15 @@ class Decoder:
         place = self._places.find(buf, at, env_at, cpu, flags & PLACE_FLAGS)
         if place is None:
             return None
-        event.type = "exec"
-        event.place = place
+        event.type, event.place = "exec", place
         event.path_search = event.labels = event.redacted_argv = event.redacted_env = ()
         event.severity = ""
         event.is_plain = not (
             flags & _EVENT_FLAGS or event.error or hook or event.tid != pid or event.nspid != pid
         )
         argv = buf[argv_at:end]
-        if (
-            argv_inline == argv_bytes
-            and env_inline == env_bytes
-            and not flags & _BLOCK_FLAGS
-            and not (argv and argv[-1])
-        ):
+        is_whole = argv_inline == argv_bytes and env_inline == env_bytes
+        if is_whole and not flags & _BLOCK_FLAGS and not (argv and argv[-1]):
             event.argv = argv
             event.argv_gaps = event.env_gaps = _NO_GAPS
             event.env = self._select(buf[env_at:argv_at]) if env_inline and self._env_names else b""
@@ -179,12 +174,9 @@ class Decoder:
             if self._chunks.count:
                 self._chunks.take(cpu << 3 | hook)
             return event
-        argv_head, argv_tail, env_head, env_tail = _BUDGETS(buf, at + _BUDGETS_AT)
-        self._assemble(
-            event,
-            Block(argv, argv_bytes, argv_head, argv_tail),
-            Block(buf[env_at:argv_at], env_bytes, env_head, env_tail),
-        )
+        budgets = _BUDGETS(buf, at + _BUDGETS_AT)
+        env = Block(buf[env_at:argv_at], env_bytes, *budgets[2:])
+        self._assemble(event, Block(argv, argv_bytes, *budgets[:2]), env)
         return event
 
     def _assemble(self, event: Event, argv: Block, env: Block) -> None:
