@@ -16,6 +16,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.machine.prepare import LANES
 from tests.parts import ALONE
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -73,9 +74,7 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="execaudit-reports-") as scratch,
         contextlib.ExitStack() as stack,
     ):
-        lanes = [
-            stack.enter_context(started([*PREPARE, lane])) for lane in ("guests", "containers")
-        ]
+        lanes = [stack.enter_context(started([*PREPARE, lane])) for lane in LANES]
         if not run("lint", ["./dev", "lint"], took_s):
             return 1
         for name, command in PARTS.items():

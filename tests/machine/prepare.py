@@ -16,10 +16,13 @@ from tests.packaging.build import deb
 from tests.shippers import roots
 
 KERNELS = ("bookworm", "bullseye")  # of test_guest
-_GUESTS = (rootfs.userland, *(partial(rootfs.kernel, suite) for suite in KERNELS))
+_GUESTS: list[Callable[[], object]] = [
+    rootfs.userland,
+    *(partial(rootfs.kernel, suite) for suite in KERNELS),
+]
 LANES: dict[str, tuple[Callable[[], object], ...]] = {
     "guests": (
-        *(_GUESTS if os.uname().machine == "x86_64" else ()),
+        *(_GUESTS if os.uname().machine == "x86_64" else []),
         deb,
         *(partial(roots.root, kind) for kind in roots.PACKAGES),
     ),
