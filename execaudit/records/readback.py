@@ -11,6 +11,7 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
+from execaudit.records.vocabulary import EVENT_FLAGS
 from execaudit.wire import record
 from execaudit.wire.event import Event, Gap, Place
 
@@ -81,8 +82,7 @@ def _with_sibling_bytes(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _flags(fields: Mapping[str, Any]) -> int:
-    flags = record.FLAG_PRIVILEGED if fields.get("privileged") else 0
-    flags |= record.FLAG_CWD_DELETED if fields.get("cwd_deleted") else 0
+    flags = sum(flag for name, flag in EVENT_FLAGS.items() if fields.get(name))
     return flags | (record.FLAG_SCRIPT if "script" in fields else 0)
 
 
