@@ -36,7 +36,7 @@ class Place:
         ppid: process id of the parent, 0 if there is none.
         comm: short name (struct task_struct, comm), without NULs.
         cred: credential block, `uid` to `securebits` of struct exec_record.
-        namespaces: namespace inode numbers, `ns_mnt` to `pad_ns`.
+        namespaces: namespace inode numbers, from `ns_mnt` to before `exe_ino`.
         exe: inode block, `exe_ino` to `exe_flags`, then the path.
         cgroup: `cgroup_id`, then the path.
         names: comm, old_comm, tty, 16 bytes each.

@@ -12,7 +12,7 @@ from execaudit.records import service_records
 from execaudit.records.incident import EventKey, Incident
 from execaudit.records.lost import Lost, lost_fields
 from execaudit.records.place import FieldDict
-from execaudit.records.vocabulary import FIELDS
+from execaudit.records.vocabulary import EVENT_FLAGS, FIELDS
 from execaudit.wire import record
 from tests.events import fields_of
 from tests.golden.files import FOLDER
@@ -70,7 +70,7 @@ def _exec_samples() -> list[bytes]:
         exe=leaf_first(b"/\xff"), cwd=leaf_first(b"/\xff"), root=leaf_first(b"/\xff"),
         cgroup=leaf_first(b"/user.slice/session-1.scope/\xff/docker-%s.scope" % (b"c" * 64)),
         exe_flags=record.EXE_DELETED, ancestors=((1, 1, 1, b"\xff"),),
-        flags=record.FLAG_PRIVILEGED | record.FLAG_SCRIPT | record.FLAG_CWD_DELETED,
+        flags=sum(EVENT_FLAGS.values()) | record.FLAG_SCRIPT,
     )  # fmt: skip
     memfd = exec_record(
         exe=leaf_first(b"/memfd:x"),
