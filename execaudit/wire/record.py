@@ -8,7 +8,7 @@ BTF of the compiled object. Byte order and alignment are native.
 import struct
 from typing import NamedTuple
 
-WIRE_VERSION = 1
+WIRE_VERSION = 2
 
 KIND_EXEC = 1
 KIND_FAILURE = 2
@@ -24,6 +24,7 @@ AREA_ENV = 1
 FLAG_PRIVILEGED = 1 << 0
 FLAG_SCRIPT = 1 << 1
 FLAG_CWD_DELETED = 1 << 2
+FLAG_CHECKED = 1 << 3
 FLAG_CUT_FILENAME = 1 << 8
 FLAG_CUT_EXE = 1 << 9
 FLAG_CUT_CWD = 1 << 10
@@ -156,7 +157,7 @@ EXEC = Layout(
         ("ns_ipc", "I"),
         ("ns_cgroup", "I"),
         ("ns_user", "I"),
-        ("pad_ns", "I"),
+        ("execveat_flags", "I"),
         ("exe_ino", "Q"),
         ("exe_dev", "I"),
         ("exe_nlink", "I"),

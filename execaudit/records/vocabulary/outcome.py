@@ -6,6 +6,7 @@ Owns their declarations, in the order of docs/record.md.
 
 from execaudit.records.vocabulary import forms
 from execaudit.records.vocabulary.field import OWN, Condition, Field
+from execaudit.wire import record
 
 _EVENTS = ("exec", "exit")
 
@@ -20,6 +21,11 @@ OUTCOME = (
         ' "ENOENT", or its number', is_of_event=True),
         ecs=("error.code",), ocsf=("status_code",)),
     Field("errno_code", forms.INTEGER, "number of the error"),
+    Field("execveat_flags", forms.U32, "flags of the execveat call, a number of AT_… bits, where"
+        " not 0 (failures)", is_member=True, omitted=0),
+    Field("checked", forms.FLAG, "the call had AT_EXECVE_CHECK: it asked whether the file could be"
+        " executed, and would have executed nothing (failures)", flag=record.FLAG_CHECKED,
+        condition=Condition("flag", "true or false", is_of_event=True)),
     Field("path_search", forms.TEXTS, "file names tried for the same command just before, which"
         ' failed: a search along PATH, in one record (`failures = "collapsed"`). Of a failure: all'
         " that were tried, `filename` is the last"),
