@@ -49,7 +49,7 @@ class Redactor:
         programs = [pattern for pattern in chosen if isinstance(pattern, Program)]
         arguments = ArgumentFinder(texts, enabled)
         self._commands = CommandFinder(programs, arguments, enabled)
-        self._screen = Screen(programs, arguments.literals)
+        self._may_hold = Screen(programs).may_hold
         self._clean: set[bytes] = set()
         self._clean_bytes = 0
 
@@ -62,7 +62,7 @@ class Redactor:
         folded = block.translate(self._fold)
         if is_kept and folded in self._clean:
             return None
-        if self._own or self._screen.may_hold(folded):
+        if self._own or self._may_hold(folded):
             values, touched = self.redact(block[:-1].split(b"\0"))
             if touched:
                 return b"\0".join(values) + b"\0", touched
@@ -89,13 +89,16 @@ class Redactor:
         pieces: list[bytes] = []
         at = 0
         for number, secret in enumerate(found):
-            word = words[secret.index]
-            pieces += (word[at : secret.start], self._token(secret.name, word[secret.start : secret.end]))
+            word = words[secret.argument]
+            pieces += (
+                word[at : secret.start],
+                self._token(secret.name, word[secret.start : secret.end]),
+            )
             at = secret.end
-            if number + 1 == len(found) or found[number + 1].index != secret.index:
-                out[secret.index] = b"".join((*pieces, word[at:]))
+            if number + 1 == len(found) or found[number + 1].argument != secret.argument:
+                out[secret.argument] = b"".join((*pieces, word[at:]))
                 pieces, at = [], 0
-        return Redacted(out, list(dict.fromkeys(secret.index for secret in found)))
+        return Redacted(out, list(dict.fromkeys(secret.argument for secret in found)))
 
     def explain(self, words: list[bytes]) -> list[Finding]:
         """Return the secrets in the words of a command, in order, with what found each."""
@@ -127,11 +130,11 @@ def _continue(found: list[Finding], words: list[bytes], gaps: set[int]) -> Itera
     """Yield the findings, and the words that continue a secret behind a gap."""
     by_index: dict[int, list[Finding]] = {}
     for secret in found:
-        by_index.setdefault(secret.index, []).append(secret)
+        by_index.setdefault(secret.argument, []).append(secret)
     carried: Finding | None = None
     for index, word in enumerate(words):
         if carried is not None:
-            secrets = [carried._replace(index=index, start=0, end=len(word))] if word else []
+            secrets = [carried._replace(argument=index, start=0, end=len(word))] if word else []
         else:
             secrets = by_index.get(index, [])
         yield from secrets

@@ -60,7 +60,7 @@ _SUBSTITUTION = re.compile(rb"s([/|,#!@~%])")
 def find_assignments(word: bytes, *, is_header: bool = False) -> Iterator[Found]:
     """Find the values of secret names in an argument; `is_header` if `-H` stands before it."""
     substitution = _SUBSTITUTION.match(word)
-    if substitution and word.count(substitution[1]) >= 3:  # noqa: PLR2004 - s/a/b/
+    if substitution and word.count(substitution[1]) >= 3:
         yield from _find_in_substitution(word, substitution[1])
         return
     done = 0

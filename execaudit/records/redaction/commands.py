@@ -76,33 +76,38 @@ class CommandFinder:
             for entry in program.entries
             for option in entry.plain.encode().split()
         }
-        found: list[Finding] = []
+        found = list(self._find_by_table(words, running))
+        told = {secret.argument for secret in found}  # more exactly than by an option's name
         before: Look | None = None
         for index, word in enumerate(words):
             script = self._script_at(index, words, running)
-            if script >= 0 and depth < _SCRIPTS and self._find_in_script(word, script, index, depth, found):
-                before = None
-                continue
+            if script >= 0 and depth < _SCRIPTS:
+                inside = self._find_in_script(word[script:], depth)
+                if inside is not None:
+                    found += [_moved(secret, index, script) for secret in inside]
+                    before = None
+                    continue
             look = self._arguments.look_at(word)
             if look.secrets:
                 name = word.partition(b"=")[0] + b"="
-                found += [
-                    Finding(index, *secret) for secret in look.secrets if name not in plain
-                ]
-            if index:
-                self._find_announced(index, words, before, plain, found)
+                found += [Finding(index, *secret) for secret in look.secrets if name not in plain]
+            if index and index not in told:
+                found += self._find_announced(index, words, before, plain)
             before = look
-        for number, program in enumerate(running):
-            stop = running[number + 1].at if number + 1 < len(running) else len(words)
-            arguments = words[program.at + 1 : stop]
-            for entry in program.entries:
-                for place in find_in_arguments(entry, arguments):
-                    reason = f"{place.usage}, {entry.source}"
-                    at = place.index + program.at + 1
-                    found.append(Finding(at, place.start, place.end, entry.name, reason))
         if self._wants_login and not any(program.entries for program in running):
             found += _find_login(words)
         return found
+
+    def _find_by_table(
+        self, words: Sequence[bytes], running: Sequence[_Running]
+    ) -> Iterator[Finding]:
+        for program, arguments in _with_arguments(words, running):
+            for entry in program.entries:
+                for place in find_in_arguments(entry, arguments):
+                    at = place.argument + program.at + 1
+                    yield Finding(
+                        at, place.start, place.end, entry.name, _reason(entry, place.usage)
+                    )
 
     def _run(self, words: Sequence[bytes]) -> list[_Running]:
         """Return the programs that a command runs: sudo, env, mysql."""
@@ -117,9 +122,7 @@ class CommandFinder:
             at = command_after(prefix, words, at) if prefix else -1
         return running
 
-    def _script_at(
-        self, index: int, words: Sequence[bytes], running: Sequence[_Running]
-    ) -> int:
+    def _script_at(self, index: int, words: Sequence[bytes], running: Sequence[_Running]) -> int:
         """Return where in an argument a command line begins, -1 where there is none."""
         word = words[index]
         if not _BLANK.search(word) or not running or index <= running[0].at:
@@ -144,47 +147,41 @@ class CommandFinder:
         words: Sequence[bytes],
         before: Look | None,
         plain: Collection[bytes],
-        found: list[Finding],
-    ) -> None:
+    ) -> Iterator[Finding]:
         """Find what the argument before says of this one."""
         word, option = words[index], words[index - 1]
         if before is not None and option not in plain:
             if before.announces and not _is_option(word):
-                name = option.lstrip(b"-")
-                if not is_harmless(word, name):
-                    found.append(Finding(index, 0, len(word), "password", f"behind {_text(option)}"))
+                if not is_harmless(word, option.lstrip(b"-")):
+                    yield Finding(index, 0, len(word), "password", f"behind {_text(option)}")
             elif before.is_pair:
-                found += [Finding(index, *secret) for secret in find_in_pair(word)]
+                for secret in find_in_pair(word):
+                    yield Finding(index, *secret)
         if option in _HEADER_OPTIONS and self._wants_headers:
-            found += [
-                Finding(index, *secret) for secret in self._arguments.find(word, is_header=True)
-            ]
+            for secret in self._arguments.find(word, is_header=True):
+                yield Finding(index, *secret)
 
     # -- command lines in arguments --------------------------------------------------------------
 
-    def _find_in_script(
-        self, word: bytes, at: int, index: int, depth: int, found: list[Finding]
-    ) -> bool:
-        """Find secrets in the command line that begins at `at`; False where it is none."""
-        commands = shell.read_commands(word[at:])
+    def _find_in_script(self, text: bytes, depth: int) -> list[Finding] | None:
+        """Return the secrets in a command line, offsets in it; None where it cannot be read."""
+        commands = shell.read_commands(text)
         if commands is None:
-            return False
+            return None
+        found: list[Finding] = []
         for command in commands:
             words = shell.strip_keywords(command)
             for secret in self.find([word.value for word in words], depth + 1):
-                start, end = words[secret.index].locate(secret.start, secret.end)
-                found.append(secret._replace(index=index, start=at + start, end=at + end))
+                start, end = words[secret.argument].locate(secret.start, secret.end)
+                found.append(secret._replace(start=start, end=end))
             if command.upstream or command.input:
-                for secret in self._find_in_input(words, command):
-                    found.append(
-                        secret._replace(index=index, start=at + secret.start, end=at + secret.end)
-                    )
-        return True
+                found += self._find_in_input(words, command)
+        return found
 
     def _find_in_input(
         self, words: Sequence[shell.Word], command: shell.Command
     ) -> Iterator[Finding]:
-        """Find secrets that are piped into a command; offsets are those in the text."""
+        """Find secrets that are piped into a command; offsets are those in the command line."""
         texts = list(command.input)
         for writer in command.upstream:
             texts += _written(shell.strip_keywords(writer))
@@ -192,19 +189,34 @@ class CommandFinder:
             return
         values = [word.value for word in words]
         lines = [text.value for text in texts]
-        running = self._run(values)
-        for number, program in enumerate(running):
-            stop = running[number + 1].at if number + 1 < len(running) else len(values)
-            arguments = values[program.at + 1 : stop]
+        for program, arguments in _with_arguments(values, self._run(values)):
             for entry in program.entries:
                 for place in find_in_input(entry, arguments, lines):
-                    start, end = texts[place.index].locate(place.start, place.end)
-                    yield Finding(0, start, end, entry.name, f"{place.usage}, {entry.source}")
+                    start, end = texts[place.argument].locate(place.start, place.end)
+                    yield Finding(0, start, end, entry.name, _reason(entry, place.usage))
         if self._wants_input and any(map(_STDIN_OPTION.fullmatch, values)):
             for text in texts:
                 value = text.value.removesuffix(b"\\n")
                 if value and not is_harmless(value, b"password"):
                     yield Finding(0, *text.locate(0, len(value)), "input", "what is piped in")
+
+
+def _with_arguments(
+    words: Sequence[bytes], running: Sequence[_Running]
+) -> Iterator[tuple[_Running, Sequence[bytes]]]:
+    """Yield the programs with their own arguments, which end where another known one begins."""
+    for number, program in enumerate(running):
+        following = running[number + 1 : number + 2]
+        ends = following and (following[0].entries or following[0].prefix)
+        yield program, words[program.at + 1 : following[0].at if ends else len(words)]
+
+
+def _moved(secret: Finding, index: int, by: int) -> Finding:
+    return secret._replace(argument=index, start=secret.start + by, end=secret.end + by)
+
+
+def _reason(entry: Program, usage: str) -> str:
+    return f"{usage}, {entry.source}"
 
 
 def _written(words: Sequence[shell.Word]) -> Sequence[shell.Word]:

@@ -15,14 +15,14 @@ class Finding(NamedTuple):
     """A secret in one argument.
 
     Attributes:
-        index: of the argument.
+        argument: its index.
         start, end: offsets of the secret's bytes in it.
         name: of the pattern, as `redact.disable` takes it.
         reason: what of the pattern it was, for people.
 
     """
 
-    index: int
+    argument: int
     start: int
     end: int
     name: str
@@ -34,7 +34,7 @@ def join_overlapping(findings: Iterable[Finding]) -> list[Finding]:
     joined: list[Finding] = []
     for found in sorted(findings, key=_position):
         last = joined[-1] if joined else None
-        if last is None or last.index != found.index or last.end <= found.start:
+        if last is None or last.argument != found.argument or last.end <= found.start:
             joined.append(found)
         elif found.end > last.end:
             longer = max(last, found, key=_length)
@@ -43,7 +43,7 @@ def join_overlapping(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _position(found: Finding) -> tuple[int, int, int]:
-    return found.index, found.start, -found.end
+    return found.argument, found.start, -found.end
 
 
 def _length(found: Finding) -> int:

@@ -14,18 +14,12 @@ NAME_LIMIT = 80
 NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:$@-"
 """What a name consists of."""
 
-HINTS = tuple(
-    b"pass pwd pw= pw\0 -pw secret token cred key auth= auth\0 _auth auth: psk bearer mnemonic sig="
-    b" signature=".split(b" ")
-)
-"""One of these, in lower case, is in each name of a secret (NUL: the end of the argument)."""
-
 _PART = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 # The last part of a name, alone or with others glued before it.
 _ALONE = frozenset(
     b"password passwd passphrase passcode passwort pass pwd pw psk secret token credential"
-    b" credentials cred creds bearer mnemonic apikey authtoken pwdhash kennwort passw pword"
-    b" authkey jaas".split()
+    b" credentials cred creds apikey authtoken pwdhash passw pword"
+    b" authkey".split()
 )
 _GLUED = (
     b"password", b"passwd", b"passphrase", b"passcode", b"passwort", b"secret", b"token", b"apikey",
@@ -92,6 +86,8 @@ def is_secret_name(name: bytes) -> bool:
         return False
     if last in _ALONE:
         return not (last == b"pass" and before and before[-1] in _NO_PASS)
+    if last == b"bearer":
+        return any(part.endswith(b"auth") for part in before)
     if last == b"key":
         return bool(before) and (before[-1] in _BEFORE_KEY or before[-1].endswith(b"secret"))
     if last.endswith(_GLUED):

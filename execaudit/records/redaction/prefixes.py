@@ -7,9 +7,11 @@ password.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
+
+from execaudit.records.redaction.finding import FOLD
 
 _VERB_WITHIN = 12  # words
 _ASSIGNMENT = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*=")
@@ -121,17 +123,26 @@ PREFIXES = (
 )  # fmt: skip
 """The table."""
 
-_BY_NAME = {
-    name.encode(): prefix for prefix in PREFIXES for name in prefix.programs.split()
+_INTERPRETERS = ("python", "perl", "php", "ruby", "lua", "tclsh", "node")
+_VERSIONS = ("0", "0.0", "0.00", "00")  # digits are folded
+_BY_NAME = {name: prefix for prefix in PREFIXES for name in prefix.programs.split()}
+_BY_NAME |= {
+    name + version: _BY_NAME[name]
+    for name in _INTERPRETERS
+    for version in _VERSIONS
+    if name in _BY_NAME
 }
+_BY_BYTES = {name.encode().translate(FOLD): prefix for name, prefix in _BY_NAME.items()}
+
+
+def prefix_names() -> Iterable[bytes]:
+    """Return the base names of all, their digits folded."""
+    return _BY_BYTES
 
 
 def find_prefix(name: bytes) -> Prefix | None:
-    """Return the entry of a program by its base name in lower case, None where it has none."""
-    found = _BY_NAME.get(name)
-    if found is None and name.startswith((b"python", b"perl", b"php", b"ruby", b"lua")):
-        found = _BY_NAME.get(name.rstrip(b"0123456789."))
-    return found
+    """Return the entry of a program by its base name, lower case and digits folded."""
+    return _BY_BYTES.get(name)
 
 
 class _Words(NamedTuple):

@@ -18,7 +18,9 @@ _PORT = re.compile(rb"[0-9]*|[A-Z_]+|\$\{?\w+\}?|\{.*")
 _HOST = re.compile(rb"[A-Za-z0-9_][\w.-]*(?::[0-9]+)?(?=[/?#,]|$)")
 # Instead of a password where the token takes the place of the user.
 _DUMMIES = frozenset((b"", b"x-oauth-basic", b"x-token-auth", b"x", b"api_token"))
-_USERS = frozenset(b"git oauth2 x-access-token x-token-auth token gitlab-ci-token anonymous".split())
+_USERS = frozenset(
+    b"git oauth2 x-access-token x-token-auth token gitlab-ci-token anonymous".split()
+)
 _CODE_HOST = re.compile(
     rb"(?i)(?:[\w.-]*\.)?(?:github|gitlab|bitbucket|gitea|codeberg|azure|visualstudio|sourcehut"
     rb"|gitee|huggingface|gerrit|forgejo)\b|(?:git|code|scm)\."
@@ -41,7 +43,7 @@ def find_in_urls(word: bytes) -> Iterator[Found]:
         # A quote or a bracket may be part of the password where an "@" follows.
         if match and match[0] in (b"|", b"<", b">", b"^", b"\\", b"`", b"'", b'"'):
             end = _extend(word, start, end)
-        found = _find_in_authority(word[at - 5 if at >= 5 else 0 : at], word, start, end)  # noqa: PLR2004
+        found = _find_in_authority(word[at - 5 if at >= 5 else 0 : at], word, start, end)
         if found is not None:
             yield found
         at = word.find(b"://", start)
@@ -97,6 +99,6 @@ def is_token(user: bytes, host: bytes) -> bool:
         return False
     has_digit = any(0x30 <= code <= 0x39 for code in user)
     if _CODE_HOST.match(host):
-        return len(user) >= 20 or (has_digit and len(user) >= 8)  # noqa: PLR2004
+        return len(user) >= 20 or (has_digit and len(user) >= 8)
     is_mixed = user != user.lower() and user != user.upper()
-    return has_digit and is_mixed and len(user) >= 10  # noqa: PLR2004 - shorter ones are names
+    return has_digit and is_mixed and len(user) >= 10

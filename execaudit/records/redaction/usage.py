@@ -70,18 +70,40 @@ _LAST = -3  # the last word
 class Found(NamedTuple):
     """A secret in a command: the index of the argument, where in it, and by which line of usage."""
 
-    index: int
+    argument: int
     start: int
     end: int
     usage: str
 
 
-@lru_cache(maxsize=256)
-def _compiled(program: Program) -> tuple[tuple[_Usage, ...], tuple[_Usage, ...], frozenset[bytes]]:
-    """Return lines for arguments, lines for standard input, and the options with a value."""
+class _Compiled(NamedTuple):
+    arguments: tuple[_Usage, ...]
+    stdin: tuple[_Usage, ...]
+    valued: frozenset[bytes]
+    begins: re.Pattern[bytes]  # what one of the arguments begins with where any usage applies
+
+
+@lru_cache(maxsize=1024)
+def _compiled(program: Program) -> _Compiled:
     arguments = tuple(_compile(text) for text in program.usage if "<" not in text)
     stdin = tuple(_compile(text.replace("<", "")) for text in program.usage if "<" in text)
-    return arguments, stdin, frozenset(program.valued.encode().translate(FOLD).split())
+    begins = [_begin(usage) for usage in arguments]
+    return _Compiled(
+        arguments,
+        stdin,
+        frozenset(program.valued.encode().translate(FOLD).split()),
+        re.compile(b"|".join(begins) if begins else b"(?!)", re.DOTALL),
+    )
+
+
+def _begin(usage: _Usage) -> bytes:
+    """Return an expression for an argument without which the usage finds nothing."""
+    if usage.literals:
+        literal = usage.literals[0]
+        return (b"(?i:%s)" if literal.flags & re.IGNORECASE else b"(?:%s)") % literal.pattern
+    if usage.behind != _INSIDE:
+        return b""
+    return usage.value.pattern.replace(b"(?P<secret>", b"(?:")
 
 
 @lru_cache(maxsize=512)
@@ -136,8 +158,10 @@ def _fold(text: str) -> str:
 
 def find_in_arguments(program: Program, words: Sequence[bytes]) -> Iterator[Found]:
     """Find secrets in the arguments `words` of a program, itself not among them."""
-    usages, _, valued = _compiled(program)
+    usages, _, valued, begins = _compiled(program)
     words = words[:_ARGUMENTS]
+    if not any(map(begins.match, words)):
+        return
     taken: set[int] = set()
     positions: list[int] | None = None
     for usage in usages:
@@ -235,7 +259,7 @@ def find_in_input(
     program: Program, words: Sequence[bytes], lines: Sequence[bytes]
 ) -> Iterator[Found]:
     """Find secrets in the texts that are piped into a program; the index is that of the text."""
-    _, usages, _ = _compiled(program)
+    usages = _compiled(program).stdin
     for usage in usages:
         at = 0
         for literal in usage.literals:

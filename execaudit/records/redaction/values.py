@@ -56,5 +56,5 @@ def is_harmless(value: bytes, name: bytes = b"") -> bool:
         return True
     if _NUMBER.fullmatch(bare):
         # A password may be 123456, a token is not 512.
-        return len(bare) <= 2 or name.lower().endswith(_DEPENDS)  # noqa: PLR2004 - `--pass 2`
+        return len(bare) <= 2 or name.lower().endswith(_DEPENDS)
     return any(regex.fullmatch(bare) for regex in (_VARIABLES, _FILE, _PLACEHOLDER, _EXPRESSION))

@@ -6,20 +6,38 @@ with the manual page that says so, and a secret and a look-alike to tests/unit/s
 """
 
 from execaudit.records.redaction.programs import (
+    accounts,
+    applications,
+    archives,
+    attack,
     cloud,
-    crypto,
+    containers,
     databases,
     directories,
+    keys,
+    messaging,
+    networks,
+    packages,
     remote,
+    stores,
     web,
 )
 
 PROGRAMS = (
+    *accounts.PROGRAMS,
+    *applications.PROGRAMS,
+    *archives.PROGRAMS,
+    *attack.PROGRAMS,
+    *cloud.PROGRAMS,
+    *containers.PROGRAMS,
     *databases.PROGRAMS,
     *directories.PROGRAMS,
+    *keys.PROGRAMS,
+    *messaging.PROGRAMS,
+    *networks.PROGRAMS,
+    *packages.PROGRAMS,
     *remote.PROGRAMS,
-    *crypto.PROGRAMS,
-    *cloud.PROGRAMS,
+    *stores.PROGRAMS,
     *web.PROGRAMS,
 )
 """All entries; a program may be in several."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Databases and message brokers: where their programs take secrets."""
+"""Databases and their tools: where their programs take secrets."""
 
 from execaudit.records.redaction.usage import Program
 
@@ -28,13 +28,13 @@ PROGRAMS = (
         "mycli mytop innotop pt-query-digest pt-online-schema-change pt-table-checksum"
         " pt-table-sync pt-archiver pt-show-grants pt-mysql-summary pt-kill pt-heartbeat"
         " pt-slave-delay gh-ost proxysql-admin",
-        ("-p X", "-pX", "--pass X"),
+        ("-p X", "-pX"),
         "mycli(1), pt-query-digest(1)",
     ),
     Program(
         "redis",
-        "redis-cli valkey-cli keydb-cli redis-benchmark valkey-benchmark memtier_benchmark iredis"
-        " sentinel redis-dump redis-load rdb redli",
+        "redis-cli valkey-cli keydb-cli redis-benchmark valkey-benchmark memtier_benchmark"
+        " iredis sentinel redis-dump redis-load rdb redli",
         (
             "-a X",
             "--askpass=X",
@@ -57,14 +57,19 @@ PROGRAMS = (
     ),
     Program(
         "postgres",
-        "psql pg_dump pg_dumpall pg_restore pg_basebackup pg_isready pg_receivewal pg_recvlogical"
-        " createdb dropdb createuser dropuser vacuumdb reindexdb clusterdb pgbench pg_amcheck"
-        " pg_rewind pgcli",
+        "psql pg_dump pg_dumpall pg_restore pg_basebackup pg_isready pg_receivewal"
+        " pg_recvlogical createdb dropdb createuser dropuser vacuumdb reindexdb clusterdb pgbench"
+        " pg_amcheck pg_rewind pgcli",
         (),
         "psql(1): --password asks",
         plain="--password",
     ),
-    Program("vertica", "vsql vbr admintools", ("-w X", "-wX", "-p X"), "vsql(1)"),
+    Program(
+        "vertica",
+        "vsql vbr admintools",
+        ("-w X", "-wX", "-p X"),
+        "vsql(1)",
+    ),
     Program(
         "sqlserver",
         "sqlcmd bcp osql isql tsql sqsh fisql mssql-cli defncopy freebcp mssql-scripter dtexec"
@@ -72,11 +77,16 @@ PROGRAMS = (
         ("-P X", "-PX", "-Z X", "-z X"),
         "sqlcmd(1), bcp(1), tsql(1), sqsh(1)",
     ),
-    Program("isql", "isql iusql", ("-v DSN USER X", "DSN USER X"), "isql(1), unixODBC"),
+    Program(
+        "isql",
+        "isql iusql",
+        ("-v DSN USER X", "DSN USER X"),
+        "isql(1), unixODBC",
+    ),
     Program(
         "firebird",
         "isql-fb gbak gfix gsec gstat fbsvcmgr nbackup fbtracemgr",
-        ("-pas|-pass|-password|-p|-PAS|-PASSWORD X", "-pw X"),
+        ("-pas|-pass|-password|-p|-PAS|-PASSWORD X",),
         "isql-fb(1), gsec(1)",
     ),
     Program(
@@ -94,34 +104,37 @@ PROGRAMS = (
         ),
         "https://docs.oracle.com/en/database/oracle/oracle-database/23/sqpug/",
     ),
-    Program("db2", "db2 db2look db2move", ("using X", "-w X", "-p X"), "IBM Db2: CONNECT, db2look"),
+    Program(
+        "db2",
+        "db2 db2look db2move",
+        ("using X", "-w X", "-p X"),
+        "IBM Db2: CONNECT, db2look",
+    ),
     Program(
         "cassandra",
         "cqlsh cqlsh.py cassandra-stress sstableloader dsbulk dsetool",
-        ("-p X", "-pX", "-pw X"),
+        ("-p X", "-pX"),
         "cqlsh --help",
-    ),
-    Program("cassandra", "nodetool", ("-pw X",), "nodetool help"),
-    Program(
-        "clickhouse",
-        "clickhouse-client clickhouse clickhouse-benchmark clickhouse-copier chc",
-        ("--password X",),
-        "clickhouse-client --help",
     ),
     Program(
         "influx",
         "influx influxd influx_inspect",
-        ("-password X", "-t X", "-p X", "--token X"),
+        ("-t X", "-p X"),
         "influx help",
     ),
     Program(
         "couchbase",
         "couchbase-cli cbbackupmgr cbq cbimport cbexport cbbackup cbrestore cbstats cbc"
         " cbc-pillowfight cbtransfer couchbase-server",
-        ("-p X", "-P X", "--cluster-password X"),
+        ("-p X", "-P X"),
         "couchbase-cli(1)",
     ),
-    Program("neo4j", "cypher-shell neo4j-shell", ("-p X", "-pX"), "cypher-shell --help"),
+    Program(
+        "neo4j",
+        "cypher-shell neo4j-shell",
+        ("-p X", "-pX"),
+        "cypher-shell --help",
+    ),
     Program(
         "neo4j",
         "neo4j-admin",
@@ -130,10 +143,11 @@ PROGRAMS = (
     ),
     Program(
         "elastic",
-        "elasticsearch-users elasticsearch-certutil elasticsearch-certgen elasticsearch-setup-passwords"
-        " elasticsearch-reset-password elasticsearch-keystore opensearch-keystore elasticdump"
-        " esrally filebeat metricbeat logstash-keystore kibana-keystore securityadmin.sh",
-        ("-p X", "-kspass|-tspass|-keypass X", "add NAME < X"),
+        "elasticsearch-users elasticsearch-certutil elasticsearch-certgen"
+        " elasticsearch-setup-passwords elasticsearch-reset-password elasticsearch-keystore"
+        " opensearch-keystore elasticdump esrally filebeat metricbeat logstash-keystore"
+        " kibana-keystore securityadmin.sh",
+        ("-p X", "add NAME < X"),
         "elasticsearch-users --help",
     ),
     Program(
@@ -146,17 +160,25 @@ PROGRAMS = (
         "databases",
         "arangosh arangodump arangorestore arangoimport arangobench surreal sqlline taos exaplus"
         " hdbsql ycqlsh dolt iisql ingres monetdb mclient",
-        ("--server.password X", "-p X", "-pX"),
+        ("-p X", "-pX"),
         "hdbsql -h, taos --help, surreal help",
     ),
-    Program("databases", "gsql gs_dump gs_dumpall gs_restore nzsql", ("-W X", "-WX", "-pw X"),
-            "gsql --help, nzsql -h"),
-    Program("databases", "hdbuserstore", ("set KEY HOST USER X",), "hdbuserstore help"),
-    Program("memcached", "memcstat memccat memcping memccp", ("--password X",), "memcstat(1)"),
+    Program(
+        "databases",
+        "gsql gs_dump gs_dumpall gs_restore nzsql",
+        ("-W X", "-WX"),
+        "gsql --help, nzsql -h",
+    ),
+    Program(
+        "databases",
+        "hdbuserstore",
+        ("set KEY HOST USER X",),
+        "hdbuserstore help",
+    ),
     Program(
         "etcd",
         "etcdctl",
-        ("--user USER:X", "--password X", "user add USER:X", "put SECRET_NAME X"),
+        ("--user USER:X", "user add USER:X", "put SECRET_NAME X"),
         "etcdctl(1)",
     ),
     Program(
@@ -164,61 +186,5 @@ PROGRAMS = (
         "zkCli.sh zkcli zookeepercli zookeeper-shell zookeeper-shell.sh",
         ("addauth digest USER:X",),
         "zkCli.sh help",
-    ),
-    Program(
-        "rabbitmq",
-        "rabbitmqctl",
-        (
-            "add_user|change_password|authenticate_user USER X",
-            "add_user|change_password USER < X",
-            "encode VALUE X",
-        ),
-        "rabbitmqctl(8)",
-        valued="-n -p --node --vhost -t --timeout",
-    ),
-    Program(
-        "rabbitmq",
-        "rabbitmqadmin amqp-publish amqp-consume amqp-get amqp-declare-queue rabbitmq-perf-test",
-        ("-p X", "-pX"),
-        "rabbitmqadmin --help",
-    ),
-    Program(
-        "mqtt",
-        "mosquitto_pub mosquitto_sub mosquitto_rr mosquitto_ctrl mqttx mqtt-cli hivemq-cli mqtt",
-        ("-P X", "-PX", "-pw X"),
-        "mosquitto_pub(1)",
-    ),
-    Program("mqtt", "mosquitto_passwd", ("-*b* ... X",), "mosquitto_passwd(1)"),
-    Program("mqtt", "emqx_ctl emqx", ("admins add|passwd USER X",), "emqx_ctl help"),
-    Program(
-        "kafka",
-        "kcat kafkacat",
-        ("-X sasl.password=X", "-Xsasl.password=X", "-X ssl.key.password=X"),
-        "kcat(1)",
-    ),
-    Program(
-        "nats",
-        "nats nats-top nats-sub nats-pub stan-pub nsc",
-        ("--password X",),
-        "nats --help",
-    ),
-    Program(
-        "pulsar",
-        "pulsar-admin pulsar-client pulsar-perf",
-        ("--auth-params token:X",),
-        "pulsar-admin --help",
-    ),
-    Program(
-        "activemq",
-        "activemq artemis activemq-admin stomp stompclt",
-        ("-W X", "-p X"),
-        "artemis help",
-    ),
-    Program("xmpp", "prosodyctl", ("register USER HOST X",), "prosodyctl(8)"),
-    Program(
-        "xmpp",
-        "ejabberdctl mongooseimctl",
-        ("register|change_password|check_password USER HOST X",),
-        "ejabberdctl help",
     ),
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Directories, accounts and Windows networks: where their programs take secrets."""
+"""Directories and Windows networks: where their programs take secrets."""
 
 from execaudit.records.redaction.usage import Program
 
@@ -11,8 +11,18 @@ PROGRAMS = (
         ("-*w X", "-wX"),
         "ldapsearch(1)",
     ),
-    Program("ldap", "ldappasswd", ("-*w X", "-wX", "-*s X", "-sX", "-*a X", "-aX"), "ldappasswd(1)"),
-    Program("ldap", "slappasswd", ("-*s X", "-sX"), "slappasswd(8)"),
+    Program(
+        "ldap",
+        "ldappasswd",
+        ("-*w X", "-wX", "-*s X", "-sX", "-*a X", "-aX"),
+        "ldappasswd(1)",
+    ),
+    Program(
+        "ldap",
+        "slappasswd",
+        ("-*s X", "-sX"),
+        "slappasswd(8)",
+    ),
     Program(
         "ldap",
         "ldapdomaindump ldeep adidnsdump windapsearch windapsearch.py ldap-checker ad-ldap-enum",
@@ -21,8 +31,9 @@ PROGRAMS = (
     ),
     Program(
         "ipa",
-        "ipa-server-install ipa-replica-install ipa-adtrust-install ipa-dns-install ipa-ca-install"
-        " ipa-kra-install ipa-replica-prepare ipa-replica-manage ipa-csreplica-manage ipa-otptoken",
+        "ipa-server-install ipa-replica-install ipa-adtrust-install ipa-dns-install"
+        " ipa-ca-install ipa-kra-install ipa-replica-prepare ipa-replica-manage"
+        " ipa-csreplica-manage ipa-otptoken",
         ("-p X", "-a X", "-w X", "-P X"),
         "ipa-server-install(1)",
     ),
@@ -32,43 +43,55 @@ PROGRAMS = (
         ("-w X", "-wX", "-P X"),
         "ipa-client-install(1), ipa-getkeytab(1)",
     ),
-    Program("ipa", "ipa", ("user-add|user-mod|passwd ... --password X", "passwd USER X"), "ipa(1)"),
+    Program(
+        "ipa",
+        "ipa",
+        ("passwd USER X",),
+        "ipa(1)",
+    ),
     Program(
         "kerberos",
         "kadmin kadmin.local ktadmin",
-        ("-*w X", "-wX", "addprinc|ank|add_principal|cpw|change_password ... -pw X", "-pw X"),
+        ("-*w X", "-wX"),
         "kadmin(1)",
     ),
-    Program("kerberos", "kdb5_util kdb5_ldap_util kpropd", ("-P X", "-w X"), "kdb5_util(8)"),
-    Program("kerberos", "kinit kinit.heimdal pkinit", ("< X",), "kinit(1)"),
-    Program("kerberos", "ktpass adcli realm", ("/pass X", "< X"), "adcli(8), realm(8)"),
+    Program(
+        "kerberos",
+        "kdb5_util kdb5_ldap_util kpropd",
+        ("-P X", "-w X"),
+        "kdb5_util(8)",
+    ),
+    Program(
+        "kerberos",
+        "kinit kinit.heimdal pkinit",
+        ("< X",),
+        "kinit(1)",
+    ),
+    Program(
+        "kerberos",
+        "ktpass adcli realm",
+        ("/pass X", "< X"),
+        "adcli(8), realm(8)",
+    ),
     Program(
         "samba",
         "smbclient rpcclient smbget smbcacls smbcquotas smbtree nmblookup sharesec smbspool"
-        " winexe pth-winexe wmic pth-wmic pth-smbclient pth-rpcclient pth-net wmis"
-        " regshell regdiff regtree mdsearch cifsdd masktest smbtorture locktest gentest",
-        (
-            "-*U USER%X",
-            "-UUSER%X",
-            "--user USER%X",
-            "--username USER%X",
-        ),
+        " winexe pth-winexe wmic pth-wmic pth-smbclient pth-rpcclient pth-net wmis regshell"
+        " regdiff regtree mdsearch cifsdd masktest smbtorture locktest gentest",
+        ("-*U USER%X", "-UUSER%X", "--user USER%X", "--username USER%X"),
         "smbclient(1), rpcclient(1)",
     ),
-    Program("samba", "smbclient", ("//HOST/SHARE X", "SHARE X"), "smbclient(1)",
-            valued="-U -A -L -M -I -p -m -T -D -c -W -O -t -b -d -s -l -n -k --user --command -e"),
+    Program(
+        "samba",
+        "smbclient",
+        ("//HOST/SHARE X", "SHARE X"),
+        "smbclient(1)",
+        valued="-U -A -L -M -I -p -m -T -D -c -W -O -t -b -d -s -l -n -k --user --command -e",
+    ),
     Program(
         "samba",
         "net",
-        (
-            "-*U USER%X",
-            "-UUSER%X",
-            "--user USER%X",
-            "password USER X",
-            "user add USER X",
-            "user USER X",
-            "use ... /user:USER X",
-        ),
+        ("-*U USER%X", "-UUSER%X", "--user USER%X", "password USER X"),
         "net(8)",
         valued="-I -S -U -W -w -p -s -l -d",
     ),
@@ -76,7 +99,6 @@ PROGRAMS = (
         "samba",
         "samba-tool",
         (
-            "user setpassword USER ... --newpassword X",
             "user create|add USER X",
             "-U USER%X",
             "-UUSER%X",
@@ -86,56 +108,70 @@ PROGRAMS = (
         "samba-tool(8)",
         valued="-H -U -d -s -W",
     ),
-    Program("samba", "smbpasswd", ("-U USER X", "-*s* < X"), "smbpasswd(8)", valued="-r -R -D -c"),
-    Program("samba", "pdbedit", ("-*t* < X",), "pdbedit(8)"),
+    Program(
+        "samba",
+        "smbpasswd",
+        ("-U USER X", "-*s* < X"),
+        "smbpasswd(8)",
+        valued="-r -R -D -c",
+    ),
+    Program(
+        "samba",
+        "pdbedit",
+        ("-*t* < X",),
+        "pdbedit(8)",
+    ),
     Program(
         "samba",
         "wbinfo ntlm_auth",
-        ("-a USER%X", "-K USER%X", "--authenticate USER%X", "--krb5auth USER%X",
-         "--pam-logon USER%X", "--set-auth-user USER%X", "--nt-response X"),
+        (
+            "-a USER%X",
+            "-K USER%X",
+            "--authenticate USER%X",
+            "--krb5auth USER%X",
+            "--pam-logon USER%X",
+            "--set-auth-user USER%X",
+            "--nt-response X",
+        ),
         "wbinfo(1), ntlm_auth(1)",
     ),
     Program(
         "mount",
         "mount mount.cifs mount.smb3 mount.davfs sshfs curlftpfs smbnetfs fusesmb mount.ecryptfs"
         " gocryptfs encfs cryfs rclone-mount",
-        ("-o pass=X", "-o user=USER:X", "-opassword=X", "-opass=X", "-o password_stdin < X",
-         "-*S* < X"),
+        ("-o user=USER:X", "-opass=X", "-o password_stdin < X", "-*S* < X"),
         "mount.cifs(8), curlftpfs(1)",
     ),
     Program(
-        "accounts",
-        "useradd usermod groupadd groupmod luseradd lusermod lgroupadd lgroupmod adduser",
-        ("-p X", "-pX", "-P X"),
-        "useradd(8), usermod(8), lusermod(1)",
+        "radius",
+        "radtest",
+        ("USER X", "USER PASS HOST PORT X"),
+        "radtest(1)",
+        valued="-t -P -x -4 -6",
     ),
-    Program("accounts", "chpasswd chgpasswd lchpasswd newusers", ("< USER:X",), "chpasswd(8)"),
-    Program("accounts", "passwd gpasswd lpasswd yppasswd", ("< X", "-P X"), "passwd(1)"),
-    Program("accounts", "mkpasswd", ("... X", "-*s* < X", "-P NUMBER < X"), "mkpasswd(1)",
-            valued="-m -R -S --method --rounds --salt -l -d -c -C -s --length"),
-    Program("accounts", "pw", ("-*w X", "-h NUMBER < X", "-H NUMBER < X"), "pw(8)"),
-    Program("accounts", "dscl", ("-passwd USER ... X", "-create USER password X"), "dscl(1)"),
-    Program("accounts", "sysadminctl", ("-password|-adminPassword|-newPassword X",), "sysadminctl(8)"),
-    Program("accounts", "vncpasswd grub-mkpasswd-pbkdf2 grub2-mkpasswd-pbkdf2", ("< X",), "vncpasswd(1)"),
-    Program("sudo", "sudo", ("-*S* < X", "--stdin < X"), "sudo(8)"),
-    Program("su", "su", ("< X",), "su(1)"),
-    Program("dovecot", "doveadm dovecotpw", ("-p X", "test|login USER X", "-pX"), "doveadm-pw(1)",
-            valued="-x -a -s -r -t -u"),
-    Program("sasl", "saslpasswd2 testsaslauthd pluginviewer", ("-*p < X", "-p X"), "testsaslauthd(8)"),
-    Program("apache", "htpasswd", ("-*b* ... X", "-*i* < X"), "htpasswd(1)", valued="-C -r"),
-    Program("apache", "ab htdbm", ("-*b ... X", "-A USER:X", "-P USER:X"), "ab(1), htdbm(1)"),
-    Program("radius", "radtest", ("USER X", "USER PASS HOST PORT X"),
-            "radtest(1)", valued="-t -P -x -4 -6"),
-    Program("radius", "radclient", ("HOST COMMAND X", "< User-Password=X"), "radclient(1)",
-            valued="-c -d -D -f -F -i -n -p -P -r -t -S"),
-    Program("radius", "eapol_test radeapclient radperf", ("-s X", "-sX"), "eapol_test(8)"),
-    Program("windows", "runas cmdkey psexec psexec64 wusa netdom dsadd dsmod schtasks",
-            ("/pass:X", "/p X", "-p X", "/rp X", "/pd:X", "/passwordd:X", "-pwd X"),
-            "https://learn.microsoft.com/windows-server/administration/windows-commands"),
+    Program(
+        "radius",
+        "radclient",
+        ("HOST COMMAND X", "< User-Password=X"),
+        "radclient(1)",
+        valued="-c -d -D -f -F -i -n -p -P -r -t -S",
+    ),
+    Program(
+        "radius",
+        "eapol_test radeapclient radperf",
+        ("-s X", "-sX"),
+        "eapol_test(8)",
+    ),
+    Program(
+        "windows",
+        "runas cmdkey psexec psexec64 wusa netdom dsadd dsmod schtasks",
+        ("/pass:X", "/p X", "-p X", "/rp X", "/pd:X", "/passwordd:X"),
+        "https://learn.microsoft.com/windows-server/administration/windows-commands",
+    ),
     Program(
         "powershell",
         "pwsh powershell",
-        ("-Password X", "-AsPlainText X"),
+        ("-AsPlainText X",),
         "pwsh(1)",
     ),
-)  # fmt: skip
+)
