@@ -98,6 +98,8 @@ def _name_before(word: bytes, at: int) -> tuple[int, int] | None:
 def _find_value(word: bytes, start: int, name: bytes, end_of_name: int, at: int) -> Found | None:
     """Find the value behind `name=`."""
     bare = name.lstrip(b"-/").rpartition(b":")[2]
+    if start == 0 and name[:2] == b"-o":  # mount -opassword=value,user=name
+        start, bare = 2, name[2:]
     is_variable = is_secret_variable(bare)
     if not is_variable and not is_secret_name(bare) and not _is_signature(bare, word, start):
         return None
@@ -128,6 +130,8 @@ def _limits(word: bytes, start: int, at: int) -> tuple[int, int]:
     if word[at : at + 1] == b"{" and (end := word.find(b"}", at)) > 0:
         return at + 1, end
     before = word[start - 1] if start else 0
+    if before == ord("o") and start == 2:
+        before = ord(",")
     regex = _ENDS.get(before, _END_OF_LAST)
     if before == ord("`") or (before in _QUOTES and start > 1 and word[start - 2] == ord("\\")):
         regex = re.compile(rb"\\?[\"'`]")

@@ -122,6 +122,12 @@ TEXTS = (
         r"(?i)\b(?:requirepass|masterauth)\s{1,8}(?P<secret>[^\s\"']{1,4096})",
         "requirepass|masterauth",
     ),
+    # msfconsole -x "set SMBPass secret; run"
+    _pattern(
+        "password",
+        r"\bsetg? (?:[A-Z]\w{0,32}(?:Pass|Password)|PASSWORD|PASS|TOKEN) (?P<secret>[^\s;\"']{1,1024})",
+        "pass|token",
+    ),
     # <password>secret</password>
     _pattern(
         "password",

@@ -28,7 +28,10 @@ from execaudit.records.redaction.names import is_secret_name
 from execaudit.records.redaction.values import is_harmless
 
 _ANY_TEXT = re.compile(r"[A-Z_]{2,}")
+_OPTION = re.compile(rb"-[A-Za-z]|--[A-Za-z][\w=.-]*")
 _PAIR = re.compile(rb"[a-z_]{2,32}=[^=]")  # username=bob is no token
+# Of a user before "/", no path and no pair: sqlplus @dir/script.sql, sqlldr control=dir/file.
+_UNTIL = {"~": r"[^\s]*", "/": r"[^/@=:\s]+"}
 _FLAGS = "[A-Za-z0-9#]{0,16}"
 _ARGUMENTS = 4096  # looked at; more is nobody's command line
 
@@ -141,8 +144,9 @@ def _value(token: str) -> re.Pattern[bytes]:
     at = 0
     for match in _ANY_TEXT.finditer(before):
         follows = before[match.end() : match.end() + 1]
-        stop = r"\s" if follows == "~" else re.escape(follows)
-        text += re.escape(before[at : match.start()]) + f"[^{stop}]*"
+        text += re.escape(before[at : match.start()]) + _UNTIL.get(
+            follows, f"[^{re.escape(follows)}]*"
+        )
         at = match.end()
     text += re.escape(before[at:])
     text = text.replace(r"\*", _FLAGS).replace(r"\~", r"\s+").replace("~", r"\s+")
@@ -216,11 +220,16 @@ def _find_options(usage: _Usage, words: Sequence[bytes]) -> Iterator[tuple[int, 
         if not match:
             continue
         if match.end() == len(word):
-            if index + 1 < len(words) and (value := usage.value.fullmatch(words[index + 1])):
-                yield (index + 1, *value.span("secret"))
+            at, start = index + 1, 0
         elif word[match.end()] == ord("=") and match.end() > 1:
-            if value := usage.value.fullmatch(word, match.end() + 1):
-                yield (index, *value.span("secret"))
+            at, start = index, match.end() + 1
+        else:
+            continue
+        # `mongosh -p --host h` asks for the password.
+        if at < len(words) and not (start == 0 and _OPTION.fullmatch(words[at])):
+            value = usage.value.fullmatch(words[at], start)
+            if value:
+                yield (at, *value.span("secret"))
 
 
 def _find_words(

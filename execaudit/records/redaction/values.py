@@ -12,7 +12,7 @@ SHELL_DOLLAR = 1
 _VALUE_LIMIT = 512  # bytes of the longest value that is looked at; all beyond is a secret
 _WORDS = frozenset(
     b"true false yes no on off none null nil undefined auto always never ask prompt stdin default"
-    b" required optional disabled enabled enable disable - -- @- .".split()
+    b" required optional disabled enabled enable disable public - -- @- .".split()
 )
 _VARIABLES = re.compile(
     rb"[\"'({\[]*(?:\$\{?[A-Z_][A-Z0-9_]*\}?|\x01\{?[A-Za-z_0-9@*#?!][A-Za-z_0-9]*(?::[?=-])?\}?"
@@ -21,14 +21,14 @@ _VARIABLES = re.compile(
 )
 _NUMBER = re.compile(rb"[+-]?[0-9]+(?:[.,][0-9]+)*(?:[eE][+-]?[0-9]+|[kKmMgGsh%]|ms)?")
 _FILE = re.compile(
-    rb"(?:file|fd|env|stdin|fileb|vault|ssm|secretref|op|gcpsm|awssm|prompt|from-file):.*"
+    rb"(?:file|fd|env|stdin|fileb|vault|ssm|secretref|op|gcpsm|awssm|prompt|from-file|session|pcr):.*"
     rb"|arn:aws[a-z-]*:.*|projects/[^/]+/secrets/.*"
     rb"|@?(?:~|\.{1,2})/[\w./@%+~-]*"
     rb"|@?/(?:etc|home|run|var|tmp|opt|usr|root|srv|mnt|dev|proc|data|media|boot|sys|app|secrets?"
     rb"|vault|certs?|keys?|token|config|conf|path|work|workspace|builds?|nix|Users|lib|s?bin)"
     rb"(?:/[\w.@%+~-]*)*"
     rb"|@?[\w./~-]*\.(?:pem|key|txt|json|ya?ml|crt|cer|p12|pfx|jks|conf|cfg|ini|env|gpg|asc|enc|pub"
-    rb"|toml|properties|tfvars|lst|keytab|kdbx|age|ppk|der)"
+    rb"|toml|properties|tfvars|lst|keytab|kdbx|age|ppk|der|sql|dmp|csv|log)"
     rb"|@[\w.-]+/[\w./-]*"
 )
 _PLACEHOLDER = re.compile(

@@ -19,7 +19,7 @@ PROGRAMS = (
     Program(
         "accounts",
         "passwd gpasswd lpasswd yppasswd",
-        ("< X", "-P X"),
+        ("< X",),
         "passwd(1)",
     ),
     Program(

@@ -55,7 +55,7 @@ PROGRAMS = (
     Program(
         "wordpress",
         "wp wp-cli.phar",
-        ("config set SECRET_NAME X", "user reset-password X"),
+        ("config set SECRET_NAME X",),
         "wp help user create",
     ),
     Program(

@@ -59,7 +59,6 @@ PROGRAMS = (
             "-nthash X",
             "-newhashes X",
             "-altpass X",
-            "-p X",
         ),
         "https://github.com/fortra/impacket",
         plain="-no-pass",
@@ -90,8 +89,8 @@ PROGRAMS = (
     ),
     Program(
         "attack",
-        "msfconsole msfcli armitage msfrpc msfrpcd msfvenom",
-        ("-P X", "set SECRET_NAME X"),
+        "msfrpc msfrpcd",
+        ("-P X",),
         "msfrpcd -h",
     ),
     Program(

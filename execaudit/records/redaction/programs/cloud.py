@@ -15,7 +15,7 @@ PROGRAMS = (
     Program(
         "azure",
         "az az.cmd azcopy",
-        ("login|create -p X", "login -*p X", "secret set --value X", "create|update -p X"),
+        ("login -*p X", "secret set --value X"),
         "az login --help, az keyvault secret set --help",
     ),
     Program(
@@ -140,10 +140,9 @@ PROGRAMS = (
         (
             "obscure X",
             "obscure - < X",
-            "config password REMOTE pass X",
-            "config create|update pass X",
             "config password REMOTE NAME X",
-            "client_secret|secret_access_key|token|password X",
+            "config create|update pass|token|password|client_secret|secret_access_key X",
+            "--rc-pass X",
         ),
         "rclone(1)",
     ),
@@ -156,7 +155,7 @@ PROGRAMS = (
     Program(
         "backup",
         "borg restic",
-        ("init|create|list|key|prune|mount|restore|backup < X",),
+        ("init < X",),
         "borg(1), restic(1)",
     ),
 )

@@ -55,7 +55,7 @@ PROGRAMS = (
     Program(
         "containers",
         "ctr crictl nerdctl ctr-enc",
-        ("--user|-u USER:X", "--auth X"),
+        ("pull|push --user|-u USER:X", "pull --auth X"),
         "ctr images pull --help, crictl pull --help",
     ),
     Program(

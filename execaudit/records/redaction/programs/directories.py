@@ -34,13 +34,13 @@ PROGRAMS = (
         "ipa-server-install ipa-replica-install ipa-adtrust-install ipa-dns-install"
         " ipa-ca-install ipa-kra-install ipa-replica-prepare ipa-replica-manage"
         " ipa-csreplica-manage ipa-otptoken",
-        ("-p X", "-a X", "-w X", "-P X"),
+        ("-p X", "-a X", "-w X"),
         "ipa-server-install(1)",
     ),
     Program(
         "ipa",
         "ipa-client-install ipa-getkeytab ipa-join ipa-certupdate",
-        ("-w X", "-wX", "-P X"),
+        ("-w X", "-wX"),
         "ipa-client-install(1), ipa-getkeytab(1)",
     ),
     Program(
@@ -84,7 +84,7 @@ PROGRAMS = (
     Program(
         "samba",
         "smbclient",
-        ("//HOST/SHARE X", "SHARE X"),
+        ("SHARE X",),
         "smbclient(1)",
         valued="-U -A -L -M -I -p -m -T -D -c -W -O -t -b -d -s -l -n -k --user --command -e",
     ),
@@ -139,7 +139,7 @@ PROGRAMS = (
         "mount",
         "mount mount.cifs mount.smb3 mount.davfs sshfs curlftpfs smbnetfs fusesmb mount.ecryptfs"
         " gocryptfs encfs cryfs rclone-mount",
-        ("-o user=USER:X", "-opass=X", "-o password_stdin < X", "-*S* < X"),
+        ("-o user=USER:X", "-o password_stdin < X", "-*S* < X"),
         "mount.cifs(8), curlftpfs(1)",
     ),
     Program(

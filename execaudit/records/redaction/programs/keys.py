@@ -68,7 +68,6 @@ PROGRAMS = (
         " pkcs11-spy pkcs11-register dnssec-keyfromlabel cardos-tool",
         (
             "--pin X",
-            "-p X",
             "--so-pin X",
             "--new-pin X",
             "--puk X",
@@ -81,8 +80,13 @@ PROGRAMS = (
     ),
     Program(
         "smartcard",
-        "ykman ykpersonalize ykpamcfg yubico-piv-tool yubihsm-shell yubihsm-auth nitropy solo2"
-        " yubihsm-connector ykchalresp ykneomgr",
+        "pkcs11-tool",
+        ("-p X",),
+        "pkcs11-tool(1)",
+    ),
+    Program(
+        "smartcard",
+        "ykman yubico-piv-tool yubihsm-shell nitropy",
         (
             "-P X",
             "-N X",
@@ -141,8 +145,8 @@ PROGRAMS = (
     ),
     Program(
         "crypt",
-        "scrypt bcrypt enchive age rage sops picocrypt hat.sh gocrypt",
-        ("-p X", "-P < X"),
+        "scrypt",
+        ("-P < X",),
         "scrypt(1)",
     ),
     Program(
@@ -188,9 +192,15 @@ PROGRAMS = (
     ),
     Program(
         "disk",
-        "fdesetup diskutil hdiutil security",
-        ("-stdinpass < X", "-w X", "unlock-keychain ... -p X", "-p X", "-P X"),
-        "hdiutil(1), security(1)",
+        "security",
+        ("-w X", "unlock-keychain -p X", "import -P X", "-p X"),
+        "security(1)",
+    ),
+    Program(
+        "disk",
+        "hdiutil diskutil fdesetup",
+        ("-stdinpass < X",),
+        "hdiutil(1)",
     ),
     Program(
         "mok",
@@ -200,9 +210,9 @@ PROGRAMS = (
     ),
     Program(
         "signing",
-        "osslsigncode signcode signtool.exe codesign productsign jsign rpmsign",
-        ("/p X", "-p X"),
-        "osslsigncode --help",
+        "signtool.exe signcode",
+        ("/p X",),
+        "signtool sign /?",
     ),
     Program(
         "signing",
@@ -212,7 +222,13 @@ PROGRAMS = (
     ),
     Program(
         "signing",
-        "xcrun altool notarytool",
+        "xcrun",
+        ("altool|notarytool -p X",),
+        "altool(1)",
+    ),
+    Program(
+        "signing",
+        "altool notarytool",
         ("-p X",),
         "altool(1)",
     ),

@@ -17,7 +17,7 @@ PROGRAMS = (
     ),
     Program(
         "rabbitmq",
-        "rabbitmqadmin amqp-publish amqp-consume amqp-get amqp-declare-queue rabbitmq-perf-test",
+        "rabbitmqadmin",
         ("-p X", "-pX"),
         "rabbitmqadmin --help",
     ),
@@ -48,7 +48,7 @@ PROGRAMS = (
     Program(
         "activemq",
         "activemq artemis activemq-admin stomp stompclt",
-        ("-W X", "-p X"),
+        ("-W X",),
         "artemis help",
     ),
     Program(
@@ -65,15 +65,27 @@ PROGRAMS = (
     ),
     Program(
         "dovecot",
-        "doveadm dovecotpw",
-        ("-p X", "test|login USER X", "-pX"),
+        "doveadm",
+        ("pw -p X", "auth test|login USER X"),
         "doveadm-pw(1)",
         valued="-x -a -s -r -t -u",
     ),
     Program(
+        "dovecot",
+        "dovecotpw",
+        ("-p X", "-pX"),
+        "dovecotpw(1)",
+    ),
+    Program(
         "sasl",
-        "saslpasswd2 testsaslauthd pluginviewer",
-        ("-*p < X", "-p X"),
+        "saslpasswd2",
+        ("-*p* < X",),
+        "saslpasswd2(8)",
+    ),
+    Program(
+        "sasl",
+        "testsaslauthd",
+        ("-p X",),
         "testsaslauthd(8)",
     ),
     Program(
@@ -90,7 +102,7 @@ PROGRAMS = (
     ),
     Program(
         "phone",
-        "fs_cli svcrack",
+        "fs_cli",
         ("-p X",),
         "fs_cli -h",
     ),

@@ -51,27 +51,21 @@ PROGRAMS = (
     Program(
         "wifi",
         "iwconfig",
-        ("key s:X", "key restricted|open X", "key X"),
+        ("key s:X", "key restricted|open X"),
         "iwconfig(8)",
     ),
     Program(
         "wifi",
         "iw",
-        ("keys|key NUMBER:X", "keys|key d:NUMBER:X"),
+        ("keys|key d:NUMBER:X", "keys|key NUMBER:X"),
         "iw(8)",
     ),
     Program(
         "wifi",
         "create_ap linux-wifi-hotspot lnxrouter",
-        ("WIFI NET SSID X", "-p X"),
+        ("WIFI NET SSID X",),
         "create_ap --help",
         valued="-c -w -g -d -m -e --freq-band --country --driver --channel -n --mac",
-    ),
-    Program(
-        "wifi",
-        "wicd-cli",
-        ("-p X",),
-        "wicd-cli(8)",
     ),
     Program(
         "wifi",
@@ -102,22 +96,16 @@ PROGRAMS = (
     ),
     Program(
         "vpn",
-        "openconnect openfortivpn snx gpclient globalprotect forticlient fortisslvpn fortivpn"
-        " f5fpc nxMonitor netExtender jvpn juniper-vpn.py juniper_ncui pulsesvc pulselauncher"
-        " ncsvc expressvpn protonvpn-cli protonvpn nordvpn mullvad windscribe surfshark-vpn"
-        " piactl barracudavpn sstpc sophos-vpn",
-        (
-            "-p X",
-            "-pX",
-            "-w X",
-            "--cookie|-C X",
-            "login ... -p X",
-            "account login|set X",
-            "--passwd-on-stdin < X",
-            "< X",
-        ),
+        "openconnect openfortivpn snx netextender f5fpc jvpn pulselauncher ncsvc gpclient",
+        ("-p X", "-pX", "--cookie|-C X", "< X"),
         "openconnect(8), openfortivpn(1)",
         plain="--key-password-from",
+    ),
+    Program(
+        "vpn",
+        "mullvad",
+        ("account login|set X",),
+        "mullvad account --help",
     ),
     Program(
         "vpn",
@@ -130,19 +118,24 @@ PROGRAMS = (
         "wg wg-quick",
         ("< X",),
         "wg(8)",
-        plain="private-key preshared-key",
     ),
     Program(
         "vpn",
-        "zerotier-cli netbird netclient twingate firezone",
-        ("--setup-key|-k X", "-t X"),
+        "netbird",
+        ("--setup-key|-k X",),
         "netbird up --help",
     ),
     Program(
         "vpn",
-        "vpncmd",
-        ("/password:X", "/PASSWORD:X", "UserPasswordSet USER ... /password:X"),
-        "vpncmd /help",
+        "netclient",
+        ("-t X",),
+        "netclient join --help",
+    ),
+    Program(
+        "vpn",
+        "zerotier-cli",
+        ("-TX",),
+        "zerotier-cli(1)",
     ),
     Program(
         "tunnel",
@@ -164,9 +157,15 @@ PROGRAMS = (
     ),
     Program(
         "tunnel",
-        "bore rathole frpc frps pagekite",
-        ("-s X", "-t X"),
+        "bore",
+        ("-s X",),
         "bore --help",
+    ),
+    Program(
+        "tunnel",
+        "frpc frps",
+        ("-t X",),
+        "frpc --help",
     ),
     Program(
         "tunnel",
@@ -177,7 +176,7 @@ PROGRAMS = (
     Program(
         "tunnel",
         "ptunnel ptunnel-ng",
-        ("-x X", "-p X"),
+        ("-x X",),
         "ptunnel(8)",
     ),
 )

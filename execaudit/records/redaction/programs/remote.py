@@ -43,8 +43,15 @@ PROGRAMS = (
     ),
     Program(
         "vnc",
-        "vncviewer vncdotool vncdo vnccapture vncsnapshot xtightvncviewer vncserver",
-        ("-p X", "-autopass < X"),
+        "vncviewer xtightvncviewer xvncviewer vncserver x0vncserver",
+        ("-autopass < X",),
+        "vncviewer(1)",
+        plain="-passwd -PasswordFile",
+    ),
+    Program(
+        "vnc",
+        "vncdotool vncdo vnccapture",
+        ("-p X",),
         "vncdo --help",
     ),
     Program(
@@ -112,8 +119,8 @@ PROGRAMS = (
     ),
     Program(
         "bmc",
-        "racadm idracadm idracadm7 idracadm8 ilorest hponcfg redfishtool redfish rf_power_reset"
-        " rf_sys_inventory rf_accounts asu64",
+        "racadm idracadm idracadm7 idracadm8 ilorest redfishtool rf_power_reset rf_sys_inventory"
+        " rf_accounts",
         (
             "-p X",
             "-pX",
@@ -140,16 +147,21 @@ PROGRAMS = (
     ),
     Program(
         "monitoring",
-        "check_mysql check_mysql_query check_pgsql check_dbi check_radius check_postgres.pl",
+        "check_mysql check_mysql_query check_pgsql check_radius",
         ("-p X", "-pX"),
         "Monitoring Plugins, --help of each",
     ),
     Program(
         "monitoring",
-        "check_snmp check_snmp_int.pl check_snmp_load.pl check_snmp_storage.pl check_ifstatus"
-        " check_ifoperstatus",
-        ("-C X", "-CX", "-A X", "-X X", "-x X"),
+        "check_snmp check_ifstatus check_ifoperstatus",
+        ("-C X", "-CX", "-A X", "-X X"),
         "check_snmp --help",
+    ),
+    Program(
+        "monitoring",
+        "check_snmp_int.pl check_snmp_load.pl check_snmp_storage.pl check_snmp_process.pl",
+        ("-C X", "-CX", "-x X", "-X X"),
+        "check_snmp_int.pl --help",
     ),
     Program(
         "monitoring",

@@ -52,7 +52,6 @@ PROGRAMS = (
         ),
         "https://developer.hashicorp.com/vault/docs/commands",
         valued="-address -namespace -path -method -mount -ca-cert -client-cert -client-key",
-        plain="-ca-cert",
     ),
     Program(
         "vault",

@@ -23,25 +23,28 @@ PROGRAMS = (
         "curl(1)",
     ),
     Program(
-        "wget",
-        "wget wget2",
-        ("--header=Cookie:~X",),
-        "wget(1)",
-        plain="--load-cookies",
-    ),
-    Program(
         "httpie",
         "http https httpie xh xhs ht",
-        ("-*a USER:X", "-aUSER:X", "-*a X", "--auth X"),
+        ("-*a USER:X", "-aUSER:X", "--auth USER:X", "-A|--auth-type bearer -a|--auth X"),
         "http(1), xh(1)",
     ),
     Program(
         "http",
-        "hurl restish bruno newman oha hey bombardier wrk wrk2 vegeta siege autocannon drill k6"
-        " cassowary plow gatling locust ffuf wfuzz feroxbuster gobuster dirb dirsearch whatweb"
-        " nuclei httpx katana commix xsstrike arjun",
-        ("--user|-u USER:X", "-a USER:X", "--ntlm USER:X"),
-        "--help of each",
+        "hurl restish",
+        ("--user|-u USER:X",),
+        "hurl(1)",
+    ),
+    Program(
+        "http",
+        "hey oha",
+        ("-a USER:X",),
+        "hey --help, oha --help",
+    ),
+    Program(
+        "http",
+        "wfuzz",
+        ("--basic|--ntlm|--digest USER:X",),
+        "wfuzz --help",
     ),
     Program(
         "http",
@@ -52,7 +55,7 @@ PROGRAMS = (
     Program(
         "http",
         "youtube-dl yt-dlp gallery-dl you-get lux streamlink svtplay-dl",
-        ("-*p X", "-2 X", "--twofactor X"),
+        ("-p X", "--twofactor X"),
         "yt-dlp(1)",
     ),
     Program(
@@ -66,11 +69,5 @@ PROGRAMS = (
         "lftp lftpget",
         ("-u USER,X", "open -u USER,X", "user USER X"),
         "lftp(1)",
-    ),
-    Program(
-        "ftp",
-        "tnftp ftp wput weex sftpcmd ftpsync",
-        ("-P USER:X",),
-        "tnftp(1)",
     ),
 )
