@@ -19,9 +19,9 @@ _KEPT = 4096
 _LIMIT = 128  # bytes of the longest argument that is remembered
 _PAIRS = frozenset(
     b"auth http-auth proxy-auth basic-auth basicauth auth-basic creds src-creds dest-creds"
-    b" credentials proxy-user proxy-credentials proxy-userpwd userpwd userpass http-user-pass"
-    b" auth-user-pass auth-credentials basic authentication http-basic user-pass login-pass"
-    b" proxy-cred auth-cred userpwd httpauth".split()
+    b" credentials proxy-credentials proxy-userpwd userpwd userpass http-user-pass"
+    b" auth-user-pass auth-credentials authentication user-pass login-pass"
+    b" proxy-cred auth-cred httpauth".split()
 )
 
 
@@ -78,9 +78,6 @@ class ArgumentFinder:
             for start, end, name in find_assignments(word, is_header=is_header):
                 if name in self._enabled:
                     yield Secret(start, end, name, "the name before it")
-        if "url" in self._enabled and b"://" in word:
-            for start, end, name in find_in_urls(word):
-                yield Secret(start, end, name, "a URL")
         for pattern in self._patterns:
             for literal in pattern.needs:  # any() takes twice as long
                 if literal in lower:
@@ -92,6 +89,9 @@ class ArgumentFinder:
                 start, end = match.span(group)
                 if not is_harmless(word[start : min(end, start + 1024)], b"password"):
                     yield Secret(start, end, pattern.name, "its looks")
+        if "url" in self._enabled and b"://" in word:
+            for start, end, name in find_in_urls(word):
+                yield Secret(start, end, name, "a URL")
 
     def _examine(self, word: bytes) -> Look:
         secrets = list(self.find(word))

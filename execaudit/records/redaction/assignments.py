@@ -62,7 +62,11 @@ def find_assignments(word: bytes, *, is_header: bool = False) -> Iterator[Found]
     substitution = _SUBSTITUTION.match(word)
     if substitution and word.count(substitution[1]) >= 3:
         yield from _find_in_substitution(word, substitution[1])
-        return
+    else:
+        yield from _scan(word, is_header=is_header)
+
+
+def _scan(word: bytes, *, is_header: bool) -> Iterator[Found]:
     done = 0
     for match in _SIGN.finditer(word):
         at = match.start()
@@ -169,29 +173,34 @@ def _find_member(
     """Find the value behind `name:`, `"name":` or `Name: `."""
     bare = name.lstrip(b"-/$")
     header = _HEADERS.get(bare.lower())
+    is_header = _is_header_at(word, start, is_header)
+    found = None
     if header is not None:
-        if _is_header_at(word, start, is_header) or (start == 0 and bare[:1].isupper()):
-            return _checked(word, *_header_limits(word, at), bare, header)
-        return None
-    if not (is_secret_name(bare) or is_secret_variable(bare)):
-        return None
+        if is_header or (start == 0 and bare[:1].isupper()):
+            found = _checked(word, *_header_limits(word, at), bare, header)
+    elif is_secret_name(bare) or is_secret_variable(bare):
+        before = word[max(0, start - 16) : start].rstrip(b" \t")[-1:]
+        if end_of_name < at - 1 or before in (b"{", b",", b"(", b"[", b"\n"):  # JSON, YAML
+            limits = _member_limits(word, at, before)
+            found = _checked(word, *limits, bare, "password") if limits else None
+        elif word[:start] == b"/" or (start == 0 and name[:1] == b"-"):  # /password:value
+            found = _checked(word, at, len(word), bare, "password")
+        elif is_header or (start == 0 and _is_header_name(bare)):
+            found = _checked(word, *_header_limits(word, at), bare, "header")
+    return found
+
+
+def _member_limits(word: bytes, at: int, before: bytes) -> tuple[int, int] | None:
+    """Return where the value of a member is, behind its colon; `before` stands before the name."""
     begin = at + len(word[at : at + 16]) - len(word[at : at + 16].lstrip(b" \t"))
     quote = _quote_at(word, begin)
-    before = word[:start].rstrip(b" \t")[-1:] if start <= NAME_LIMIT else word[start - 1 : start]
-    if end_of_name < at - 1 or before in (b"{", b",", b"(", b"[", b"\n"):  # JSON, YAML
-        if quote:
-            begin += len(quote)
-            return _checked(word, begin, _closing(word, begin, quote), bare, "password")
-        if before in (b"{", b",", b"\n") and begin > at and word[begin : begin + 1] not in b"{[":
-            match = _END_OF_MEMBER.search(word, begin)
-            end = match.start() if match else len(word)
-            return _checked(word, begin, end, bare, "password")
-        return None
-    if start == 0 and name[:1] == b"/":  # /password:value
-        return _checked(word, at, len(word), bare, "password")
-    if not _is_header_at(word, start, is_header) and not (start == 0 and _is_header_name(bare)):
-        return None
-    return _checked(word, *_header_limits(word, at), bare, "header")
+    if quote:
+        begin += len(quote)
+        return begin, _closing(word, begin, quote)
+    if before in (b"{", b",", b"\n") and begin > at and word[begin : begin + 1] not in b"{[":
+        match = _END_OF_MEMBER.search(word, begin)
+        return begin, match.start() if match else len(word)
+    return None
 
 
 def _is_header_at(word: bytes, start: int, is_header: bool) -> bool:
@@ -233,7 +242,7 @@ def _find_in_substitution(word: bytes, sign: bytes) -> Iterator[Found]:
     pieces = word.split(sign)
     old, new = pieces[1], sign.join(pieces[2:-1])
     start = len(old) + 3
-    for begin, end, pattern in find_assignments(new.removesuffix(sign)):
+    for begin, end, pattern in _scan(new.removesuffix(sign), is_header=False):
         if not new[begin:end].startswith((b"\\", b"&")):
             yield start + begin, start + end, pattern
     name = old.strip(b"_@{}%<>$ ^")

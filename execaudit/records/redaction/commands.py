@@ -134,9 +134,9 @@ class CommandFinder:
             return -1
         is_announced = _BEFORE_SCRIPT.fullmatch(words[index - 1])
         for program in running:
-            if program.prefix and index > program.at:
-                if program.prefix.is_runner or (program.prefix.is_shell and is_announced):
-                    return 0
+            prefix = program.prefix if index > program.at else None
+            if prefix and (prefix.is_runner or (prefix.is_shell and is_announced)):
+                return 0
         last = running[-1]
         is_known = last.entries or last.name.rstrip(b"0.") in _INTERPRETERS
         return 0 if is_announced and not is_known else -1

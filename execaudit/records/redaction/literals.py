@@ -2,7 +2,7 @@
 """The literals without which no name, URL or look of a secret is there.
 
 Owns the test for them, which nearly every command goes through and which is all that most of them
-need. Whoever adds a name or a look whose literals are not among these adds them here; a test says so.
+need. Whoever adds a name or a look with other literals adds them here; a test says so.
 """
 
 import re
@@ -18,15 +18,15 @@ _UNDERSCORE = re.compile(
 def may_show_secret(lower: bytes) -> bool:
     """Return True if a text may hold a secret that shows by its name or looks.
 
-    The text is in lower case, its digits are folded, and each argument has a NUL behind it. False is
-    certain, True a guess. Of literals with a rare sign, the sign is looked for first; a token has a
-    digit.
+    The text is in lower case, its digits are folded, and each argument has a NUL behind it. False
+    is certain, True a guess. Of literals with a rare sign, the sign is looked for first; a token
+    has a digit.
     """
     return (
         b"pass" in lower
         or (b"cre" in lower and (b"secret" in lower or b"cred" in lower))
         or b"auth" in lower
-        or b"://" in lower
+        or (b":" in lower and (b"://" in lower or b":thin:" in lower))
         or b" by" in lower
         or (
             b"k" in lower

@@ -84,19 +84,26 @@ def is_secret_name(name: bytes) -> bool:
         return False
     if last.endswith(b"token") and _NO_SECRET.intersection((*before, last[:-5])):
         return False
+    return _is_secret(last, before)
+
+
+def _is_secret(last: bytes, before: list[bytes]) -> bool:
+    """Return True if a name is a secret's by its last part and those before it."""
     if last in _ALONE:
-        return not (last == b"pass" and before and before[-1] in _NO_PASS)
-    if last == b"bearer":
-        return any(part.endswith(b"auth") for part in before)
-    if last == b"key":
-        return bool(before) and (before[-1] in _BEFORE_KEY or before[-1].endswith(b"secret"))
-    if last.endswith(_GLUED):
-        return not last.startswith((b"no", b"ask", b"max", b"min"))
-    if last.endswith(b"pass"):
-        return last[:-4] in _BEFORE_PASS
-    if last.endswith(b"pwd"):
-        return last[:-3] in _BEFORE_PASS
-    return last.endswith(b"pw") and last[:-2] in _BEFORE_PW
+        is_secret = not (last == b"pass" and before and before[-1] in _NO_PASS)
+    elif last == b"bearer":
+        is_secret = any(part.endswith(b"auth") for part in before)
+    elif last == b"key":
+        is_secret = bool(before) and (before[-1] in _BEFORE_KEY or before[-1].endswith(b"secret"))
+    elif last.endswith(_GLUED):
+        is_secret = not last.startswith((b"no", b"ask", b"max", b"min"))
+    elif last.endswith(b"pass"):
+        is_secret = last[:-4] in _BEFORE_PASS
+    elif last.endswith(b"pwd"):
+        is_secret = last[:-3] in _BEFORE_PASS
+    else:
+        is_secret = last.endswith(b"pw") and last[:-2] in _BEFORE_PW
+    return is_secret
 
 
 @lru_cache(maxsize=2048)

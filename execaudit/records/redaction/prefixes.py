@@ -49,27 +49,46 @@ _CONTAINER_FLAGS = (
 )
 PREFIXES = (
     # Other users
-    Prefix("sudo doas run0 pkexec dzdo pfexec",
-           "-u -g -h -p -C -r -t -T -U -D -R --user --group --host --prompt --chdir --chroot"
-           " --close-from --role --type --other-user --command-timeout"),
+    Prefix(
+        "sudo doas run0 pkexec dzdo pfexec",
+        "-u -g -h -p -C -r -t -T -U -D -R --user --group --host --prompt --chdir --chroot"
+        " --close-from --role --type --other-user --command-timeout",
+    ),
     Prefix("gosu su-exec setuidgid s6-setuidgid", skip=1),
     Prefix("setpriv chpst capsh", "-u -U -b -e -/ -n -m -d -o"),
     # Shells
-    Prefix("sh bash dash zsh ksh mksh ash fish csh tcsh rbash posh yash nu su runuser",
-           "-c -o -O --rcfile --init-file -s -g -G -w -u --command", is_shell=True),
+    Prefix(
+        "sh bash dash zsh ksh mksh ash fish csh tcsh rbash posh yash nu su runuser",
+        "-c -o -O --rcfile --init-file -s -g -G -w -u --command",
+        is_shell=True,
+    ),
     Prefix("flock", "-w -E -c --timeout --wait", skip=1, is_shell=True),
     Prefix("script sg newgrp", "-c -I -O -B -T -m -E -o --command", skip=1, is_shell=True),
     Prefix("screen", "-S -h -e -t -c -T -s -p -L -X -r -x"),
-    Prefix("tmux watch eval parallel sem entr xterm gnome-terminal konsole nodemon concurrently"
-           " hyperfine xfce4-terminal alacritty kitty urxvt",
-           "-n -w -t -s -c -g -j -S -L -f -T --interval", is_runner=True),
-    Prefix("ssh autossh mosh dbclient rsh slogin",
-           "-B -b -c -D -E -e -F -I -i -J -L -l -m -M -O -o -p -Q -R -S -W -w", skip=1,
-           is_runner=True),
-    Prefix("plink winexe pth-winexe", "-P -l -pw -i -U -m -D -L -R -load -hostkey -pwfile", skip=1,
-           is_runner=True),
-    Prefix("pdsh dsh clush pssh parallel-ssh ansible salt salt-ssh salt-call",
-           "-w -x -l -h -H -g -m -M -a -i -u -f", skip=1, is_runner=True),
+    Prefix(
+        "tmux watch eval parallel sem entr xterm gnome-terminal konsole nodemon concurrently"
+        " hyperfine xfce4-terminal alacritty kitty urxvt",
+        "-n -w -t -s -c -g -j -S -L -f -T --interval",
+        is_runner=True,
+    ),
+    Prefix(
+        "ssh autossh mosh dbclient rsh slogin",
+        "-B -b -c -D -E -e -F -I -i -J -L -l -m -M -O -o -p -Q -R -S -W -w",
+        skip=1,
+        is_runner=True,
+    ),
+    Prefix(
+        "plink winexe pth-winexe",
+        "-P -l -pw -i -U -m -D -L -R -load -hostkey -pwfile",
+        skip=1,
+        is_runner=True,
+    ),
+    Prefix(
+        "pdsh dsh clush pssh parallel-ssh ansible salt salt-ssh salt-call",
+        "-w -x -l -h -H -g -m -M -a -i -u -f",
+        skip=1,
+        is_runner=True,
+    ),
     Prefix("sshpass", "-p -f -d -P"),
     # Process attributes
     Prefix("env", "-u --unset -C --chdir -S"),
@@ -79,48 +98,90 @@ PREFIXES = (
     Prefix("chrt", "-T -P -D -p", skip=1),
     Prefix("taskset", "-p", skip=1),
     Prefix("stdbuf", "-i -o -e"),
-    Prefix("nohup setsid command builtin exec chronic unbuffer linux32 linux64 setarch i386 eatmydata"
-           " dumb-init tini catatonit fakeroot fakechroot torsocks torify tsocks usewithtor busybox"
-           " toybox run-one dbus-run-session ts noti retry sponge rlwrap", "-a -g -s -t -d"),
+    Prefix(
+        "nohup setsid command builtin exec chronic unbuffer linux32 linux64 setarch i386 eatmydata"
+        " dumb-init tini catatonit fakeroot fakechroot torsocks torify tsocks usewithtor busybox"
+        " toybox run-one dbus-run-session ts noti retry sponge rlwrap",
+        "-a -g -s -t -d",
+    ),
     Prefix("time gtime", "-f -o"),
     Prefix("proxychains proxychains4", "-f"),
     Prefix("faketime cgexec cpulimit softlimit", "-g -l -p -e", skip=1),
-    Prefix("systemd-cat systemd-inhibit", "-t -p --identifier --priority --what --who --why --mode"),
+    Prefix(
+        "systemd-cat systemd-inhibit", "-t -p --identifier --priority --what --who --why --mode"
+    ),
     Prefix("xvfb-run", "-e -f -n -p -s -w --server-args --server-num"),
     Prefix("strace ltrace valgrind uftrace", "-e -o -p -s -u -a -I -O -P -S -X -E -b"),
     Prefix("perf rr", "-e -o -p -F -C -a", verbs="stat record trace"),
     Prefix("gdb lldb", markers="--args --"),
-    Prefix("xargs gxargs", "-a -d -E -I -L -n -P -s --arg-file --delimiter --max-args --max-procs"
-           " --max-lines --max-chars"),
+    Prefix(
+        "xargs gxargs",
+        "-a -d -E -I -L -n -P -s --arg-file --delimiter --max-args --max-procs"
+        " --max-lines --max-chars",
+    ),
     Prefix("find gfind fd fdfind bfs", markers="-exec -execdir -ok -okdir --exec --exec-batch"),
     Prefix("start-stop-daemon", markers="--exec -x --startas -a --"),
     # Containers and other roots
-    Prefix("chroot schroot proot arch-chroot", "-c -u -w -b -r --userspec --groups --chroot", skip=1),
-    Prefix("unshare nsenter bwrap firejail numactl prlimit runcon", "-t -S -G -w -u -R --target"
-           " --setuid --setgid --root --wd --bind --ro-bind --dev --proc --tmpfs --chdir --setenv"),
-    Prefix("systemd-run systemd-nspawn", "-p -u -M -E -D -t --unit --property --slice --uid --gid"
-           " --description --setenv --machine --working-directory --directory"),
-    Prefix("docker podman nerdctl docker-compose podman-compose finch",
-           "-e -v -u -w -p -l -h -m -a -c -f --index", skip=1, verbs="exec run create",
-           flags=_CONTAINER_FLAGS),
-    Prefix("kubectl oc k3s microk8s.kubectl crictl kubecolor", "-n -c -f -l --namespace --container",
-           skip=1, verbs="exec rsh", markers="--"),
-    Prefix("singularity apptainer", "-B -H -W -c", skip=1, verbs="exec run",
-           flags="--nv --rocm --contain --cleanenv --writable --fakeroot --writable-tmpfs"),
-    Prefix("lxc incus distrobox distrobox-enter toolbox multipass flatpak-spawn vagrant gcloud nomad"
-           " limactl wsl.exe wsl machinectl heroku flyctl snap lxc-attach", markers="--"),
+    Prefix(
+        "chroot schroot proot arch-chroot", "-c -u -w -b -r --userspec --groups --chroot", skip=1
+    ),
+    Prefix(
+        "unshare nsenter bwrap firejail numactl prlimit runcon",
+        "-t -S -G -w -u -R --target"
+        " --setuid --setgid --root --wd --bind --ro-bind --dev --proc --tmpfs --chdir --setenv",
+    ),
+    Prefix(
+        "systemd-run systemd-nspawn",
+        "-p -u -M -E -D -t --unit --property --slice --uid --gid"
+        " --description --setenv --machine --working-directory --directory",
+    ),
+    Prefix(
+        "docker podman nerdctl docker-compose podman-compose finch",
+        "-e -v -u -w -p -l -h -m -a -c -f --index",
+        skip=1,
+        verbs="exec run create",
+        flags=_CONTAINER_FLAGS,
+    ),
+    Prefix(
+        "kubectl oc k3s microk8s.kubectl crictl kubecolor",
+        "-n -c -f -l --namespace --container",
+        skip=1,
+        verbs="exec rsh",
+        markers="--",
+    ),
+    Prefix(
+        "singularity apptainer",
+        "-B -H -W -c",
+        skip=1,
+        verbs="exec run",
+        flags="--nv --rocm --contain --cleanenv --writable --fakeroot --writable-tmpfs",
+    ),
+    Prefix(
+        "lxc incus distrobox distrobox-enter toolbox multipass flatpak-spawn vagrant gcloud nomad"
+        " limactl wsl.exe wsl machinectl heroku flyctl snap lxc-attach",
+        markers="--",
+    ),
     # Environments
-    Prefix("aws-vault chamber doppler op envconsul infisical dotenv direnv teller berglas summon sops"
-           " vaultenv consul-template", markers="--"),
+    Prefix(
+        "aws-vault chamber doppler op envconsul infisical dotenv direnv teller berglas summon sops"
+        " vaultenv consul-template",
+        markers="--",
+    ),
     Prefix("nix-shell nix guix", markers="-- --run --command -c", is_runner=True),
-    Prefix("poetry pipenv uv rye pdm hatch pixi conda mamba micromamba bundle npm pnpm yarn pipx",
-           "--project --directory -C -n -p --package --with", verbs="run exec dlx"),
+    Prefix(
+        "poetry pipenv uv rye pdm hatch pixi conda mamba micromamba bundle npm pnpm yarn pipx",
+        "--project --directory -C -n -p --package --with",
+        verbs="run exec dlx",
+    ),
     Prefix("npx bunx uvx pnpx", "-p --package --with --from"),
     # Interpreters: the kernel puts them before the script that names them
-    Prefix("python python2 python3 pypy pypy3 perl ruby node nodejs php lua tclsh wish expect"
-           " rscript bun deno", "-W -X -e -E -I -r"),
+    Prefix(
+        "python python2 python3 pypy pypy3 perl ruby node nodejs php lua tclsh wish expect"
+        " rscript bun deno",
+        "-W -X -e -E -I -r",
+    ),
     Prefix("java", markers="-jar -cp -classpath"),
-)  # fmt: skip
+)
 """The table."""
 
 _INTERPRETERS = ("python", "perl", "php", "ruby", "lua", "tclsh", "node")

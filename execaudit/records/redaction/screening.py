@@ -40,7 +40,7 @@ class Screen:
         self._first |= dict.fromkeys(prefix_names())
 
     def may_hold(self, block: bytes) -> bool:
-        """Return True if a command, NUL after each argument, its digits folded, may hold a secret."""
+        """Return True if a block of arguments, its digits folded, may hold a secret."""
         lower = block.lower()
         if may_show_secret(lower):
             return True

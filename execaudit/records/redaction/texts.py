@@ -15,8 +15,8 @@ class Pattern(NamedTuple):
 
     Attributes:
         name: shown in the record, and what `redact.disable` takes.
-        regex: searched in each argument; its group "secret" (or else all of the match) is secret.
-        needs: literals in lower case; one is in each match, whatever the case there. Empty: unknown.
+        regex: searched in each argument; its group "secret", or else all of it, is secret.
+        needs: literals in lower case, one of which is in each match; empty where none is known.
 
     """
 
@@ -36,7 +36,7 @@ _SCHEMES = (
 )
 
 TEXTS = (
-    # RFC 9110, 11.6.2: a scheme, then the credentials. What `-H` stands before, `assignments` knows.
+    # RFC 9110, 11.6.2: a scheme, then the credentials. Headers behind `-H` are of `assignments`.
     _pattern(
         "authorization",
         rf"(?i)authorization[\"'\\]{{0,4}}\s{{0,8}}[:=]\s{{0,8}}[\"'\\]{{0,4}}{_SCHEMES}\s{{1,8}}"
@@ -63,7 +63,9 @@ TEXTS = (
         r"gl(?:pat|ptt)-[A-Za-z0-9_.-]{20,255}",
         "glpat-|glptt-",
     ),
-    _pattern("slack", r"xox[abeprs]-[A-Za-z0-9-]{10,255}|xapp-\d-[A-Za-z0-9-]{10,255}", "xox|xapp-"),
+    _pattern(
+        "slack", r"xox[abeprs]-[A-Za-z0-9-]{10,255}|xapp-\d-[A-Za-z0-9-]{10,255}", "xox|xapp-"
+    ),
     _pattern(
         "google",
         r"AIza[A-Za-z0-9_-]{35}|ya\d\d\.[\w-]{20,1024}|GOCSPX-[\w-]{20,64}",
@@ -122,10 +124,13 @@ TEXTS = (
         r"(?i)\b(?:requirepass|masterauth)\s{1,8}(?P<secret>[^\s\"']{1,4096})",
         "requirepass|masterauth",
     ),
+    # jdbc:oracle:thin:user/secret@host
+    _pattern("url", r":thin:[^\s/@]{1,256}/(?P<secret>[^\s@]{1,1024})@", ":thin:"),
     # msfconsole -x "set SMBPass secret; run"
     _pattern(
         "password",
-        r"\bsetg? (?:[A-Z]\w{0,32}(?:Pass|Password)|PASSWORD|PASS|TOKEN) (?P<secret>[^\s;\"']{1,1024})",
+        r"\bsetg? (?:[A-Z]\w{0,32}(?:Pass|Password)|PASSWORD|PASS|TOKEN) "
+        r"(?P<secret>[^\s;\"']{1,1024})",
         "pass|token",
     ),
     # <password>secret</password>

@@ -12,8 +12,9 @@
     a|b X           behind one of the words
     -S < X          what is piped into the command, if it has the option -S
 
-`~` stands for blanks. X is the secret, other words in capitals stand for any text; with "@HOST" behind it, a secret reaches
-to the last "@". Everything else is literal; options are compared with their case, words without.
+`~` stands for blanks. X is the secret, other words in capitals stand for any text; with "@HOST"
+behind it, a secret reaches to the last "@". Everything else is literal; options are compared with
+their case, words without.
 
 Owns this language: reading it, and applying it to the arguments of a command.
 """
@@ -31,7 +32,9 @@ _ANY_TEXT = re.compile(r"[A-Z_]{2,}")
 _OPTION = re.compile(rb"-[A-Za-z]|--[A-Za-z][\w=.-]*")
 _PAIR = re.compile(rb"[a-z_]{2,32}=[^=]")  # username=bob is no token
 # Of a user before "/", no path and no pair: sqlplus @dir/script.sql, sqlldr control=dir/file.
+_NAMED = "SECRET_NAME"  # a word that names a secret
 _UNTIL = {"~": r"[^\s]*", "/": r"[^/@=:\s]+"}
+_LETTER = re.compile(r"-\*?[A-Za-z0-9]")  # -UUSER%X: the first U is the option
 _FLAGS = "[A-Za-z0-9#]{0,16}"
 _ARGUMENTS = 4096  # looked at; more is nobody's command line
 
@@ -89,7 +92,9 @@ class _Compiled(NamedTuple):
 @lru_cache(maxsize=1024)
 def _compiled(program: Program) -> _Compiled:
     arguments = tuple(_compile(text) for text in program.usage if "<" not in text)
-    stdin = tuple(_compile(text.replace("<", "")) for text in program.usage if "<" in text)
+    stdin = tuple(
+        _compile(text.replace("<", ""))._replace(text=text) for text in program.usage if "<" in text
+    )
     begins = [_begin(usage) for usage in arguments]
     return _Compiled(
         arguments,
@@ -114,16 +119,16 @@ def _compile(text: str) -> _Usage:
     *rest, target = text.split()
     literals: list[re.Pattern[bytes]] = []
     behind, secret_name = _INSIDE, -1
-    for token in rest:
-        if token == "...":
+    for part in rest:
+        if part == "...":
             behind = _LAST
-        elif _ANY_TEXT.fullmatch(token):
-            if token == "SECRET_NAME":
+        elif _ANY_TEXT.fullmatch(part):
+            if part == _NAMED:
                 secret_name = max(behind, 0)
             behind = max(behind, 0) + 1
         else:
-            literals.append(_literal(token))
-            behind = _NEXT if token[0] in "-/+" else _INSIDE
+            literals.append(_literal(part))
+            behind = _NEXT if part[0] in "-/+" else _INSIDE
     if behind == _INSIDE and (target == "X" or (literals and target[0] not in "-/")):
         behind = 0 if target == "X" or _ANY_TEXT.match(target) else _INSIDE
     return _Usage(text, tuple(literals), behind, secret_name, _value(target))
@@ -140,13 +145,13 @@ def _literal(token: str) -> re.Pattern[bytes]:
 def _value(token: str) -> re.Pattern[bytes]:
     """Return the expression for the argument in which X is the secret."""
     before, _, after = _fold(token).rpartition("X")
-    text = ""
-    at = 0
-    for match in _ANY_TEXT.finditer(before):
+    letter = _LETTER.match(before)
+    at = letter.end() if letter else 0
+    text = re.escape(before[:at])
+    for match in _ANY_TEXT.finditer(before, at):
         follows = before[match.end() : match.end() + 1]
-        text += re.escape(before[at : match.start()]) + _UNTIL.get(
-            follows, f"[^{re.escape(follows)}]*"
-        )
+        text += re.escape(before[at : match.start()])
+        text += _UNTIL.get(follows, f"[^{re.escape(follows)}]*")
         at = match.end()
     text += re.escape(before[at:])
     text = text.replace(r"\*", _FLAGS).replace(r"\~", r"\s+").replace("~", r"\s+")
@@ -282,13 +287,13 @@ def find_in_input(
             return
 
 
-_LINE = re.compile(rb"(?:(?!\\n)[^\n])+")
+_LINE = re.compile(rb"(?P<line>(?:[^\n\\]|\\(?!n))+)|\n|\\n")
 
 
 def _values_of_lines(usage: _Usage, text: bytes) -> Iterator[tuple[int, int]]:
-    """Yield the secret in each line of what is piped; `\\n` of echo and printf separates as well."""
+    """Yield the secret in each line of a text, those included that echo and printf make of it."""
     for line in _LINE.finditer(text):
-        match = usage.value.fullmatch(line[0])
+        match = usage.value.fullmatch(line["line"] or b"")
         if match and not is_harmless(match["secret"], b"password"):
             start, end = match.span("secret")
             yield line.start() + start, line.start() + end
@@ -300,13 +305,14 @@ def first_literals(program: Program) -> tuple[set[bytes], set[bytes]]:
     stdin: set[bytes] = set()
     for text in program.usage:
         into = stdin if "<" in text else arguments
-        token = text.split()[0]
-        if token == "<" or _ANY_TEXT.match(token) or token in ("X", "..."):
+        first = text.split()[0]
+        if first in ("<", "X", "...") or _ANY_TEXT.match(first):
             into.add(b"")
-        else:
-            begin = token.partition("*")[0].rpartition("X")[0] or token.partition("*")[0]
-            into.update(
-                (b"\0" if part[0] in "-/" else b"") + _ANY_TEXT.split(part)[0].encode()
-                for part in begin.split("|")
-            )
+            continue
+        begin = first.partition("*")[0]
+        begin = begin.rpartition("X")[0] or begin
+        into.update(
+            (b"\0" if part[0] in "-/" else b"") + _ANY_TEXT.split(part)[0].encode()
+            for part in begin.split("|")
+        )
     return arguments, stdin

@@ -12,13 +12,14 @@ SHELL_DOLLAR = 1
 _VALUE_LIMIT = 512  # bytes of the longest value that is looked at; all beyond is a secret
 _WORDS = frozenset(
     b"true false yes no on off none null nil undefined auto always never ask prompt stdin default"
-    b" required optional disabled enabled enable disable public - -- @- .".split()
+    b" required optional disabled enabled enable disable public env file - -- @- .".split()
 )
 _VARIABLES = re.compile(
     rb"[\"'({\[]*(?:\$\{?[A-Z_][A-Z0-9_]*\}?|\x01\{?[A-Za-z_0-9@*#?!][A-Za-z_0-9]*(?::[?=-])?\}?"
     rb"|\x01\{[A-Za-z_0-9]+:\?[^}]*\}|\x01\([^\x01]*\)|`[^`]*`|\$\(cat [^)]*\)"
     rb"|\$\{\{[^}]*\}\}|\{\{[^}]*\}\}|%[A-Za-z_][A-Za-z0-9_]*%|\$env:\w+)+[\"')}\]]*"
 )
+_DIRECTORY = re.compile(rb"/[\w./~-]*")  # PWD=/srv
 _NUMBER = re.compile(rb"[+-]?[0-9]+(?:[.,][0-9]+)*(?:[eE][+-]?[0-9]+|[kKmMgGsh%]|ms)?")
 _FILE = re.compile(
     rb"(?:file|fd|env|stdin|fileb|vault|ssm|secretref|op|gcpsm|awssm|prompt|from-file|session|pcr):.*"
@@ -40,7 +41,7 @@ _PLACEHOLDER = re.compile(
 # A regular expression in `grep 'password=.*'` and the like.
 _EXPRESSION = re.compile(
     rb"[(^]?(?:\.[*+]\??|\[[^\]]{1,32}\][*+]?|\\[wWsSdDb][*+]?|\\[0-9]|\\\(|\\\)|\.\{[0-9,]+\}"
-    rb"|[|)$])+[/\"']?[gi]?"
+    rb"|%[sdq]|[|)$])+[/\"']?[gi]?"
 )
 _DEPENDS = (b"token", b"tokens", b"key", b"secret", b"credentials", b"credential", b"creds")
 
@@ -52,7 +53,9 @@ def is_harmless(value: bytes, name: bytes = b"") -> bool:
     if not value.strip(b"\"'\\"):
         return True
     bare = value.strip(b"\"'")
-    if value.startswith(b"<redacted:") or bare.lower() in _WORDS:
+    if len(bare) == 1 or value.startswith(b"<redacted:") or bare.lower() in _WORDS:
+        return True
+    if name.lower().endswith(b"pwd") and _DIRECTORY.fullmatch(bare):
         return True
     if _NUMBER.fullmatch(bare):
         # A password may be 123456, a token is not 512.

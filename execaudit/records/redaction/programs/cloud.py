@@ -99,6 +99,7 @@ PROGRAMS = (
         ("config set SECRET_NAME X", "config set --secret NAME X", "config --secret set NAME X"),
         "pulumi config set --help",
         valued="-C -s --stack --cwd",
+        plain="--secret",
     ),
     Program(
         "object-store",

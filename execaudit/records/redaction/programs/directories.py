@@ -73,6 +73,7 @@ PROGRAMS = (
         ("/pass X", "< X"),
         "adcli(8), realm(8)",
     ),
+    Program("samba", "smbget", ("-u USER%X",), "smbget(1)"),
     Program(
         "samba",
         "smbclient rpcclient smbget smbcacls smbcquotas smbtree nmblookup sharesec smbspool"

@@ -14,13 +14,12 @@ PROGRAMS = (
             "-deststorepass X",
             "-srckeypass X",
             "-destkeypass X",
-            "-storepass:X",
             "--ks-pass|--key-pass|--next-signer-ks-pass pass:X",
             "--ks-pass=pass:X",
             "--key-pass=pass:X",
         ),
         "keytool(1), jarsigner(1), apksigner",
-        plain="-storepass:env -storepass:file -keypass:env -keypass:file",
+        plain="-storepasswd -keypasswd -storepass:env -storepass:file -keypass:env -keypass:file",
     ),
     Program(
         "openssl",
@@ -181,8 +180,9 @@ PROGRAMS = (
         "fscrypt fscryptctl zfs zpool bcachefs hdparm sedutil-cli sed-util nvme keyctl udisksctl"
         " gio systemd-cryptenroll systemd-cryptsetup homectl tomb",
         (
-            "--security-set-pass|--security-unlock|--security-erase|--security-erase-enhanced|--security-disable X",
-            "--initialSetup|--listLockingRanges|--setSIDPassword|--initialsetup|--revertTPer|--yesIreallywanttoERASEALLmydatausingthePSID X",
+            "--security-set-pass|--security-unlock|--security-disable X",
+            "--security-erase|--security-erase-enhanced X",
+            "--initialSetup|--listLockingRanges|--revertTPer X",
             "add user NAME X",
             "add logon NAME X",
             "padd < X",

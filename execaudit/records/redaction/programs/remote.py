@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Remote shells and desktops, SNMP, IPMI, and what watches hosts: where their programs take secrets."""
+"""Remote shells and desktops, SNMP, IPMI, monitoring: where their programs take secrets."""
 
 from execaudit.records.redaction.usage import Program
 

@@ -10,7 +10,7 @@ PROGRAMS = (
         (
             "-*u USER:X",
             "-*uUSER:X",
-            "--user USER:X",
+            "--user|--proxy-user USER:X",
             "-*U USER:X",
             "-*UUSER:X",
             "-*x USER:X@HOST",
