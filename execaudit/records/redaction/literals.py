@@ -10,7 +10,7 @@ import re
 # Tokens with an underscore, by what is before it, and what follows it.
 _UNDERSCORE = re.compile(
     rb"_(?:(?<=gh[opusr]_)|(?<=hub_)pat_|(?<=k_)live_|(?<=k_)test_|(?<=whsec_)|(?<=npm_)|(?<=dckr_)"
-    rb"|v0_|(?<=hf_)|(?<=shp(?:at|ca|pa|ss)_)|(?<=gl(?:sa)_)|(?<=glc_)|(?<=lin_)api_|(?<=sntr[yu]s_)"
+    rb"|v0_|(?<=hf_)|(?<=shp(?:at|ca|pa|ss)_)|(?<=gl(?:sa)_)|(?<=glc_)|(?<=lin_)api_|(?<=sntry[su]_)"
     rb"|(?<=pscale_)|(?<=rubygems_))"
 ).search
 

@@ -58,7 +58,7 @@ _NO_SECRET_LAST = frozenset(
     b"file files path paths dir name names type ttl length len size count max min id ids url uri"
     b" endpoint host port user username expiry expires expiration timeout policy prompt env helper"
     b" algo algorithm format store provider version enabled age mode command cmd scope scopes"
-    b" audience issuer service manager backend keyring ring rotation limit auth require required"
+    b" audience issuer service manager backend keyring ring rotation limit require required"
     b" check encoding method interval days hours seconds tokens passes arn ref source field column"
     b" header location cookie label regex pattern".split()
 )

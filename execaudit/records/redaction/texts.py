@@ -94,9 +94,9 @@ TEXTS = (
         r"|SG\.[\w-]{16,32}\.[\w-]{30,64}|shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}"
         r"|gl(?:c|sa)_[\w=-]{32,255}|hv[sbr]\.[\w-]{24,255}"
         r"|lin_api_[A-Za-z0-9]{32,64}|tskey-[a-z]{3,10}-[\w-]{16,64}|AGE-SECRET-KEY-[A-Z0-9]{59}"
-        r"|sntr[yu]s_[\w=+/-]{40,255}|pscale_(?:tkn|pw)_[\w.-]{32,64}"
+        r"|sntry[su]_[\w=+/-]{40,255}|pscale_(?:tkn|pw)_[\w.-]{32,64}"
         r"|PMAK-[a-f0-9]{24}-[a-f0-9]{34}|rubygems_[a-f0-9]{48}|NRAK-[A-Z0-9]{27})",
-        "npm_|pypi-|dckr_|_v0_|hf_|k-|sg.|shpat_|shpca_|shppa_|shpss_|glc_|glsa_|hvs.|hvb.|hvr."
+        "npm_|pypi-|dckr_|_v0_|hf_|sk-|nrak-|pmak-|sg.|shpat_|shpca_|shppa_|shpss_|glc_|glsa_|hvs.|hvb.|hvr."
         "|lin_api_|key-|sntrys_|sntryu_|pscale_|rubygems_",
     ),
     # CREATE USER, ALTER USER, SET PASSWORD of MySQL, PostgreSQL, Oracle, SQL Server, ClickHouse.

@@ -151,7 +151,7 @@ def _value(token: str) -> re.Pattern[bytes]:
     for match in _ANY_TEXT.finditer(before, at):
         follows = before[match.end() : match.end() + 1]
         text += re.escape(before[at : match.start()])
-        text += _UNTIL.get(follows, f"[^{re.escape(follows)}]*")
+        text += _UNTIL.get(follows, f"[^{re.escape(follows)}<]*")
         at = match.end()
     text += re.escape(before[at:])
     text = text.replace(r"\*", _FLAGS).replace(r"\~", r"\s+").replace("~", r"\s+")
