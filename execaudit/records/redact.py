@@ -80,9 +80,7 @@ class Redactor:
         `gaps` are indexes of words behind whose text bytes are missing: where a secret reaches the
         end of such a word, the piece after the gap is taken for the rest of it.
         """
-        found = self.explain(words)
-        if gaps:
-            found = list(_continue(found, words, set(gaps)))
+        found = self.explain(words, gaps)
         if not found:
             return Redacted(list(words), [])
         out = list(words)
@@ -100,12 +98,13 @@ class Redactor:
                 pieces, at = [], 0
         return Redacted(out, list(dict.fromkeys(secret.argument for secret in found)))
 
-    def explain(self, words: list[bytes]) -> list[Finding]:
+    def explain(self, words: list[bytes], gaps: Iterable[int] = ()) -> list[Finding]:
         """Return the secrets in the words of a command, in order, with what found each."""
         found = self._commands.find([word.translate(FOLD) for word in words])
         for pattern in self._own:
             found += _find_own(pattern, words)
-        return join_overlapping(found) if found else []
+        found = join_overlapping(found) if found else []
+        return list(_continue(found, words, set(gaps))) if gaps else found
 
     def _token(self, name: str, secret: bytes) -> bytes:
         if self._key is None:
