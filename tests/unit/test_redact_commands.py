@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Commands of all kinds, and every entry of the table of programs: what is replaced."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from execaudit.records.redact import Redactor
@@ -9,6 +12,7 @@ from execaudit.records.redaction.prefixes import PREFIXES
 from execaudit.records.redaction.programs import PROGRAMS
 from execaudit.records.redaction.texts import TEXTS, Pattern
 from execaudit.records.redaction.usage import Program
+from execaudit.records.secret_patterns import PATTERNS
 from tests.unit.secret_lines import SECRET, read_lines, restore, split_command
 
 _PAIRS = [line.split(" ## ") for line in read_lines("secrets_by_program.txt")]
@@ -64,3 +68,9 @@ def test_no_prefix_is_named_twice() -> None:
 def test_literals_of_each_look_are_looked_for(pattern: Pattern) -> None:
     for literal in pattern.needs:
         assert may_show_secret(b"0 " + literal + b"\0"), literal
+
+
+def test_documentation_has_the_name_of_every_pattern() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs/redaction.md"
+    table = page.read_text().partition("| name | what |")[2].partition("\n\n")[0]
+    assert {pattern.name for pattern in PATTERNS} == set(re.findall(r"`([a-z0-9-]+)`", table))
