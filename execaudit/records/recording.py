@@ -74,7 +74,7 @@ class Recorder:
 
     def _frame(self, tag: bytes, data: bytes) -> None:
         try:
-            self._file.write(_FRAME.pack(tag, len(data)) + data)
+            self._file.write(pack_frame(tag, data))
         except OSError as error:
             raise ExecauditError(f"Failed to write '{self._path}': {error.strerror}") from error
 
@@ -84,6 +84,11 @@ class Recorder:
             self._file.close()
         except OSError as error:
             raise ExecauditError(f"Failed to write '{self._path}': {error.strerror}") from error
+
+
+def pack_frame(tag: bytes, data: bytes) -> bytes:
+    """Return the bytes of a frame."""
+    return _FRAME.pack(tag, len(data)) + data
 
 
 def _create(path: str) -> int:
@@ -162,7 +167,7 @@ def read_steps(host: Host, file: BinaryIO, path: str) -> Iterator[tuple[str, Any
     for number in count(1):
         reason = "it ends in the middle of a frame"
         try:
-            tag, data = _read_frame(file)
+            tag, data = read_frame(file)
             reason = f"frame {number} is damaged"
             value = _parse_frame(tag, data)
         except _DAMAGE as error:
@@ -193,8 +198,8 @@ def _join(records: list[bytes]) -> tuple[bytes, list[int]]:
     return b"".join(whole), list(accumulate(map(len, whole[:-1]), initial=0))
 
 
-def _read_frame(file: BinaryIO) -> tuple[bytes, bytes]:
-    """Return the next frame, (b"", b"") at the end; ValueError where the file breaks off."""
+def read_frame(file: BinaryIO) -> tuple[bytes, bytes]:
+    """Return the next frame, (b"", b"") at the end. Raises ValueError where the file breaks off."""
     head = file.read(_FRAME.size)
     if not head:
         return b"", b""

@@ -57,6 +57,7 @@ def sections(text: str) -> dict[str, str]:
         "rules test",
         "daemon",
         "convert",
+        "redact",
         "schema",
         "status",
         "reload",
