@@ -21,11 +21,11 @@ from typing import IO, Any, cast
 from execaudit.config.configuration import load
 from execaudit.config.files import choose_paths
 from execaudit.config.redactor import make_redactor
-from execaudit.config.toml_text import make_printable
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, NotConfigured
 from execaudit.formats.redact_lines import redact_line
 from execaudit.formats.redact_recording import RecordingCleaner
 from execaudit.formats.zstd_file import open_zstd
+from execaudit.records.quoting import make_printable
 from execaudit.records.redact import Redactor
 
 _LINE_LIMIT = 16 << 20  # the longest a record can be, as `sinks.log_tail` has it

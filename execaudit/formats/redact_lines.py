@@ -9,7 +9,7 @@ quoted: a secret with blanks in it cannot be seen whole there.
 import json
 from typing import Any
 
-from execaudit.formats.slots import join_words
+from execaudit.formats.derived import join_words
 from execaudit.records.place import FieldDict
 from execaudit.records.redact import Redactor
 from execaudit.records.redact_record import redact_record

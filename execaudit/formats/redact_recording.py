@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from execaudit.errors import InvalidArgument
+from execaudit.records.recording import open_recording, pack_frame, read_frame
 from execaudit.records.redact import Redactor
 from execaudit.wire import record
-from execaudit.records.recording import open_recording, pack_frame, read_frame
 
 _HEAD = struct.Struct(record.HEAD.format).unpack_from
 _LENGTHS = struct.Struct("@8I").unpack_from  # argv_bytes to env_tail

@@ -14,9 +14,9 @@ import pytest
 import zstandard
 
 from execaudit.cli import main
-from execaudit.formats.lines import make_line
-from execaudit.wire import record
+from execaudit.formats.encoders import make_line
 from execaudit.records.recording import Recorder, open_recording, read_frame
+from execaudit.wire import record
 from tests.golden.files import FOLDER
 from tests.records import block, chunks_of, exec_record, join, make_host
 
