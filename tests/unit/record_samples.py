@@ -9,8 +9,7 @@ from typing import Any
 
 from execaudit.daemon.handover.checkpoint import Totals
 from execaudit.records import service_records
-from execaudit.records.incident import EventKey, Incident
-from execaudit.records.lost import Lost, lost_fields
+from execaudit.records.lost import EventKey, Incident, Lost, lost_fields, sink_lost_fields
 from execaudit.records.place import FieldDict
 from execaudit.records.vocabulary import FIELDS
 from execaudit.wire import record
@@ -99,7 +98,7 @@ def emitted_fields() -> dict[str, set[str]]:
     incident = Incident("disk_full", 1, 1, 1, key, key)
     found["lost"] = {
         *lost_fields(Lost("ring", 0, 0, 1, 1, 1), host),
-        *service_records.sink_lost_fields(host, "file", incident),
+        *sink_lost_fields(host, "file", incident),
     }
     hook = ("fexit", "refused")
     missed: dict[str, object] = {"last_record": {}, "gap": {}, "previous": {}}
