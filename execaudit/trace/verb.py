@@ -22,7 +22,7 @@ from execaudit.records.place import FieldDict
 from execaudit.records.record import record_fields
 from execaudit.records.recording import Recorder
 from execaudit.trace.arguments import ArgumentsStyle
-from execaudit.trace.filters import EventFilter, Filters, build_filters
+from execaudit.trace.filters import EventFilter
 from execaudit.trace.follow import Keep, Lines, Output, follow, replay
 from execaudit.trace.table import Table, TableOptions
 from execaudit.wire.event import Event
@@ -159,10 +159,10 @@ def _limit_arguments(fields: FieldDict, limit: int) -> FieldDict:
 
 def _build_filter(args: argparse.Namespace) -> Keep | None:
     """Return all filters as one; None where there are none."""
-    filters = build_filters(args.uid, args.ppid, args.name, args.line)
+    options = (args.uid, args.ppid, args.name, args.line)
     tests: list[Keep] = []
-    if filters != Filters():
-        tests.append(EventFilter(filters))
+    if options != (None,) * 4:
+        tests.append(EventFilter(*options))
     if args.cgroupmap:
         fd = _open_map(args.cgroupmap)
         tests.append(lambda event: _is_member(fd, event.place.fields.get("cgroup_id")))
