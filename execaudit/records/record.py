@@ -11,7 +11,7 @@ from typing import Any
 
 from execaudit.records.host import Host
 from execaudit.records.place import FieldDict
-from execaudit.records.text import decode, decode_all
+from execaudit.records.text import add_texts, decode, decode_all
 from execaudit.records.vocabulary import EVENT_FLAGS
 from execaudit.wire import record
 from execaudit.wire.event import Event, Gap
@@ -97,9 +97,7 @@ def _add_env(fields: FieldDict, event: Event) -> None:
         _merge(fields, {"unreadable": ["env"]})
         return
     if event.env:
-        fields["env"], exact = decode_all(strings_of(event.env))
-        if exact:
-            fields["env_b64"] = exact
+        add_texts(fields, "env", strings_of(event.env))
     if event.env_gaps:
         gaps = [gap_fields(gap) for gap in event.env_gaps]
         for gap in gaps:  # among which variables of the whole environment says nothing

@@ -36,12 +36,7 @@ _LOST_REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class TableOptions:
-    """What the table shows; the names are those of execsnoop's options.
-
-    Attributes:
-        start_ns: what TIME(s) counts from, wall clock nanoseconds; None for the first record.
-
-    """
+    """What the table shows; the names are those of execsnoop's options."""
 
     time: bool = False
     timestamp: bool = False
@@ -49,7 +44,7 @@ class TableOptions:
     print_pcomm: bool = False
     print_cpu: bool = False
     color: bool = False
-    start_ns: int | None = None
+    start_ns: int | None = None  # TIME(s) counts from it, by the wall clock; None: first record
     arguments: ArgumentsStyle = field(default_factory=ArgumentsStyle)
 
 
