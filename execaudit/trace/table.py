@@ -25,7 +25,7 @@ _BOLD_YELLOW = "\x1b[1;33m"
 # With fewer columns left than this, cut arguments tell nothing: the terminal wraps the line.
 _MIN_ARGS_WIDTH = 16
 # Fields that need no note: they have a column, where what is missing is marked; or are always cut
-# at the same place, for want of room in a record and not by whoever was traced.
+# at the same place, as a record has no more room, and not by whoever was traced.
 _UNNOTED = frozenset({"comm", "pcomm", "pid", "ppid", "uid", "filename", "argv", "ancestors"})
 _LOST_REASONS = {
     "ring": "the ring buffer was full",
