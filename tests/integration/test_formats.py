@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from execaudit.formats.lines import make_line
 
+from execaudit.formats.encoders import make_line
 from execaudit.records.journal import wire_entry
 from execaudit.sinks.journal import JournalSettings, JournalSink
-from tests.daemon_records import OF_THE_DAEMON
 from tests.golden.files import golden_records
 from tests.integration.daemon_process import Daemon
 from tests.integration.launching import launch
 from tests.integration.requirements import CHECKOUT, PYTHON
 from tests.journald import running_journald
 from tests.schemas import check_all, check_ecs, check_ocsf, check_own
+from tests.unit.record_samples import DAEMON_RECORDS
 
 CHECKS = {"execaudit": check_all, "ecs": check_ecs, "ocsf": check_ocsf}
 LINE_BYTES = 16 << 10
@@ -70,7 +70,7 @@ def test_daemon_writes_lines_that_fit_the_schema(
 
 
 def test_records_come_back_from_a_real_journal_exactly() -> None:
-    records: list[dict[str, Any]] = [*golden_records(), *OF_THE_DAEMON]
+    records: list[dict[str, Any]] = [*golden_records(), *DAEMON_RECORDS]
     huge = {**records[0], "argv": ["x" * 300_000, "\x1b\n"], "labels": ["a", "b"]}
     records.append(huge)
     with running_journald() as journald:

@@ -4,7 +4,6 @@
 Owns the samples, and the names of the fields that the code emits for them.
 """
 
-import json
 from typing import Any
 
 from execaudit.daemon.handover.checkpoint import Totals
@@ -43,11 +42,6 @@ DAEMON_RECORDS: list[FieldDict] = [
      "unreadable": ["uid", "id", "parent_id", "pid", "ppid", "comm"], "exit_code": 0},
 ]  # fmt: skip
 """Records that no golden file has."""
-
-
-def golden_records() -> list[dict[str, Any]]:
-    """Return all records of the golden files."""
-    return [json.loads(line) for path in GOLDEN for line in path.read_bytes().splitlines()]
 
 
 def _flags(which: str) -> int:
