@@ -4,13 +4,11 @@
 Owns the samples, and the names of the fields that the code emits for them.
 """
 
-import json
 from typing import Any
 
 from execaudit.daemon.handover.checkpoint import Totals
 from execaudit.records import service_records
-from execaudit.records.incident import EventKey, Incident
-from execaudit.records.lost import Lost, lost_fields
+from execaudit.records.lost import EventKey, Incident, Lost, lost_fields, sink_lost_fields
 from execaudit.records.place import FieldDict
 from execaudit.records.vocabulary import EVENT_FLAGS, FIELDS
 from execaudit.wire import record
@@ -44,11 +42,6 @@ DAEMON_RECORDS: list[FieldDict] = [
      "unreadable": ["uid", "id", "parent_id", "pid", "ppid", "comm"], "exit_code": 0},
 ]  # fmt: skip
 """Records that no golden file has."""
-
-
-def golden_records() -> list[dict[str, Any]]:
-    """Return all records of the golden files."""
-    return [json.loads(line) for path in GOLDEN for line in path.read_bytes().splitlines()]
 
 
 def _flags(which: str) -> int:
@@ -99,7 +92,7 @@ def emitted_fields() -> dict[str, set[str]]:
     incident = Incident("disk_full", 1, 1, 1, key, key)
     found["lost"] = {
         *lost_fields(Lost("ring", 0, 0, 1, 1, 1), host),
-        *service_records.sink_lost_fields(host, "file", incident),
+        *sink_lost_fields(host, "file", incident),
     }
     hook = ("fexit", "refused")
     missed: dict[str, object] = {"last_record": {}, "gap": {}, "previous": {}}

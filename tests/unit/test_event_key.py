@@ -8,7 +8,7 @@ import pytest
 
 from execaudit.formats.encoders import RENDERS, make_line
 from execaudit.formats.event_key import event_key, is_event
-from execaudit.records.incident import EventKey
+from execaudit.records.lost import EventKey
 from execaudit.records.journal import wire_entry
 
 BOOT = "0123456789abcdef0123456789abcdef"

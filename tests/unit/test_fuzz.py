@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from execaudit.records.encoder import JsonEncoder, render_line
 from execaudit.records.record import record_fields
-from execaudit.trace.filters import EventFilter, build_filters
+from execaudit.trace.filters import EventFilter
 from execaudit.trace.follow import Keep, Output
 from execaudit.trace.table import Table, TableOptions
 from execaudit.wire import record
@@ -164,7 +164,7 @@ def test_any_bytes_behind_a_good_header_give_valid_lines_or_none(
 def test_damaged_records_give_valid_lines_or_are_counted(
     records: list[bytes], is_filtered: bool
 ) -> None:
-    keep = EventFilter(build_filters(user="0", name="s", line="x|"))
+    keep = EventFilter(user="0", name="s", line="x|")
 
     Trace(keep if is_filtered else None).run(join(*records))
 
