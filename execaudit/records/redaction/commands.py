@@ -33,7 +33,7 @@ _STDIN_OPTION = re.compile(
     rb"--?[a-z-]*(?:pass(?:word|phrase|wd)?|token|secret|key|pin)-?(?:on-|from-)?(?:stdin|fd)[\w=-]*"
     rb"|--with-token|--stdin-(?:password|pass|key)|-stdinpass"
 )
-_WRITERS = frozenset((b"echo", b"printf"))
+_WRITERS = frozenset((b"echo", b"printf", b"yes"))
 
 
 class _Running(NamedTuple):
@@ -61,11 +61,15 @@ class CommandFinder:
         self._wants_headers = "header" in enabled or "authorization" in enabled
         self._wants_login = "login" in enabled
         self._wants_input = "input" in enabled
-        self._programs: dict[bytes, list[Entry]] = {}
+        by_name: dict[bytes, tuple[Entry, ...]] = {}
+        same: dict[tuple[Entry, ...], tuple[Entry, ...]] = {}  # one tuple for all names of it
         for program in programs:
             entry = Entry(program)
-            for name in program.programs.split():
-                self._programs.setdefault(program_name(name.encode()), []).append(entry)
+            for each in program.programs.split():
+                name = program_name(each.encode())
+                entries = (*by_name.get(name, ()), entry)
+                by_name[name] = same.setdefault(entries, entries)
+        self._programs = by_name
 
     def find(self, words: Sequence[bytes], depth: int = 0) -> list[Finding]:
         """Return the secrets in a command, in no order, perhaps overlapping."""
@@ -117,24 +121,33 @@ class CommandFinder:
             at = command_after(prefix, words, at) if prefix else -1
         return running
 
-    def _script_at(self, index: int, words: Sequence[bytes], running: Sequence[_Running]) -> int:
-        """Return where in an argument a command line begins, -1 where there is none."""
+    def _script_at(
+        self, index: int, words: Sequence[bytes], running: Sequence[_Running]
+    ) -> tuple[int, list[bytes]]:
+        """Return where in an argument a command line begins, -1 where there is none.
+
+        And the program that the commands are for, where they are in its own language.
+        """
         word = words[index]
         if not running or index <= running[0].at:
-            return -1
+            return -1, []
         option = _SCRIPT_OPTION.match(word)
         if option:
-            return option.end()
+            return option.end(), []
         if word.startswith(_NO_SCRIPT):
-            return -1
-        is_announced = _BEFORE_SCRIPT.fullmatch(words[index - 1])
+            return -1, []
+        before = words[index - 1]
+        is_announced = _BEFORE_SCRIPT.fullmatch(before)
         for program in running:
             prefix = program.prefix if index > program.at else None
             if prefix and (prefix.is_runner or (prefix.is_shell and is_announced)):
-                return 0
+                return 0, []
         last = running[-1]
+        for entry in last.entries:
+            if before in entry.scripts or b"..." in entry.scripts:
+                return 0, [last.name]
         is_known = last.entries or last.name.rstrip(b"0.") in _INTERPRETERS
-        return 0 if is_announced and not is_known else -1
+        return (0, []) if is_announced and not is_known else (-1, [])
 
     def _find_announced(
         self, index: int, words: Sequence[bytes], before: Look, plain: Collection[bytes]
@@ -159,15 +172,16 @@ class CommandFinder:
         self, index: int, words: Sequence[bytes], running: Sequence[_Running], depth: int
     ) -> list[Finding] | None:
         """Return the secrets of an argument that is a command line; None where it is none."""
-        begin = self._script_at(index, words, running)
+        begin, leader = self._script_at(index, words, running)
         commands = shell.read_commands(words[index][begin:]) if begin >= 0 else None
         if commands is None or depth >= _SCRIPTS:
             return None
         found: list[Finding] = []
         for command in commands:
             inner = shell.strip_keywords(command)
-            for secret in self.find([word.value for word in inner], depth + 1):
-                start, end = inner[secret.argument].locate(secret.start, secret.end)
+            for secret in self.find([*leader, *(word.value for word in inner)], depth + 1):
+                word = inner[secret.argument - len(leader)]
+                start, end = word.locate(secret.start, secret.end)
                 found.append(secret._replace(start=start, end=end))
             if command.upstream or command.input:
                 found += self._find_in_input(inner, command)
@@ -214,7 +228,7 @@ def _reason(entry: Entry, usage: str) -> str:
 
 
 def _written(words: Sequence[shell.Word]) -> Sequence[shell.Word]:
-    """Return the words that `echo` or `printf` writes."""
+    """Return the words that `echo`, `printf` or `yes` writes."""
     if not words or program_name(words[0].value) not in _WRITERS:
         return ()
     begin = 1

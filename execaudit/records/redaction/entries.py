@@ -48,6 +48,11 @@ class Entry:
         return frozenset(self.program.plain.encode().translate(FOLD).split())
 
     @cached_property
+    def scripts(self) -> frozenset[bytes]:
+        """Options whose value has commands of the program."""
+        return frozenset(self.program.scripts.encode().translate(FOLD).split())
+
+    @cached_property
     def _usages(self) -> tuple[Usage, ...]:
         return tuple(compile_usage(text) for text in self.program.usage if "<" not in text)
 

@@ -33,7 +33,11 @@ class Screen:
                     for name in program.programs.split():
                         by_name.setdefault(program_name(name.encode()), set()).update(lower)
         arguments[b"-p"] = set(_BEFORE_USER)  # -u NAME -p X, whatever the program
-        self._needed = {name: tuple(needed) for name, needed in arguments.items()}
+        same: dict[tuple[bytes, ...], tuple[bytes, ...]] = {}  # one tuple for all names of it
+        self._needed: dict[bytes, tuple[bytes, ...]] = {}
+        for base_name, literals in arguments.items():
+            needed_ones = tuple(sorted(literals))
+            self._needed[base_name] = same.setdefault(needed_ones, needed_ones)
         self._readers = frozenset(readers)
         self._names = self._readers.union(arguments)
         # A prefix may run any program, and take secrets as well.

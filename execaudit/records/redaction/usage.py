@@ -43,6 +43,7 @@ class Program(NamedTuple):
         source: the manual page that says so.
         valued: options whose value is no word of the command, separated by blanks.
         plain: options that hold no secret here, though they are named as if they did.
+        scripts: options whose value has commands of the program's own language; "..." is any word.
 
     """
 
@@ -52,6 +53,7 @@ class Program(NamedTuple):
     source: str
     valued: str = ""
     plain: str = ""
+    scripts: str = ""
 
 
 class Usage(NamedTuple):
