@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from execaudit.cli import main
 from execaudit.records.redact import Redactor
 from execaudit.records.redaction.literals import may_show_secret
 from execaudit.records.redaction.prefixes import PREFIXES
@@ -74,3 +75,9 @@ def test_documentation_has_the_name_of_every_pattern() -> None:
     page = Path(__file__).resolve().parents[2] / "docs/redaction.md"
     table = page.read_text().partition("| name | what |")[2].partition("\n\n")[0]
     assert {pattern.name for pattern in PATTERNS} == set(re.findall(r"`([a-z0-9-]+)`", table))
+
+
+def test_verb_rules_test_says_which_entry_acted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rules", "test", "--", "ldapsearch", "-x", "-w", "hunter2"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "redacted: argument 3, by pattern ldap: -*w X, ldapsearch(1)"

@@ -41,15 +41,21 @@ class Look(NamedTuple):
         secrets: in it.
         announces: it is an option whose value, the next argument, is a secret.
         is_pair: it is an option whose value is USER:SECRET.
+        is_header: it is an option whose value is a header.
+        leads: one of these three.
 
     """
 
     secrets: tuple[Secret, ...]
-    announces: bool
-    is_pair: bool
+    announces: bool = False
+    is_pair: bool = False
+    is_header: bool = False
+    leads: bool = False
 
 
-_PLAIN = Look((), announces=False, is_pair=False)
+_PLAIN = Look(())
+_HEADER = Look((), is_header=True, leads=True)
+_HEADER_OPTIONS = frozenset((b"-H", b"--header", b"--headers", b"--proxy-header", b"--add-header"))
 
 
 class ArgumentFinder:
@@ -64,7 +70,10 @@ class ArgumentFinder:
         """Return what is known of an argument, its digits folded."""
         look = self._looks.get(word)
         if look is None:
-            look = self._examine(word) if may_show_secret(word.lower() + b"\0") else _PLAIN
+            if may_show_secret(word.lower() + b"\0"):
+                look = self._examine(word)
+            else:
+                look = _HEADER if word in _HEADER_OPTIONS else _PLAIN
             if len(word) <= _LIMIT:
                 if len(self._looks) >= _KEPT:
                     self._looks.clear()
@@ -95,17 +104,19 @@ class ArgumentFinder:
 
     def _examine(self, word: bytes) -> Look:
         secrets = list(self.find(word))
+        if "password" not in self._enabled:
+            return Look(tuple(secrets))
         name = option_name(word)
         if name:
             is_pair = name.lower() in _PAIRS
-            announces = not is_pair and "password" in self._enabled and is_secret_name(name)
-            return Look(tuple(secrets), announces, is_pair and "password" in self._enabled)
-        if word[:2] == b"--" and "password" in self._enabled:
+            announces = not is_pair and is_secret_name(name)
+            return Look(tuple(secrets), announces, is_pair, leads=announces or is_pair)
+        if word[:2] == b"--":
             name, _, value = word[2:].partition(b"=")
             if name.lower() in _PAIRS:
                 secrets = [secret for secret in secrets if secret.start != len(name) + 3]
                 secrets += find_in_pair(value, len(name) + 3)
-        return Look(tuple(secrets), announces=False, is_pair=False)
+        return Look(tuple(secrets))
 
 
 def find_in_pair(value: bytes, at: int = 0) -> Iterator[Secret]:

@@ -11,20 +11,19 @@ from typing import NamedTuple
 
 from execaudit.records.redaction import shell
 from execaudit.records.redaction.arguments import ArgumentFinder, Look, find_in_pair
+from execaudit.records.redaction.entries import Entry
 from execaudit.records.redaction.finding import FOLD, Finding
 from execaudit.records.redaction.prefixes import Prefix, command_after, find_prefix
-from execaudit.records.redaction.usage import Program, find_in_arguments, find_in_input
+from execaudit.records.redaction.usage import Program
 from execaudit.records.redaction.values import is_harmless
 
 _PREFIXES = 8  # sudo env nice sh ...
 _SCRIPTS = 4  # a command line in one in one
 _ASSIGNMENT = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*=")
-_BLANK = re.compile(rb"\s")
 _BEFORE_SCRIPT = re.compile(rb"-[a-zA-Z]{0,16}c|--(?:session-)?command")
 _SCRIPT_OPTION = re.compile(rb"--(?:session-)?command=")
 _NO_SCRIPT = (b"-", b"{", b"[")
 _INTERPRETERS = frozenset(b"python perl ruby node nodejs php lua tclsh rscript java".split())
-_HEADER_OPTIONS = frozenset((b"-H", b"--header", b"--headers", b"--proxy-header", b"--add-header"))
 _USER_OPTIONS = frozenset(
     b"-u -U -l --user --username --login -user -username --login-name".split()
 )
@@ -34,7 +33,7 @@ _STDIN_OPTION = re.compile(
     rb"--?[a-z-]*(?:pass(?:word|phrase|wd)?|token|secret|key|pin)-?(?:on-|from-)?(?:stdin|fd)[\w=-]*"
     rb"|--with-token|--stdin-(?:password|pass|key)|-stdinpass"
 )
-_WRITERS = frozenset((b"echo", b"printf"))
+_WRITERS = frozenset((b"echo", b"printf", b"yes"))
 
 
 class _Running(NamedTuple):
@@ -42,7 +41,7 @@ class _Running(NamedTuple):
 
     name: bytes
     at: int
-    entries: Sequence[Program]
+    entries: Sequence[Entry]
     prefix: Prefix | None
 
 
@@ -62,39 +61,39 @@ class CommandFinder:
         self._wants_headers = "header" in enabled or "authorization" in enabled
         self._wants_login = "login" in enabled
         self._wants_input = "input" in enabled
-        self._programs: dict[bytes, list[Program]] = {}
+        by_name: dict[bytes, tuple[Entry, ...]] = {}
+        same: dict[tuple[Entry, ...], tuple[Entry, ...]] = {}  # one tuple for all names of it
         for program in programs:
-            for name in program.programs.split():
-                self._programs.setdefault(program_name(name.encode()), []).append(program)
+            entry = Entry(program)
+            for each in program.programs.split():
+                name = program_name(each.encode())
+                entries = (*by_name.get(name, ()), entry)
+                by_name[name] = same.setdefault(entries, entries)
+        self._programs = by_name
 
     def find(self, words: Sequence[bytes], depth: int = 0) -> list[Finding]:
         """Return the secrets in a command, in no order, perhaps overlapping."""
         running = self._run(words)
-        plain = {
-            option
-            for program in running
-            for entry in program.entries
-            for option in entry.plain.encode().split()
-        }
-        found = list(self._find_by_table(words, running))
+        entries = [entry for program in running for entry in program.entries]
+        plain = [option for entry in entries for option in entry.plain]
+        found = list(self._find_by_table(words, running)) if entries else []
         told = {secret.argument for secret in found}  # more exactly than by an option's name
         before: Look | None = None
         for index, word in enumerate(words):
-            script = self._script_at(index, words, running)
-            if script >= 0 and depth < _SCRIPTS:
-                inside = self._find_in_script(word[script:], depth)
+            if b" " in word or b"\n" in word or b"\t" in word:
+                inside = self._find_in_script(index, words, running, depth)
                 if inside is not None:
-                    found += [_moved(secret, index, script) for secret in inside]
+                    found += inside
                     before = None
                     continue
             look = self._arguments.look_at(word)
             if look.secrets:
                 name = word.partition(b"=")[0] + b"="
                 found += [Finding(index, *secret) for secret in look.secrets if name not in plain]
-            if index and index not in told:
+            if before is not None and before.leads and index not in told:
                 found += self._find_announced(index, words, before, plain)
             before = look
-        if self._wants_login and not any(program.entries for program in running):
+        if self._wants_login and not entries and (b"-p" in words or b"-P" in words):
             found += _find_login(words)
         return found
 
@@ -103,10 +102,10 @@ class CommandFinder:
     ) -> Iterator[Finding]:
         for program, arguments in _with_arguments(words, running):
             for entry in program.entries:
-                for place in find_in_arguments(entry, arguments):
+                for place in entry.find_in_arguments(arguments):
                     at = place.argument + program.at + 1
                     yield Finding(
-                        at, place.start, place.end, entry.name, _reason(entry, place.usage)
+                        at, place.start, place.end, entry.program.name, _reason(entry, place.usage)
                     )
 
     def _run(self, words: Sequence[bytes]) -> list[_Running]:
@@ -122,61 +121,74 @@ class CommandFinder:
             at = command_after(prefix, words, at) if prefix else -1
         return running
 
-    def _script_at(self, index: int, words: Sequence[bytes], running: Sequence[_Running]) -> int:
-        """Return where in an argument a command line begins, -1 where there is none."""
+    def _script_at(
+        self, index: int, words: Sequence[bytes], running: Sequence[_Running]
+    ) -> tuple[int, list[bytes]]:
+        """Return where in an argument a command line begins, -1 where there is none.
+
+        And the program that the commands are for, where they are in its own language.
+        """
         word = words[index]
-        if not _BLANK.search(word) or not running or index <= running[0].at:
-            return -1
+        if not running or index <= running[0].at:
+            return -1, []
         option = _SCRIPT_OPTION.match(word)
         if option:
-            return option.end()
+            return option.end(), []
         if word.startswith(_NO_SCRIPT):
-            return -1
-        is_announced = _BEFORE_SCRIPT.fullmatch(words[index - 1])
+            return -1, []
+        before = words[index - 1]
+        is_announced = _BEFORE_SCRIPT.fullmatch(before)
         for program in running:
             prefix = program.prefix if index > program.at else None
             if prefix and (prefix.is_runner or (prefix.is_shell and is_announced)):
-                return 0
+                return 0, []
         last = running[-1]
+        for entry in last.entries:
+            if before in entry.scripts or b"..." in entry.scripts:
+                return 0, [last.name]
         is_known = last.entries or last.name.rstrip(b"0.") in _INTERPRETERS
-        return 0 if is_announced and not is_known else -1
+        return (0, []) if is_announced and not is_known else (-1, [])
 
     def _find_announced(
-        self,
-        index: int,
-        words: Sequence[bytes],
-        before: Look | None,
-        plain: Collection[bytes],
+        self, index: int, words: Sequence[bytes], before: Look, plain: Collection[bytes]
     ) -> Iterator[Finding]:
         """Find what the argument before says of this one."""
         word, option = words[index], words[index - 1]
-        if before is not None and option not in plain:
-            if before.announces and not _is_option(word):
-                if not is_harmless(word, option.lstrip(b"-")):
-                    yield Finding(index, 0, len(word), "password", f"behind {_text(option)}")
-            elif before.is_pair:
-                for secret in find_in_pair(word):
-                    yield Finding(index, *secret)
-        if option in _HEADER_OPTIONS and self._wants_headers:
+        if option in plain:
+            return
+        if before.announces and not _is_option(word):
+            if not is_harmless(word, option.lstrip(b"-")):
+                yield Finding(index, 0, len(word), "password", f"behind {_text(option)}")
+        elif before.is_pair:
+            for secret in find_in_pair(word):
+                yield Finding(index, *secret)
+        elif before.is_header and self._wants_headers:
             for secret in self._arguments.find(word, is_header=True):
                 yield Finding(index, *secret)
 
     # -- command lines in arguments --------------------------------------------------------------
 
-    def _find_in_script(self, text: bytes, depth: int) -> list[Finding] | None:
-        """Return the secrets in a command line, offsets in it; None where it cannot be read."""
-        commands = shell.read_commands(text)
-        if commands is None:
+    def _find_in_script(
+        self, index: int, words: Sequence[bytes], running: Sequence[_Running], depth: int
+    ) -> list[Finding] | None:
+        """Return the secrets of an argument that is a command line; None where it is none."""
+        begin, leader = self._script_at(index, words, running)
+        commands = shell.read_commands(words[index][begin:]) if begin >= 0 else None
+        if commands is None or depth >= _SCRIPTS:
             return None
         found: list[Finding] = []
         for command in commands:
-            words = shell.strip_keywords(command)
-            for secret in self.find([word.value for word in words], depth + 1):
-                start, end = words[secret.argument].locate(secret.start, secret.end)
+            inner = shell.strip_keywords(command)
+            for secret in self.find([*leader, *(word.value for word in inner)], depth + 1):
+                word = inner[secret.argument - len(leader)]
+                start, end = word.locate(secret.start, secret.end)
                 found.append(secret._replace(start=start, end=end))
             if command.upstream or command.input:
-                found += self._find_in_input(words, command)
-        return found
+                found += self._find_in_input(inner, command)
+        return [
+            secret._replace(argument=index, start=begin + secret.start, end=begin + secret.end)
+            for secret in found
+        ]
 
     def _find_in_input(
         self, words: Sequence[shell.Word], command: shell.Command
@@ -191,9 +203,9 @@ class CommandFinder:
         lines = [text.value for text in texts]
         for program, arguments in _with_arguments(values, self._run(values)):
             for entry in program.entries:
-                for place in find_in_input(entry, arguments, lines):
+                for place in entry.find_in_input(arguments, lines):
                     start, end = texts[place.argument].locate(place.start, place.end)
-                    yield Finding(0, start, end, entry.name, _reason(entry, place.usage))
+                    yield Finding(0, start, end, entry.program.name, _reason(entry, place.usage))
         if self._wants_input and any(map(_STDIN_OPTION.fullmatch, values)):
             for text in texts:
                 value = text.value.removesuffix(b"\\n")
@@ -211,16 +223,12 @@ def _with_arguments(
         yield program, words[program.at + 1 : following[0].at if ends else len(words)]
 
 
-def _moved(secret: Finding, index: int, by: int) -> Finding:
-    return secret._replace(argument=index, start=secret.start + by, end=secret.end + by)
-
-
-def _reason(entry: Program, usage: str) -> str:
-    return f"{usage}, {entry.source}"
+def _reason(entry: Entry, usage: str) -> str:
+    return f"{usage}, {entry.program.source}"
 
 
 def _written(words: Sequence[shell.Word]) -> Sequence[shell.Word]:
-    """Return the words that `echo` or `printf` writes."""
+    """Return the words that `echo`, `printf` or `yes` writes."""
     if not words or program_name(words[0].value) not in _WRITERS:
         return ()
     begin = 1

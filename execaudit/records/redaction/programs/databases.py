@@ -108,6 +108,7 @@ PROGRAMS = (
         "db2 db2look db2move",
         ("using X", "-w X", "-p X"),
         "IBM Db2: CONNECT, db2look",
+        scripts="...",
     ),
     Program(
         "cassandra",

@@ -54,6 +54,7 @@ PROGRAMS = (
         "kadmin kadmin.local ktadmin",
         ("-*w X", "-wX"),
         "kadmin(1)",
+        scripts="-q",
     ),
     Program(
         "kerberos",
@@ -92,7 +93,7 @@ PROGRAMS = (
     Program(
         "samba",
         "net",
-        ("-*U USER%X", "-UUSER%X", "--user USER%X", "password USER X"),
+        ("-*U USER%X", "-UUSER%X", "--user USER%X", "password USER X", "user add USER X"),
         "net(8)",
         valued="-I -S -U -W -w -p -s -l -d",
     ),

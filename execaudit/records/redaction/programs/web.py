@@ -69,5 +69,6 @@ PROGRAMS = (
         "lftp lftpget",
         ("-u USER,X", "open -u USER,X", "user USER X"),
         "lftp(1)",
+        scripts="-e -c",
     ),
 )
