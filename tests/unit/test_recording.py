@@ -18,6 +18,7 @@ from execaudit.records import recording as recording_module
 from execaudit.records.host import Host
 from execaudit.records.recording import Recorder, open_recording, read_steps
 from execaudit.records.users import Users
+from execaudit.wire import record
 from tests.records import (
     BOOT,
     WALL_OFFSET_NS,
@@ -32,7 +33,7 @@ from tests.unit.printed import Printed
 
 HEADER: dict[str, Any] = {
     "format": "execaudit recording",
-    "wire": 1,
+    "wire": record.WIRE_VERSION,
     "byteorder": "little",
     "host": "box",
     "boot": BOOT,
