@@ -19,8 +19,7 @@ from execaudit.formats.encoders import AnyEncoder, make_encoder
 from execaudit.kernel.capture import Capture, Settings
 from execaudit.records.host import Host
 from execaudit.records.redact import Redactor
-from execaudit.sinks.queued_sink import QueuedSink, Trouble
-from execaudit.sinks.selection import Selection
+from execaudit.sinks.sink import Selection, Sink, Trouble
 from tests.records import slots
 from tests.rule_tables import compile_all
 
@@ -108,7 +107,7 @@ class FakeCapture:
         return cast("Capture", self)
 
 
-class ListSink(QueuedSink):
+class ListSink(Sink):
     """Keeps what it writes. While `is_blocked`, what it is given waits."""
 
     def __init__(

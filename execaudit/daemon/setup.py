@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from execaudit.config.configuration import Config, Loaded
 from execaudit.daemon.limits import Limit, Limits, Rate
@@ -93,7 +93,7 @@ class Setup:
     redactor: Redactor | None
     collapses: bool
     encoders: list[AnyEncoder]
-    sinks: list[Sink[Any]]
+    sinks: list[Sink]
     changes: list[Callable[[], None]]
 
     @property

@@ -52,8 +52,10 @@ class StatusWriter:
 
     def _counted(self) -> object:
         counts = self._flow.accounting.counts
-        sinks = [sink.counters for sink in self._flow.sinks]
-        states = [(each.written, each.lost, each.queue_depth) for each in sinks]
+        states = [
+            (sink.counters.written, sink.counters.lost, sink.queue_depth)
+            for sink in self._flow.sinks
+        ]
         return counts.seen, counts.lost, states
 
     def write(self) -> None:
@@ -119,8 +121,8 @@ def _sink_states(flow: Flow) -> Status:
             "bytes": counters.bytes,
             "lost": counters.lost,
             "deselected": counters.deselected,
-            "queue_depth": counters.queue_depth,
-            "queue_bytes": counters.queue_bytes,
+            "queue_depth": sink.queue_depth,
+            "queue_bytes": sink.queue_bytes,
             **sink.status(),
         }
     return states

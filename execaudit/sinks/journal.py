@@ -5,19 +5,14 @@ Owns what the answers of its socket mean. journald may be slow, stopped, restart
 then wait in the queue, and only what exceeds its bound is lost.
 """
 
-import select
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from execaudit.config.schema import Journal
 from execaudit.formats.event_key import event_key
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.journal_socket import SOCKET_PATH, JournalSocket, Sent
 from execaudit.sinks.notices import WARNING
-from execaudit.sinks.queued_sink import QueuedSink, Trouble
-from execaudit.sinks.selection import Selection
-
-if TYPE_CHECKING:
-    from execaudit.sinks.sink import Encoder
+from execaudit.sinks.sink import Encoder, Selection, Sink, Trouble
 
 _RECONNECT_S = 0.1
 # A socket that is full becomes writable with each single entry that journald takes: waiting for
@@ -27,7 +22,7 @@ _BUSY = Trouble("overflow", 0.002, 0.1, waits=True)
 _RECONNECTED = Trouble("overflow", 0.002, 1.0, waits=True)
 
 
-class JournalSink(QueuedSink):
+class JournalSink(Sink):
     """Sends entries to journald. Never fails to open: a journal that is not there yet may come."""
 
     name = "journal"
@@ -35,7 +30,7 @@ class JournalSink(QueuedSink):
     def __init__(
         self,
         settings: Journal,
-        encoder: "Encoder",
+        encoder: Encoder,
         selection: Selection | None = None,
         clock: Clock | None = None,
         socket_path: str = SOCKET_PATH,
@@ -46,18 +41,16 @@ class JournalSink(QueuedSink):
         if not self._socket.connect():
             self._pause(self._gone(), self._clock.steady_s())
 
-    def configure(self, settings: Journal, encoder: "Encoder", selection: Selection | None) -> None:
+    def configure(self, settings: Journal, encoder: Encoder, selection: Selection | None) -> None:
         """Go on under settings that fit."""
         super().configure(settings, encoder, selection)
         self._queue_bytes = settings.queue_bytes
 
     def _gone(self) -> Trouble:
         error = self._socket.error
-        return Trouble(
-            "overflow", _RECONNECT_S, 1.0, waits=True,
-            text=f"Failed to reach the journal at '{self._path}':"
-            f" {error.strerror if error else '?'}, keeping records in memory",
-        )  # fmt: skip
+        reason = error.strerror if error else "?"
+        text = f"Failed to reach the journal at '{self._path}': {reason}, keeping records in memory"
+        return Trouble("overflow", _RECONNECT_S, 1.0, waits=True, text=text)
 
     def _write(self, entries: list[bytes]) -> tuple[int, Trouble | None]:
         done = 0
@@ -77,9 +70,8 @@ class JournalSink(QueuedSink):
 
     def _leave(self, entry: bytes) -> None:
         """Count an entry as lost that journald can never take."""
-        self.notices.add(
-            WARNING, f"Failed to send an entry to the journal: {self._socket.error}, leaving it"
-        )
+        reason = self._socket.error
+        self.notices.add(WARNING, f"Failed to send an entry to the journal: {reason}, leaving it")
         key = event_key(entry)
         self.losses.count("too_large", 1, key, key)
 
@@ -89,13 +81,7 @@ class JournalSink(QueuedSink):
         return self._gone()
 
     def _wait_writable(self, seconds: float) -> bool:
-        fd = self._socket.fileno()
-        if fd is None or self._pause_s > _RECONNECT_S:
-            return False
-        poll = select.poll()
-        poll.register(fd, select.POLLOUT)
-        poll.poll(seconds * 1000)
-        return True
+        return self._pause_s <= _RECONNECT_S and self._socket.wait_writable(seconds)
 
     def status(self) -> dict[str, Any]:
         """Return what `execaudit status` shows beside the counters."""

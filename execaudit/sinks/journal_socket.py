@@ -13,6 +13,7 @@ import enum
 import errno
 import fcntl
 import os
+import select
 import socket
 from array import array
 
@@ -139,9 +140,14 @@ class JournalSocket:
                 os.close(self._sealed[1])
             self._sealed = None
 
-    def fileno(self) -> int | None:
-        """The socket's descriptor, None while there is none."""
-        return self._socket.fileno() if self._socket else None
+    def wait_writable(self, seconds: float) -> bool:
+        """Wait so long at most until more can be sent; False where nobody is there."""
+        if self._socket is None:
+            return False
+        poll = select.poll()
+        poll.register(self._socket, select.POLLOUT)
+        poll.poll(seconds * 1000)
+        return True
 
     def close(self) -> None:
         """Close connection and memory file."""

@@ -6,21 +6,17 @@ sink works again; only then can it be taken, because only then will the record o
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from execaudit.records.incident import EventKey, Incident
 
 
-@dataclass(slots=True)
 class Counters:
-    """What went through a sink. All but the queue only ever grow."""
+    """What went through a sink; it only ever grows."""
 
-    written: int = 0
-    bytes: int = 0
-    lost: int = 0
-    deselected: int = 0
-    queue_depth: int = 0
-    queue_bytes: int = 0
+    __slots__ = ("bytes", "deselected", "lost", "written")
+
+    def __init__(self) -> None:
+        self.written = self.bytes = self.lost = self.deselected = 0
 
     def add(self, more: "Counters") -> None:
         """Add what went through another sink."""
@@ -54,14 +50,11 @@ class Losses:
     ) -> None:
         """Count entries as lost, where known with the first and last event among them."""
         now_ns = self._boot_ns()
-        before = self._open.get(reason) or Incident(reason, 0, now_ns, now_ns, first, last)
-        self._open[reason] = replace(
-            before,
-            count=before.count + count,
-            last_ns=now_ns,
-            first=before.first or first,
-            last=last or before.last,
-        )
+        incident = self._open.setdefault(reason, Incident(reason, 0, now_ns, now_ns))
+        incident.count += count
+        incident.last_ns = now_ns
+        incident.first = incident.first or first
+        incident.last = last or incident.last
         self._counters.lost += count
 
     def end(self) -> int:

@@ -15,7 +15,7 @@ from execaudit.daemon.handover.checkpoint import Checkpoint, Totals
 from execaudit.daemon.limits import Rate
 from execaudit.daemon.recapture import replace_capture
 from execaudit.errors import ExecauditError
-from execaudit.sinks.selection import Selection
+from execaudit.sinks.sink import Selection
 from execaudit.wire import record
 from tests.flows import FakeCapture, ListFile, ListSink, make_setup, make_sink, running
 from tests.records import (

@@ -9,7 +9,7 @@ import pytest
 from execaudit.config.configuration import Config
 from execaudit.config.schema import File, Journal, Stdout
 from execaudit.errors import NotConfigured
-from execaudit.sinks.selection import Selection
+from execaudit.sinks.sink import Selection
 from execaudit.sinks.table import SINK_NAMES, Encoding, open_sinks
 from tests.sinks import FinishedEntries
 
