@@ -14,7 +14,7 @@ from execaudit.config.configuration import Config, Loaded
 from execaudit.daemon.flow import Flow
 from execaudit.daemon.handover.checkpoint import Checkpoint, CheckpointFile
 from execaudit.daemon.limits import Limit, Limits, Rate
-from execaudit.daemon.setup import Setup, kernel_rules
+from execaudit.daemon.setup import Setup
 from execaudit.formats.encoders import AnyEncoder, make_encoder
 from execaudit.kernel.capture import Capture, Settings
 from execaudit.records.host import Host
@@ -182,17 +182,14 @@ def make_setup(
 ) -> Setup:
     """Return what a configuration would give."""
     config = Config()
-    config = replace(config, capture=replace(config.capture, env=env))
+    failures = "collapsed" if collapses else "all"
+    config = replace(config, capture=replace(config.capture, env=env, failures=failures))
     compiled = compile_all(*rules) if rules else None
-    kernel, programs = kernel_rules(compiled)
     return Setup(
         loaded=Loaded(config, (), (), config_hash, (), {}),
         rules=compiled,
-        kernel=kernel,
-        programs=programs,
         limits=Limits({name: Limit(rate) for name in ("uid", "unit")}) if rate else None,
         redactor=Redactor(),
-        collapses=collapses,
         encoders=[cast("AnyEncoder", sink.encoder) for sink in sinks],
         sinks=list(sinks),
         changes=[],

@@ -9,7 +9,7 @@ import time
 
 from execaudit.daemon.flow import Flow
 from execaudit.daemon.handover import adoption
-from execaudit.daemon.setup import kernel_keys
+from execaudit.daemon.reports import report_lost
 from execaudit.engine.choice import open_capture
 from execaudit.errors import ExecauditError
 from execaudit.kernel.capture import Capture
@@ -52,13 +52,13 @@ def replace_capture(flow: Flow, fresh: Capture) -> int:
     try:
         fresh.attach()
     except ExecauditError:
-        flow.set_rules(kernel_keys(flow.setup), flow.setup)
+        flow.set_rules(flow.setup.kernel_keys(), flow.setup)
         raise
     fresh = fresh.take()
     _close_accounting(flow, slots, misses)
     missed = _count_between(old, fresh, dropped)
     last_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    fresh.set_rules(kernel_keys(flow.setup))
+    fresh.set_rules(flow.setup.kernel_keys())
     flow.dropped_before += dropped - flow.dropped_at_start
     flow.ring.close()
     if flow.file is not None:
@@ -66,7 +66,7 @@ def replace_capture(flow: Flow, fresh: Capture) -> int:
     old.close()
     flow.use_capture(fresh)
     if missed:
-        flow.report.lost(flow.accounting.lose("handover", missed, first_ns, last_ns))
+        report_lost(flow, flow.accounting.lose("handover", missed, first_ns, last_ns))
     flow.flush()
     return missed
 
@@ -88,7 +88,7 @@ def _drain_to_the_end(flow: Flow) -> tuple[list[list[bytes]], dict[int, int]]:
 def _close_accounting(flow: Flow, slots: list[list[bytes]], misses: dict[int, int]) -> None:
     """Report what a capture has not delivered, and deliver what waits for something more of it."""
     now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    flow.report.lost(*flow.accounting.close(slots, misses, now_ns))
+    report_lost(flow, *flow.accounting.close(slots, misses, now_ns))
     flow.decoder.drop_all_chunks()
     flow.release_failures(now_ns, are_all=True)  # their positions are those of the old ring
 

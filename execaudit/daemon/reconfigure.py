@@ -8,8 +8,13 @@ import time
 
 from execaudit.daemon.flow import Flow
 from execaudit.daemon.path_search import PathSearch
-from execaudit.daemon.reporter import log_notices
-from execaudit.daemon.setup import Setup, env_names, kernel_keys
+from execaudit.daemon.reports import (
+    log_notices,
+    report_config,
+    report_incidents,
+    report_suppressed,
+)
+from execaudit.daemon.setup import Setup, env_names
 
 
 def reconfigure(flow: Flow, setup: Setup) -> None:
@@ -22,7 +27,7 @@ def reconfigure(flow: Flow, setup: Setup) -> None:
     elif flow.path_search is None and setup.collapses:
         flow.path_search = PathSearch()
     flow.flush()
-    flow.set_rules(kernel_keys(setup), old)
+    flow.set_rules(setup.kernel_keys(), old)
     if setup.rules is not None and old.rules is not None:
         setup.rules.adopt(old.rules)  # with the hits that the kernel had counted until now
     flow.setup = setup
@@ -31,9 +36,9 @@ def reconfigure(flow: Flow, setup: Setup) -> None:
         change()
     flow.decoder.select_env(env_names(setup.config))
     flow.decoder.forget_places()  # their fields hold, what rules and encoders kept does not
-    flow.report.suppressed(old.limits)
+    report_suppressed(flow, old.limits)
     _close_sinks(flow, old)
-    flow.report.config(old.loaded.config_hash, setup.loaded.config_hash)
+    report_config(flow, old.loaded.config_hash)
 
 
 def _close_sinks(flow: Flow, old: Setup) -> None:
@@ -42,5 +47,5 @@ def _close_sinks(flow: Flow, old: Setup) -> None:
     closed = [sink for sink in old.sinks if successors.get(sink.name) is not sink]
     for sink in closed:
         sink.close(successors.get(sink.name))
-    flow.report.incidents(closed)
+    report_incidents(flow, closed)
     log_notices(closed)

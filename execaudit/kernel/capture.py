@@ -4,13 +4,12 @@
 Owns the life of the descriptors and what user space writes into the maps. It reads no events.
 """
 
-import dataclasses
+import copy
 import os
 import struct
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Self
+from typing import NamedTuple, Self
 
 from execaudit.kernel import hooks, libbpf
 from execaudit.kernel.hooks import AttachPoint, FailureHook
@@ -23,8 +22,7 @@ _ZERO = b"\0\0\0\0"
 _RULE_ALL = 0  # of enum rule_kind
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What the kernel side is to do. Sizes in bytes."""
 
     ring_bytes: int = 4 << 20  # a power of two, at least a page
@@ -50,24 +48,36 @@ class Settings:
         )
 
 
-@dataclass(slots=True)
 class Capture:
     """Loaded programs and their maps. Close it to detach and release everything."""
 
-    engine: str
-    reason: str
-    settings: Settings
-    points: dict[str, AttachPoint]
-    failure_hook: FailureHook | None
-    programs: dict[str, int]
-    maps: dict[str, int]
-    trials: list[int]  # attachments that only showed what works
-    failure_hook_error: str = ""  # why failed execs are not seen although that was wanted
-    links: list[int] = field(default_factory=list)
-    _config: bytes = b""
-    _generation: int = 0
-    _rule_keys: list[bytes] = field(default_factory=list)
-    _rule_places: dict[int, int] = field(default_factory=dict)
+    def __init__(
+        self,
+        engine: str,
+        reason: str,
+        settings: Settings,
+        points: dict[str, AttachPoint],
+        failure_hook: FailureHook | None,
+        programs: dict[str, int],
+        maps: dict[str, int],
+        trials: list[int],  # attachments that only showed what works
+        failure_hook_error: str = "",  # why failed execs are not seen although that was wanted
+        links: list[int] | None = None,
+    ) -> None:
+        self.engine = engine
+        self.reason = reason
+        self.settings = settings
+        self.points = points
+        self.failure_hook = failure_hook
+        self.programs = programs
+        self.maps = maps
+        self.trials = trials
+        self.failure_hook_error = failure_hook_error
+        self.links = links or []
+        self._config = b""
+        self._generation = 0
+        self._rule_keys: list[bytes] = []
+        self._rule_places: dict[int, int] = {}
 
     def attach(self) -> None:
         """Attach all programs: from here on, execs are seen."""
@@ -220,7 +230,7 @@ class Capture:
 
     def take(self) -> "Capture":
         """Return a capture with all descriptors of this one, which is left without any."""
-        taken = dataclasses.replace(self)
+        taken = copy.copy(self)
         self.programs, self.maps, self.links, self.trials = {}, {}, [], []
         return taken
 

@@ -40,38 +40,51 @@ class Totals(NamedTuple):
 class Checkpoint(NamedTuple):
     """The state at one moment. Times are CLOCK_BOOTTIME nanoseconds.
 
-    Attributes:
-        time_ns: when it was committed.
-        is_stopped: it is the last one of a process that ended in order.
-        position: in the ring; what is before it was accounted for and handed to the sinks.
-        totals: counts of the run.
-        kernel_dropped: `Capture.dropped` when the run began.
-        undelivered: by sink: records taken, but neither written nor reported as lost.
-        misses: runs that the kernel skipped, by hook.
-        streams: (key, seq, time_ns, lost) of each stream.
-        held_back: (key, seq) of events behind `position` that wait for what follows.
-
+    A stream is known by its key: processor << 3 | hook.
     """
 
-    time_ns: int
-    is_stopped: bool
-    position: int
+    time_ns: int  # when it was committed
+    is_stopped: bool  # it is the last one of a process that ended in order
+    position: int  # in the ring; what is before it was accounted for and handed to the sinks
     totals: Totals
-    kernel_dropped: int
-    undelivered: dict[str, int]
-    misses: dict[int, int]
-    streams: Sequence[tuple[int, int, int, int]]
-    held_back: Sequence[tuple[int, int]]
+    kernel_dropped: int  # `Capture.dropped` when the run began
+    undelivered: dict[str, int]  # by sink: records taken, neither written nor reported as lost
+    misses: dict[int, int]  # runs that the kernel skipped, by hook
+    streams: Sequence[tuple[int, int, int, int]]  # (key, seq, time_ns, lost)
+    held_back: Sequence[tuple[int, int]]  # (key, seq) behind `position` that wait for what follows
+
+
+class Duplicates:
+    """Events that come out of the ring a second time, and that the process before was done with.
+
+    That is up to `seqs[key]` of each stream, except the (key, seq) in `held_back`.
+    """
+
+    def __init__(self, seqs: dict[int, int], held_back: set[tuple[int, int]]) -> None:
+        self.count = 0  # records that came again, and were left out
+        self._seqs = seqs
+        self._held_back = held_back
+
+    def covers(self, key: int, seq: int, *, is_record: bool) -> bool:
+        """Return True if an event is to be left out. One that was held back passes once."""
+        if seq > self._seqs.get(key, 0):
+            return False
+        if (key, seq) in self._held_back:
+            if is_record:
+                self._held_back.remove((key, seq))
+            return False
+        self.count += is_record
+        return True
+
+    def take_missing(self) -> int:
+        """Return how many of those held back did not come again. Call it once all has been read."""
+        count = len(self._held_back)
+        self._held_back.clear()
+        return count
 
 
 class CheckpointFile:
-    """A memory file behind a descriptor, which is its own.
-
-    Attributes:
-        fd: the descriptor.
-        description: what the file was created with.
-
-    """
+    """A memory file behind a descriptor, which is its own. `description` is as it was created."""
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
