@@ -15,7 +15,7 @@ from execaudit.config.configuration import Paths, load
 from execaudit.config.files import choose_paths
 from execaudit.daemon.flow import Flow
 from execaudit.daemon.log import log
-from execaudit.daemon.reconfigure import reconfigure
+from execaudit.daemon.replacement import reconfigure
 from execaudit.daemon.reports import log_notices, report_incidents, report_suppressed
 from execaudit.daemon.selfcheck.tracing_check import SelfCheck
 from execaudit.daemon.setup import build_setup, capture_settings

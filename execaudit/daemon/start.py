@@ -13,7 +13,7 @@ from execaudit.daemon.handover import adoption
 from execaudit.daemon.handover.adoption import Adopted, Unusable
 from execaudit.daemon.handover.previous_run import adopted_fields, unadopted_fields
 from execaudit.daemon.log import log
-from execaudit.daemon.recapture import keep_descriptors, replace_capture
+from execaudit.daemon.replacement import keep_descriptors, replace_capture
 from execaudit.daemon.reports import (
     log_notices,
     report_incidents,

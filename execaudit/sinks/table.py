@@ -48,8 +48,6 @@ _OPENERS: dict[str, Callable[[Any, Encoder, Selection | None, float], Sink]] = {
     "stdout": _open_stdout,
 }
 
-SINK_NAMES = tuple(_OPENERS)
-
 
 def open_sinks(
     config: Config,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from execaudit.daemon.flow import Flow
 from execaudit.daemon.handover.checkpoint import Checkpoint, Totals
 from execaudit.daemon.limits import Rate
-from execaudit.daemon.recapture import replace_capture
+from execaudit.daemon.replacement import replace_capture
 from execaudit.daemon.reports import report_suppressed
 from execaudit.daemon.start import end
 from execaudit.errors import ExecauditError

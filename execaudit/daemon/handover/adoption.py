@@ -165,18 +165,13 @@ def _origin(engine: str, settings: Settings, boot: str) -> dict[str, Any]:
     }
 
 
-def create_checkpoint_file(
-    capture: Capture, boot: str, sinks: Sequence[str]
-) -> CheckpointFile | None:
-    """Make the file that describes a capture; None without a manager, or where it fails.
-
-    `sinks` are the names of all sinks there can be: a reload may switch one on.
-    """
+def create_checkpoint_file(capture: Capture, boot: str) -> CheckpointFile | None:
+    """Make the file that describes a capture; None without a manager, or where it fails."""
     if not systemd.has_manager():
         return None
     streams = libbpf.num_possible_cpus() * len(record.HOOKS)
     try:
-        return CheckpointFile.create(_describe(capture, boot), sinks, streams)
+        return CheckpointFile.create(_describe(capture, boot), streams)
     except ExecauditError as error:
         log(WARNING, f"{error}, a restart will miss events")
         return None

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from execaudit.daemon.flow import Flow
 from execaudit.daemon.log import log
-from execaudit.daemon.recapture import restart_capture
+from execaudit.daemon.replacement import restart_capture
 from execaudit.daemon.reports import report_repair
 from execaudit.errors import ExecauditError
 from execaudit.kernel.capture import hook_of
