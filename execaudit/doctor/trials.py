@@ -18,7 +18,7 @@ from execaudit.engine.libbpf_engine import load as load_object
 from execaudit.errors import ExecauditError, NoPermission, NotConfigured, NotImplementedByKernel
 from execaudit.kernel import hooks, libbpf
 from execaudit.kernel.btf import Btf
-from execaudit.kernel.hooks import AttachPoint, FailureHook
+from execaudit.kernel.hooks import AttachPoint
 
 _RING_BYTES = 4 << 20  # what trace asks for unless told otherwise
 _BTF_KIND_TYPEDEF = 8
@@ -147,7 +147,7 @@ def try_failure_hooks(denied: bool) -> list[Check]:
         btf = None
         with contextlib.suppress(NotImplementedByKernel):
             btf = stack.enter_context(Btf())
-        reasons = {hook.name: _first_reason(hook, btf) for hook in hooks.FAILURE_HOOKS}
+        reasons = {hook.name: hooks.find_obstacle(hook, btf) for hook in hooks.FAILURE_HOOKS}
     # The last is never taken unless asked for by name.
     usable = [hook.name for hook in hooks.FAILURE_HOOKS[:-1] if reasons[hook.name] is None]
     if usable:
@@ -172,15 +172,6 @@ def _check_failures_in_service(reasons: dict[str, str | None]) -> Check:
     found = "the service does not see them: it may use fexit and sys_exit alone"
     advice = 'Set capture.failure_hook = "sys_exit", if they are worth 20 ns to every system call.'
     return Check(name, "warn", found, advice)
-
-
-def _first_reason(hook: FailureHook, btf: Btf | None) -> str | None:
-    for name, point in hook.programs.items():
-        # 32-bit entry points are not in every kernel, and are left out where there are none.
-        reason = None if "compat" in name else hooks.trial(point, btf)
-        if reason is not None:
-            return reason
-    return None
 
 
 def _reason(error: OSError) -> str:
