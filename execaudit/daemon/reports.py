@@ -55,7 +55,7 @@ def report_undelivered(flow: Flow, counts: dict[str, int], reason: str, first_ns
     now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     for name, count in counts.items():
         if count:
-            incident = Incident(reason, count, first_ns, now_ns)
+            incident = Incident(reason, count, first_ns, now_ns, None, None)
             flow.emit(service_records.sink_lost_fields(flow.host, name, incident))
 
 

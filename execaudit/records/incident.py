@@ -4,6 +4,7 @@
 Owns the form alone: sinks count, `events` writes the record.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -16,29 +17,13 @@ class EventKey(NamedTuple):
     seq: int
 
 
+@dataclass(frozen=True, slots=True)
 class Incident:
-    """Entries lost for one reason between two times at which the sink worked.
+    """Entries lost for one reason between two times at which the sink worked."""
 
-    Attributes:
-        first_ns, last_ns: CLOCK_BOOTTIME of the sink's first and last failure.
-        first, last: the first and last event missed, where that is known.
-
-    """
-
-    __slots__ = ("count", "first", "first_ns", "last", "last_ns", "reason")
-
-    def __init__(
-        self,
-        reason: str,
-        count: int,
-        first_ns: int,
-        last_ns: int,
-        first: EventKey | None = None,
-        last: EventKey | None = None,
-    ) -> None:
-        self.reason = reason
-        self.count = count
-        self.first_ns = first_ns
-        self.last_ns = last_ns
-        self.first = first
-        self.last = last
+    reason: str
+    count: int
+    first_ns: int  # CLOCK_BOOTTIME of the sink's first and last failure
+    last_ns: int
+    first: EventKey | None  # the first and last event missed, where that is known
+    last: EventKey | None

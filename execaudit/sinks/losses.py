@@ -6,6 +6,7 @@ sink works again; only then can it be taken, because only then will the record o
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from execaudit.records.incident import EventKey, Incident
 
@@ -50,11 +51,14 @@ class Losses:
     ) -> None:
         """Count entries as lost, where known with the first and last event among them."""
         now_ns = self._boot_ns()
-        incident = self._open.setdefault(reason, Incident(reason, 0, now_ns, now_ns))
-        incident.count += count
-        incident.last_ns = now_ns
-        incident.first = incident.first or first
-        incident.last = last or incident.last
+        before = self._open.get(reason) or Incident(reason, 0, now_ns, now_ns, first, last)
+        self._open[reason] = replace(
+            before,
+            count=before.count + count,
+            last_ns=now_ns,
+            first=before.first or first,
+            last=last or before.last,
+        )
         self._counters.lost += count
 
     def end(self) -> int:
