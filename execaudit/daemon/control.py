@@ -15,8 +15,7 @@ from pathlib import Path
 
 from execaudit.config.configuration import load
 from execaudit.config.files import choose_paths
-from execaudit.daemon.overview import overview
-from execaudit.daemon.status import Status, read_status
+from execaudit.daemon.overview import Status, overview
 from execaudit.errors import EXIT_OK, ExecauditError, NoPermission
 from execaudit.rules.host_rules import find_problems
 
@@ -27,7 +26,7 @@ _NO_FILE = "Failed to find the daemon: there is no status file (status.path)"
 
 
 def _path(args: argparse.Namespace) -> str:
-    """The status file; empty where the configuration wants none."""
+    """Return the status file; empty where the configuration wants none."""
     if args.status_file:
         return str(args.status_file)
     return load(choose_paths(args.config, args.root)).config.status.path
@@ -38,6 +37,24 @@ def _needed_path(args: argparse.Namespace) -> str:
     if not path:
         raise ExecauditError(_NO_FILE)
     return path
+
+
+def read_status(path: str) -> Status:
+    """Return what the running daemon last wrote. Raises ExecauditError where there is none."""
+    try:
+        status: Status = json.loads(Path(path).read_bytes())
+    except FileNotFoundError:
+        raise ExecauditError(f"Failed to read '{path}': the daemon is not running") from None
+    except PermissionError:
+        raise NoPermission(
+            f"Failed to read '{path}': not permitted; run as root, or as a member of its group"
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ExecauditError(f"Failed to read '{path}': {reason}") from error
+    if not Path(f"/proc/{status.get('pid')}").exists():
+        raise ExecauditError(f"The daemon that wrote '{path}' is not running any more")
+    return status
 
 
 def _send(status: Status, number: signal.Signals) -> None:
@@ -70,7 +87,7 @@ def reload(args: argparse.Namespace) -> int:
 
 
 def _reload_unseen(args: argparse.Namespace) -> int:
-    """Without a status file: check what the daemon is going to read, then tell it to.
+    """Check what the daemon is going to read, then have it read it: without a status file.
 
     The service manager names its process in $MAINPID (systemd.service(5), ExecReload=).
     """
@@ -79,8 +96,8 @@ def _reload_unseen(args: argparse.Namespace) -> int:
         raise ExecauditError(f"{_NO_FILE}; systemctl reload execaudit, or SIGHUP to its process")
     problems = find_problems(load(choose_paths(args.config, args.root)))
     if problems:
-        told = "\n".join(map(str, problems))
-        raise ExecauditError(f"{told}\nThe old configuration stays in force")
+        lines = "\n".join(map(str, problems))
+        raise ExecauditError(f"{lines}\nThe old configuration stays in force")
     _send({"pid": pid}, signal.SIGHUP)
     return EXIT_OK
 
@@ -101,7 +118,7 @@ def show(args: argparse.Namespace) -> int:
 
 
 def _refreshed(path: str, status: Status) -> Status:
-    """The status as of now, where we may ask for it; else as it was last written."""
+    """Return the status as of now, where we may ask for it; else as it was last written."""
     before_ns = Path(path).stat().st_mtime_ns
     try:
         _send(status, signal.SIGCONT)

@@ -6,10 +6,11 @@ are printed without control characters.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
-from execaudit.daemon.status import Status
 from execaudit.records.quoting import quote_cell
 
+Status = dict[str, Any]
 _EVENTS = ("seen", "dropped", "limited", "collapsed", "lost", "undecodable")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 

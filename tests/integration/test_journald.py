@@ -195,7 +195,7 @@ def test_stopped_journald_is_never_waited_for_and_gets_everything_later(
     sender.write(entry("stopped", 1))
     journald.signal(signal.SIGSTOP)
     seq = 1
-    while sender.sink.counters.queue_depth < 1000:
+    while sender.sink.queue_depth < 1000:
         sender.write(*[entry("stopped", seq + n) for n in range(1, 51)])
         seq += 50
     for _ in range(5):
@@ -207,7 +207,7 @@ def test_stopped_journald_is_never_waited_for_and_gets_everything_later(
 
     assert sent_seqs(journald, "stopped") == list(range(1, seq + 1))
     assert sender.sink.counters.written == seq
-    assert (sender.sink.counters.queue_depth, sender.sink.counters.queue_bytes) == (0, 0)
+    assert (sender.sink.queue_depth, sender.sink.queue_bytes) == (0, 0)
 
 
 def test_queue_has_a_bound_and_what_exceeds_it_is_counted(
@@ -219,7 +219,7 @@ def test_queue_has_a_bound_and_what_exceeds_it_is_counted(
     while sender.sink.counters.lost < 500:
         sender.write(*[entry("bound", seq + n) for n in range(1, 51)])
         seq += 50
-        assert sender.sink.counters.queue_bytes <= 200_000
+        assert sender.sink.queue_bytes <= 200_000
     sender.write(entry("bound", 10**6, type="lost", count=5))
     sender.turn()
     assert sender.incidents == []
@@ -272,7 +272,7 @@ def test_journald_that_is_killed_and_comes_back_gets_what_came_meanwhile(
     for seq in range(101, 201):
         sender.write(entry("killed", seq))
     sender.turn()
-    assert sender.sink.counters.queue_depth == 100
+    assert sender.sink.queue_depth == 100
     assert "Failed to reach the journal" in str(sender.sink.notices.take())
 
     journald.start()
@@ -291,7 +291,7 @@ def test_journald_that_is_not_there_yet_is_waited_for_without_waiting(
     sender.write(entry("late", 1))
     deadline = sender.turn()
     assert deadline is not None
-    assert sender.sink.counters.queue_depth == 1
+    assert sender.sink.queue_depth == 1
 
     journald.start()
     sender.settle()
@@ -304,9 +304,9 @@ def test_closing_with_a_stopped_journald_ends_and_counts(
 ) -> None:
     sender = connect(journald)
     journald.signal(signal.SIGSTOP)
-    while not sender.sink.counters.queue_depth:
+    while not sender.sink.queue_depth:
         sender.write(*[entry("closing", seq) for seq in range(50)])
-    waiting = sender.sink.counters.queue_depth
+    waiting = sender.sink.queue_depth
     sender.sink.close()
 
     assert sender.sink.counters.lost == waiting
@@ -316,7 +316,7 @@ def test_closing_sends_what_waits(journald: Journald, connect: Connect) -> None:
     sender = connect(journald)
     journald.signal(signal.SIGSTOP)
     total = 0
-    while sender.sink.counters.queue_depth < 500:
+    while sender.sink.queue_depth < 500:
         sender.write(*[entry("flush", total + n) for n in range(50)])
         total += 50
     waker = threading.Timer(0.2, lambda: journald.signal(signal.SIGCONT))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from execaudit.sinks.log_file import Held, LogFile, Refused
+from execaudit.sinks.line_file import Held, LineFile, Refused
 
 NOBODY = 65534
 
@@ -21,8 +21,8 @@ def path(tmp_path: Path) -> Path:
     return directory / "execaudit.jsonl"
 
 
-def open_file(path: Path, gid: int | None = None) -> LogFile:
-    return LogFile(str(path), 0o640, gid)
+def open_file(path: Path, gid: int | None = None) -> LineFile:
+    return LineFile(str(path), 0o640, gid)
 
 
 def test_new_file_has_exactly_the_mode_whatever_the_umask(path: Path) -> None:
