@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from execaudit.config.problem import Problem
+from execaudit.config.source import Problem
 from execaudit.config.toml_text import show_path
 from execaudit.records.readback import event_of_record
 from execaudit.rules.rule_set import Explanation, RuleSet, compile_rules

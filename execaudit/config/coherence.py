@@ -7,7 +7,7 @@ names the other.
 
 from collections.abc import Collection, Iterator
 
-from execaudit.config.quantities import show_size
+from execaudit.config.quantities import Size
 from execaudit.config.schema import Config
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_path, show_short
@@ -51,21 +51,21 @@ def _find_no_sink(config: Config, given: Collection[KeyPath]) -> Iterator[Contra
 def _find_wrong_order(config: Config, given: Collection[KeyPath]) -> Iterator[Contradiction]:
     file, capture = config.file, config.capture
     if file.space_left and file.space_low >= file.space_left:
-        low, left = show_size(file.space_low), show_size(file.space_left)
+        low, left = Size.spell(file.space_low), Size.spell(file.space_left)
         yield _choose(
             given,
             (("file", "space_low"), f"is {low}, expected less than file.space_left ({left})"),
             (("file", "space_left"), f"is {left}, expected more than file.space_low ({low})"),
         )
     if file.keep_bytes and file.keep_bytes < file.max_file_bytes:
-        keep, one = show_size(file.keep_bytes), show_size(file.max_file_bytes)
+        keep, one = Size.spell(file.keep_bytes), Size.spell(file.max_file_bytes)
         yield _choose(
             given,
             (("file", "keep_bytes"), f"is {keep}, expected at least file.max_file_bytes ({one})"),
             (("file", "max_file_bytes"), f"is {one}, expected at most file.keep_bytes ({keep})"),
         )
     if capture.ring_bytes < 2 * capture.argv_bytes:
-        ring, argv = show_size(capture.ring_bytes), show_size(capture.argv_bytes)
+        ring, argv = Size.spell(capture.ring_bytes), Size.spell(capture.argv_bytes)
         yield _choose(
             given,
             (

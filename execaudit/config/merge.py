@@ -9,13 +9,11 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any, NamedTuple
 
-from execaudit.config.keys import kinds
-from execaudit.config.problem import Problem
 from execaudit.config.schema import SECTIONS, Config, RedactPattern
-from execaudit.config.source import Source
+from execaudit.config.source import Problem, Source
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_path, show_short
-from execaudit.config.values import Kind, ListOf, TablesOf, list_words, suggest
+from execaudit.config.values import Kind, ListOf, TablesOf, kinds, list_words, suggest
 
 _WRONG = object()
 

@@ -5,7 +5,7 @@ Owns what all partial decisions of a rule set look things up in, and the counts.
 place.
 """
 
-from execaudit.config.labels import SEVERITIES
+from execaudit.config.values import SEVERITIES
 from execaudit.rules.condition_tree import SignedCondition
 from execaudit.rules.decision import Decision
 from execaudit.rules.field_values import (

@@ -10,7 +10,7 @@ import pwd
 from collections.abc import Iterable, Iterator
 
 from execaudit.config.configuration import Loaded
-from execaudit.config.problem import Problem
+from execaudit.config.source import Problem
 from execaudit.rules.rule import RuleTable
 from execaudit.rules.rule_set import RuleSet, compile_rules
 from execaudit.rules.text_conditions import Lookups

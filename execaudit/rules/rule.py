@@ -10,11 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from execaudit.config.labels import LABEL, SEVERITIES
-from execaudit.config.problem import Problem
+from execaudit.config.source import Problem
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_short, show_value
-from execaudit.config.values import list_words, suggest
+from execaudit.config.values import LABEL, SEVERITIES, list_words, suggest
 from execaudit.rules.condition_tree import (
     MOST_TERMS,
     AllOf,

@@ -8,7 +8,7 @@ once and kept in the place. Pure: no I/O, no clock; users' names come in through
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from execaudit.config.problem import Problem
+from execaudit.config.source import Problem
 from execaudit.rules.compiled import CompiledRules
 from execaudit.rules.condition_tree import deciding, evaluate
 from execaudit.rules.decision import Decision

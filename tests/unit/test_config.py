@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from execaudit.cli import build_parser
+from execaudit.cli.check import render
 from execaudit.config.configuration import Config, read_rules
-from execaudit.config.effective import render
 from execaudit.config.environment import DEFAULT_ENV
-from execaudit.config.problem import Problem
 from execaudit.config.quantities import Rate
 from execaudit.config.schema import SECTIONS, Capture
+from execaudit.config.source import Problem
 from execaudit.kernel import hooks
 from tests.unit.config_tree import load_system, load_text, write_file
 
