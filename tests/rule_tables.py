@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from execaudit.config.toml_places import KeyPath
-    from execaudit.rules.decision import Decision
+    from execaudit.rules.compiled import Decision
     from execaudit.rules.rule import RulePlace
     from execaudit.wire.event import Event, Gap, Place
 

@@ -24,8 +24,7 @@ from execaudit.records.readback import event_of_record
 from execaudit.records.vocabulary import FIELDS as RECORD_FIELDS
 from execaudit.rules.fields import COMM_BYTES, FIELDS, TYPES
 from execaudit.rules.host_rules import compile_here, linked_programs
-from execaudit.rules.kernel_lookups import PinnedPrograms, kernel_lookups
-from execaudit.rules.kernel_rules import translate_rules
+from execaudit.rules.kernel_rules import PinnedPrograms, kernel_lookups, translate_rules
 from execaudit.rules.proc_record import read_process, running_programs
 from execaudit.rules.rule import Rule
 from execaudit.rules.rule_set import Explanation, RuleSet

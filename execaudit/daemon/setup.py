@@ -18,8 +18,13 @@ from execaudit.kernel.capture import Settings
 from execaudit.records.host import Host
 from execaudit.records.redact import Redactor
 from execaudit.records.secret_patterns import PATTERNS, Pattern
-from execaudit.rules.kernel_lookups import PinnedPrograms, kernel_lookups
-from execaudit.rules.kernel_rules import MOST_KEYS, KernelRules, translate_rules
+from execaudit.rules.kernel_rules import (
+    MOST_KEYS,
+    KernelRules,
+    PinnedPrograms,
+    kernel_lookups,
+    translate_rules,
+)
 from execaudit.sinks.sink import Sink
 from execaudit.sinks.table import Encoding, open_sinks
 

@@ -9,12 +9,11 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from execaudit.rules.compiled import CompiledRules
+from execaudit.rules.compiled import CompiledRules, Decision
 from execaudit.rules.condition_tree import SignedCondition
-from execaudit.rules.decision import Decision
 from execaudit.rules.field_values import UNKNOWN, argv_value, cmdline_value, env_value
 from execaudit.rules.index import TermSet
-from execaudit.rules.inherited import Process
+from execaudit.rules.processes import Process
 from execaudit.rules.rule import Rule
 from execaudit.wire.event import Event
 

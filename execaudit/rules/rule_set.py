@@ -5,13 +5,12 @@ Owns the one way to decide about an event. What all execs from one place have in
 once and kept in the place. Pure: no I/O, no clock; users' names come in through `Lookups`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from execaudit.config.source import Problem
-from execaudit.rules.compiled import CompiledRules
+from execaudit.rules.compiled import CompiledRules, Decision
 from execaudit.rules.condition_tree import deciding, evaluate
-from execaudit.rules.decision import Decision
 from execaudit.rules.field_values import (
     EVENT_FIELDS,
     UNKNOWN,
@@ -52,31 +51,20 @@ def compile_rules(
     return (None if problems else RuleSet(rules)), problems
 
 
-class RuleSet:
-    """Rules in order.
+class RuleSet(CompiledRules):
+    """Rules that decide.
 
     Attributes:
-        rules: each by its index.
-        hits: how often each decided or labelled, by the same index.
-        undecided: how often each could not be decided, as arguments were too long to be seen.
-        kernel_hits: how often the kernel decided by it, before it was given the rules again.
-        programs: programs of processes seen, for `parent.exe` and `ancestor.exe`.
-        inherited: which rules hold for which process trees.
-        wants_programs: whether any rule asks for these.
+        kernel_hits: how often the kernel decided by each, before it was given the rules again.
+        wants_programs: whether any asks for programs of other processes.
 
     """
 
-    def __init__(self, rules: list[Rule]) -> None:
-        self._compiled = CompiledRules(tuple(rules))
-        self.rules = self._compiled.rules
-        self.hits = self._compiled.hits
-        self.undecided = self._compiled.undecided
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        super().__init__(rules)
         self.kernel_hits = [0] * len(rules)
-        self.programs = self._compiled.programs
-        self.inherited = self._compiled.inherited
-        asked = self._compiled.fields
-        self.wants_programs = not asked.isdisjoint(("parent.exe", "ancestor.exe"))
-        self._marks = marks_of((*asked, "exe"))
+        self.wants_programs = not self.fields.isdisjoint(("parent.exe", "ancestor.exe"))
+        self._marks = marks_of((*self.fields, "exe"))
         self._epoch = object()
 
     def decide(self, event: Event) -> Decision:
@@ -100,19 +88,18 @@ class RuleSet:
 
     def _evaluate_place(self, place: Place) -> PartialDecision:
         """Decide what the fields of a place decide."""
-        compiled = self._compiled
         if place.type not in TYPES:
-            return PartialDecision(compiled, 0, epoch=self._epoch)
+            return PartialDecision(self, 0, epoch=self._epoch)
         fields = place_values(place, self._marks)
-        terms = compiled.all_terms
-        for getter, name, table in compiled.place_tables:
+        terms = self.all_terms
+        for getter, name, table in self.place_tables:
             terms &= table[fields.get(name) if getter is None else getter(fields)]
         if place.type != "exec":
-            terms &= compiled.place_terms  # an end has none of what these ask for
+            terms &= self.place_terms  # an end has none of what these ask for
         elif "unreadable" in fields:
             for name in unreadable_numbers(fields):
-                if name in compiled.number_tables:
-                    terms &= compiled.number_tables[name][UNKNOWN]
+                if name in self.number_tables:
+                    terms &= self.number_tables[name][UNKNOWN]
         rules = self.inherited.from_ancestors(fields) if self.inherited.is_used else ()
         exe: Any = ""
         if self.wants_programs:
@@ -120,7 +107,7 @@ class RuleSet:
             if self.programs.await_ancestors(place.fields):
                 self._epoch = object()
         return PartialDecision(
-            compiled, terms, rules, epoch=self._epoch, exe="" if exe is UNKNOWN else exe
+            self, terms, rules, epoch=self._epoch, exe="" if exe is UNKNOWN else exe
         )
 
     def _remember_program(self, event: Event, exe: str) -> None:

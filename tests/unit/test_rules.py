@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from execaudit.rules.compiled import NOTHING
 from execaudit.rules.condition_tree import MOST_TERMS
-from execaudit.rules.decision import NOTHING
 from execaudit.rules.rule_set import RuleSet
 from execaudit.wire.event import Gap
 from tests.rule_tables import (
@@ -191,7 +191,7 @@ def test_descendants_are_found_in_places_known_before() -> None:
 def test_process_trees_are_bounded_and_the_least_needed_go_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("execaudit.rules.inherited._MAX_PROCESSES", 3)
+    monkeypatch.setattr("execaudit.rules.processes._MAX_PROCESSES", 3)
     rules = compile_all(drop(comm="cron", descendants=True))
     decide(rules, record(10, comm="cron"))
     for pid in range(20, 30):
@@ -200,17 +200,15 @@ def test_process_trees_are_bounded_and_the_least_needed_go_first(
     assert decide(rules, record(31, above=(10,))).action == "drop"
     assert decide(rules, record(32, above=(20,))).action == "keep"
     assert len(rules.inherited.by_process) == 3
-    assert rules.inherited.evicted == 9
 
 
-def test_programs_of_processes_are_bounded() -> None:
+def test_programs_of_processes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("execaudit.rules.processes._MAX_IMAGES", 2)
     rules = compile_all(drop(parent={"exe": "/x"}))
-    rules.programs._max_images = 2
     for number in range(5):
         decide(rules, {"id": f"boot-{number}-1-1", "exe": "/x"})
 
     assert len(rules.programs.by_image) == 2
-    assert rules.programs.evicted == 3
     assert decide(rules, record() | {"parent_id": "boot-4-1-1"}).action == "drop"
     assert decide(rules, record() | {"parent_id": "boot-0-1-1"}).action == "keep"
 
@@ -220,8 +218,8 @@ def test_tables_stay_bounded_whatever_comes_in() -> None:
     for number in range(9000):
         rules.decide(event_at(make_place({"exe": f"/a7/{number}"}), b"x%d\0" % number))
 
-    (_, _, table), *_ = rules._compiled.place_tables
-    arguments = rules._compiled.arguments
+    (_, _, table), *_ = rules.place_tables
+    arguments = rules.arguments
     assert len(table) <= 4096
     assert len(arguments) <= 4096
     assert len(arguments._words) <= 4096

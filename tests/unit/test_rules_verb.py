@@ -15,8 +15,7 @@ import pytest
 
 from execaudit.cli import main
 from execaudit.cli.rules import list_rules
-from execaudit.rules.kernel_lookups import PinnedPrograms, kernel_lookups
-from execaudit.rules.kernel_rules import translate_rules
+from execaudit.rules.kernel_rules import PinnedPrograms, kernel_lookups, translate_rules
 from tests.rule_tables import compile_all
 from tests.unit.config_tree import write_file
 
