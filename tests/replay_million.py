@@ -28,8 +28,8 @@ from execaudit.records.pipeline import Pipeline
 from execaudit.config.schema import File, Journal
 from execaudit.daemon.limits import Limit, Rate
 from execaudit.records.redact import Redactor
+from execaudit.rules.conditions import Lookups
 from execaudit.rules.rule_set import compile_rules
-from execaudit.rules.text_conditions import Lookups
 from execaudit.sinks.file import FileSink
 from execaudit.sinks.journal import JournalSink
 from execaudit.wire import record

@@ -24,7 +24,7 @@ from execaudit.records.readback import event_of_record
 from execaudit.records.vocabulary import FIELDS as RECORD_FIELDS
 from execaudit.rules.fields import COMM_BYTES, FIELDS, TYPES
 from execaudit.rules.host_rules import compile_here, linked_programs
-from execaudit.rules.kernel_rules import PinnedPrograms, kernel_lookups, translate_rules
+from execaudit.rules.kernel_rules import KernelLookups, translate_rules
 from execaudit.rules.proc_record import read_process, running_programs
 from execaudit.rules.rule import Rule
 from execaudit.rules.rule_set import Explanation, RuleSet
@@ -46,9 +46,7 @@ def run(args: argparse.Namespace) -> int:
     rules = load_rules(args)
     if args.subject == "test":
         return _test(rules, args)
-    for line in list_rules(
-        rules, translate_rules(rules.rules, kernel_lookups(PinnedPrograms())).rules
-    ):
+    for line in list_rules(rules, translate_rules(rules.rules, KernelLookups()).rules):
         print(line)
     for index, path, real in dict.fromkeys(linked_programs(rules)):
         print(

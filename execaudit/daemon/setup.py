@@ -20,9 +20,8 @@ from execaudit.records.redact import Redactor
 from execaudit.records.secret_patterns import PATTERNS, Pattern
 from execaudit.rules.kernel_rules import (
     MOST_KEYS,
+    KernelLookups,
     KernelRules,
-    PinnedPrograms,
-    kernel_lookups,
     translate_rules,
 )
 from execaudit.sinks.sink import Sink
@@ -68,11 +67,11 @@ def compile_all(loaded: Loaded) -> "tuple[RuleSet | None, list[str]]":
     return rules, [str(problem) for problem in problems]
 
 
-def kernel_rules(rules: "RuleSet | None") -> tuple[KernelRules, PinnedPrograms]:
+def kernel_rules(rules: "RuleSet | None") -> tuple[KernelRules, KernelLookups]:
     """The part of the rules that the kernel decides, and the programs that it is about."""
-    programs = PinnedPrograms()
     root = next((path for path in _CGROUPS if (path / "cgroup.controllers").exists()), _CGROUPS[0])
-    return translate_rules(rules.rules if rules else (), kernel_lookups(programs, root)), programs
+    programs = KernelLookups(root)
+    return translate_rules(rules.rules if rules else (), programs), programs
 
 
 @dataclass(slots=True)
@@ -93,7 +92,7 @@ class Setup:
     loaded: Loaded
     rules: "RuleSet | None"
     kernel: KernelRules
-    programs: PinnedPrograms
+    programs: KernelLookups
     limits: Limits | None
     redactor: Redactor | None
     collapses: bool

@@ -10,10 +10,9 @@ import pwd
 from collections.abc import Iterable, Iterator
 
 from execaudit.config.configuration import Loaded
-from execaudit.config.source import Problem
-from execaudit.rules.rule import RuleTable
+from execaudit.config.source import Problem, RuleTable
+from execaudit.rules.conditions import Lookups
 from execaudit.rules.rule_set import RuleSet, compile_rules
-from execaudit.rules.text_conditions import Lookups
 
 
 def compile_here(

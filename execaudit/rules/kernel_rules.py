@@ -11,7 +11,6 @@ Rules it decides stay in user space as well: for what was not in the map yet, an
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,6 +19,8 @@ from execaudit.rules.fields import COMM_BYTES
 from execaudit.wire import record
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from execaudit.rules.conditions import Condition
     from execaudit.rules.rule import Rule
 
@@ -56,18 +57,51 @@ class Key(NamedTuple):
     b: int
 
 
-class KernelLookups(NamedTuple):
-    """What only the running host knows.
+class KernelLookups:
+    """Finds what rules are about on this host: inodes of programs, ids of control groups.
 
-    Attributes:
-        exe: (device, inode) of the file with exactly this path, None where there is none, where the
-            path leads through symbolic links, or where the file has further names.
-        cgroup: id of a control group, None where there is none.
-
+    The number of an inode is given to another file as soon as nothing holds the first one: a
+    descriptor does, until close().
     """
 
-    exe: Callable[[str], tuple[int, int] | None]
-    cgroup: Callable[[str], int | None]
+    def __init__(self, cgroups: Path = _CGROUPS) -> None:
+        """Take the directory where the v2 hierarchy is mounted."""
+        self._cgroups = cgroups
+        self._fds: list[int] = []
+
+    def exe(self, path: str) -> tuple[int, int] | None:
+        """Device, as the kernel counts it, and inode of a program with one name only.
+
+        Through a symbolic link the kernel would find what records show under another name; of a
+        file with several names (busybox, say) the kernel does not know which was called. None
+        too where no more can be held.
+        """
+        if len(self._fds) >= _MOST_HELD:
+            return None
+        try:
+            if os.path.realpath(path, strict=True) != path:
+                return None
+            fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except (OSError, ValueError):
+            return None
+        status = os.fstat(fd)
+        if status.st_nlink != 1 or not stat.S_ISREG(status.st_mode):
+            os.close(fd)
+            return None
+        self._fds.append(fd)
+        return os.major(status.st_dev) << 20 | os.minor(status.st_dev), status.st_ino
+
+    def cgroup(self, path: str) -> int | None:
+        """Id of a control group: the inode number of its directory (kernfs)."""
+        try:
+            return (self._cgroups / path.lstrip("/")).stat().st_ino
+        except (OSError, ValueError):
+            return None
+
+    def close(self) -> None:
+        """Release the programs."""
+        while self._fds:
+            os.close(self._fds.pop())
 
 
 class KernelRules(NamedTuple):
@@ -153,54 +187,3 @@ def _comm_key(comm: bytes) -> Key:
         int.from_bytes(padded[:8], sys.byteorder),
         int.from_bytes(padded[8:], sys.byteorder),
     )
-
-
-class PinnedPrograms:
-    """Finds programs, and keeps those that it found from being anything else.
-
-    The number of an inode is given to another file as soon as nothing holds the first one: a
-    descriptor does, for as long as the kernel may be asked for that number.
-    """
-
-    def __init__(self) -> None:
-        self._fds: list[int] = []
-
-    def find(self, path: str) -> tuple[int, int] | None:
-        """Device, as the kernel counts it, and inode of a program with one name only.
-
-        Through a symbolic link the kernel would find what records show under another name; of a
-        file with several names (busybox, say) the kernel does not know which was called. None
-        too where no more can be held.
-        """
-        if len(self._fds) >= _MOST_HELD:
-            return None
-        try:
-            if os.path.realpath(path, strict=True) != path:
-                return None
-            fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except (OSError, ValueError):
-            return None
-        status = os.fstat(fd)
-        if status.st_nlink != 1 or not stat.S_ISREG(status.st_mode):
-            os.close(fd)
-            return None
-        self._fds.append(fd)
-        return os.major(status.st_dev) << 20 | os.minor(status.st_dev), status.st_ino
-
-    def close(self) -> None:
-        """Release them."""
-        while self._fds:
-            os.close(self._fds.pop())
-
-
-def kernel_lookups(programs: PinnedPrograms, cgroups: Path = _CGROUPS) -> KernelLookups:
-    """Look-ups for the kernel's rules. `cgroups` is where the v2 hierarchy is mounted."""
-    return KernelLookups(exe=programs.find, cgroup=lambda path: _find_cgroup(cgroups, path))
-
-
-def _find_cgroup(cgroups: Path, path: str) -> int | None:
-    """A control group's id is the inode number of its directory (kernfs)."""
-    try:
-        return (cgroups / path.lstrip("/")).stat().st_ino
-    except (OSError, ValueError):
-        return None

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules as files state them, read and checked: all mistakes at once, each with its place.
 
-Owns the keys of a [[rule]] table and their meaning as data. It opens no file: tables come parsed,
-with a function that knows where each key stands.
+Owns the keys of a [[rule]] table and their meaning as data. It opens no file.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from execaudit.config.source import Problem
+from execaudit.config.source import Problem, RuleTable
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_short, show_value
 from execaudit.config.values import LABEL, SEVERITIES, list_words, suggest
@@ -24,10 +23,9 @@ from execaudit.rules.condition_tree import (
     TooManyTermsError,
     terms_of,
 )
-from execaudit.rules.conditions import ConditionError, make_condition
+from execaudit.rules.conditions import ConditionError, Lookups, make_condition
 from execaudit.rules.fields import ACTIONS, FIELDS, NESTED
 from execaudit.rules.patterns import REGEX_BYTES
-from execaudit.rules.text_conditions import Lookups
 
 RulePlace = tuple[str, int, int]
 """File, line, column; both from 1."""
@@ -35,20 +33,6 @@ RulePlace = tuple[str, int, int]
 _KEYS = ("name", "action", "labels", "severity", "descendants")
 _COMBINATIONS = ("all", "any", "not")
 _NAME = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,98}[^\s\x00-\x1f\x7f])?")
-
-
-class RuleTable(Protocol):
-    """One [[rule]] of a file, parsed."""
-
-    @property
-    def values(self) -> Mapping[str, Any]:
-        """What it says, as tomllib gives it."""
-
-    def place(self, path: KeyPath, /) -> RulePlace:
-        """Where a key stands, given its path from the rule down; () is the rule itself."""
-
-    def problem(self, path: KeyPath, text: str, /) -> Problem:
-        """Make a problem of a key."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ once and kept in the place. Pure: no I/O, no clock; users' names come in through
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from execaudit.config.source import Problem
+from execaudit.config.source import Problem, RuleTable
 from execaudit.rules.compiled import CompiledRules, Decision
 from execaudit.rules.condition_tree import deciding, evaluate
+from execaudit.rules.conditions import Lookups
 from execaudit.rules.field_values import (
     EVENT_FIELDS,
     UNKNOWN,
@@ -23,8 +24,7 @@ from execaudit.rules.field_values import (
 from execaudit.rules.fields import TYPES
 from execaudit.rules.partial_decision import PartialDecision
 from execaudit.rules.patterns import REGEX_BYTES, Truth
-from execaudit.rules.rule import Rule, RuleTable, read_rules
-from execaudit.rules.text_conditions import Lookups
+from execaudit.rules.rule import Rule, read_rules
 from execaudit.wire.event import Event, Place
 
 
