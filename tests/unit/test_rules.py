@@ -386,10 +386,10 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     (
         keep(uid=0, severity="error"),
         ':2: rule[0].severity: is "error", expected "debug", "info", "notice", "warning", "err", '
-        '"crit", "alert" or "emerg"',
+        '"crit", "alert", "emerg" or "" (none); did you mean "err"?',
     ),
     (drop(uid=0, descendants=1), ":2: rule[0].descendants: is 1, expected true or false"),
-    (drop(uid=0, name=" "), ':2: rule[0].name: is " ", expected up to 100 printable characters'),
+    (drop(uid=0, name=" "), ':2: rule[0].name: is " ", expected up to 100 printable characters, or "" (none)'),
 ]
 
 
