@@ -88,11 +88,8 @@ def _problem(origins: Mapping[KeyPath, Origin], path: KeyPath, text: str) -> Pro
 def _given_labels(rules: list[RuleTable]) -> set[str]:
     """All labels that rules give, whatever else may be wrong with them."""
     lists = [rule.values.get("labels") for rule in rules]
-    return {each for found in lists if isinstance(found, list) for each in found if _is_text(each)}
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+    labels = [each for found in lists if isinstance(found, list) for each in found]
+    return {label for label in labels if isinstance(label, str)}
 
 
 def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:

@@ -111,11 +111,6 @@ class RuleTable:
         """Line of its [[rule]] header."""
         return self.source.place(("rule", self.index)).line
 
-    @property
-    def key(self) -> str:
-        """What messages call it: `rule[3]`."""
-        return show_path(("rule", self.index))
-
     def place(self, path: KeyPath) -> tuple[str, int, int]:
         """File, line and column of a key, given its path from the rule down; () is the rule."""
         return self.source.file, *self.source.place(("rule", self.index, *path))

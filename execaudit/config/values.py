@@ -140,6 +140,20 @@ class Mode(Kind):
         return f'"{value:04o}"'
 
 
+def compile_regex(regex: bytes, flags: int = 0) -> re.Pattern[bytes]:
+    """Compile a regular expression over bytes. Raises ValueError with the reason."""
+    try:
+        with warnings.catch_warnings():
+            # About syntax that may change its meaning; nothing that a user can act on here.
+            warnings.simplefilter("ignore")
+            return re.compile(regex, flags)
+    except re.error as error:
+        where = "" if error.pos is None else f" at position {error.pos}"
+        raise ValueError(f"{error.msg}{where}") from None
+    except (OverflowError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+
+
 @dataclass(frozen=True, slots=True)
 class Regex(Kind):
     """A regular expression over bytes, in Python's syntax."""
@@ -150,14 +164,8 @@ class Regex(Kind):
         if not isinstance(value, str):
             raise mistake(value, self.expected)
         try:
-            with warnings.catch_warnings():
-                # About syntax that may change its meaning; nothing that a user can act on here.
-                warnings.simplefilter("ignore")
-                pattern = re.compile(value.encode())
-        except re.error as error:
-            where = "" if error.pos is None else f" at position {error.pos}"
-            raise mistake(value, f"a regular expression: {error.msg}{where}") from None
-        except (OverflowError, RecursionError) as error:
+            pattern = compile_regex(value.encode())
+        except ValueError as error:
             raise mistake(value, f"a regular expression: {error}") from None
         if pattern.match(b""):
             raise mistake(value, self.expected)

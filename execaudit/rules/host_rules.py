@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules on this host: names of users and groups, real paths of programs.
+"""Rules on this host, with its names of users and groups.
 
 Owns the look-ups that `rule_set` leaves to others. It decides nothing.
 """
 
 import grp
-import os
 import pwd
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from execaudit.config.configuration import Loaded
 from execaudit.config.source import Problem, RuleTable
@@ -40,20 +39,3 @@ def _find_group(name: str) -> int | None:
         return grp.getgrnam(name).gr_gid
     except (KeyError, ValueError):
         return None
-
-
-def linked_programs(rules: RuleSet) -> Iterator[tuple[int, str, str]]:
-    """Programs that rules name by a path which records do not have: rule, path, the real one.
-
-    On most systems /bin is a symbolic link to /usr/bin, and records carry the resolved path.
-    """
-    for index, rule in enumerate(rules.rules):
-        for term in rule.terms:
-            for condition, _ in term:
-                if condition.field not in ("exe", "parent.exe", "ancestor.exe"):
-                    continue
-                for pattern in condition.elements:
-                    if pattern.kind == "exact":
-                        real = os.path.realpath(pattern.text)
-                        if real != pattern.text and os.path.exists(real):  # noqa: PTH110
-                            yield index, pattern.text, real

@@ -142,7 +142,9 @@ class FieldTable(_BoundedTable):
             return found
         tested = testable(value)
         if self._exact and not isinstance(value, tuple):
-            found |= self._exact.get(tested, 0)
+            bits = self._exact.get(tested)
+            if bits:  # else a copy would be made of what is large
+                found |= bits
         for bits, conditions in self._tests:
             if all(each.holds(tested) for each in conditions):
                 found |= bits
@@ -189,7 +191,7 @@ class ArgumentsTable(_BoundedTable):
             words = self._words
             for word in raw[:-1].split(b"\0"):
                 bits = words[word]
-                if bits:  # else a copy would be made of what is large
+                if bits:
                     found |= bits
         return self._keep(raw, found)
 

@@ -6,11 +6,11 @@ bounded time whatever the text. It knows no field and no rule.
 """
 
 import re
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from execaudit.config.toml_text import show_short
+from execaudit.config.values import compile_regex
 from execaudit.rules.regex_cost import worst_degree
 from execaudit.rules.regex_tree import (
     ONE_BYTE,
@@ -137,11 +137,7 @@ def _glob(text: str, is_path: bool, key: str) -> Pattern:
 
 def _regex(text: str, regex_bytes: int) -> Pattern:
     try:
-        with warnings.catch_warnings():
-            # About syntax that may change its meaning; nothing that a user here can act on.
-            warnings.simplefilter("ignore")
-            whole = _compile(text)
-            parts = _split_at_anything(whole)
+        parts = _split_at_anything(_compile(text))
         degree = max(worst_degree(nodes, part.pattern) for part, nodes in parts)
         around = [surroundings(nodes) for _, nodes in parts]
     except CostlyRegexError as error:
@@ -185,11 +181,8 @@ def _in_order(parts: list[re.Pattern[bytes]]) -> Callable[[bytes], bool]:
 def _compile(text: str) -> re.Pattern[bytes]:
     try:
         # A line break in an argument must hide nothing.
-        compiled = re.compile(text.encode(), re.DOTALL)
-    except re.error as error:
-        where = "" if error.pos is None else f" at position {error.pos}"
-        raise RegexError(f"is not a regular expression: {error.msg}{where}") from None
-    except (OverflowError, RecursionError, ValueError) as error:
+        compiled = compile_regex(text.encode(), re.DOTALL)
+    except ValueError as error:
         raise RegexError(f"is not a regular expression: {error}") from None
     if compiled.flags & re.LOCALE:
         raise RegexError("depends on the locale, expected no (?L)")
@@ -218,4 +211,4 @@ def _split_at_anything(whole: re.Pattern[bytes]) -> list[tuple[re.Pattern[bytes]
     widths = [width(nodes) for _, nodes in parts[:-1]]
     if any(least != most for least, most in widths) or not widths:
         return [(whole, join(items))]
-    return [(re.compile(regex, whole.flags), nodes) for regex, nodes in parts if regex]
+    return [(compile_regex(regex, whole.flags), nodes) for regex, nodes in parts if regex]

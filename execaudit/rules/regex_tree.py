@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from execaudit.config.values import compile_regex
+
 ANY_BYTE = (1 << 256) - 1
 UNBOUNDED = 1 << 32
 """More than any expression can ask for."""
@@ -223,7 +225,7 @@ def _byte(atom: bytes) -> Bytes:
     source = atom if len(atom) > 1 else re.escape(atom)
     exact, any_case = (
         sum(1 << code for code in range(256) if one_byte.match(bytes([code])))
-        for one_byte in (re.compile(source), re.compile(source, re.IGNORECASE))
+        for one_byte in (compile_regex(source), compile_regex(source, re.IGNORECASE))
     )
     return Bytes(exact | any_case, exact.bit_length() - 1 if exact.bit_count() == 1 else None)
 

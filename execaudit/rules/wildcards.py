@@ -55,21 +55,38 @@ def translate_wildcards(text: str, *, is_path: bool) -> Wildcards:
     """
     tokens = _tokens(text, is_path)
     return Wildcards(
-        _match_within(tokens) or re.compile(_regex(tokens, is_path)).match,
+        _simple_match(tokens) or re.compile(_regex(tokens, is_path)).match,
         _longest_literal(tokens),
         begins_open=tokens[:1] == [_ANY],
         ends_open=tokens[-1:] == [_ANY],
     )
 
 
-def _match_within(tokens: list[bytes | str]) -> Callable[[bytes], bool] | None:
-    """Match `**text**` faster than a regular expression would; None for other forms."""
-    if tokens[:1] + tokens[-1:] != [_ANY, _ANY]:
+def _simple_match(tokens: list[bytes | str]) -> Callable[[bytes], bool] | None:
+    """Match the usual forms without a regular expression to compile; None for others."""
+    wild = [index for index, token in enumerate(tokens) if isinstance(token, str)]
+    if not wild or len(wild) > 2 or not all(map(_is_plain, tokens)):
         return None
-    if not all(isinstance(token, bytes) and _is_plain(token) for token in tokens[1:-1]):
+    first, last = wild[0], wild[-1]
+    if len(wild) == 2:
+        within = _plain(tokens[1:-1])
+        if (tokens[0], tokens[-1], last) == (_ANY, _ANY, len(tokens) - 1):
+            return lambda text: within in text
         return None
-    within = _plain(tokens[1:-1])
-    return lambda text: within in text
+    before, after, least = _plain(tokens[:first]), _plain(tokens[first + 1 :]), len(tokens) - 1
+    if tokens[first] == _ANY:
+        return lambda text: (
+            len(text) >= least and text.startswith(before) and text.endswith(after)
+        )
+    if tokens[first] == _STAR:
+        begin, end = len(before), len(after)
+        return lambda text: (
+            len(text) >= least
+            and text.startswith(before)
+            and text.endswith(after)
+            and text.find(b"/", begin, len(text) - end) < 0
+        )
+    return None
 
 
 def _is_plain(token: bytes | str) -> bool:
