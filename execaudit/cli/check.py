@@ -17,7 +17,7 @@ from execaudit.config.toml_places import KeyPath
 from execaudit.config.values import TablesOf, kinds
 from execaudit.errors import EXIT_OK, NotConfigured
 from execaudit.records.quoting import make_printable
-from execaudit.rules.host_rules import find_problems
+from execaudit.rules.rule_set import find_problems
 
 
 def run(args: argparse.Namespace) -> int:

@@ -22,12 +22,11 @@ from execaudit.records.place import FieldDict
 from execaudit.records.quoting import make_printable
 from execaudit.records.readback import event_of_record
 from execaudit.records.vocabulary import FIELDS as RECORD_FIELDS
-from execaudit.rules.fields import COMM_BYTES, FIELDS, TYPES
-from execaudit.rules.host_rules import compile_here
+from execaudit.rules.field_values import COMM_BYTES, FIELDS, TYPES
 from execaudit.rules.kernel_rules import KernelLookups, translate_rules
 from execaudit.rules.proc_record import read_process, running_programs
 from execaudit.rules.rule import Rule
-from execaudit.rules.rule_set import Explanation, RuleSet
+from execaudit.rules.rule_set import Explanation, RuleSet, compile_rules
 from execaudit.wire import record
 
 _KIND_OF_NUMBER = ("user", "group", "login", "session", "number")
@@ -79,7 +78,7 @@ def load_rules(args: argparse.Namespace) -> RuleSet:
     problems = list(loaded.problems)
     rules = None
     if not problems:
-        rules, problems = compile_here(loaded.rules, loaded.config.limits.regex_bytes)
+        rules, problems = compile_rules(loaded.rules, regex_bytes=loaded.config.limits.regex_bytes)
     if rules is None:
         text = "\n".join(map(str, problems))
         raise NotConfigured(f"Failed to load the rules: they have mistakes\n{text}")

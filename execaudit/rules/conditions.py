@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_short, show_value
 from execaudit.config.values import list_words
-from execaudit.rules.field_values import Texts
-from execaudit.rules.fields import COMM_BYTES, FIELDS, RESULTS, TYPES, Field
+from execaudit.rules.field_values import COMM_BYTES, FIELDS, RESULTS, TYPES, Field, Texts
 from execaudit.rules.patterns import REGEX_BYTES, Pattern, PatternError, Truth, parse_pattern
 
 _LARGEST_ID = 2**32 - 2  # 2^32-1 is (uid_t)-1, nobody

@@ -1,20 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The values that rules look at, out of an event: exact, or known to be unknown.
+"""Which fields a rule can ask for, and their values out of an event: exact, or known to be unknown.
 
-Owns the step from an event and the fields of its place (repaired text, left-out members) to what
-conditions are tested on. What was unreadable or cut is UNKNOWN, never taken for absent, so that no
-rule decides on something that is missing.
+The fields themselves are those of the vocabulary. Owns the step from an event and the fields of its
+place (repaired text, left-out members) to what conditions are tested on. What was unreadable or cut
+is UNKNOWN, never taken for absent, so that no rule decides on something that is missing.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from execaudit.records.command import restore_text
-from execaudit.rules.fields import FIELDS
+from execaudit.records.vocabulary import CONDITIONS, Condition
 from execaudit.wire import record
 from execaudit.wire.event import Event, Place
 
+Field = Condition
+FIELDS = CONDITIONS
 Fields = Mapping[str, Any]
+
+NESTED = tuple(dict.fromkeys(name.partition(".")[0] for name in FIELDS if "." in name))
+"""Names before a dot, which TOML makes tables of."""
+
+COMM_BYTES = 15
+"""What the kernel keeps of a short name: TASK_COMM_LEN without its NUL, include/linux/sched.h."""
+
+TYPES = ("exec", "exit")
+RESULTS = ("success", "failure")
+ACTIONS = ("drop", "keep", "label")
 
 
 class _Unknown:

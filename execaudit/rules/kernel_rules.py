@@ -15,7 +15,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from execaudit.rules.fields import COMM_BYTES
+from execaudit.rules.field_values import COMM_BYTES
 from execaudit.wire import record
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from execaudit.rules.condition_tree import (
     terms_of,
 )
 from execaudit.rules.conditions import ConditionError, Lookups, make_condition
-from execaudit.rules.fields import ACTIONS, FIELDS, NESTED
+from execaudit.rules.field_values import ACTIONS, FIELDS, NESTED
 from execaudit.rules.patterns import REGEX_BYTES
 
 RulePlace = tuple[str, int, int]

@@ -2,18 +2,22 @@
 """A set of rules, ready to decide: which records are dropped, kept, labelled.
 
 Owns the one way to decide about an event. What all execs from one place have in common is decided
-once and kept in the place. Pure: no I/O, no clock; users' names come in through `Lookups`.
+once and kept in the place.
 """
 
+import grp
+import pwd
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from execaudit.config.configuration import Loaded
 from execaudit.config.source import Problem, RuleTable
 from execaudit.rules.compiled import CompiledRules, Decision
 from execaudit.rules.condition_tree import deciding, evaluate
 from execaudit.rules.conditions import Lookups
 from execaudit.rules.field_values import (
     EVENT_FIELDS,
+    TYPES,
     UNKNOWN,
     event_values,
     marks_of,
@@ -21,7 +25,6 @@ from execaudit.rules.field_values import (
     testable,
     unreadable_numbers,
 )
-from execaudit.rules.fields import TYPES
 from execaudit.rules.partial_decision import PartialDecision
 from execaudit.rules.patterns import REGEX_BYTES, Truth
 from execaudit.rules.rule import Rule, read_rules
@@ -43,12 +46,35 @@ class Explanation(NamedTuple):
     because: tuple[tuple[str, Truth], ...]
 
 
+def _find_user(name: str) -> int | None:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except (KeyError, ValueError):  # ValueError: a NUL in the name
+        return None
+
+
+def _find_group(name: str) -> int | None:
+    try:
+        return grp.getgrnam(name).gr_gid
+    except (KeyError, ValueError):
+        return None
+
+
+OF_HOST = Lookups(user=_find_user, group=_find_group)
+
+
 def compile_rules(
-    tables: Iterable[RuleTable], lookups: Lookups, regex_bytes: int = REGEX_BYTES
+    tables: Iterable[RuleTable], lookups: Lookups = OF_HOST, regex_bytes: int = REGEX_BYTES
 ) -> tuple["RuleSet | None", list[Problem]]:
     """Make a rule set of tables in order; None where there are problems, all of them beside it."""
     rules, problems = read_rules(tables, lookups, regex_bytes)
     return (None if problems else RuleSet(rules)), problems
+
+
+def find_problems(loaded: Loaded) -> tuple[Problem, ...]:
+    """Return every problem of the configuration and of the rules, each once."""
+    _, in_rules = compile_rules(loaded.rules, regex_bytes=loaded.config.limits.regex_bytes)
+    return tuple(dict.fromkeys((*loaded.problems, *in_rules)))
 
 
 class RuleSet(CompiledRules):

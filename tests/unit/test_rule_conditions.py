@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from execaudit.rules.fields import FIELDS, Field
+from execaudit.rules.field_values import FIELDS, Field
 from tests.rule_tables import compile_all, decide, explain
 
 RECORD: dict[str, Any] = {

@@ -267,7 +267,8 @@ MISTAKES: list[tuple[dict[str, Any], int, str]] = [
     (
         drop(gid=["adm", "x"]),
         3,
-        '.gid[1]: is "x", which no group of this host is called, expected a group id, a range such as "100-999", or the name of a group',
+        '.gid[1]: is "x", which no group of this host is called, expected a group id, a range '
+        'such as "100-999", or the name of a group',
     ),
     (drop(uid=True), 2, f".uid: is true, expected {USER}"),
     (drop(uid="60000-1000"), 2, '.uid: is "60000-1000", a range that ends before it begins'),
@@ -282,7 +283,8 @@ MISTAKES: list[tuple[dict[str, Any], int, str]] = [
     (
         drop(comm="systemd-journald"),
         2,
-        '.comm: is "systemd-journald", but of short names the kernel keeps 15 bytes, expected "systemd-journal"',
+        '.comm: is "systemd-journald", but of short names the kernel keeps 15 bytes, expected '
+        '"systemd-journal"',
     ),
     (drop(exe="ls"), 2, '.exe: is "ls", expected an absolute path such as "/ls" or "**/ls"'),
     (drop(cwd="/tmp/"), 2, '.cwd: is "/tmp/", expected no "/" at the end'),
@@ -305,7 +307,8 @@ MISTAKES: list[tuple[dict[str, Any], int, str]] = [
     (
         drop(argv={"regex": "("}),
         3,
-        ".argv.regex: is not a regular expression: missing ), unterminated subpattern at position 0",
+        ".argv.regex: is not a regular expression: missing ), unterminated subpattern at "
+        "position 0",
     ),
     (
         drop(argv=["a", {"regex": "(a*)*"}]),
@@ -315,7 +318,8 @@ MISTAKES: list[tuple[dict[str, Any], int, str]] = [
     (
         drop(cmdline={"regex": "(a*)*b"}),
         3,
-        ".cmdline.regex: repeats something that can be empty; expected one that takes bounded time: use wildcards, several conditions, or less repetition",
+        ".cmdline.regex: repeats something that can be empty; expected one that takes bounded "
+        "time: use wildcards, several conditions, or less repetition",
     ),
     (drop(memfd="yes"), 2, '.memfd: is "yes", expected true or false'),
     (drop(type="exe"), 2, '.type: is "exe", expected "exec" or "exit"'),
@@ -362,7 +366,8 @@ MISTAKES: list[tuple[dict[str, Any], int, str]] = [
     (
         keep(uid=0, severity="error"),
         2,
-        '.severity: is "error", expected "debug", "info", "notice", "warning", "err", "crit", "alert", "emerg" or "" (none); did you mean "err"?',
+        '.severity: is "error", expected "debug", "info", "notice", "warning", "err", "crit", '
+        '"alert", "emerg" or "" (none); did you mean "err"?',
     ),
     (drop(uid=0, descendants=1), 2, ".descendants: is 1, expected true or false"),
     (
