@@ -184,7 +184,7 @@ PLAIN_VALUES: dict[str, tuple[list[Any], list[Any]]] = {
 }
 """By field: what matches PLAIN, which lacks most, and what does not."""
 
-_TRUE = [
+_TRUE: list[dict[str, Any]] = [
     {"not": {"auid": "unset"}},
     {"not": {"exe": "/bin/ls"}},
     {"not": {"uid": 1000, "comm": "ls"}},
@@ -195,7 +195,7 @@ _TRUE = [
     {"all": {"uid": 1000, "not": {"any": [{"uid": 0}, {"not": {"gid": 100}}]}}},
     {"uid": 1000, "exe": "/usr/bin/sudo", "argv": "-u", "result": "failure"},
 ]
-_FALSE = [
+_FALSE: list[dict[str, Any]] = [
     {"not": {"exe": "/usr/**"}},
     {"not": {"uid": 1000, "comm": "sudo"}},
     {"not": [{"uid": 0}, {"comm": "sudo"}]},
@@ -204,13 +204,13 @@ _FALSE = [
     {"all": [{"argv": "-u"}, {"argv": "root"}]},
     {"uid": 1000, "exe": "/usr/bin/sudo", "argv": "-u", "result": "success"},
 ]
-_PLAIN_TRUE = [
+_PLAIN_TRUE: list[dict[str, Any]] = [
     {"not": {"tty": "pts*"}},
     {"not": {"errno": "ENOENT"}},
     {"not": {"argv": "x"}},
     {"not": {"ancestor": {"comm": "sshd"}}},
 ]
-_PLAIN_FALSE = [
+_PLAIN_FALSE: list[dict[str, Any]] = [
     {"not": {"auid": "unset"}},
 ]
 
