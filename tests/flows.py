@@ -188,7 +188,7 @@ def make_sink(host: Host, name: str = "file", selection: Selection | None = None
 
 
 def make_setup(
-    *sinks: Sink[Any],
+    *sinks: Sink,
     rules: Iterable[Mapping[str, Any]] = (),
     rate: Rate | None = None,
     env: tuple[str, ...] = ("LD_PRELOAD",),

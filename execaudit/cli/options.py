@@ -18,8 +18,8 @@ def configured(section: str, key: str) -> Callable[[str], Any]:
     """Return the check that a key of the configuration has, for an option that is the same."""
 
     def read(text: str) -> Any:
-        from execaudit.config.keys import kinds  # noqa: PLC0415 - only for who gives the option
         from execaudit.config.schema import SECTIONS  # noqa: PLC0415
+        from execaudit.config.values import kinds  # noqa: PLC0415 - only for who gives the option
 
         try:
             return kinds(SECTIONS[section])[key].read(text)

@@ -6,21 +6,23 @@ compare values with each other (config.coherence), hash the whole. Rules are han
 what is in them is the business of the rules. Nothing here raises for what is on disk.
 """
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from execaudit.config.coherence import find_contradictions
 from execaudit.config.digest import sha256
 from execaudit.config.files import Paths, read_sources
 from execaudit.config.merge import Merged, Origin
-from execaudit.config.problem import Problem
-from execaudit.config.rule_tables import RuleTable, read_rules, rule_tables
 from execaudit.config.schema import Config
-from execaudit.config.source import Source
+from execaudit.config.source import Problem, RuleTable, Source, read_rules, rule_tables
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_path
 
 __all__ = ["Config", "Loaded", "Origin", "Paths", "Problem", "RuleTable", "load", "read_rules"]
+
+_SHA_MODULES = ("_sha2", "_sha256", "hashlib")  # from 3.12 on; before; always
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +89,8 @@ def _problem(origins: Mapping[KeyPath, Origin], path: KeyPath, text: str) -> Pro
 def _given_labels(rules: list[RuleTable]) -> set[str]:
     """All labels that rules give, whatever else may be wrong with them."""
     lists = [rule.values.get("labels") for rule in rules]
-    return {each for found in lists if isinstance(found, list) for each in found if _is_text(each)}
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+    labels = [each for found in lists if isinstance(found, list) for each in found]
+    return {label for label in labels if isinstance(label, str)}
 
 
 def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:
@@ -107,4 +106,18 @@ def _hash(sources: list[Source]) -> str:
     for source in sources:
         digest.update(f"{source.name}\0{len(source.data)}\0".encode())
         digest.update(source.data)
-    return digest.hexdigest()
+    return str(digest.hexdigest())
+
+
+def sha256() -> Any:
+    """Begin a digest as hashlib.sha256() does, without OpenSSL where Python can.
+
+    hashlib loads OpenSSL, which costs the daemon 3.5 MiB for good. Python's own implementation has
+    no public name: it is taken where it is found, else hashlib does.
+    """
+    for name in _SHA_MODULES:
+        try:
+            return importlib.import_module(name).sha256()
+        except (ImportError, AttributeError):
+            continue
+    raise AssertionError("hashlib is part of Python")

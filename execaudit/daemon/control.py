@@ -17,7 +17,7 @@ from execaudit.config.configuration import load
 from execaudit.config.files import choose_paths
 from execaudit.daemon.overview import Status, overview
 from execaudit.errors import EXIT_OK, ExecauditError, NoPermission
-from execaudit.rules.host_rules import find_problems
+from execaudit.rules.rule_set import find_problems
 
 _RELOAD_WAIT_S = 10.0
 _STATUS_WAIT_S = 2.0

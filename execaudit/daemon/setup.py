@@ -17,8 +17,12 @@ from execaudit.formats.encoders import AnyEncoder, make_encoder
 from execaudit.kernel.capture import Settings
 from execaudit.records.host import Host
 from execaudit.records.redact import Redactor
-from execaudit.rules.kernel_lookups import PinnedPrograms, kernel_lookups
-from execaudit.rules.kernel_rules import MOST_KEYS, KernelRules, translate_rules
+from execaudit.rules.kernel_rules import (
+    MOST_KEYS,
+    KernelLookups,
+    KernelRules,
+    translate_rules,
+)
 from execaudit.sinks.sink import Sink
 from execaudit.sinks.table import Encoding, open_sinks
 
@@ -52,21 +56,21 @@ def compile_all(loaded: Loaded) -> "tuple[RuleSet | None, list[str]]":
     if not loaded.rules:
         return None, []
     # What rules take, some 30 modules, is loaded where there are any.
-    from execaudit.rules.host_rules import compile_here  # noqa: PLC0415
     from execaudit.rules.proc_record import running_programs  # noqa: PLC0415
+    from execaudit.rules.rule_set import compile_rules  # noqa: PLC0415
 
-    rules, problems = compile_here(loaded.rules, loaded.config.limits.regex_bytes)
+    rules, problems = compile_rules(loaded.rules, regex_bytes=loaded.config.limits.regex_bytes)
     if rules is not None and rules.wants_programs:
         for program in running_programs():
             rules.programs.remember_running(*program)
     return rules, [str(problem) for problem in problems]
 
 
-def _kernel_rules(rules: "RuleSet | None") -> tuple[KernelRules, PinnedPrograms]:
+def _kernel_rules(rules: "RuleSet | None") -> tuple[KernelRules, KernelLookups]:
     """The part of the rules that the kernel decides, and the programs that it is about."""
-    programs = PinnedPrograms()
     root = next((path for path in _CGROUPS if (path / "cgroup.controllers").exists()), _CGROUPS[0])
-    return translate_rules(rules.rules if rules else (), kernel_lookups(programs, root)), programs
+    programs = KernelLookups(root)
+    return translate_rules(rules.rules if rules else (), programs), programs
 
 
 class Setup:

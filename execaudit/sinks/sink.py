@@ -10,7 +10,7 @@ reserve of their own. How something is written, and what a failure means, each s
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple, Protocol
 
-from execaudit.config.labels import SEVERITIES
+from execaudit.config.values import SEVERITIES
 from execaudit.formats.event_key import event_key, is_event
 from execaudit.sinks.backlog import Backlog
 from execaudit.sinks.clock import Clock

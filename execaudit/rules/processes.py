@@ -1,20 +1,67 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which program a process runs, for rules that ask for the program of a parent or an ancestor.
+"""What rules need to know of processes: which rules hold for their trees, which programs they run.
 
-Records name ancestors by identity and short name only. Owns the bounded table from identities to
-programs. Who fills it is not its business.
+Owns two bounded tables: for `descendants = true`, and for rules that ask for the program of a
+parent or an ancestor, since records name these by identity and short name only.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from execaudit.records.readback import split_identity
 from execaudit.rules.field_values import DERIVED, UNKNOWN, Fields, of_ancestors
 
+_MAX_PROCESSES = 65536
 _MAX_IMAGES = 65536
 _MAX_AWAITED = 4096
 _TICK_NS = 10_000_000  # /proc counts in USER_HZ, which is 100 on every machine of today
+
+Process = tuple[int, int]
+"""Pid and start in ns: the same through all execs of a process."""
+
+
+class InheritedRules:
+    """Which rules the descendants of a process inherit. Bounded: the least recently used go first.
+
+    Attributes:
+        is_used: whether any rule has descendants.
+        by_process: indices of rules.
+
+    """
+
+    def __init__(self, *, is_used: bool) -> None:
+        self.is_used = is_used
+        self.by_process: OrderedDict[Process, tuple[int, ...]] = OrderedDict()
+
+    def add(self, process: Process, rules: tuple[int, ...]) -> None:
+        """Let rules hold for a process and all below it."""
+        known = self.by_process.pop(process, ())
+        if len(self.by_process) >= _MAX_PROCESSES:
+            self.by_process.popitem(last=False)
+        self.by_process[process] = tuple(sorted({*known, *rules})) if known else rules
+
+    def adopt(self, old: "InheritedRules", now: Sequence[int | None]) -> None:
+        """Take over from another rule set; `now` has the new index of each old rule, or None."""
+        if not self.is_used:
+            return
+        for process, rules in old.by_process.items():
+            known = tuple(sorted({each for rule in rules if (each := now[rule]) is not None}))
+            if known:
+                self.by_process[process] = known
+
+    def from_ancestors(self, fields: Mapping[str, Any]) -> tuple[int, ...]:
+        """Return the rules that any ancestor passes on."""
+        found: set[int] = set()
+        ancestors = fields.get("ancestors") or ()
+        if ancestors is UNKNOWN:
+            return ()
+        for ancestor in ancestors:
+            process = split_identity(ancestor["id"])[1:3]
+            if process in self.by_process:
+                self.by_process.move_to_end(process)
+                found.update(self.by_process[process])
+        return tuple(sorted(found))
 
 
 class ProcessPrograms:
@@ -26,23 +73,19 @@ class ProcessPrograms:
     Attributes:
         by_image: paths; "" where one was unreadable.
         running: by pid and start in ticks, of processes that began before tracing did.
-        evicted: how many images had to go.
 
     """
 
-    def __init__(self, max_images: int = _MAX_IMAGES) -> None:
+    def __init__(self) -> None:
         self.by_image: OrderedDict[str, str] = OrderedDict()
         self.running: dict[tuple[int, int], str] = {}
-        self.evicted = 0
-        self._max_images = max_images
         self._awaited: set[str] = set()
 
     def remember(self, pid: int, start_ns: int, exec_count: int, exe: str) -> bool:
         """Record what an image runs; return True if await_ancestors() found it missing before."""
         image = f"{pid:x}-{start_ns:x}-{exec_count:x}"
-        if len(self.by_image) >= self._max_images:
+        if len(self.by_image) >= _MAX_IMAGES:
             self.by_image.popitem(last=False)
-            self.evicted += 1
         self.by_image[image] = exe
         if self.running:  # it runs something else now
             self.running.pop((pid, start_ns // _TICK_NS), None)
@@ -56,7 +99,7 @@ class ProcessPrograms:
 
         `start_ticks` is its start time in /proc/PID/stat.
         """
-        if len(self.running) < self._max_images:
+        if len(self.running) < _MAX_IMAGES:
             self.running[pid, start_ticks] = exe
 
     def adopt(self, old: "ProcessPrograms") -> None:
@@ -84,18 +127,16 @@ class ProcessPrograms:
     def getter(self, field: str) -> Callable[[Fields], Any] | None:
         """Return what takes a field out of place_values(), None where its own name does."""
         if field == "parent.exe":
-            return self.of_parent
+            return self._of_parent
         if field == "ancestor.exe":
-            return self.of_ancestors
+            return self._of_ancestors
         return DERIVED.get(field)
 
-    def of_parent(self, fields: Fields) -> Any:
-        """Return the program of the parent."""
+    def _of_parent(self, fields: Fields) -> Any:
         parent_id = fields.get("parent_id")
         return UNKNOWN if parent_id is UNKNOWN else self._find(parent_id or "") or UNKNOWN
 
-    def of_ancestors(self, fields: Fields) -> Any:
-        """Return the programs of all ancestors, with `...` for those that are unknown."""
+    def _of_ancestors(self, fields: Fields) -> Any:
         return of_ancestors(fields, lambda one: self._find(one.get("id", "")) or ...)
 
 
