@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from execaudit.config.coherence import find_contradictions
-from execaudit.config.digest import sha256
 from execaudit.config.files import Paths, read_sources
 from execaudit.config.merge import Merged, Origin
 from execaudit.config.schema import Config

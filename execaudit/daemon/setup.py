@@ -108,7 +108,7 @@ class Setup:
         """Return the keys of the kernel's rules, as `Capture.set_rules` takes them."""
         return {(int(key.kind), key.a, key.b): rule for key, rule in self.kernel.keys.items()}
 
-    def refresh_kernel_rules(self) -> PinnedPrograms:
+    def refresh_kernel_rules(self) -> KernelLookups:
         """Look again for what the kernel's rules name; return the programs to close."""
         old = self.programs
         self.kernel, self.programs = _kernel_rules(self.rules)

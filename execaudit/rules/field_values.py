@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from execaudit.records.command import restore_text
 from execaudit.records.vocabulary import CONDITIONS, EVENT_FLAGS, Condition
-from execaudit.wire.event import Event, Gap, Place
+from execaudit.wire.event import Event, Place
 
 Field = Condition
 FIELDS = CONDITIONS
