@@ -20,7 +20,7 @@ MOST_EXPOSURE_BCC = 0.8  # it sees /usr/lib/modules
 @pytest.fixture(scope="module")
 def running(request: pytest.FixtureRequest) -> Iterator[Service]:
     """Started once as shipped; with compiler and headers, for the bcc engine."""
-    for service in installed(request, "bookworm", *system.BCC):
+    for service in installed(request, "bookworm", *system.MORE):
         service.start()
         service.marked(service.mark())
         yield service
