@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from execaudit.config.schema import File, Journal
 from execaudit.daemon.collapse import Collapser
 from execaudit.daemon.stage import Stage
 from execaudit.records.pipeline import Pipeline
@@ -30,12 +31,11 @@ from execaudit.records.redact import Redactor
 from execaudit.rules.rule_set import compile_rules
 from execaudit.rules.text_conditions import Lookups
 from execaudit.sinks.file import FileSink
-from execaudit.sinks.journal import JournalSettings, JournalSink
-from execaudit.sinks.live_file import FileSettings
-from execaudit.sinks.rotation import Limits
+from execaudit.sinks.journal import JournalSink
 from execaudit.wire import record
 from tests.records import PARENT, START_NS, exec_record, exit_record, leaf_first, make_host
 from tests.rule_tables import Table
+from tests.sinks import FinishedEntries, write
 
 ENV_NAMES = tuple(f"{name}=".encode() for name in DEFAULT_ENV)
 RULES: list[dict[str, Any]] = [
@@ -143,13 +143,12 @@ class Chain:
         self.pipeline = Pipeline(host, ENV_NAMES, encoder=self.stage, finish=self.stage.finish)
         self.pipeline.measure_durations()
         self.file = FileSink(
-            FileSettings(
-                str(directory / "execaudit.jsonl"),
-                max_file_bytes=FILE_BYTES,
-                limits=Limits(num_logs=2),
-            )
+            File(path=str(directory / "execaudit.jsonl"), max_file_bytes=FILE_BYTES, num_logs=2),
+            FinishedEntries(),
         )
-        self.journal = JournalSink(JournalSettings(socket_path=str(directory / "socket")))
+        self.journal = JournalSink(
+            Journal(), FinishedEntries(), socket_path=str(directory / "socket")
+        )
         self._sinks: tuple[FileSink | JournalSink, ...] = (self.file, self.journal)
 
     def take(self, buf: bytes, offsets: list[int], now_ns: int) -> None:
@@ -159,7 +158,7 @@ class Chain:
         stage.expire(now_ns)
         for outlet, sink in zip(stage.outlets, self._sinks, strict=True):
             batch, outlet.batch = outlet.batch, []
-            sink.write(batch)
+            write(sink, batch)
             sink.notices.take()
         while (deadline := self.journal.on_timer(time.monotonic())) is not None:
             time.sleep(max(deadline - time.monotonic(), 0))

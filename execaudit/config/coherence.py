@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Values that are fine by themselves and make no sense together.
 
-Owns these rules and their words. A contradiction is told at a key that somebody has set, and names
-the other.
+Owns these rules and their words. A contradiction is reported at a key that somebody has set, and
+names the other.
 """
 
 from collections.abc import Collection, Iterator
@@ -52,21 +52,21 @@ def _find_wrong_order(config: Config, given: Collection[KeyPath]) -> Iterator[Co
     file, capture = config.file, config.capture
     if file.space_left and file.space_low >= file.space_left:
         low, left = show_size(file.space_low), show_size(file.space_left)
-        yield _tell(
+        yield _choose(
             given,
             (("file", "space_low"), f"is {low}, expected less than file.space_left ({left})"),
             (("file", "space_left"), f"is {left}, expected more than file.space_low ({low})"),
         )
     if file.keep_bytes and file.keep_bytes < file.max_file_bytes:
         keep, one = show_size(file.keep_bytes), show_size(file.max_file_bytes)
-        yield _tell(
+        yield _choose(
             given,
             (("file", "keep_bytes"), f"is {keep}, expected at least file.max_file_bytes ({one})"),
             (("file", "max_file_bytes"), f"is {one}, expected at most file.keep_bytes ({keep})"),
         )
     if capture.ring_bytes < 2 * capture.argv_bytes:
         ring, argv = show_size(capture.ring_bytes), show_size(capture.argv_bytes)
-        yield _tell(
+        yield _choose(
             given,
             (
                 ("capture", "ring_bytes"),
@@ -79,7 +79,7 @@ def _find_wrong_order(config: Config, given: Collection[KeyPath]) -> Iterator[Co
         )
 
 
-def _tell(given: Collection[KeyPath], one: Contradiction, other: Contradiction) -> Contradiction:
+def _choose(given: Collection[KeyPath], one: Contradiction, other: Contradiction) -> Contradiction:
     """Return the one whose key somebody has set."""
     return other if other[0] in given and one[0] not in given else one
 

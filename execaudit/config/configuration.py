@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The configuration as the program uses it: `load` reads all files, or says all that is wrong.
 
-Owns the sequence: find the files (execaudit.config_files), check and merge them (execaudit.merge),
-compare values with each other (execaudit.coherence), hash the whole. Rules are handed on as tables:
+Owns the sequence: find the files (config.files), check and merge them (config.merge),
+compare values with each other (config.coherence), hash the whole. Rules are handed on as tables:
 what is in them is the business of the rules. Nothing here raises for what is on disk.
 """
 
@@ -13,12 +13,12 @@ from execaudit.config.coherence import find_contradictions
 from execaudit.config.files import Paths, read_sources
 from execaudit.config.merge import Merged, Origin
 from execaudit.config.problem import Problem
+from execaudit.config.rule_tables import RuleTable, read_rules, rule_tables
 from execaudit.config.schema import Config
 from execaudit.config.source import Source
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_path
 from execaudit.digest import sha256
-from execaudit.rules.tables import RuleTable, read_rules, rule_tables
 
 __all__ = ["Config", "Loaded", "Origin", "Paths", "Problem", "RuleTable", "load", "read_rules"]
 

@@ -11,8 +11,8 @@ from execaudit.config.configuration import Loaded
 from execaudit.config.keys import kinds
 from execaudit.config.schema import SECTIONS, RedactPattern
 from execaudit.config.toml_places import KeyPath
-from execaudit.config.toml_text import make_printable
 from execaudit.config.values import TablesOf
+from execaudit.records.quoting import make_printable
 
 
 def render(loaded: Loaded) -> str:

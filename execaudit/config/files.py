@@ -14,9 +14,9 @@ from pathlib import Path
 
 from execaudit.config.problem import Problem
 from execaudit.config.source import Source
-from execaudit.config.toml_text import make_printable
 from execaudit.config.trust import doubts_about, doubts_about_folder
 from execaudit.errors import InvalidArgument
+from execaudit.records.quoting import make_printable
 
 MAIN = "execaudit.toml"
 DROP_INS = "conf.d"
@@ -35,8 +35,8 @@ class Paths:
     """Where to look.
 
     Attributes:
-        folders: each with execaudit.toml, conf.d and rules.d, any of which may be missing. A file
-            in a later one replaces, or masks, that of the same name in earlier ones.
+        folders: each with execaudit.toml, conf.d and rules.d; any may be missing. A file in a later
+            one replaces, or masks, the one of the same name in earlier ones.
         main: name of the main file.
         needs_main: whether it is a mistake if there is no main file.
         root: what absolute links start from, and above which owners and modes do not matter.
@@ -50,7 +50,7 @@ class Paths:
 
     @classmethod
     def of_system(cls, root: Path = Path("/")) -> "Paths":
-        """The system's configuration, or that of a system installed in `root`."""
+        """Return the paths of the system, or of a system installed in `root`."""
         return cls((root / VENDOR, root / LOCAL), root=root)
 
     @classmethod
@@ -103,7 +103,7 @@ def _list_folder(
 
 
 def _is_usable(folder: Path, root: Path, problems: list[Problem]) -> bool:
-    """Tell whether there is such a directory and nobody else can put files there."""
+    """Return True if there is such a directory and nobody else can put files there."""
     try:
         status = folder.stat()
     except FileNotFoundError:

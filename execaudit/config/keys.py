@@ -2,7 +2,7 @@
 """Fields of dataclasses that are keys of a TOML table.
 
 Owns how a key's kind, default and explanation are tied to its field. Which keys there are is in
-execaudit.schema.
+config.schema.
 """
 
 from dataclasses import field, fields

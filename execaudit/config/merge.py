@@ -2,7 +2,7 @@
 """Values of several configuration files made into one `Config`, with where each comes from.
 
 Owns the check of every single key and that later files win, key by key. Values that do not fit
-together are found by execaudit.coherence.
+together are found by config.coherence.
 """
 
 from collections.abc import Mapping

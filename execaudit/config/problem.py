@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A mistake in a configuration or rules file, as users are told of it.
+"""A mistake in a configuration or rules file, as users see it.
 
 Owns the form `file:line:column: key: what is wrong, what was expected`, which editors and CI
 systems know, and nothing else.
@@ -7,7 +7,7 @@ systems know, and nothing else.
 
 from typing import NamedTuple
 
-from execaudit.config.toml_text import make_printable
+from execaudit.records.quoting import make_printable
 
 
 class Problem(NamedTuple):

@@ -2,7 +2,7 @@
 # ruff: noqa: D102 - the methods are documented by Kind
 """Configuration values that are numbers: counts, sizes, durations and rates.
 
-Owns their spelling, "64K" or "5m", and their ranges. Like the kinds of execaudit.values, whose
+Owns their spelling, "64K" or "5m", and their ranges. Like the kinds of config.values, whose
 protocol these follow, they know no key and no file.
 """
 

@@ -8,7 +8,9 @@ nothing here reads a file. Times are seconds, sizes are bytes, 0 and "" switch o
 import re
 from dataclasses import dataclass, fields
 
+from execaudit.config.environment import DEFAULT_ENV
 from execaudit.config.keys import key, required_key
+from execaudit.config.labels import LABELS, SEVERITY
 from execaudit.config.quantities import (
     DAY,
     GIB,
@@ -23,19 +25,25 @@ from execaudit.config.quantities import (
     RateLimit,
     Size,
 )
-from execaudit.config.values import AbsolutePath, Choice, Flag, ListOf, Mode, Regex, TablesOf
-from execaudit.config.words import (
-    ENV_NAME,
-    GROUP,
-    HMAC_KEY,
-    IDENTIFIER,
-    LABELS,
-    PATTERN_NAME,
-    SEVERITY,
-    SPACE_ACTION,
-)
-from execaudit.options import DEFAULT_ENV
+from execaudit.config.values import AbsolutePath, Choice, Flag, ListOf, Mode, Regex, TablesOf, Text
 
+_SPACE_ACTION = Choice(("warn", "rotate-oldest", "drop-new"))
+_PATTERN_NAME = Text(
+    re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"), 'a name: up to 64 letters, digits, "_" and "-"'
+)
+_ENV_NAME = Text(
+    re.compile(r"(?![0-9])[^=\s*?\x00-\x1f\x7f]+"),
+    "the name of an environment variable such as LD_PRELOAD (no patterns)",
+)
+_GROUP = Text(
+    re.compile(r"[^\s:,\x00-\x1f\x7f]{1,256}"), "the name of a group", "the service's own"
+)
+_IDENTIFIER = Text(re.compile(r"[!-~]{1,128}"), "1 to 128 printable ASCII characters, no blanks")
+_HMAC_KEY = Text(
+    re.compile(r"/(?:[^/\x00]+/)*[^/\x00]+|(?!\.{1,2}$)[A-Za-z0-9_.-]{1,255}"),
+    "the name of a systemd credential or the absolute path of a file",
+    "none",
+)
 _FORMAT = Choice(("execaudit", "ecs", "ocsf"))
 _FORMAT_TEXT = (
     "Schema of the records: our own, Elastic Common Schema, or OCSF. The journal has our own alone."
@@ -75,7 +83,7 @@ class Capture:
         "Record the ends of processes too: exit status and duration, twice the records.",
     )
     env: tuple[str, ...] = key(
-        ListOf(ENV_NAME, "names of environment variables"),
+        ListOf(_ENV_NAME, "names of environment variables"),
         list(DEFAULT_ENV),
         "Environment variables to record. All others stay unrecorded: they often hold secrets.",
     )
@@ -108,7 +116,7 @@ class File:
         Mode(), "0640", "Permissions of every generation. Records can hold what others may not see."
     )
     group: str = key(
-        GROUP, "", "Group of every generation, so that a log shipper can read without being root."
+        _GROUP, "", "Group of every generation, so that a log shipper can read without being root."
     )
     format: str = key(_FORMAT, "execaudit", _FORMAT_TEXT)
     max_line_bytes: int = key(_LINE_BYTES, 0, _LINE_TEXT)
@@ -154,7 +162,7 @@ class File:
         "Free space below which space_left_action is taken.",
     )
     space_left_action: str = key(
-        SPACE_ACTION,
+        _SPACE_ACTION,
         "warn",
         "warn says so in the log and the status, rotate-oldest removes the oldest rotated files, "
         "drop-new counts new records instead of writing them.",
@@ -164,9 +172,9 @@ class File:
         "100M",
         "Free space below which space_low_action is taken.",
     )
-    space_low_action: str = key(SPACE_ACTION, "rotate-oldest", "As space_left_action.")
+    space_low_action: str = key(_SPACE_ACTION, "rotate-oldest", "As space_left_action.")
     disk_full_action: str = key(
-        SPACE_ACTION,
+        _SPACE_ACTION,
         "drop-new",
         "What to do when nothing more can be written. Writing goes on by itself once it can; what "
         "was missed is counted and recorded.",
@@ -189,7 +197,7 @@ class Journal:
         "execaudit convert --journal gives entries in any schema.",
     )
     identifier: str = key(
-        IDENTIFIER, "execaudit", "SYSLOG_IDENTIFIER of the entries, for journalctl -t."
+        _IDENTIFIER, "execaudit", "SYSLOG_IDENTIFIER of the entries, for journalctl -t."
     )
     queue_bytes: int = key(
         Size(64 * KIB, GIB),
@@ -222,7 +230,7 @@ class RedactPattern:
     """A secret of your own to redact, besides those that execaudit knows."""
 
     name: str = required_key(
-        PATTERN_NAME, "Shown in the record in place of the secret: <redacted:NAME>."
+        _PATTERN_NAME, "Shown in the record in place of the secret: <redacted:NAME>."
     )
     regex: re.Pattern[bytes] = required_key(  # noqa: RUF009 - makes a field
         Regex(),
@@ -239,13 +247,13 @@ class Redact:
         Flag(), True, "Whether to redact. Switched off, passwords given as arguments are logged."
     )
     hmac_key: str = key(
-        HMAC_KEY,
+        _HMAC_KEY,
         "",
         "Key to add a keyed hash to each redaction, so that equal secrets can be recognised: a "
         "credential (LoadCredential= in the unit) or a file that only root can read.",
     )
     disable: tuple[str, ...] = key(
-        ListOf(PATTERN_NAME, "names of patterns"),
+        ListOf(_PATTERN_NAME, "names of patterns"),
         [],
         "Shipped patterns not to use, by name, where one redacts what is no secret here.",
     )
@@ -282,7 +290,7 @@ class Status:
     path: str = key(
         AbsolutePath(empty="none"),
         "/run/execaudit/status.json",
-        "File that execaudit status reads; execaudit status has it written anew.",
+        "File that execaudit status reads; execaudit status asks for a fresh one.",
     )
     metrics: str = key(
         AbsolutePath(suffix=".prom", empty="none"),

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from datetime import date, time
 
 from execaudit.config.toml_places import KeyPath, Place, find_places
+from execaudit.records.quoting import make_printable
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
-_LONG_NUMBER = re.compile(r"[0-9_]{4301,}")  # what int() refuses unless told otherwise
+_LONG_NUMBER = re.compile(r"[0-9_]{4301,}")  # what int() refuses by default
 _SHORT = 60
 
 # What tomllib says, and what whoever made the mistake wants to know.
@@ -81,11 +82,6 @@ def show_short(value: object) -> str:
     """Return a value as TOML writes it, cut to what fits into a message."""
     text = show_value(value)
     return text if len(text) <= _SHORT else text[: _SHORT - 1] + "…"
-
-
-def make_printable(text: str) -> str:
-    """Return text from elsewhere, such as a file name, with what is not printable escaped."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def describe_syntax_error(text: str, error: ValueError) -> tuple[Place, str, str]:

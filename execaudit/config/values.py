@@ -4,7 +4,7 @@
 
 Owns reading one TOML value, saying what was expected instead, and writing it back. A kind knows no
 key and no file. `read` raises ValueError with the text for the user: "is X, expected Y". Sizes,
-durations and other numbers are in execaudit.quantities.
+durations and other numbers are in config.quantities.
 """
 
 import re

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from execaudit.config.configuration import load
 from execaudit.config.files import choose_paths
-from execaudit.config.verb import find_problems
 from execaudit.daemon.overview import overview
 from execaudit.daemon.status import Status, read_status
 from execaudit.errors import EXIT_OK, ExecauditError, NoPermission
+from execaudit.rules.host_rules import find_problems
 
 _RELOAD_WAIT_S = 10.0
 _STATUS_WAIT_S = 2.0

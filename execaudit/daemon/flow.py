@@ -9,6 +9,7 @@ leaves it for the next one. When any of this is done, and what a signal means, `
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from execaudit.daemon.handover.checkpoint import Checkpoint, CheckpointFile, Totals
 from execaudit.daemon.handover.duplicates import Duplicates
@@ -96,7 +97,7 @@ class Flow:
         self._commit()
 
     @property
-    def sinks(self) -> Sequence[Sink]:
+    def sinks(self) -> Sequence[Sink[Any]]:
         """The sinks that are in use."""
         return self.setup.sinks
 

@@ -78,7 +78,7 @@ class Daemon:
         log(NOTICE, f"Tracing with engine {flow.capture.engine} ({flow.capture.reason})")
         if flow.capture.failure_hook_error:
             log(WARNING, f"{flow.capture.failure_hook_error}, logging successful execs alone")
-        self._check()
+        self._check(is_first=True)
         self._status.write()  # whoever waits for READY may ask at once
         notify("READY=1", self._status.line())
         flow.capture.close_trials()
@@ -176,16 +176,22 @@ class Daemon:
         if now_s >= self._status.due_s and (is_checking or self._status.has_news):
             self._status.write()
 
-    def _check(self) -> None:
-        """Check that execs are seen; the manager hears from us as long as they are."""
+    def _check(self, *, is_first: bool = False) -> None:
+        """Check that execs are seen; the watchdog gets its sign of life as long as they are.
+
+        Raises ExecauditError where they are not, and a manager is there to start us again.
+        """
         flow = self._flow
         seen = flow.accounting.counts.seen
         self._check_at = time.monotonic() + self._check_s
         flow.refresh_rules()
         if self._selfcheck.run():
             notify("WATCHDOG=1")
-        elif self._watchdog_s is not None:
-            raise ExecauditError("Failed to trace execs: tracing could not be restored, ending")
+        elif self._watchdog_s is not None and not is_first:
+            raise ExecauditError(
+                "Failed to see execs, also with new programs: ending, so that the service manager"
+                " starts this daemon again"
+            )
         if flow.accounting.counts.seen != seen:
             self._settle_soon()
 

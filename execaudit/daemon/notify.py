@@ -1,43 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
 """The service manager's notification protocol, sd_notify(3).
 
-Owns the socket that $NOTIFY_SOCKET names and how long it may be waited for. libsystemd waits
-without end while the manager takes nothing; a logger that stands still with it would lose records.
-Without the variable everything here does nothing.
+Owns the socket that $NOTIFY_SOCKET names and the time to wait for it. libsystemd waits without end
+while the manager takes nothing; a logger that stands still with it would lose records. Without the
+variable everything here does nothing.
 """
 
 import os
 import socket
+import struct
 import time
+from collections.abc import Sequence
 
 _WAIT_S = 2.0  # for what changes the unit's state; a manager misses a status without harm
 
 
-def notify(*assignments: str) -> bool:
-    """Send assignments such as "READY=1"; whether they were taken. No manager is no error."""
+def notify(*assignments: str, fds: Sequence[int] = ()) -> bool:
+    """Send assignments such as "READY=1", with descriptors; False if the manager did not take them.
+
+    No manager is no error.
+    """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return False
     if address[0] == "@":  # not in the file system
         address = "\0" + address[1:]
+    rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack(f"@{len(fds)}i", *fds))
     is_state = not all(each.startswith(("STATUS=", "WATCHDOG=")) for each in assignments)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as manager:
             manager.settimeout(_WAIT_S if is_state else 0)
-            manager.sendto("\n".join(assignments).encode(), address)
+            # Not socket.send_fds: it takes an address and does not use it.
+            manager.sendmsg(["\n".join(assignments).encode()], [rights] if fds else [], 0, address)
     except OSError:
         return False
     return True
 
 
 def reloading() -> None:
-    """Tell that a reload begins; systemd wants the time with it (sd_notify(3))."""
+    """Report that a reload begins; systemd wants the time with it (sd_notify(3))."""
     now_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
     notify("RELOADING=1", f"MONOTONIC_USEC={now_us}")
 
 
 def watchdog_interval_s() -> float | None:
-    """Seconds between signs of life, half of what the manager waits; None if it does not."""
+    """Return the seconds between signs of life: half of what the manager waits; None: none."""
     if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
     try:

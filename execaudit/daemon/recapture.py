@@ -11,6 +11,7 @@ from execaudit.daemon.flow import Flow
 from execaudit.daemon.handover import adoption
 from execaudit.daemon.setup import kernel_keys
 from execaudit.engine.choice import open_capture
+from execaudit.errors import ExecauditError
 from execaudit.kernel.capture import Capture
 from execaudit.sinks.table import SINK_NAMES
 
@@ -19,11 +20,10 @@ _LAST_EVENTS_S = 1.0
 
 def restart_capture(flow: Flow) -> None:
     """Load everything again, as at a start. Raises OSError or ExecauditError."""
-    names = adoption.descriptor_names(flow.capture)
+    names = adoption.descriptor_names(flow.capture) if flow.file is not None else []
     with open_capture(flow.capture.engine, flow.capture.settings) as fresh:
-        if flow.file is not None:
-            adoption.withdraw(names)
-        replace_capture(flow, fresh.take())
+        replace_capture(flow, fresh)
+    adoption.withdraw(names)
     flow.capture.close_trials()
     keep_descriptors(flow)
 
@@ -40,7 +40,8 @@ def replace_capture(flow: Flow, fresh: Capture) -> int:
     """Go on with another capture; return how many events took place between the two.
 
     The old one is muted and read to its end; from there until the new one is attached it goes on
-    counting. What it counted is reported as lost. The old capture is closed.
+    counting. What it counted is reported as lost. The old capture is closed, and `fresh` is left
+    empty. Where `fresh` cannot be attached, the old one goes on.
     """
     old = flow.capture
     flow.set_rules({}, flow.setup)  # from here on its count of dropped events stands still
@@ -48,7 +49,12 @@ def replace_capture(flow: Flow, fresh: Capture) -> int:
     first_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     old.mute()
     _drain_to_the_end(flow)
-    fresh.attach()
+    try:
+        fresh.attach()
+    except ExecauditError:
+        flow.set_rules(kernel_keys(flow.setup), flow.setup)
+        raise
+    fresh = fresh.take()
     missed = _count_between(old, fresh, dropped)
     last_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     fresh.set_rules(kernel_keys(flow.setup))
@@ -76,6 +82,7 @@ def _drain_to_the_end(flow: Flow) -> None:
     now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     flow.report.lost(*flow.accounting.close(slots, misses, now_ns))
     flow.decoder.drop_all_chunks()
+    flow.release_failures(now_ns, are_all=True)  # their positions are those of the old ring
 
 
 def _count_between(old: Capture, fresh: Capture, dropped: int) -> int:

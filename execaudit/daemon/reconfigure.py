@@ -21,10 +21,11 @@ def reconfigure(flow: Flow, setup: Setup) -> None:
         flow.path_search = None
     elif flow.path_search is None and setup.collapses:
         flow.path_search = PathSearch()
-    if setup.rules is not None and old.rules is not None:
-        setup.rules.adopt(old.rules)
-    flow.setup = setup
+    flow.flush()
     flow.set_rules(kernel_keys(setup), old)
+    if setup.rules is not None and old.rules is not None:
+        setup.rules.adopt(old.rules)  # with the hits that the kernel had counted until now
+    flow.setup = setup
     old.programs.close()
     for change in setup.changes:
         change()

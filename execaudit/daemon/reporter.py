@@ -7,7 +7,7 @@ fields are those of `records.service_records` and `records.lost`.
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from execaudit.daemon.limits import Limits
 from execaudit.daemon.log import log
@@ -27,7 +27,7 @@ class Stream(Protocol):
     host: Host
 
     @property
-    def sinks(self) -> Sequence[Sink]:
+    def sinks(self) -> Sequence[Sink[Any]]:
         """The sinks that are in use."""
 
     def flush(self) -> None:
@@ -90,7 +90,7 @@ class Reporter:
             ]
         )
 
-    def incidents(self, sinks: Iterable[Sink]) -> None:
+    def incidents(self, sinks: Iterable[Sink[Any]]) -> None:
         """Report each outage of a sink that has ended."""
         for sink in sinks:
             for incident in sink.losses.take():
@@ -111,7 +111,7 @@ class Reporter:
                 )
 
 
-def log_notices(sinks: Iterable[Sink]) -> None:
+def log_notices(sinks: Iterable[Sink[Any]]) -> None:
     """Write into the log what the sinks have to say."""
     for sink in sinks:
         for priority, text in sink.notices.take():

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from execaudit.config.configuration import Config, Loaded
 from execaudit.daemon.limits import Limit, Limits, Rate
@@ -18,7 +18,7 @@ from execaudit.kernel.capture import Settings
 from execaudit.records.host import Host
 from execaudit.records.redact import Redactor
 from execaudit.records.secret_patterns import PATTERNS, Pattern
-from execaudit.rules.kernel_lookups import Programs, kernel_lookups
+from execaudit.rules.kernel_lookups import PinnedPrograms, kernel_lookups
 from execaudit.rules.kernel_rules import MOST_KEYS, KernelRules, translate_rules
 from execaudit.sinks.sink import Sink
 from execaudit.sinks.table import Encoding, open_sinks
@@ -54,18 +54,18 @@ def compile_all(loaded: Loaded) -> "tuple[RuleSet | None, list[str]]":
         return None, []
     # What rules take, some 30 modules, is loaded where there are any.
     from execaudit.rules.host_rules import compile_here  # noqa: PLC0415
-    from execaudit.rules.proc_record import running_images  # noqa: PLC0415
+    from execaudit.rules.proc_record import running_programs  # noqa: PLC0415
 
     rules, problems = compile_here(loaded.rules, loaded.config.limits.regex_bytes)
     if rules is not None and rules.wants_programs:
-        for image in running_images():
-            rules.programs.remember_running(*image)
+        for program in running_programs():
+            rules.programs.remember_running(*program)
     return rules, [str(problem) for problem in problems]
 
 
-def kernel_rules(rules: "RuleSet | None") -> tuple[KernelRules, Programs]:
+def kernel_rules(rules: "RuleSet | None") -> tuple[KernelRules, PinnedPrograms]:
     """The part of the rules that the kernel decides, and the programs that it is about."""
-    programs = Programs()
+    programs = PinnedPrograms()
     root = next((path for path in _CGROUPS if (path / "cgroup.controllers").exists()), _CGROUPS[0])
     return translate_rules(rules.rules if rules else (), kernel_lookups(programs, root)), programs
 
@@ -88,12 +88,12 @@ class Setup:
     loaded: Loaded
     rules: "RuleSet | None"
     kernel: KernelRules
-    programs: Programs
+    programs: PinnedPrograms
     limits: Limits | None
     redactor: Redactor | None
     collapses: bool
     encoders: list[AnyEncoder]
-    sinks: list[Sink]
+    sinks: list[Sink[Any]]
     changes: list[Callable[[], None]]
 
     @property

@@ -37,7 +37,7 @@ def begin(host: Host, setup: Setup) -> Flow:
             flow.report.start(fresh, config_hash, missed)
             _account_previous(flow, previous)
             adoption.withdraw(previous.names)
-            replace_capture(flow, fresh.take())
+            replace_capture(flow, fresh)
         keep_descriptors(flow)
     else:
         flow.report.start(previous.capture, config_hash, missed)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`execaudit doctor`: whether this host can be traced."""
+"""`execaudit doctor`: what can be traced on this host."""

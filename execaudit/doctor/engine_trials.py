@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from execaudit.doctor.check import Check
 from execaudit.doctor.trials import RING_BYTES, TRY_AGAIN, UNTRIED
-from execaudit.engine.bcc import load as compile_source
-from execaudit.engine.libbpf import load as load_object
+from execaudit.engine.bcc_engine import load as compile_source
+from execaudit.engine.libbpf_engine import load as load_object
 from execaudit.errors import ExecauditError, NoPermission, NotConfigured
 from execaudit.kernel import hooks, libbpf
 from execaudit.kernel.hooks import AttachPoint
@@ -48,7 +48,7 @@ def try_bcc_engine(check: Check, denied: bool) -> Check:
     try:
         took_ms = _load_and_release(compile_source)
     except ExecauditError as error:
-        advice = "Nothing to do, where the libbpf engine works; otherwise mend this."
+        advice = "Nothing to do, where the libbpf engine works; otherwise repair this."
         return Check(check.name, "warn", str(error), advice)
     return check._replace(found=f"{check.found}, compiled and loaded in {took_ms:.0f} ms")
 

@@ -3,7 +3,7 @@
 
 Owns what /proc and /sys say. Each function takes the root under which these lie, so that tests can
 lay out other machines. It uses no BPF: what the kernel really permits is found by
-execaudit.trials.
+`trials`.
 """
 
 import struct

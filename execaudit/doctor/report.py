@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`execaudit doctor`: can tracing work here, and what to do where it cannot.
 
-Owns the verdict over all checks and how they are shown. What is checked, and how, is in
-execaudit.preflight (files), execaudit.trials and execaudit.engine_trials (BPF, for real) and
-execaudit.installed (packages).
+Owns the verdict over all checks and how they are shown. The checks are in preflight (files), trials
+and engine_trials (BPF, for real) and installed (packages).
 """
 
 import argparse
@@ -14,11 +13,12 @@ import sys
 import textwrap
 from pathlib import Path
 
+from execaudit.color import wants_color
 from execaudit.doctor.check import CONFIGURATION, KERNEL, PERMISSION, Check
 from execaudit.doctor.installed import check_installed
 from execaudit.doctor.preflight import check_facts
 from execaudit.errors import EXIT_OK, NotConfigured
-from execaudit.trace.table import wants_color
+from execaudit.records.quoting import make_printable
 
 _COLORS = {"pass": "\x1b[32m", "warn": "\x1b[33m", "fail": "\x1b[1;31m"}
 _RESET = "\x1b[0m"
@@ -107,7 +107,7 @@ def render(checks: list[Check], width: int | None, color: bool) -> list[str]:
     room = max(width, _NARROWEST) - len(indent) if width else None
     lines = []
     for check in checks:
-        texts = _wrap(_printable(check.found), room)
+        texts = _wrap(make_printable(check.found), room)
         if check.advice:
             texts += _wrap(f"→ {check.advice}", room)
         label = f"{_COLORS[check.status]}{check.status}{_RESET}" if color else check.status
@@ -120,7 +120,7 @@ def render(checks: list[Check], width: int | None, color: bool) -> list[str]:
 
 
 def summarize(checks: list[Check]) -> str:
-    """Return the one sentence that says whether tracing can work, and what to do first if not."""
+    """Return one sentence: tracing works, or why it cannot and what to do first."""
     status = exit_status(checks)
     if status == EXIT_OK:
         return f"Tracing works here, with {_describe_ways(checks)}."
@@ -149,7 +149,3 @@ def _wrap(text: str, room: int | None) -> list[str]:
     if room is None:
         return [text]
     return textwrap.wrap(text, room, break_on_hyphens=False, subsequent_indent="  ") or [""]
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -56,7 +56,7 @@ def try_kernel() -> list[Check]:
 
 
 def is_denied(checks: list[Check]) -> bool:
-    """Tell whether nothing can be tried for want of permission."""
+    """Return True if nothing can be tried without more permission."""
     return any(check.exit_status == PERMISSION for check in checks)
 
 
@@ -135,7 +135,7 @@ def try_tracepoint(name: str, points: dict[str, AttachPoint], denied: bool) -> C
 
 
 def _typed(tracepoint: str) -> str:
-    """Tell whether type information knows the tracepoint's arguments."""
+    """Say if type information has the tracepoint's arguments."""
     with contextlib.suppress(NotImplementedByKernel), Btf() as btf:
         if btf.find(f"btf_trace_{tracepoint}", _BTF_KIND_TYPEDEF):
             return ", in BTF"

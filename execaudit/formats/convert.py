@@ -12,12 +12,12 @@ import sys
 from collections.abc import Iterator
 from typing import IO, NoReturn, cast
 
-from execaudit.config.toml_text import make_printable
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
-from execaudit.formats.entries import entry_fields, read_entries
 from execaudit.formats.encoders import make_line
+from execaudit.formats.entries import entry_fields, read_entries
 from execaudit.formats.zstd_file import open_zstd
 from execaudit.records.place import FieldDict
+from execaudit.records.quoting import make_printable
 
 _LINE_LIMIT = 16 << 20  # the longest a record can be, as `sinks.log_tail` has it
 _TOLD = 20

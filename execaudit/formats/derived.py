@@ -49,6 +49,14 @@ def to_entities(ancestors: Any) -> Any:
     return entities
 
 
+def to_variables(env: Any) -> Any:
+    """The field `env` as OCSF's environment variables."""
+    if isinstance(env, Placeholder):
+        return env.derive("variables")
+    pairs = [entry.partition("=") for entry in env]
+    return [{"name": name, "value": value} for name, _, value in pairs]
+
+
 def move(source: dict[str, Any], target: dict[str, Any], **names: str) -> None:
     """Move members from `source` to `target`, those that are there: new name to old name."""
     for new, old in names.items():

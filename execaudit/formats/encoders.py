@@ -5,16 +5,17 @@ Owns which formats there are, what ECS and OCSF derive of values, and the bound 
 """
 
 import importlib
+import json
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from execaudit.formats.derived import to_entities
+from execaudit.formats.derived import join_words, to_entities, to_variables
 from execaudit.formats.trim import trim
 from execaudit.records.encoder import Encoder, JsonEncoder, render_line
 from execaudit.records.host import Host
 from execaudit.records.place import FieldDict
-from execaudit.records.record import record_fields
-from execaudit.records.text import dumps
+from execaudit.records.record import record_fields, strings_of
+from execaudit.records.text import decode_all, dumps
 from execaudit.wire.event import Event
 
 Adapter = Callable[[FieldDict], FieldDict]
@@ -42,7 +43,7 @@ class AnyEncoder(Protocol):
 class AdaptingEncoder(Encoder):
     """Makes documents of another schema, as its adapter has them."""
 
-    derived = (
+    derived: tuple[tuple[str, bytes, bool], ...] = (
         ("argv_words", b"%b", True),
         ("time_ms", b"%d", False),
         ("start_ms", b"%d", False),
@@ -56,17 +57,14 @@ class AdaptingEncoder(Encoder):
         super().__init__(host, RENDERS[schema])
         self.format = schema
 
-    def encode(self, event: Event) -> bytes:
-        """Return the bytes of an exec or exit."""
-        if event.seq > _LARGEST_SEQ:
-            return self._render(record_fields(event, self._host))
-        return super().encode(event)
-
     def derive(self, event: Event, argv: bytes) -> tuple[Any, ...]:
         """Return the arguments joined, as the content of a JSON string, and times in ms."""
         offset = self._host.wall_offset_ns
+        words = argv[2:-2].replace(b'","', b" ")
+        if b"\\" in argv:  # a quote that it escapes may look like the end of an argument
+            words = dumps(join_words(json.loads(argv)))[1:-1]
         return (
-            argv[2:-2].replace(b'","', b" "),
+            words,
             (event.time_ns + offset) // 1_000_000,
             (event.start_ns + offset) // 1_000_000,
         )
@@ -74,6 +72,26 @@ class AdaptingEncoder(Encoder):
     def derive_of_parents(self, ancestors: list[FieldDict]) -> tuple[bytes, ...]:
         """Return when the parent was created, and the ancestors as OCSF has them."""
         return ancestors[0]["start"].encode(), dumps(to_entities(ancestors))
+
+
+class OcsfEncoder(AdaptingEncoder):
+    """Makes events of OCSF, which has a form of its own for variables and for large numbers."""
+
+    derived = (*AdaptingEncoder.derived, ("env_variables", b"%b", False))
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(host, "ocsf")
+
+    def encode(self, event: Event) -> bytes:
+        """Return the bytes of an exec or exit."""
+        if event.seq > _LARGEST_SEQ:
+            return self._render(record_fields(event, self._host))
+        return super().encode(event)
+
+    def derive(self, event: Event, argv: bytes) -> tuple[Any, ...]:
+        """Return the variables as well."""
+        texts, _ = decode_all(strings_of(event.env))
+        return (*super().derive(event, argv), dumps(to_variables(texts)))
 
 
 class BoundedEncoder:
@@ -126,7 +144,10 @@ def make_encoder(name: str, host: Host, identifier: str, max_line_bytes: int = 0
         from execaudit.records.journal_encoder import JournalEncoder  # noqa: PLC0415 - only there
 
         return JournalEncoder(host, identifier)
-    encoder = JsonEncoder(host) if name == "execaudit" else AdaptingEncoder(host, name)
+    if name == "execaudit":
+        encoder = JsonEncoder(host)
+    else:
+        encoder = OcsfEncoder(host) if name == "ocsf" else AdaptingEncoder(host, name)
     return BoundedEncoder(encoder, host, max_line_bytes) if max_line_bytes else encoder
 
 

@@ -11,8 +11,8 @@ from importlib import import_module
 from typing import Any
 
 from execaudit.errors import ExecauditError, InvalidArgument, NotConfigured
-from execaudit.records.place import FieldDict
 from execaudit.records.journal import PREFIX
+from execaudit.records.place import FieldDict
 from execaudit.records.vocabulary import FIELDS, TYPES
 from execaudit.records.vocabulary.forms import Form
 

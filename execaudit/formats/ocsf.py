@@ -9,7 +9,6 @@ under `unmapped`, by its own name.
 
 from execaudit import __version__
 from execaudit.formats.derived import (
-    Placeholder,
     asked_path,
     base_name,
     event_id,
@@ -17,9 +16,11 @@ from execaudit.formats.derived import (
     move,
     to_entities,
     to_ms,
+    to_variables,
 )
 from execaudit.records.journal import other_message
 from execaudit.records.place import FieldDict
+from execaudit.records.template import Placeholder
 
 VERSION = "1.8.0"
 
@@ -133,8 +134,7 @@ def _add_launch(fields: FieldDict, rest: FieldDict, doc: FieldDict) -> None:
     move(rest, process, working_directory="cwd", ptid="tid", namespace_pid="nspid")
     env = rest.pop("env", None)
     if env:
-        pairs = [entry.partition("=") for entry in env]
-        process["environment_variables"] = [{"name": n, "value": v} for n, _, v in pairs]
+        process["environment_variables"] = to_variables(env)
     login = _login(fields)
     _add_identity(rest, process)
     if "container" in rest:

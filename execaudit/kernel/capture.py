@@ -1,30 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A capture: the programs loaded by one of the engines, their maps, and the attachments.
+"""A capture: the programs that an engine has loaded, their maps, and the attachments.
 
-Owns the choice of the engine and the life of the descriptors. It reads no events.
+Owns the life of the descriptors and what user space writes into the maps. It reads no events.
 """
 
-import contextlib
 import dataclasses
 import os
 import struct
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Self
 
-from execaudit.errors import InvalidArgument, NoPermission, NotImplementedByKernel
 from execaudit.kernel import hooks, libbpf
-from execaudit.kernel.btf import KERNEL_BTF
 from execaudit.kernel.hooks import AttachPoint, FailureHook
 from execaudit.wire import record
 
 _PROG_INFO_BYTES = 232  # struct bpf_prog_info of linux/bpf.h, to its last member of 5.16
 _RECURSION_MISSES_AT = 208
 _LINK_INFO_BYTES = 32
-_ATTACHMENTS = ("anon_inode:bpf_link", "anon_inode:[perf_event]")
-ENGINES = ("auto", "libbpf", "bcc")
 _ZERO = b"\0\0\0\0"
 _RULE_ALL = 0  # of enum rule_kind
 
@@ -38,12 +32,12 @@ class Settings:
     argv_bytes: int = 64 << 10  # argument bytes kept per exec, head and tail
     env_bytes: int = 64 << 10  # environment bytes searched per exec; 0: none
     failures: str = ""  # name of a failure hook or "auto"; empty: none
-    needs_failures: bool = True  # give up where that hook can not be had
+    needs_failures: bool = True  # fail where that hook is not available
     exits: bool = False
     rules: int = 1  # the most rules the kernel may be given at a time
 
     def config(self, rules: int = 0) -> bytes:
-        """The value of the map "config" (struct config); `rules` is its member of that name."""
+        """Return the value of the map "config" (struct config); `rules` is its member."""
         wake = min(self.wake_bytes, self.ring_bytes // 4)
         return struct.pack(
             record.CONFIG.format,
@@ -67,7 +61,7 @@ class Capture:
     failure_hook: FailureHook | None
     programs: dict[str, int]
     maps: dict[str, int]
-    trials: list[int]  # attachments that were only to find out what works
+    trials: list[int]  # attachments that only showed what works
     failure_hook_error: str = ""  # why failed execs are not seen although that was wanted
     links: list[int] = field(default_factory=list)
     _config: bytes = b""
@@ -83,10 +77,8 @@ class Capture:
     def set_rules(self, keys: Mapping[tuple[int, int, int], int]) -> dict[int, int]:
         """Replace the drop rules of the kernel in one step: no event is judged by a mixture.
 
-        Returns what `rule_hits` says of the old ones in the end.
-
-        `keys` are (kind, a, b) as in struct rule_key, each with the index of its rule, at most
-        `settings.rules` of them and of these.
+        `keys` are (kind, a, b) as in struct rule_key, each with the index of its rule: at most
+        `settings.rules` keys, and as many rules. Returns the last `rule_hits` of the old rules.
         """
         old = self._rule_keys
         self._generation += 1
@@ -109,15 +101,15 @@ class Capture:
             libbpf.delete_from_map(self.maps["rules"], key)
         return hits
 
-    def go_on(self) -> None:
-        """Take up the rules of another process with the same descriptors, to replace them next."""
+    def adopt_rules(self) -> None:
+        """Read the rules that the process before has set, so that `set_rules` can replace them."""
         raw = libbpf.lookup_map(self.maps["config"], _ZERO, record.CONFIG.size) or bytes(8)
         self._config = raw
         self._generation = struct.unpack_from("@Q", raw)[0] >> 32
         self._rule_keys = libbpf.map_keys(self.maps["rules"], record.RULE_KEY.size)
 
     def mute(self) -> None:
-        """Have the programs drop and count every event from now on: others take over."""
+        """Have the programs drop and count every event from now on: another capture takes over."""
         self._configure(self._generation << 32 | 1 << _RULE_ALL)
 
     def _configure(self, rules: int) -> None:
@@ -125,18 +117,18 @@ class Capture:
         libbpf.update_map(self.maps["config"], _ZERO, self._config)
 
     def is_altered(self) -> bool:
-        """Whether settings or rules in the kernel are others than were put there."""
+        """Return True if settings or rules in the maps are not those that were put there."""
         if libbpf.lookup_map(self.maps["config"], _ZERO, len(self._config)) != self._config:
             return True
         keys = libbpf.map_keys(self.maps["rules"], record.RULE_KEY.size)
         return sorted(keys) != sorted(self._rule_keys)
 
     def seen(self) -> int:
-        """Events that the programs have seen so far, dropped ones among them."""
+        """Return the count of events that the programs have seen, dropped ones included."""
         return sum(self.seen_by_hook())
 
     def seen_by_hook(self) -> list[int]:
-        """The same, by index in record.HOOKS."""
+        """Return the same for each hook, by index in record.HOOKS."""
         at = record.SLOT.offset("dropped")
         return [
             sum(
@@ -151,7 +143,7 @@ class Capture:
         libbpf.update_map(self.maps["rule_hits"], struct.pack("@I", index), zeros)
 
     def rule_hits(self) -> dict[int, int]:
-        """Events that the kernel dropped since set_rules, by the index of the rule."""
+        """Return the events that the kernel dropped since `set_rules`, by the index of the rule."""
         cpus = libbpf.num_possible_cpus()
         hits: dict[int, int] = {}
         for rule, place in self._rule_places.items():
@@ -161,14 +153,14 @@ class Capture:
         return hits
 
     def dropped(self) -> int:
-        """Events that the kernel dropped by any rules since the programs were loaded."""
+        """Return the events that the kernel dropped by rules since the programs were loaded."""
         at = record.SLOT.offset("dropped")
         return sum(
             struct.unpack_from("@Q", raw, at)[0] for per_cpu in self.slots() for raw in per_cpu
         )
 
     def slots(self) -> list[list[bytes]]:
-        """The counters (struct slot) by hook and CPU."""
+        """Return the counters (struct slot) by hook and CPU."""
         size = record.SLOT.size
         cpus = libbpf.num_possible_cpus()
         out: list[list[bytes]] = []
@@ -179,7 +171,7 @@ class Capture:
         return out
 
     def misses(self) -> dict[int, int]:
-        """Runs that the kernel skipped because the program was already running, by hook (5.12)."""
+        """Return the runs that the kernel skipped as recursive, by hook (from 5.12 on)."""
         out: dict[int, int] = {}
         for name, fd in self.programs.items():
             hook = hook_of(name)
@@ -190,17 +182,17 @@ class Capture:
         return out
 
     def close_trials(self) -> None:
-        """Detach what was attached on trial, beside all else: each waits for all processors."""
+        """Detach what was attached on trial, in a thread: each waits for all processors."""
         if self.trials:
             trials, self.trials = self.trials, []
             threading.Thread(target=_close_all, args=(trials,), name="trials").start()
 
     def detached(self) -> list[str]:
-        """Names of programs whose attachment is gone.
+        """Return the names of programs whose attachment is gone.
 
-        The kernel is asked (struct bpf_link_info): a descriptor that is a link of this very program
-        is an attachment in force, since such a link has no way of being detached but the end of its
-        last descriptor. Perf events tell nothing: of them it is known that they are open.
+        A descriptor that is a link of this very program (struct bpf_link_info) is an attachment in
+        force: such a link ends with its last descriptor only. The kernel says nothing about perf
+        events but that they are open.
         """
         gone: list[str] = []
         for link, (name, point) in zip(self.links, self.points.items(), strict=True):
@@ -212,18 +204,6 @@ class Capture:
             except OSError:
                 gone.append(name)
         return gone
-
-    def attach_again(self, name: str) -> None:
-        """Attach a program whose attachment is gone or does not work. Raises as `attach`."""
-        index = list(self.points).index(name)
-        with contextlib.suppress(OSError):
-            # Whatever else has this number now is not ours to close.
-            if str(Path(f"/proc/self/fd/{self.links[index]}").readlink()) in _ATTACHMENTS:
-                os.close(self.links[index])
-        self.links[index] = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)  # should this fail
-        spare = self.links[index]
-        (self.links[index],) = hooks.attach_all(self.programs, {name: self.points[name]})
-        os.close(spare)
 
     def detach(self) -> None:
         """Detach all programs; what they wrote can still be read."""
@@ -239,7 +219,7 @@ class Capture:
         self.programs, self.maps = {}, {}
 
     def take(self) -> "Capture":
-        """A capture with all descriptors of this one, which has none any more."""
+        """Return a capture with all descriptors of this one, which is left without any."""
         taken = dataclasses.replace(self)
         self.programs, self.maps, self.links, self.trials = {}, {}, [], []
         return taken
@@ -257,17 +237,17 @@ def _close_all(fds: list[int]) -> None:
 
 
 def program_id(fd: int) -> int:
-    """The kernel's number of a program (struct bpf_prog_info). Raises OSError."""
+    """Return the kernel's number of a program (struct bpf_prog_info). Raises OSError."""
     return int(struct.unpack_from("@I", libbpf.object_info(fd, _PROG_INFO_BYTES), 4)[0])
 
 
 def link_program(fd: int) -> int:
-    """The number of the program that a link attaches (struct bpf_link_info). Raises OSError."""
+    """Return the number of the program of a link (struct bpf_link_info). Raises OSError."""
     return int(struct.unpack_from("@I", libbpf.object_info(fd, _LINK_INFO_BYTES), 8)[0])
 
 
 def hook_of(program: str) -> int | None:
-    """Index in record.HOOKS of the events a program writes; None if it writes none."""
+    """Return the index in record.HOOKS of the events of a program; None if it writes none."""
     if program.startswith("before"):
         return None
     if program in ("on_exec", "on_exit"):
@@ -275,79 +255,3 @@ def hook_of(program: str) -> int | None:
     if program == "sys_exit_any":
         return record.HOOKS.index("execve")
     return record.HOOKS.index(program.split("_", 1)[1])
-
-
-def _map_sizes(settings: Settings, points: dict[str, AttachPoint]) -> dict[str, int]:
-    """Entries of the maps whose size depends on the settings."""
-    # One scratch buffer of 32 KiB per CPU for each hook that builds records.
-    has_failures = any(
-        name not in ("on_exec", "on_exit") for name in points if "before" not in name
-    )
-    return {
-        "events": settings.ring_bytes,
-        "scratch": len(record.HOOKS) if has_failures else 1,
-        "rules": 2 * settings.rules,  # two generations while they are being exchanged
-        "rule_hits": 2 * settings.rules,
-    }
-
-
-def choose(wanted: str) -> tuple[str, str]:
-    """Resolve "auto": the engine's name and why it was taken."""
-    if wanted not in ENGINES:
-        raise InvalidArgument(f"Unknown engine '{wanted}': expected one of {', '.join(ENGINES)}")
-    if wanted != "auto":
-        return wanted, "as asked for"
-    if Path(KERNEL_BTF).exists():
-        return "libbpf", "the kernel has BTF"
-    return "bcc", "the kernel has no BTF"
-
-
-def open_capture(wanted: str, settings: Settings) -> Capture:
-    """Load the programs with the engine `wanted` ("auto", "libbpf" or "bcc"), unattached.
-
-    Raises NoPermission, NotImplementedByKernel or NotConfigured.
-    """
-    name, reason = choose(wanted)
-    _check_permission()
-    trials: list[int] = []
-    failure_hook, failure_hook_error = _choose_failure_hook(settings, trials)
-    points = {**hooks.before_programs(trials), **hooks.SUCCESS}
-    if settings.exits:
-        points |= hooks.EXIT
-    if failure_hook:
-        points |= failure_hook.programs
-    if name == "libbpf":
-        from execaudit.engine.libbpf import load  # noqa: PLC0415 - import only what runs
-    else:
-        from execaudit.engine.bcc import load  # noqa: PLC0415
-    programs, maps = load(points, _map_sizes(settings, points))
-    libbpf.trim_heap()  # type information and the object are freed: 1 MiB of it amid what is not
-    return Capture(
-        name, reason, settings, points, failure_hook, programs, maps, trials, failure_hook_error
-    )
-
-
-def _choose_failure_hook(settings: Settings, trials: list[int]) -> tuple[FailureHook | None, str]:
-    """The hook, or why there is none; both empty where none is wanted."""
-    if not settings.failures:
-        return None, ""
-    try:
-        return hooks.choose_failure_hook(settings.failures, trials), ""
-    except NotImplementedByKernel as error:
-        if settings.needs_failures:
-            raise
-        return None, str(error)
-
-
-def _check_permission() -> None:
-    """One sentence instead of the many ways in which the kernel says no."""
-    try:
-        os.close(libbpf.create_map(libbpf.MAP_ARRAY, "trial", 4, 4, 1))
-        os.close(hooks.load_trial(hooks.SUCCESS["on_exec"]))
-    except OSError as error:
-        if error.errno not in (1, 13):
-            raise
-        raise NoPermission(
-            "Failed to use BPF: Operation not permitted; run as root, or with the capabilities"
-            " CAP_BPF and CAP_PERFMON (execaudit doctor says what is missing)"
-        ) from error

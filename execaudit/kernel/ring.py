@@ -53,27 +53,20 @@ class Ring:
         return self._producer[0] - self.position
 
     def has_more(self) -> bool:
-        """Whether there is something to be read."""
+        """Return True if there is something to read."""
         return self.is_readable() and self.pending() > 0
 
     def is_readable(self) -> bool:
-        """Whether what is to be read next can be there."""
+        """Return True if the next record can be in the ring: nobody moved a position."""
         return 0 <= self.pending() <= self.size and not self._is_nonsense
 
     def is_sound(self) -> bool:
-        """Whether the reader's position is where we left it, and what is to be read is there.
+        """Return True if the reader's position is where we left it, and the ring is readable.
 
         Who may open the map may move that position. Ahead of the writer's it makes the ring full,
         for ever; ahead of ours, the kernel writes over what we have not read.
         """
         return self._consumer[0] == self._freed and self.is_readable()
-
-    def mend(self) -> bool:
-        """Put the reader's position back; False where what was to be read is gone."""
-        if not self.is_readable():
-            return False
-        self._consumer[0] = self._freed
-        return True
 
     def read(self, limit: int = 1 << 18) -> tuple[bytes, list[int]]:
         """Take out at most about `limit` bytes of finished records.
@@ -86,11 +79,11 @@ class Ring:
         return batch
 
     def free(self, position: int) -> None:
-        """Let the kernel write over what lies before `position`."""
+        """Give the room of what lies before `position` back to the kernel."""
         self._consumer[0] = self._freed = position
 
     def take(self, limit: int = 1 << 18) -> tuple[bytes, list[int]]:
-        """Copy as `read` does; what was taken stays in the ring until `free` is told."""
+        """Copy as `read` does; what was taken stays in the ring until `free`."""
         if not _ORDERS_LOADS:
             select.select([self.fd], [], [], 0)
         begin = at = self.position
@@ -118,7 +111,7 @@ class Ring:
         return b"".join((self._data[start:], self._data[: end - self.size])), offsets
 
     def count(self, end: int) -> int:
-        """How many records lie between what is free and the position `end`."""
+        """Count the records between what is free and the position `end`."""
         at, count = self._consumer[0], 0
         while at < min(end, self._producer[0]):
             header = self._headers[(at & (self.size - 1)) >> 2]

@@ -255,9 +255,12 @@ class Accounting:
         return seen_ns
 
     def resume(
-        self, streams: Iterable[Standing], misses: dict[int, int], duplicates: Duplicates
+        self,
+        streams: Iterable[tuple[int, int, int, int]],
+        misses: dict[int, int],
+        duplicates: Duplicates,
     ) -> None:
-        """Go on where another process ended, with the same kernel side."""
+        """Go on where another process ended, with the same kernel side: see `Standing`."""
         for key, seq, time_ns, lost in streams:
             self._streams[key] = _Stream(seq, time_ns, lost)
         self._misses = dict(misses)

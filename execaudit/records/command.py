@@ -14,7 +14,7 @@ Word = TypeVar("Word", bound=str | bytes)
 
 def restore_text(record: Record, field: str) -> str | None:
     """Return a string field with its exact bytes (as os.fsdecode gives them), None if left out."""
-    exact = record.get("b64", {}).get(field)
+    exact = record.get(f"{field}_b64") or record.get("b64", {}).get(field)
     if exact is not None:
         return base64.b64decode(exact).decode("utf-8", "surrogateescape")
     text: str | None = record.get(field)
@@ -38,7 +38,7 @@ def command_words(
     script is the interpreter's: load_script() (fs/binfmt_script.c) puts the interpreter, its
     argument and the script's file name in place of argv[0], once for each nested interpreter. All
     that is left out, as the words of the call are what was asked for; if the file name is not
-    found there (binfmt_misc can be told to pass something else), argv is left as it is.
+    found there (binfmt_misc may pass something else), argv is left as it is.
 
     Args:
         filename: None where it could not be read; then argv[0] stands.

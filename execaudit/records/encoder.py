@@ -5,7 +5,7 @@ Owns what may be filled into a template, and when one may serve another event: w
 are the same. An event like which no other comes (cut, unreadable, not UTF-8) is rendered whole.
 """
 
-import secrets
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +14,7 @@ from execaudit.records.place import FieldDict
 from execaudit.records.record import record_fields
 from execaudit.records.template import Filling, Format, Placeholder, Template
 from execaudit.records.text import SAFE, dumps, json_strings
+from execaudit.records.vocabulary import EVENT_FLAGS
 from execaudit.wire import record
 from execaudit.wire.event import Event, Place
 from execaudit.wire.places import core_of
@@ -26,7 +27,7 @@ _TEMPLATES_BYTES = 2 << 20
 _TEMPLATE_BYTES = 600  # about what Python takes for one, beside its text
 _FORMATS_LIMIT = 8  # shapes of one place
 _MADE_LIMIT = 8  # entries of one place, of encoders and of their past
-_EVENT_FLAGS = record.FLAG_PRIVILEGED | record.FLAG_CWD_DELETED
+_EVENT_FLAGS = sum(EVENT_FLAGS.values())
 
 _VALUES = (
     "second", "fraction", "cpu", "seq", "pid", "tid", "nspid", "argc", "start_second",
@@ -59,7 +60,7 @@ class Encoder:
     def __init__(self, host: Host, render: Render) -> None:
         self._host = host
         self._render = render
-        self._token = f"value{secrets.token_hex(8)}"  # nobody can put it into a record
+        self._token = f"value{os.urandom(8).hex()}"  # nobody can put it into a record
         self._fillings = self._list_fillings()
         self._seconds = _Seconds()
         self._cores: dict[bytes, dict[Shape | None, Template]] = {}
@@ -206,6 +207,8 @@ class _Made:
 def shape_of(event: Event) -> Shape:
     """Return what decides which members an event's record has; () where none is like it."""
     if event.argv_gaps or event.env_gaps or event.env is None:
+        return ()
+    if event.type == "exec" and not event.argv:  # schemas have other members for it
         return ()
     if event.type == "exit":
         is_known = event.duration_ns is not None

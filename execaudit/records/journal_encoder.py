@@ -33,7 +33,7 @@ class JournalEncoder(Encoder):
         super().__init__(host, partial(wire_entry, identifier=identifier))
         self._words = _Words()
 
-    def derive(self, event: Event, argv: bytes) -> tuple[Any, ...]:
+    def derive(self, event: Event, argv: bytes) -> tuple[Any, ...]:  # noqa: ARG002 - not needed
         """Return the shortened command, named by its file, and the whole line."""
         block = event.argv
         place = event.place

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Events that did not arrive: how many, why and when, and the `lost` record of them."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from execaudit.records.host import Host
 from execaudit.records.place import FieldDict
 from execaudit.wire import record
 
 
-class Lost(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Lost:
     """Events of one stream that were not delivered.
 
     Attributes:

@@ -217,7 +217,7 @@ def namespace_fields(raw: bytes) -> FieldDict:
     """Return namespace inode numbers."""
     members = _NAMESPACES.read(raw)
     kinds = ("mnt", "pid", "net", "user", "cgroup", "uts", "ipc")
-    return {"ns": {kind: members[f"ns_{kind}"] for kind in kinds}}
+    return {"ns": {kind: members[f"ns_{kind}"] for kind in kinds}} | _NAMESPACES.fields(members)
 
 
 def ancestor_fields(raw: bytes, host: Host) -> FieldDict:
@@ -237,9 +237,9 @@ def ancestor_fields(raw: bytes, host: Host) -> FieldDict:
         return {"ppid": 0}
     parent = ancestors[0]
     fields = {"parent_id": parent["id"], "ppid": parent["pid"]}
-    for name in ("comm", "comm_b64"):
-        if name in parent:
-            fields[f"p{name}"] = parent[name]
+    for member in ("comm", "comm_b64"):
+        if member in parent:
+            fields[f"p{member}"] = parent[member]
     fields["ancestors"] = ancestors
     return fields
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 r"""Text from traced programs made fit for a terminal line: escaped, quoted, measured, cut.
 
-Owns what a character may look like on screen and how one word is told from the next. It knows no
-record and no column. Nothing here lets a control character, a bidirectional override or an
+Owns what a character may look like on screen and where one word ends and the next begins. It
+knows no record and no column. Nothing here lets a control character, a bidirectional override or an
 invisible character through, whatever the text is.
 
 Words are written as a POSIX.1-2024 shell reads them: bare, in '...', or in $'...' where something
@@ -48,7 +48,7 @@ def _is_combining(char: str) -> bool:
 
 
 def _needs_escape(text: str, ascii_only: bool) -> bool:
-    """Tell whether any character of the text is not shown as itself."""
+    """Return True if any character of the text is not shown as itself."""
     if text.isascii():
         return not text.isprintable()
     return (
@@ -116,13 +116,18 @@ def quote_head(text: str, room: int, *, always: bool = False, ascii_only: bool =
     close = opening[-1:]
     pieces = _pieces(text, close, ascii_only) if opening in ('"', "$'") else list(text)
     room -= len(opening) + len(close)
-    used = kept = 0
+    used = fitting = 0
     for index, piece in enumerate(pieces):
         used += width(piece)
         if used > room:
             break
-        kept = index + 1
-    return opening + "".join(pieces[:kept]) + close if kept else ""
+        fitting = index + 1
+    return opening + "".join(pieces[:fitting]) + close if fitting else ""
+
+
+def make_printable(text: str) -> str:
+    """Return text for a message, with what is not printable escaped, without quotes."""
+    return "".join(char if char.isprintable() else _escape(char) for char in text)
 
 
 def quote_cell(text: str, *, ascii_only: bool = False) -> str:

@@ -12,6 +12,7 @@ from execaudit.records.exit_status import status_fields
 from execaudit.records.host import Host
 from execaudit.records.place import FieldDict
 from execaudit.records.text import decode, decode_all
+from execaudit.records.vocabulary import EVENT_FLAGS
 from execaudit.wire import record
 from execaudit.wire.event import Event, Gap
 
@@ -71,10 +72,9 @@ def _exec_fields(event: Event, host: Host) -> FieldDict:
     fields["start"] = host.time(event.start_ns)
     if event.error:
         fields |= error_fields(event.error)
-    if event.flags & record.FLAG_PRIVILEGED:
-        fields["privileged"] = True
-    if event.flags & record.FLAG_CWD_DELETED:
-        fields["cwd_deleted"] = True
+    for name, flag in EVENT_FLAGS.items():
+        if event.flags & flag:
+            fields[name] = True
     _add_env(fields, event)
     return fields
 

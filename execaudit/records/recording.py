@@ -68,7 +68,7 @@ class Recorder:
         self._frame(b"B", b"")
 
     def settle(self, slots: list[list[bytes]], misses: dict[int, int], now_ns: int) -> None:
-        """Add what Pipeline.settle was given."""
+        """Add what the trace was settled with."""
         state = [[[raw.hex() for raw in cpus] for cpus in slots], list(misses.items()), now_ns]
         self._frame(b"S", json.dumps(state).encode())
 
@@ -87,7 +87,7 @@ class Recorder:
 
 
 def _create(path: str) -> int:
-    """Descriptor of an empty file that nobody else can read, in place of what was there."""
+    """Return the descriptor of an empty file that nobody else can read, over what was there."""
     fd = -1
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -118,7 +118,7 @@ def _take_over(fd: int) -> None:
 
 
 def open_recording(path: str) -> tuple[Host, BinaryIO]:
-    """The host a recording was made on, and its file at the first frame.
+    """Return the host a recording was made on, and its file at the first frame.
 
     Raises InvalidArgument where it is none, or none that this version reads.
     """
@@ -141,7 +141,7 @@ def open_recording(path: str) -> tuple[Host, BinaryIO]:
 
 
 def _parse_header(line: bytes) -> tuple[Host, tuple[int, str]]:
-    """The host, and wire version and byte order. Raises one of _DAMAGE."""
+    """Return the host, and wire version and byte order. Raises one of _DAMAGE."""
     header = json.loads(line)
     name, boot = header["host"], header["boot"]
     if header["format"] != _FORMAT or not _BOOT.fullmatch(boot):
@@ -152,7 +152,7 @@ def _parse_header(line: bytes) -> tuple[Host, tuple[int, str]]:
 
 
 def read_steps(host: Host, file: BinaryIO, path: str) -> Iterator[tuple[str, Any]]:
-    """The steps of a recording: ("batch", (buffer, offsets)) and ("settle", arguments).
+    """Yield the steps of a recording: ("batch", (buffer, offsets)) and ("settle", arguments).
 
     Users and clock steps go into `host` as they come. Raises ExecauditError where the file breaks
     off or holds something else, after the steps of all that came before.
@@ -188,13 +188,13 @@ def read_steps(host: Host, file: BinaryIO, path: str) -> Iterator[tuple[str, Any
 
 
 def _join(records: list[bytes]) -> tuple[bytes, list[int]]:
-    """A batch. A record that is not as long as it says must not read on in the next one."""
+    """Return a batch. A record that is not as long as it says must not read on in the next."""
     whole = [raw if raw[:4] == struct.pack("@I", len(raw)) else _NO_RECORD for raw in records]
     return b"".join(whole), list(accumulate(map(len, whole[:-1]), initial=0))
 
 
 def _read_frame(file: BinaryIO) -> tuple[bytes, bytes]:
-    """The next frame, (b"", b"") at the end; ValueError where the file breaks off."""
+    """Return the next frame, (b"", b"") at the end; ValueError where the file breaks off."""
     head = file.read(_FRAME.size)
     if not head:
         return b"", b""
@@ -207,7 +207,7 @@ def _read_frame(file: BinaryIO) -> tuple[bytes, bytes]:
 
 
 def _parse_frame(tag: bytes, data: bytes) -> Any:
-    """The value that a frame carries, checked as far as others rely on it; else _DAMAGE."""
+    """Return what a frame carries, checked as far as others rely on it; else raise _DAMAGE."""
     if tag in (b"R", b"B", b""):
         return None
     if tag not in (b"C", b"U", b"S"):
@@ -242,7 +242,7 @@ def _parse_settle(value: Any) -> tuple[list[list[bytes]], dict[int, int], int]:
 
 
 def _check_number(value: Any) -> int:
-    """What fits into 64 bits; JSON has fractions and numbers of any length."""
+    """Return what fits into 64 bits; JSON has fractions and numbers of any length."""
     if type(value) is not int or not 0 <= value < 1 << 64:
         raise ValueError(value)
     return value

@@ -2,7 +2,7 @@
 """Conditions of rules: from a field's name and a value in a rules file to a test.
 
 Owns one small function for each kind of condition; those on text are in `text_conditions`. A test
-sees a value of `rule_values` and says yes, no, or None where it cannot be known.
+sees a value of `field_values` and says yes, no, or None where it cannot be known.
 """
 
 import errno
@@ -42,7 +42,7 @@ class Condition:
         shown: as a rules file would say it; same text, same condition.
         test: says whether a value (never UNKNOWN) is so.
         exacts: the only values for which it is, where these can be listed.
-        patterns: of which one must match, where it is only these.
+        patterns: one must match, where the condition is only that.
         elements: its values as read: ranges of numbers (None: unset), patterns, words, flags.
 
     """

@@ -9,9 +9,10 @@ import os
 import pwd
 from collections.abc import Iterable, Iterator
 
+from execaudit.config.configuration import Loaded
 from execaudit.config.problem import Problem
+from execaudit.rules.rule import RuleTable
 from execaudit.rules.rule_set import RuleSet, compile_rules
-from execaudit.rules.source import RuleTable
 from execaudit.rules.text_conditions import Lookups
 
 
@@ -20,6 +21,12 @@ def compile_here(
 ) -> tuple[RuleSet | None, list[Problem]]:
     """Compile rules with the users and groups of this host."""
     return compile_rules(tables, Lookups(user=_find_user, group=_find_group), regex_bytes)
+
+
+def find_problems(loaded: Loaded) -> tuple[Problem, ...]:
+    """Return every problem of the configuration and of the rules, each once."""
+    _, in_rules = compile_here(loaded.rules, loaded.config.limits.regex_bytes)
+    return tuple(dict.fromkeys((*loaded.problems, *in_rules)))
 
 
 def _find_user(name: str) -> int | None:

@@ -3,7 +3,7 @@
 
 Owns the tables. A set of terms is a Python integer with a bit for each: to combine what several
 fields say is one `&` each, whatever the number of rules. What a value lets through is worked out
-when it is first seen and kept; values that only one kind of pattern can match are found by four
+when it is first seen, and cached; values that only one kind of pattern can match are found by four
 bytes of what the pattern must contain. Every table is bounded.
 """
 
@@ -12,20 +12,23 @@ from array import array
 from collections.abc import Iterable
 from typing import Any
 
+from execaudit.rules.condition_tree import SignedCondition
 from execaudit.rules.conditions import Condition
-from execaudit.rules.tree import Literal
-from execaudit.rules.values import UNKNOWN, Texts, testable
+from execaudit.rules.field_values import UNKNOWN, Texts, testable
 
-Bits = int
-"""A set of terms."""
+TermSet = int
+"""A bit for each term."""
 
-_KEPT_VALUES = 4096
-_KEPT_BYTES = 8 << 20  # for the sets of one table
+Wants = tuple[TermSet, tuple[SignedCondition, ...]]
+"""Terms, and what each of them asks."""
+
+_MAX_VALUES = 4096
+_MAX_BYTES = 8 << 20  # for the sets of one table
 _LONG_TEXT = 1024  # longer ones are not worth keeping
 _GRAM = 4
 
 
-class Literals:
+class SubstringIndex:
     """Finds terms by text that must occur: each by four bytes of it, or four times four.
 
     A text that must occur and has seven bytes or more contains, wherever it begins, four bytes that
@@ -34,10 +37,10 @@ class Literals:
     """
 
     def __init__(self) -> None:
-        self._aligned: dict[int, Bits] = {}
-        self._anywhere: dict[int, Bits] = {}
+        self._aligned: dict[int, TermSet] = {}
+        self._anywhere: dict[int, TermSet] = {}
 
-    def add(self, literal: bytes, bits: Bits) -> bool:
+    def add(self, literal: bytes, bits: TermSet) -> bool:
         """List terms under a literal in lower case; False if it is too short for that."""
         if len(literal) < _GRAM:
             return False
@@ -50,7 +53,7 @@ class Literals:
                 _add(self._aligned, tail[shift : shift + _GRAM], bits)
         return True
 
-    def find(self, text: bytes) -> Bits:
+    def find(self, text: bytes) -> TermSet:
         """Terms whose literal may occur in the text (in lower case)."""
         found = 0
         if self._aligned:
@@ -66,73 +69,73 @@ class Literals:
         return found
 
 
-def _add(table: dict[int, Bits], gram: bytes, bits: Bits) -> None:
+def _add(table: dict[int, TermSet], gram: bytes, bits: TermSet) -> None:
     number = int.from_bytes(gram, sys.byteorder)
     table[number] = table.get(number, 0) | bits
 
 
-def _keep_values(all_terms: Bits) -> int:
-    """How many values a table may keep, so that it stays below _KEPT_BYTES."""
-    return max(64, min(_KEPT_VALUES, _KEPT_BYTES // (all_terms.bit_length() // 8 + 64)))
+def _limit_values(all_terms: TermSet) -> int:
+    """How many values a table may keep, so that it stays below _MAX_BYTES."""
+    return max(64, min(_MAX_VALUES, _MAX_BYTES // (all_terms.bit_length() // 8 + 64)))
 
 
-class FieldTable(dict[Any, Bits]):
+class FieldTable(dict[Any, TermSet]):
     """For each value of one field the terms that it lets through. Bounded.
 
-    Of each term it takes what the term wants of this field. Keys are values as `rule_values` gives
+    Of each term it takes what the term wants of this field. Keys are values as `field_values` gives
     them before they are made `testable`.
     """
 
-    def __init__(self, wants: Iterable[tuple[Bits, tuple[Literal, ...]]], all_terms: Bits) -> None:
+    def __init__(self, wants: Iterable[Wants], all_terms: TermSet) -> None:
         super().__init__()
         self.misses = 0
-        self._keep = _keep_values(all_terms)
-        self._exact: dict[Any, Bits] = {}
-        self._literals = Literals()
-        self._gated: list[tuple[Bits, Literal]] = []
-        tests: dict[tuple[tuple[str, bool], ...], tuple[Bits, tuple[Literal, ...]]] = {}
+        self._max_values = _limit_values(all_terms)
+        self._exact: dict[Any, TermSet] = {}
+        self._substrings = SubstringIndex()
+        self._gated: list[tuple[TermSet, SignedCondition]] = []
+        tests: dict[tuple[tuple[str, bool], ...], tuple[TermSet, tuple[SignedCondition, ...]]] = {}
         listed = 0
-        for bits, literals in wants:
+        for bits, conditions in wants:
             listed |= bits
-            if self._add_exact(bits, literals):
+            if self._add_exact(bits, conditions):
                 continue
-            key = tuple((each.condition.shown, each.wanted) for each in literals)
-            tests[key] = (tests.get(key, (0, ()))[0] | bits, literals)
+            key = tuple((each.condition.shown, each.wanted) for each in conditions)
+            tests[key] = (tests.get(key, (0, ()))[0] | bits, conditions)
         self._without = all_terms & ~listed
         self._tests = []
-        for bits, literals in tests.values():
-            if not self._gate(bits, literals):
-                self._tests.append((bits, literals))
+        for bits, conditions in tests.values():
+            if not self._gate(bits, conditions):
+                self._tests.append((bits, conditions))
 
-    def _add_exact(self, bits: Bits, literals: tuple[Literal, ...]) -> bool:
-        exacts = literals[0].condition.exacts
-        if len(literals) > 1 or exacts is None or not literals[0].wanted:
+    def _add_exact(self, bits: TermSet, conditions: tuple[SignedCondition, ...]) -> bool:
+        exacts = conditions[0].condition.exacts
+        if len(conditions) > 1 or exacts is None or not conditions[0].wanted:
             return False
         for value in exacts:
             self._exact[value] = self._exact.get(value, 0) | bits
         return True
 
-    def _gate(self, bits: Bits, literals: tuple[Literal, ...]) -> bool:
-        patterns = literals[0].condition.patterns
-        if len(literals) > 1 or not literals[0].wanted or not patterns:
+    def _gate(self, bits: TermSet, conditions: tuple[SignedCondition, ...]) -> bool:
+        patterns = conditions[0].condition.patterns
+        if len(conditions) > 1 or not conditions[0].wanted or not patterns:
             return False
         if any(len(pattern.literal) < _GRAM for pattern in patterns):
             return False
         for pattern in patterns:
-            self._literals.add(pattern.literal, 1 << len(self._gated))
-        self._gated.append((bits, literals[0]))
+            self._substrings.add(pattern.literal, 1 << len(self._gated))
+        self._gated.append((bits, conditions[0]))
         return True
 
-    def __missing__(self, value: Any) -> Bits:
+    def __missing__(self, value: Any) -> TermSet:
         self.misses += 1
         found = self._find(value)
         if not isinstance(value, str) or len(value) <= _LONG_TEXT:
-            if len(self) >= self._keep:
+            if len(self) >= self._max_values:
                 self.clear()
             self[value] = found
         return found
 
-    def _find(self, value: Any) -> Bits:
+    def _find(self, value: Any) -> TermSet:
         found = self._without
         if value is UNKNOWN:
             return found
@@ -141,26 +144,26 @@ class FieldTable(dict[Any, Bits]):
             bits = self._exact.get(tested)
             if bits:
                 found |= bits
-        for bits, literals in self._tests:
-            if all(literal.holds(tested) for literal in literals):
+        for bits, conditions in self._tests:
+            if all(each.holds(tested) for each in conditions):
                 found |= bits
         return self._find_gated(tested, found) if self._gated else found
 
-    def _find_gated(self, tested: Any, found: Bits) -> Bits:
+    def _find_gated(self, tested: Any, found: TermSet) -> TermSet:
         texts = tested.words if isinstance(tested, Texts) else (tested,) if tested else ()
         candidates = 0
         for text in texts:
-            candidates |= self._literals.find(text.lower())
+            candidates |= self._substrings.find(text.lower())
         while candidates:
             lowest = candidates & -candidates
             candidates ^= lowest
-            bits, literal = self._gated[lowest.bit_length() - 1]
-            if literal.holds(tested):
+            bits, condition = self._gated[lowest.bit_length() - 1]
+            if condition.holds(tested):
                 found |= bits
         return found
 
 
-class ArgumentsTable(dict[bytes, Bits]):
+class ArgumentsTable(dict[bytes, TermSet]):
     """For each argument block the terms that may match it: those left out cannot. Bounded.
 
     Of each term it takes one condition on arguments that must be true, where there is one whose
@@ -168,19 +171,21 @@ class ArgumentsTable(dict[bytes, Bits]):
     seen before, in others.
     """
 
-    def __init__(self, wants: Iterable[tuple[Bits, tuple[Literal, ...]]], all_terms: Bits) -> None:
+    def __init__(self, wants: Iterable[Wants], all_terms: TermSet) -> None:
         super().__init__()
-        self._keep = _keep_values(all_terms) // 2
-        self._words = _WordTable(self._keep)
+        self._max_values = _limit_values(all_terms) // 2
+        self._words = _WordTable(self._max_values)
         listed = 0
-        for bits, literals in wants:
-            gates = [each.condition for each in literals if each.wanted and _is_gate(each)]
+        for bits, conditions in wants:
+            gates = [
+                each.condition for each in conditions if each.wanted and _is_gate(each.condition)
+            ]
             if gates:
                 listed |= bits
                 self._words.add(bits, min(gates, key=lambda gate: len(gate.patterns)))
-        self._without: Bits = all_terms & ~listed
+        self._without: TermSet = all_terms & ~listed
 
-    def __missing__(self, raw: bytes) -> Bits:
+    def __missing__(self, raw: bytes) -> TermSet:
         found = self._without
         if raw:
             words = self._words
@@ -189,32 +194,32 @@ class ArgumentsTable(dict[bytes, Bits]):
                 if bits:  # else a copy would be made of what is large
                     found |= bits
         if len(raw) <= _LONG_TEXT:
-            if len(self) >= self._keep:
+            if len(self) >= self._max_values:
                 self.clear()
             self[raw] = found
         return found
 
 
-class _WordTable(dict[bytes, Bits]):
+class _WordTable(dict[bytes, TermSet]):
     """For each argument the terms that it may satisfy. Bounded."""
 
-    def __init__(self, keep: int) -> None:
+    def __init__(self, max_values: int) -> None:
         super().__init__()
-        self._keep = keep
-        self._exact: dict[bytes, Bits] = {}
-        self._literals = Literals()
+        self._max_values = max_values
+        self._exact: dict[bytes, TermSet] = {}
+        self._substrings = SubstringIndex()
 
-    def add(self, bits: Bits, condition: Condition) -> None:
+    def add(self, bits: TermSet, condition: Condition) -> None:
         for pattern in condition.patterns:
             if pattern.exact is not None and condition.field == "argv":
                 self._exact[pattern.exact] = self._exact.get(pattern.exact, 0) | bits
             else:
-                self._literals.add(_longest_word(pattern.literal), bits)
+                self._substrings.add(_longest_word(pattern.literal), bits)
 
-    def __missing__(self, word: bytes) -> Bits:
-        found = self._exact.get(word, 0) | self._literals.find(word.lower())
+    def __missing__(self, word: bytes) -> TermSet:
+        found = self._exact.get(word, 0) | self._substrings.find(word.lower())
         if len(word) <= _LONG_TEXT:
-            if len(self) >= self._keep:
+            if len(self) >= self._max_values:
                 self.clear()
             self[word] = found
         return found
@@ -225,8 +230,7 @@ def _longest_word(literal: bytes) -> bytes:
     return max(literal.split(b" "), key=len)
 
 
-def _is_gate(literal: Literal) -> bool:
-    condition = literal.condition
+def _is_gate(condition: Condition) -> bool:
     # What is asked of the environment is not to be found among the arguments.
     return (
         condition.field != "env"

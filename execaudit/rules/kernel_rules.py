@@ -18,7 +18,7 @@ from execaudit.wire import record
 
 if TYPE_CHECKING:
     from execaudit.rules.conditions import Condition
-    from execaudit.rules.source import Rule
+    from execaudit.rules.rule import Rule
 
 MOST_KEYS = 4096
 _MOST_IDS = 1024  # in one condition, each a key of its own
@@ -106,7 +106,7 @@ def translate_rules(rules: "Iterable[Rule]", lookups: KernelLookups) -> KernelRu
 
 
 def is_for_kernel(rule: "Rule") -> bool:
-    """Tell whether a rule is of a form that the kernel can decide."""
+    """Return True if a rule has a form that the kernel can decide."""
     return bool(rule.terms) and all(
         len(term) == 1 and term[0].wanted and _is_for_kernel(term[0].condition)
         for term in rule.terms

@@ -11,8 +11,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from execaudit.config.toml_text import show_short
-from execaudit.rules.regex_cost import CostlyRegexError, worst_degree
-from execaudit.rules.regex_tree import parse_tree, required_literal, surroundings, width
+from execaudit.rules.regex_cost import worst_degree
+from execaudit.rules.regex_parser import ONE_BYTE, parse_regex
+from execaudit.rules.regex_tree import (
+    CostlyRegexError,
+    Nodes,
+    required_literal,
+    surroundings,
+    width,
+)
 from execaudit.rules.wildcards import WildcardError, has_wildcards, translate_wildcards
 
 Truth = bool | None
@@ -22,9 +29,7 @@ REGEX_BYTES = 4096
 """How much of a text a regular expression sees whose time can grow with the square of it."""
 
 KINDS = ("exact", "glob", "regex")
-_INLINE_FLAGS = re.compile(r"\A\(\?[aims]+\)")
-# With a group for what makes `.` match anything.
-_TOKEN = re.compile(r"\.([*+])\??(?![*+?{])|\\.|\[\^?\]?(?:[^\]\\]|\\.)*\]|.", re.DOTALL)
+_ANYTHING = (b".*", b".*?", b".+", b".+?")
 _CLASS = re.compile(r"(?<!\\)(?:\\\\)*\[(\^?\]?(?:[^\]\\]|\\.)*)\]", re.DOTALL)
 _NO_TEXT = b"\0" * 300  # no argument has such a byte
 _EXPECTED = "a text, { exact = … }, { glob = … } or { regex = … }"
@@ -68,7 +73,7 @@ class Pattern(NamedTuple):
     most_bytes: int
 
     def matches(self, text: bytes) -> Truth:
-        """Tell whether a whole text matches; None where it is too long to be seen in full."""
+        """Return whether a text matches; None where it is too long to be seen in full."""
         if self.most_bytes and len(text) > self.most_bytes:
             half = self.most_bytes // 2
             return self.matches_piece(text[:half], False, True) or self.matches_piece(
@@ -77,7 +82,10 @@ class Pattern(NamedTuple):
         return bool(self.search(text))
 
     def matches_piece(self, text: bytes, more_before: bool, more_after: bool) -> Truth:
-        """Tell whether a text matches of which more was before or after: True, or not known."""
+        """Return True if a piece of a text matches, None if that is not known.
+
+        More of the text was before or after the piece.
+        """
         if (more_before and self.needs_before) or (more_after and self.needs_after):
             return None
         return self.matches(text) or None
@@ -130,22 +138,24 @@ def _regex(text: str, regex_bytes: int) -> Pattern:
     if whole.search(b"") and whole.search(_NO_TEXT):
         raise PatternError("matches every text, expected one that can fail to match", "regex")
     try:
-        compiled = _split_at_anything(text, whole)
-        trees = [parse_tree(one.pattern, one.flags) for one in compiled]
-        degree = max(map(worst_degree, trees, [one.pattern for one in compiled]))
+        parts = _split_at_anything(whole)
+        degree = max(worst_degree(nodes, part.pattern) for part, nodes in parts)
+        around = [surroundings(nodes) for _, nodes in parts]
     except CostlyRegexError as error:
         raise PatternError(
             f"{error}; expected one that takes bounded time: use wildcards, several conditions, "
             "or less repetition",
             "regex",
         ) from None
-    around = [surroundings(tree) for tree in trees]
+    except RecursionError:
+        raise PatternError("is nested too deeply, expected fewer groups", "regex") from None
+    compiled = [part for part, _ in parts]
     return Pattern(
         "regex",
         text,
         None,
         compiled[0].search if len(compiled) == 1 else _in_order(compiled),
-        max(map(required_literal, trees), key=len).lower(),
+        max((required_literal(nodes) for _, nodes in parts), key=len).lower(),
         any(one.before for one in around),
         any(one.after for one in around),
         regex_bytes if degree > 1 else 0,
@@ -198,36 +208,24 @@ def _refuse_wide_classes(text: str) -> None:
             )
 
 
-def _split_at_anything(text: str, whole: re.Pattern[bytes]) -> list[re.Pattern[bytes]]:
+def _split_at_anything(whole: re.Pattern[bytes]) -> list[tuple[re.Pattern[bytes], Nodes]]:
     """Split a regular expression at `.*` and `.+` where what lies before has a fixed length.
 
     There, whether a match exists is the same as whether the parts follow one another, which takes
     time that grows with the text only, not with a power of it.
     """
-    if whole.flags & re.VERBOSE:
-        return [whole]
-    parts = _scan(_INLINE_FLAGS.sub("", text, count=1))
-    widths = []
-    try:
-        widths = [width(part.encode(), whole.flags) for part in parts]
-    except re.error:  # a reference to a group in another part
-        return [whole]
-    if len(parts) == 1 or any(least != most for least, most in widths[:-1]):
-        return [whole]
-    return [re.compile(part.encode(), whole.flags) for part in parts if part]
-
-
-def _scan(text: str) -> list[str]:
-    """Parts between every `.*` outside of groups; only one where alternatives stand beside them."""
-    parts = [""]
-    depth = 0
-    for token in _TOKEN.finditer(text):
-        depth += (token[0] == "(") - (token[0] == ")")
-        if token[0] == "|" and not depth:
-            return [text]
-        if token[1] and not depth:
-            parts[-1] += "." if token[1] == "+" else ""
-            parts.append("")
-        else:
-            parts[-1] += token[0]
-    return parts
+    items = parse_regex(whole)
+    parts: list[tuple[bytes, Nodes]] = [(b"", ())]
+    for item in items:
+        source = whole.pattern[item.start : item.end]
+        regex, nodes = parts[-1]
+        if source not in _ANYTHING:
+            parts[-1] = regex + source, nodes + item.nodes
+            continue
+        if source.startswith(b".+"):
+            parts[-1] = regex + b".", (*nodes, ONE_BYTE)
+        parts.append((b"", ()))
+    widths = [width(nodes) for _, nodes in parts[:-1]]
+    if any(least != most for least, most in widths) or not widths:
+        return [(whole, tuple(node for item in items for node in item.nodes))]
+    return [(re.compile(regex, whole.flags), nodes) for regex, nodes in parts if regex]

@@ -13,9 +13,9 @@ from typing import Any
 
 from execaudit.errors import InvalidArgument, NoPermission
 from execaudit.records import cgroup
-from execaudit.records.place import FieldDict, add_text
 from execaudit.records.host import Host
-from execaudit.records.text import decode_all
+from execaudit.records.place import FieldDict
+from execaudit.records.text import add_text, decode_all
 from execaudit.records.vocabulary import FIELDS, Field
 from execaudit.wire import record
 
@@ -175,8 +175,8 @@ def _ancestors(folder: Path, proc: Path, host: Host) -> FieldDict:
     return {"parent_id": parent["id"], "pcomm": parent["comm"], "ancestors": found}
 
 
-def running_images(proc: Path = Path("/proc")) -> Iterator[tuple[int, int, str]]:
-    """Pid, start in ticks and program of every process that can be read, for `Images`."""
+def running_programs(proc: Path = Path("/proc")) -> Iterator[tuple[int, int, str]]:
+    """Pid, start in ticks and program of every process that can be read, for `ProcessPrograms`."""
     for folder in proc.iterdir():
         if folder.name.isdigit():
             try:

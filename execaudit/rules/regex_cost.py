@@ -14,17 +14,26 @@ automata, 1991), the search for a place to begin being the first loop.
 from dataclasses import dataclass
 from itertools import combinations
 
-from execaudit.rules.regex_tree import ANY_BYTE, REPEATS, Node, byte_set, children, opcode, walk
+from execaudit.rules.regex_tree import (
+    ANY_BYTE,
+    Anchor,
+    Assertion,
+    Branch,
+    Bytes,
+    CostlyRegexError,
+    Group,
+    Node,
+    Nodes,
+    Repeat,
+    sequences_of,
+    walk,
+)
 
 _LOOP_FROM = 32  # a repetition that may be this much longer counts as unbounded,
 _LONG = 256  # and so does one that must be this long
 _MAX_WAYS = 4096  # product of the bounded repetitions in one chain
 _MAX_SEQUENCES = 256
 _MAX_REGEX_BYTES = 2000
-
-
-class CostlyRegexError(ValueError):
-    """Matching could take too long; the message says what causes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +53,7 @@ class _Item:
     own: int = 0
 
     def blocks(self, both: int) -> bool:
-        """Tell whether no text of these bytes alone passes."""
+        """Return True if no text of these bytes alone passes."""
         return all(any(not codes & both for codes in way) for way in self.alternatives)
 
 
@@ -55,7 +64,7 @@ _ANCHOR = _Item(((ANY_BYTE,),))
 _Sequence = tuple[_Item, ...]
 
 
-def worst_degree(nodes: list[Node], regex: bytes) -> int:
+def worst_degree(nodes: Nodes, regex: bytes) -> int:
     """Return the degree of the polynomial by which time grows with text: 0, 1 or 2.
 
     Raises CostlyRegexError for more.
@@ -63,12 +72,9 @@ def worst_degree(nodes: list[Node], regex: bytes) -> int:
     if len(regex) > _MAX_REGEX_BYTES:
         raise CostlyRegexError(f"is longer than {_MAX_REGEX_BYTES} bytes")
     for node in walk(nodes):
-        name = opcode(node)
-        if name in ("GROUPREF", "GROUPREF_EXISTS"):
-            raise CostlyRegexError("refers back to a group, which no bound on time allows")
-        if name in ("ASSERT", "ASSERT_NOT") and any(map(_is_variable, walk(children(node)[0]))):
+        if isinstance(node, Assertion) and any(map(_is_variable, walk(node.body))):
             raise CostlyRegexError("repeats something inside a look-ahead or look-behind")
-    is_anchored = bool(nodes) and opcode(nodes[0]) == "AT" and "BEGINNING" in str(nodes[0][1])
+    is_anchored = bool(nodes) and isinstance(nodes[0], Anchor) and nodes[0].is_start
     start = () if is_anchored else (_RESTART,)
     degree = 0
     for sequence in _sequences(nodes):
@@ -82,7 +88,7 @@ def worst_degree(nodes: list[Node], regex: bytes) -> int:
 
 
 def _is_variable(node: Node) -> bool:
-    return opcode(node) in REPEATS and node[1][0] != node[1][1]
+    return isinstance(node, Repeat) and node.least != node.most
 
 
 def _without_tail(sequence: _Sequence) -> _Sequence:
@@ -93,7 +99,7 @@ def _without_tail(sequence: _Sequence) -> _Sequence:
     return sequence[:end]
 
 
-def _sequences(nodes: list[Node]) -> list[_Sequence]:
+def _sequences(nodes: Nodes) -> list[_Sequence]:
     """Unfold alternatives that repeat something; what repeats nothing stays one step."""
     found: list[_Sequence] = [()]
     for node in nodes:
@@ -105,21 +111,18 @@ def _sequences(nodes: list[Node]) -> list[_Sequence]:
 
 
 def _steps(node: Node) -> list[_Sequence]:
-    codes = byte_set(node)
-    if codes is not None:
-        return [(_Item(((codes,),)),)]
-    name = opcode(node)
-    if name in ("SUBPATTERN", "ATOMIC_GROUP"):
-        return _sequences(children(node)[0])
-    if name == "BRANCH":
-        return _branch_steps(children(node))
-    if name in REPEATS:
-        least, most, _ = node[1]
-        return _repeat_steps(int(least), int(most), children(node)[0])
+    if isinstance(node, Bytes):
+        return [(_Item(((node.codes,),)),)]
+    if isinstance(node, Group):
+        return _sequences(node.body)
+    if isinstance(node, Branch):
+        return _branch_steps(node.branches)
+    if isinstance(node, Repeat):
+        return _repeat_steps(node.least, node.most, node.body)
     return [(_ANCHOR,)]
 
 
-def _branch_steps(branches: list[list[Node]]) -> list[_Sequence]:
+def _branch_steps(branches: tuple[Nodes, ...]) -> list[_Sequence]:
     unfolded = [_sequences(branch) for branch in branches]
     flat = [sequence for sequences in unfolded for sequence in sequences]
     if any(item.ways != 1 for sequence in flat for item in sequence):
@@ -142,7 +145,7 @@ def _branch_steps(branches: list[list[Node]]) -> list[_Sequence]:
     return [(_Item(tuple(ways)),)]
 
 
-def _repeat_steps(least: int, most: int, body: list[Node]) -> list[_Sequence]:
+def _repeat_steps(least: int, most: int, body: Nodes) -> list[_Sequence]:
     bodies = _sequences(body)
     own = _all_bytes(body)
     if most > 1:
@@ -164,73 +167,68 @@ def _repeat_steps(least: int, most: int, body: list[Node]) -> list[_Sequence]:
     return seen_whole + bodies + ([] if least or seen_whole else [()])
 
 
-def _refuse_ambiguous(nodes: list[Node], follow: int) -> None:
-    """Refuse, of what is repeated, all where the next byte does not tell which way to go.
+def _refuse_ambiguous(nodes: Nodes, follow: int) -> None:
+    """Refuse, of what is repeated, all where the next byte leaves open which way to go.
 
     Where it always does (one-unambiguous expressions, after Brueggemann-Klein and Wood, 1998) each
     text is divided in one way only. `follow` are the bytes that may come next.
     """
     for node in reversed(nodes):
-        name, below = opcode(node), children(node)
-        firsts = [_first_bytes(sequence, follow) for sequence in below]
-        if name == "BRANCH":
+        if isinstance(node, Branch):
+            firsts = [_first_bytes(sequence, follow) for sequence in node.branches]
             if any(one & other for one, other in combinations(firsts, 2)):
                 raise CostlyRegexError("repeats alternatives that begin alike")
-            for sequence in below:
+            for sequence in node.branches:
                 _refuse_ambiguous(sequence, follow)
-        elif name in REPEATS:
-            if node[1][0] != node[1][1] and _first_bytes(below[0], 0) & follow:
+        elif isinstance(node, Repeat):
+            if _is_variable(node) and _first_bytes(node.body, 0) & follow:
                 raise CostlyRegexError("repeats a repetition of the same text")
             _refuse_ambiguous_loop(node, follow)
-        elif name in ("SUBPATTERN", "ATOMIC_GROUP"):
-            _refuse_ambiguous(below[0], follow)
-        follow = _first_bytes([node], follow)
+        elif isinstance(node, Group):
+            _refuse_ambiguous(node.body, follow)
+        follow = _first_bytes((node,), follow)
 
 
-def _refuse_ambiguous_loop(node: Node, follow: int) -> None:
-    (body,) = children(node)
-    if node[1][1] > 1:
-        if _can_be_empty(body):
+def _refuse_ambiguous_loop(node: Repeat, follow: int) -> None:
+    if node.most > 1:
+        if _can_be_empty(node.body):
             raise CostlyRegexError("repeats something that can be empty")
-        follow |= _first_bytes(body, 0)
-    _refuse_ambiguous(body, follow)
+        follow |= _first_bytes(node.body, 0)
+    _refuse_ambiguous(node.body, follow)
 
 
-def _can_be_empty(nodes: list[Node]) -> bool:
-    for node in nodes:
-        name = opcode(node)
-        if byte_set(node) is not None or (name in REPEATS and node[1][0] and _takes_text(node)):
-            return False
-        if name in ("SUBPATTERN", "ATOMIC_GROUP", "BRANCH") and _takes_text(node):
-            return False
-    return True
+def _can_be_empty(nodes: Nodes) -> bool:
+    return not any(map(_takes_text, nodes))
 
 
 def _takes_text(node: Node) -> bool:
-    return not any(map(_can_be_empty, children(node)))
+    """Return True if a node always takes a byte or more."""
+    if isinstance(node, Bytes):
+        return True
+    if isinstance(node, Anchor | Assertion) or (isinstance(node, Repeat) and not node.least):
+        return False
+    return not any(map(_can_be_empty, sequences_of(node)))
 
 
-def _first_bytes(nodes: list[Node], follow: int) -> int:
-    """Bytes that a sequence can begin with; with those that may follow, if it can be empty."""
+def _first_bytes(nodes: Nodes, follow: int) -> int:
+    """Return the bytes that a sequence can begin with, those that follow if it can be empty."""
     found = 0
     for node in nodes:
-        name = opcode(node)
-        if name in ("AT", "ASSERT", "ASSERT_NOT"):
+        if isinstance(node, Bytes):
+            return found | node.codes
+        if isinstance(node, Anchor | Assertion):
             continue
-        codes = byte_set(node)
-        if codes is not None:
-            return found | codes
-        for sequence in children(node):
+        for sequence in sequences_of(node):
             found |= _first_bytes(sequence, 0)
-        if not _can_be_empty([node]):
+        if _takes_text(node):
             return found
     return found | follow
 
 
-def _all_bytes(nodes: list[Node]) -> int:
+def _all_bytes(nodes: Nodes) -> int:
     found = 0
     for node in walk(nodes):
-        found |= byte_set(node) or 0
+        found |= node.codes if isinstance(node, Bytes) else 0
     return found
 
 

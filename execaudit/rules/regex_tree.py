@@ -1,115 +1,137 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the parse tree of a regular expression over bytes tells without running it.
+"""The nodes of a regular expression over bytes, and what they say without running it.
 
-Owns the reading of Python's parse tree (`re._parser`: private, but the same from 3.11 to 3.14, and
-held by tests): sets of bytes, text that must occur, what a match depends on around it. How
-long matching may take is `regex_cost`'s business.
+Owns sets of bytes, text that must occur, lengths of matches, and what a match depends on around
+it. How long matching may take is the business of `regex_cost`, what text they stand for of
+`regex_parser`.
 """
 
-import functools
-import importlib
 import re
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
 
 ANY_BYTE = (1 << 256) - 1
-
-Node = tuple[Any, Any]
-"""(opcode, its arguments), as `re._parser` gives them."""
-
-_parser: Any = importlib.import_module("re._parser")
-REPEATS = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
-_CATEGORIES = {"DIGIT": rb"\d", "SPACE": rb"\s", "WORD": rb"\w"}
+UNBOUNDED = 1 << 32
+"""More than any expression can ask for."""
 
 
-def parse_tree(regex: bytes, flags: int) -> list[Node]:
-    """Return the nodes of an expression that `re.compile` accepted."""
-    return list(_parser.parse(regex, flags))
+class CostlyRegexError(ValueError):
+    """Matching could take too long; the message says what causes it."""
 
 
-def width(regex: bytes, flags: int) -> tuple[int, int]:
-    """Return the least and the largest number of bytes that a match has."""
-    least, largest = _parser.parse(regex, flags).getwidth()
-    return int(least), int(largest)
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """Exactly one byte.
 
+    Attributes:
+        codes: those that match, as bits. Letters stand for both cases, so that expressions that
+            ignore case need no care.
+        literal: the only one that was written, None where there were several.
+        is_open: written as what does not match, or as any. `re` makes one class of alternatives of
+            one byte each where none is, and else tries each by itself.
 
-def opcode(node: Node) -> str:
-    """Name of what a node is."""
-    return str(node[0])
-
-
-def byte_set(node: Node) -> int | None:
-    """Bytes, as bits, that a node for exactly one byte can match; None for any other node.
-
-    Letters stand for both cases, so that expressions that ignore case need no care.
     """
-    code, argument = node
-    name = str(code)
-    if name == "LITERAL":
-        return _both_cases(1 << int(argument))
-    if name == "NOT_LITERAL":
-        return ANY_BYTE & ~(1 << int(argument))
-    if name == "ANY":
-        return ANY_BYTE
-    if name == "IN":
-        return _class_set(argument)
-    return None
+
+    codes: int
+    literal: int | None = None
+    is_open: bool = False
 
 
-def _class_set(items: list[Node]) -> int:
-    found = 0
-    is_negated = False
-    for code, argument in items:
-        name = str(code)
-        if name == "NEGATE":
-            is_negated = True
-        elif name == "LITERAL":
-            found |= 1 << argument
-        elif name == "RANGE":
-            found |= (1 << argument[1] + 1) - (1 << argument[0])
-        else:
-            found |= _category_set(str(argument))
-    # Of a negated class more bytes, not fewer, must be assumed: no folding before.
-    return ANY_BYTE & ~found if is_negated else _both_cases(found)
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A sequence, from `least` to `most` times."""
+
+    least: int
+    most: int
+    body: "Nodes"
+    is_possessive: bool = False
 
 
-@functools.cache
-def _category_set(name: str) -> int:
-    _, _, kind = name.removeprefix("CATEGORY_").rpartition("_")
-    matches = re.compile(_CATEGORIES[kind]).match
-    found = sum(1 << code for code in range(256) if matches(bytes([code])))
-    return ANY_BYTE & ~found if "NOT" in name else found
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One of several sequences."""
+
+    branches: "tuple[Nodes, ...]"
 
 
-def _both_cases(codes: int) -> int:
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A sequence that is captured, or is never tried a second time.
+
+    `number` tells groups apart that look alike: what one captured is not what the other did.
+    """
+
+    body: "Nodes"
+    number: int
+    is_atomic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """A look-ahead or look-behind."""
+
+    body: "Nodes"
+    is_behind: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A position. What stands before or after it matters; `is_start`: nothing is before it."""
+
+    before: bool
+    after: bool
+    is_start: bool = False
+
+
+Node = Bytes | Repeat | Branch | Group | Assertion | Anchor
+Nodes = tuple[Node, ...]
+
+
+def codes_of(one_byte: re.Pattern[bytes]) -> int:
+    """Return the bytes that an expression for exactly one byte matches, as bits."""
+    return sum(1 << code for code in range(256) if one_byte.match(bytes([code])))
+
+
+def both_cases(codes: int) -> int:
+    """Return a set of bytes with both cases of each letter in it."""
     upper = codes >> 65 & (1 << 26) - 1
     lower = codes >> 97 & (1 << 26) - 1
     return codes | (upper | lower) << 65 | (upper | lower) << 97
 
 
-def children(node: Node) -> list[list[Node]]:
-    """Sequences of nodes below a node."""
-    code, argument = node
-    name = str(code)
-    if name == "SUBPATTERN":
-        return [list(argument[3])]
-    if name in REPEATS:
-        return [list(argument[2])]
-    if name == "BRANCH":
-        return [list(branch) for branch in argument[1]]
-    if name == "ATOMIC_GROUP":
-        return [list(argument)]
-    if name in ("ASSERT", "ASSERT_NOT"):
-        return [list(argument[1])]
-    return []
+def sequences_of(node: Node) -> tuple[Nodes, ...]:
+    """Return the sequences of nodes below a node."""
+    if isinstance(node, Branch):
+        return node.branches
+    return () if isinstance(node, Bytes | Anchor) else (node.body,)
 
 
-def walk(nodes: list[Node]) -> Iterator[Node]:
-    """All nodes, those below included."""
+def walk(nodes: Nodes) -> Iterator[Node]:
+    """Yield all nodes, those below included."""
     for node in nodes:
         yield node
-        for sequence in children(node):
+        for sequence in sequences_of(node):
             yield from walk(sequence)
+
+
+def width(nodes: Nodes) -> tuple[int, int]:
+    """Return the least and the largest number of bytes that a match has."""
+    least = most = 0
+    for node in nodes:
+        low, high = _node_width(node)
+        least, most = least + low, most + high
+    return least, most
+
+
+def _node_width(node: Node) -> tuple[int, int]:
+    if isinstance(node, Bytes):
+        return 1, 1
+    if isinstance(node, Assertion | Anchor):
+        return 0, 0
+    widths = [width(sequence) for sequence in sequences_of(node)]
+    least, most = min(low for low, _ in widths), max(high for _, high in widths)
+    return (node.least * least, node.most * most) if isinstance(node, Repeat) else (least, most)
 
 
 class Surroundings(NamedTuple):
@@ -122,38 +144,32 @@ class Surroundings(NamedTuple):
     after: bool
 
 
-def surroundings(nodes: list[Node]) -> Surroundings:
+def surroundings(nodes: Nodes) -> Surroundings:
     """Find anchors, word boundaries and assertions."""
     before = after = False
     for node in walk(nodes):
-        name = opcode(node)
-        if name == "AT":
-            place = str(node[1])
-            before = before or "BEGINNING" in place or "BOUNDARY" in place
-            after = after or "END" in place or "BOUNDARY" in place
-        elif name in ("ASSERT", "ASSERT_NOT"):
-            before = before or node[1][0] < 0
-            after = after or node[1][0] > 0
-        elif name in ("ATOMIC_GROUP", "POSSESSIVE_REPEAT"):
+        if isinstance(node, Anchor):
+            before, after = before or node.before, after or node.after
+        elif isinstance(node, Assertion):
+            before, after = before or node.is_behind, after or not node.is_behind
+        elif (isinstance(node, Group) and node.is_atomic) or (
+            isinstance(node, Repeat) and node.is_possessive
+        ):
             after = True  # with more text they might take more and leave none for the rest
     return Surroundings(before, after)
 
 
-def required_literal(nodes: list[Node]) -> bytes:
+def required_literal(nodes: Nodes) -> bytes:
     """Return the longest text that every match contains, regardless of case; b"" for none."""
-    runs = [bytearray()]
+    return bytes(max(_literal_runs(nodes, [bytearray()]), key=len))
 
-    def follow(sequence: list[Node], end_run: Callable[[], None]) -> None:
-        for node in sequence:
-            name = opcode(node)
-            if name == "LITERAL":
-                runs[-1].append(node[1])
-            elif name in ("SUBPATTERN", "ATOMIC_GROUP"):
-                follow(children(node)[0], end_run)
-            elif name == "AT":
-                continue
-            else:
-                end_run()
 
-    follow(nodes, lambda: runs.append(bytearray()))
-    return bytes(max(runs, key=len))
+def _literal_runs(nodes: Nodes, runs: list[bytearray]) -> list[bytearray]:
+    for node in nodes:
+        if isinstance(node, Bytes) and node.literal is not None:
+            runs[-1].append(node.literal)
+        elif isinstance(node, Group):
+            _literal_runs(node.body, runs)
+        elif not isinstance(node, Anchor):
+            runs.append(bytearray())
+    return runs

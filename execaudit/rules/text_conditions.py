@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conditions on text: one, several of which any counts, present or not, a subtree of paths.
+"""Conditions on text: one text, any of several, present or not, a subtree of paths.
 
 Owns the tests and the refusal of texts that no record can have. Which field takes which of them is
-`conditions`' business, how one pattern matches that of `patterns`.
+the business of `conditions`, how one pattern matches is the business of `patterns`.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from execaudit.rules.field_values import Texts
 from execaudit.rules.fields import COMM_BYTES, Field
 from execaudit.rules.patterns import Pattern, Truth, parse_pattern
-from execaudit.rules.values import Texts
 
 
 class Lookups(NamedTuple):
@@ -59,10 +59,10 @@ def _refuse_impossible(source: Source, pattern: Pattern) -> None:
     if kind.is_absolute and is_exact and text.endswith("/") and text != "/":
         raise MistakeError(f'is "{text}", expected no "/" at the end')
     if kind.is_short and is_exact and len(text.encode()) > COMM_BYTES:
-        kept = text.encode()[:COMM_BYTES].decode(errors="ignore")
+        beginning = text.encode()[:COMM_BYTES].decode(errors="ignore")
         raise MistakeError(
             f'is "{text}", but of short names the kernel keeps {COMM_BYTES} bytes, '
-            f'expected "{kept}"'
+            f'expected "{beginning}"'
         )
     suffix = {"unit": ".service", "user_unit": ".service", "slice": ".slice"}.get(source.field)
     if suffix and is_exact and "." not in text:
@@ -122,7 +122,7 @@ def _subtree_test(patterns: tuple[Pattern, ...]) -> Test:
 
 
 def make_texts(_: Source, patterns: list[Pattern]) -> Made:
-    """Test several texts, of which any counts."""
+    """Test several texts: any of them counts."""
 
     def test(texts: Texts) -> Truth:
         found: Truth = False if texts.is_complete else None

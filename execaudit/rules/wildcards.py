@@ -42,7 +42,7 @@ class WildcardError(ValueError):
 
 
 def has_wildcards(text: str) -> bool:
-    """Tell whether a text is a pattern rather than itself. A `[` that nothing closes is itself."""
+    """Return True if a text is a pattern. A `[` that nothing closes stands for itself."""
     if "*" in text or "?" in text:
         return True
     return any(_class_end(text, at) for at, char in enumerate(text) if char == "[")
@@ -105,20 +105,20 @@ def _plain(tokens: list[bytes | str]) -> bytes:
 def _regex(tokens: list[bytes | str], is_path: bool) -> bytes:
     """A regular expression for the whole text."""
     chunks: list[list[bytes | str]] = [[]]
-    gaps: list[str] = []
+    wilds: list[str] = []
     for token in tokens:
         if token in (_ANY, _FOLDERS):
-            gaps.append(str(token))
+            wilds.append(str(token))
             chunks.append([])
         else:
             chunks[-1].append(token)
     anything = rb"[^/]*?" if is_path else b".*?"
-    regex = b"(?s)" + _chunk(chunks[0], anything, is_last=not gaps)
-    for index, gap in enumerate(gaps, 1):
-        is_last = index == len(gaps)
-        if is_last and not chunks[index] and gap == _ANY:
+    regex = b"(?s)" + _chunk(chunks[0], anything, is_last=not wilds)
+    for index, wild in enumerate(wilds, 1):
+        is_last = index == len(wilds)
+        if is_last and not chunks[index] and wild == _ANY:
             break
-        between = b".*?" if gap == _ANY else b"(?:.*?/)??"
+        between = b".*?" if wild == _ANY else b"(?:.*?/)??"
         regex += b"(?>" + between + _chunk(chunks[index], anything, is_last=is_last) + b")"
     return regex
 

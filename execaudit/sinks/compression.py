@@ -2,7 +2,7 @@
 """Compresses rotated files, in such a way that a crash leaves the plain or the finished file.
 
 Owns the steps: grow a hidden file beside the plain one, sync it, give it its name, sync the
-directory, remove the plain one. Runs in a background thread: deflate lets go of the interpreter
+directory, remove the plain one. Runs in a background thread: deflate releases the interpreter
 lock, and measured against a child process it delays events no more, costs no exec of its own in
 the audit log and no second resident interpreter. Programs such as zstd(1) are never started: the
 unit forbids it, and zstd is available only where Python or python3-zstandard brings it.
@@ -114,7 +114,7 @@ def write_all(fd: int, data: bytes) -> None:
 
 
 def _is_at(series: Series, name: str, fd: int) -> bool:
-    """Whether the plain file still has its name: retention may have removed it meanwhile."""
+    """Return True if the plain file still has its name: retention may have removed it meanwhile."""
     try:
         there = Path(series.full_path(name)).lstat()
     except FileNotFoundError:

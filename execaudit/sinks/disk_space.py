@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much room the file system has, and what is to be done about it.
+"""How much space the file system has, and what to do about it.
 
 Owns the thresholds and when to leave a state again (a little above where it was entered, so that
 it does not flap). It asks the file system when told to and acts on nothing itself.
@@ -23,7 +23,7 @@ class Room(enum.IntEnum):
     ENOUGH = 0
     LEFT = 1  # below space_left
     LOW = 2  # below space_low
-    FULL = 3  # a write failed for want of room
+    FULL = 3  # a write failed for lack of space
 
 
 class DiskSpace:
@@ -51,7 +51,7 @@ class DiskSpace:
         self._bytes_since += size
 
     def is_due(self, now_s: float) -> bool:
-        """Whether it is time to look again."""
+        """Return True if it is time to look again."""
         return now_s - self._checked_s >= _CHECK_EVERY_S or self._bytes_since >= _CHECK_EVERY_BYTES
 
     def look(self, now_s: float) -> tuple[Room, Room]:
@@ -69,7 +69,7 @@ class DiskSpace:
         return before, self.room
 
     def ran_out(self) -> None:
-        """Say that a write failed for want of room."""
+        """Note that a write failed for lack of space."""
         self.room = Room.FULL
 
     def freed(self, now_s: float) -> None:

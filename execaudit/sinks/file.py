@@ -178,7 +178,7 @@ class FileSink(QueuedSink):
         now_s = self._clock.steady_s()
         try:
             self._file.prepare(now_s, 0)
-            error = self._file.finish_line() if self._file.has_half_line else None
+            error = self._file.finish_line()
         except (OSError, Refused) as failure:
             return self._trouble_of(failure)
         if error is not None:

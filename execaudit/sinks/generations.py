@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rotated files over their life: renamed away, compressed, removed when their time has come.
+"""Rotated files over their life: renamed away, compressed, removed as configured.
 
 Owns what happens to files that are no longer written to. It never touches the one that is.
 """
@@ -57,7 +57,7 @@ class Generations:
         Path(self._series.full_path(name)).rename(self._series.path)
 
     def keep_up(self, active_bytes: int) -> None:
-        """Remove what has had its time, compress what is plain."""
+        """Remove what the settings no longer keep, compress what is plain."""
         try:
             generations = self._series.members()
         except OSError as error:
@@ -118,7 +118,7 @@ class Generations:
 
     @property
     def is_compressing(self) -> bool:
-        """Whether files wait to be compressed, or one is being."""
+        """True while files wait to be compressed, or one is being."""
         return bool(self._queued)
 
     def _complain(self, verb: str, error: OSError) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The way to journald: one datagram per entry, none of which ever waits.
+"""The connection to journald: one datagram per entry, sent without ever waiting.
 
 Owns the socket and the memory files for entries too large for a datagram. python-systemd's sendv
 is not used for those: it keeps the interpreter lock while it waits for journald, so that not even a
@@ -20,7 +20,7 @@ from execaudit.sinks.compression import write_all
 
 SOCKET_PATH = "/run/systemd/journal/socket"
 # As libsystemd asks for; the kernel grants net.core.wmem_max. The default of 208 KiB holds some
-# seventy entries and makes each entry above it take the long way.
+# seventy entries and makes each entry above it go as a memory file.
 _BUFFER_BYTES = 8 << 20
 # No datagram can be so large; or the kernel finds no memory for one in few enough pieces, and on a
 # machine whose memory is fragmented never will.
@@ -49,11 +49,11 @@ class JournalSocket:
 
     @property
     def is_connected(self) -> bool:
-        """Whether there is somebody to send to, as far as is known."""
+        """True if there is somebody to send to, as far as is known."""
         return self._socket is not None
 
     def connect(self) -> bool:
-        """Connect anew; False, with `error`, where nobody is there."""
+        """Connect again; return False, with `error`, where nobody is there."""
         self.disconnect()
         fresh = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
@@ -67,7 +67,7 @@ class JournalSocket:
         return True
 
     def disconnect(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         if self._socket:
             self._socket.close()
             self._socket = None
@@ -144,6 +144,6 @@ class JournalSocket:
         return self._socket.fileno() if self._socket else None
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Close connection and memory file."""
         self._drop_sealed()
         self.disconnect()

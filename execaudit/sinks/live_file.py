@@ -100,12 +100,12 @@ class LiveFile:
             self._notices.add(NOTICE, f"Made directory '{directory}'")
 
     def _leave(self, before: LogFile) -> None:
-        """Let go of a file that others moved, removed or replaced."""
-        if before.has_half_line and before.finish_line() is not None:
+        """Close a file that others moved, removed or replaced."""
+        if before.finish_line() is not None:
             self.half_lines_left += 1
         before.close()
         self._notices.add(
-            NOTICE, f"'{self._settings.path}' was moved, removed or replaced: opened it anew"
+            NOTICE, f"'{self._settings.path}' was moved, removed or replaced: opened it again"
         )
 
     def _age_limit_ns(self, file: LogFile) -> int | None:
@@ -119,7 +119,7 @@ class LiveFile:
         return self._clock.boot_ns() + int(left_s * 1e9)
 
     def prepare(self, now_s: float, size: int) -> None:
-        """Make ready for `size` bytes: open anew or rotate where needed. Raises as `open`."""
+        """Make ready for `size` bytes: open again or rotate where needed. Raises as `open`."""
         at_path = self._file.size_at_path() if self._file else None
         if at_path is None:
             self.open()
@@ -161,22 +161,12 @@ class LiveFile:
         elif settings.fsync == "interval" and self._sync_s is None:
             self._sync_s = now_s + settings.fsync_interval
 
-    @property
-    def is_open(self) -> bool:
-        """Whether there is a descriptor to write to."""
-        return self._file is not None
-
-    @property
-    def has_half_line(self) -> bool:
-        """Whether a line is half in the file and could not be taken back."""
-        return self._file is not None and self._file.has_half_line
-
     def finish_line(self) -> OSError | None:
-        """Write the rest of the line that is half in the file."""
+        """Write the rest of a line that is half in the file and could not be taken back."""
         return self._file.finish_line() if self._file else None
 
     def rotate(self, now_s: float) -> None:
-        """Rotate now. A file that others moved is only opened anew. Raises as `open`."""
+        """Rotate now. A file that others moved is only opened again. Raises as `open`."""
         if self._file is None or self._file.size_at_path() is None:
             self.open()
         elif self._file.size():
@@ -187,7 +177,7 @@ class LiveFile:
         file, settings = self._file, self._settings
         assert file is not None  # noqa: S101 - callers looked
         try:
-            error = file.finish_line() if file.has_half_line else None
+            error = file.finish_line()
             if error:
                 raise error
             name = self._generations.retire()
@@ -263,7 +253,7 @@ class LiveFile:
     def close(self) -> None:
         """Sync as configured and close."""
         if self._file:
-            if self._file.has_half_line and self._file.finish_line() is not None:
+            if self._file.finish_line() is not None:
                 self.half_lines_left += 1
             if self._settings.fsync != "none":
                 self._sync(self._file.fd)

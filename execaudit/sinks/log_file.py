@@ -46,7 +46,7 @@ class LogFile:
         Args:
             path: where; its directory must exist.
             mode: permission bits it gets.
-            gid: group it gets; None for that of the process or a setgid directory.
+            gid: group it gets; None for the group of the process or of a setgid directory.
             exclusive: it must not exist yet.
 
         """
@@ -86,7 +86,7 @@ class LogFile:
     def _lock(self) -> None:
         """Keep other processes from writing here, until the last copy of the descriptor is closed.
 
-        A lock of the open file description (fcntl(2)): closing a copy leaves it, unlike those of
+        A lock of the open file description (fcntl(2)): closing a copy leaves it, unlike locks of
         the process. Readers may lock too, which must not keep us from writing: we go on without.
         """
         want = _LOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
@@ -144,15 +144,10 @@ class LogFile:
         return whole, error
 
     def finish_line(self) -> OSError | None:
-        """Write the rest of a line that is half in the file."""
+        """Write the rest of a line that is half in the file, if there is one."""
         done, error = self._write(self._rest)
         self._rest = self._rest[done:]
         return error
-
-    @property
-    def has_half_line(self) -> bool:
-        """Whether the file ends in a line that is not whole."""
-        return bool(self._rest)
 
     def _write(self, data: bytes) -> tuple[int, OSError | None]:
         done = 0
@@ -183,7 +178,7 @@ class LogFile:
         return os.fstat(self.fd).st_size
 
     def is_unlinked(self) -> bool:
-        """Whether the file has no name any more: what is written is lost when it is closed."""
+        """Return True if the file has no name: what is written is lost when it is closed."""
         return os.fstat(self.fd).st_nlink == 0
 
     def size_at_path(self) -> int | None:

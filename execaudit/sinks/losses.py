@@ -41,7 +41,7 @@ class Losses:
 
     @property
     def is_open(self) -> bool:
-        """Whether something was lost since the sink last worked."""
+        """True if something was lost since the sink last worked."""
         return bool(self._open)
 
     @property

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names of rotated files, and which of them have had their time.
+"""Names of rotated files, and which of them are to be removed.
 
 Owns the naming: `execaudit.jsonl.20261123T020406Z` by UTC time of rotation, `-1`, `-2`, … behind
 it where that name is taken, then `.gz` or `.zst`; `execaudit.jsonl.torn-STAMP` for what was set

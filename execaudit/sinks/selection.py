@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 
-from execaudit.config.words import SEVERITIES
+from execaudit.config.labels import SEVERITIES
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ class _Stream:
             self._socket = socket.socket(fileno=os.dup(fd))
             self.fd = self._socket.fileno()
         elif stat.S_ISREG(mode):
-            self.fd = os.dup(fd)  # opened anew it would begin at the file's start
+            self.fd = os.dup(fd)  # opened again it would begin at the file's start
         else:
             flags = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
             try:

@@ -31,7 +31,7 @@ class SinkType(NamedTuple):
     """A kind of sink.
 
     Attributes:
-        name: that of the sink and of its section.
+        name: of the sink and its section.
         section: finds the section.
         encoding: says how the sink wants its entries.
         open: makes the sink of section, encoder, selection, and how many seconds to wait for

@@ -8,7 +8,6 @@ inside such text.
 """
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -61,13 +60,6 @@ class _Column:
     title: str
     width: int  # with the gap to the next
     is_right: bool = False
-
-
-def wants_color(choice: str, *, is_terminal: bool, environ: Mapping[str, str]) -> bool:
-    """Decide on colours from `--color auto|always|never`, NO_COLOR (no-color.org) and TERM."""
-    if choice != "auto":
-        return choice == "always"
-    return is_terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
 
 class Table:

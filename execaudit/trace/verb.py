@@ -10,10 +10,12 @@ import struct
 import sys
 from collections.abc import Callable
 
+from execaudit.color import wants_color
+from execaudit.config.environment import DEFAULT_ENV
+from execaudit.engine.choice import open_capture
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
 from execaudit.kernel import libbpf
-from execaudit.kernel.capture import Settings, open_capture
-from execaudit.options import DEFAULT_ENV
+from execaudit.kernel.capture import Settings
 from execaudit.records.encoder import JsonEncoder, render_line
 from execaudit.records.host import Host
 from execaudit.records.place import FieldDict
@@ -22,7 +24,7 @@ from execaudit.records.recording import Recorder
 from execaudit.trace.arguments import ArgumentsStyle
 from execaudit.trace.filters import EventFilter, Filters, build_filters
 from execaudit.trace.follow import Keep, Lines, Output, follow, replay
-from execaudit.trace.table import Table, TableOptions, wants_color
+from execaudit.trace.table import Table, TableOptions
 from execaudit.wire.event import Event
 
 

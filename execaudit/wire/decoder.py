@@ -8,6 +8,7 @@ so that the accounting above can count it.
 
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from execaudit.wire import record
@@ -92,6 +93,7 @@ class Decoder:
         """Select other environment variables from now on, each with its "="."""
         self._env_names = names
         self._environments.clear()
+        self._environments_bytes = 0
 
     def forget_places(self) -> None:
         """Forget all places: what was made of them holds no longer."""
@@ -176,7 +178,7 @@ class Decoder:
             event.argv = argv
             event.argv_gaps = event.env_gaps = _NO_GAPS
             event.env = self._select(buf[env_at:argv_at]) if env_inline and self._env_names else b""
-            if event.env:
+            if event.env or not argv:
                 event.is_plain = False
             if self._chunks.count:
                 self._chunks.take(cpu << 3 | hook)
@@ -194,7 +196,7 @@ class Decoder:
         chunks = self._chunks.take(event.cpu << 3 | event.hook, event.seq)
         event.argv, event.argv_gaps = _assemble_argv(event, argv, chunks)
         event.env, event.env_gaps = self._assemble_env(event, env, chunks)
-        if event.env or event.env is None or event.env_gaps or event.argv_gaps:
+        if event.env or event.env is None or event.env_gaps or event.argv_gaps or not event.argv:
             event.is_plain = False
 
     def _assemble_env(
@@ -208,7 +210,7 @@ class Decoder:
         after_gaps = {gap.index + 1 for gap in gaps}
         variables = [entry for index, entry in enumerate(strings) if index not in after_gaps]
         if gaps and event.flags & record.FLAG_BAD_ENV:
-            gaps[0] = gaps[0]._replace(reason="unreadable")
+            gaps[0] = replace(gaps[0], reason="unreadable")
         chosen = [entry for entry in variables if entry.startswith(self._env_names)]
         return join_strings(chosen), tuple(gaps)
 
@@ -279,7 +281,7 @@ def _assemble_argv(
         # The kernel side stopped reading arguments one by one: how many follow nobody knows.
         gaps.append(Gap(len(strings) - 1, None, "unreadable" if is_unreadable else "budget"))
     elif is_unreadable and gaps:
-        gaps[0] = gaps[0]._replace(reason="unreadable")
+        gaps[0] = replace(gaps[0], reason="unreadable")
     return join_strings(strings), tuple(gaps)
 
 

@@ -6,11 +6,15 @@ those of the host, times are CLOCK_BOOTTIME nanoseconds. What packages above mak
 keep in its slots.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
-class Gap(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Gap:
     """Bytes of a block of strings that are missing behind the string `index` (-1: before all)."""
 
     index: int
@@ -118,7 +122,7 @@ class Event:
         redacted_argv, redacted_env: indexes of strings in which a secret was replaced.
         labels, severity: what rules gave it.
         is_plain: nothing but numbers, argv and selected variables differs from other plain execs
-            of the same place: no flag, no error, no gap, no label.
+            of the same place: no flag, no error, no gap, no label, and at least one argument.
 
     """
 

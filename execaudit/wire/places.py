@@ -101,7 +101,7 @@ class PlaceTable:
 def cut_place(raw: bytes, flags: int) -> Place:
     """Cut the place of an exec record into its parts. The lengths in `raw` are right."""
     place = Place.__new__(Place)
-    filename, interp, exe, cwd, root, cgroup, _, ancestors = _LENGTHS(raw)
+    filename, interp, exe, cwd, root, _, _, ancestors = _LENGTHS(raw)
     filename_at = _FIXED + ancestors * _ANCESTOR_BYTES
     interp_at = filename_at + filename
     exe_at = interp_at + interp

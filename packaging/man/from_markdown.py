@@ -6,6 +6,9 @@
 Owns the translation into man(7) macros of the Markdown that the guides use: headings, paragraphs,
 fenced code, lists, tables, links and emphasis. A table becomes a list of terms, as cells of several
 sentences do not fit a terminal. A construct that it does not know is an error, never left as it is.
+
+Packaged converters do not serve: lowdown makes boxes of tables, in which 22 columns are left for
+each text; pandoc needs 168 MB to build with.
 """
 
 import os

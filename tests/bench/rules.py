@@ -13,19 +13,21 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from execaudit.records.readback import event_of_record
 from tests.bench.mixed_rules import compile_mixed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from execaudit.rules.rule_set import RuleSet
+    from execaudit.wire.event import Event, Place
 
 SIZES = (10, 1000, 10_000)
 EVENTS = 2000
 PLACES = 300
 
 
-def place(number: int, *, all_new: bool = False) -> dict[str, Any]:
+def fields(number: int, *, all_new: bool = False) -> dict[str, Any]:
     """Make the fields of a place. Numbers give new parents; `all_new` new programs, too."""
     tool = f"tool-{number}" if all_new else "grep"
     folder = f"/home/u/src/{number}" if all_new else "/home/u/src"
@@ -45,12 +47,20 @@ def place(number: int, *, all_new: bool = False) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def arguments(number: int) -> bytes:
-    """Make the arguments of an exec, 100 bytes of them."""
-    return (
+def new_place(number: int, *, all_new: bool = False) -> Place:
+    """Make a place that no rule has seen."""
+    return event_of_record({"type": "exec", **fields(number, all_new=all_new)}).place
+
+
+def event(place: Place, number: int) -> Event:
+    """Make an exec with 100 bytes of arguments."""
+    made = event_of_record({"type": "exec"})
+    made.place, made.argc = place, 9
+    made.argv = (
         b"grep\0-rn\0--include=*.py\0--color=auto\0def test_%06d\0execaudit\0tests\0"
         b"docs/record.md\0README.md\0" % number
     )
+    return made
 
 
 def measure(count: int, run: Callable[[int], object]) -> float:
@@ -63,17 +73,22 @@ def measure(count: int, run: Callable[[int], object]) -> float:
 
 def figures(rules: RuleSet, turn: int) -> dict[str, float]:
     """Measure one set once."""
-    residue = rules.narrow(place(1))
-    usual = [arguments(number) for number in range(40)]
-    fresh = [arguments(turn * EVENTS + number) for number in range(EVENTS)]
-    parents = [place(turn * PLACES + number) for number in range(PLACES)]
-    programs = [place(turn * PLACES + number, all_new=True) for number in range(PLACES)]
-    decide = residue.decide
+    known = new_place(1)
+    usual = [event(known, number) for number in range(40)]
+    fresh = [event(known, turn * EVENTS + number) for number in range(EVENTS)]
+    parents = [event(new_place(turn * PLACES + number), 1) for number in range(PLACES)]
+    programs = [
+        event(new_place(turn * PLACES + number, all_new=True), 1) for number in range(PLACES)
+    ]
+    settled = event(new_place(1), 1)
+    settled.place.type = "exit"
+    decide = rules.decide
     return {
-        "place known, arguments known": measure(EVENTS, lambda n: decide(usual[n % 40], 9, 0, 0)),
-        "place known, arguments new": measure(EVENTS, lambda n: decide(fresh[n], 9, 0, 0)),
-        "new parent": measure(PLACES, lambda n: rules.narrow(parents[n])),
-        "new parent, program and folder": measure(PLACES, lambda n: rules.narrow(programs[n])),
+        "place settles it": measure(EVENTS, lambda _: decide(settled)),
+        "place known, arguments known": measure(EVENTS, lambda n: decide(usual[n % 40])),
+        "place known, arguments new": measure(EVENTS, lambda n: decide(fresh[n])),
+        "new parent": measure(PLACES, lambda n: decide(parents[n])),
+        "new parent, program and folder": measure(PLACES, lambda n: decide(programs[n])),
     }
 
 

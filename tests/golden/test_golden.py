@@ -32,9 +32,9 @@ def test_recordings_cover_every_type_and_the_unusual_forms() -> None:
 
     assert {"exec", "exit", "lost"} == {fields["type"] for fields in everything}
     assert fields_seen.keys() >= {
-        "argv_b64", "auid", "b64", "cgroup", "cwd_deleted", "deleted", "duration_ns", "env",
-        "errno", "euser", "exit_code", "hook", "interp", "memfd", "nspid", "privileged", "root",
-        "script", "ses", "signal", "truncated", "tty", "unit",
+        "argv_b64", "auid", "cgroup", "cwd_deleted", "deleted", "duration_ns", "env", "errno",
+        "euser", "exit_code", "filename_b64", "hook", "interp", "memfd", "nspid", "privileged",
+        "root", "script", "ses", "signal", "truncated", "tty", "unit",
     }  # fmt: skip
 
 

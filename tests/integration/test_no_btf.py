@@ -13,11 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from execaudit.engine import bcc
-from execaudit.kernel import offsets
+from execaudit.engine import bcc_engine, offsets
+from execaudit.engine.headers import running_headers
+from execaudit.engine.locations import source_directory
 from execaudit.kernel.btf import Btf
-from execaudit.kernel.headers import running_headers
-from execaudit.kernel.locations import source_directory
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
@@ -44,7 +43,9 @@ def test_offsets_from_headers_equal_those_from_btf() -> None:
     with Btf() as btf:
         from_btf = set(offsets.flags_from_btf(source, btf))
     from_headers = set(
-        bcc.in_child(lambda: offsets.flags_from_headers(source, bcc.compile_constants))
+        bcc_engine.in_child(
+            lambda: offsets.flags_from_headers(source, bcc_engine.compile_constants)
+        )
     )
     # Without BTF the helper is left alone on purpose, whether the kernel has it or not.
     without_helper = {flag for flag in from_btf if "HAVE_TASK_PT_REGS" not in flag}

@@ -1,30 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fields of an exec record made of known bytes."""
+"""Events of raw records, and their fields."""
 
 import base64
-from typing import Any
 
-from execaudit.records.fields import FieldDict, exec_fields
+from execaudit.records.place import FieldDict, PlaceDescriber
+from execaudit.records.record import record_fields
+from execaudit.wire.decoder import Decoder
+from execaudit.wire.event import Event
+from tests.records import exec_record, join, make_host
 
-from execaudit.wire.decode import split, split_chunk
-from tests.records import (
-    exec_record,
-    make_host,
-)
-
+ENV_NAMES = (b"LD_PRELOAD=", b"SUDO_USER=")
+HOST = make_host()
 ID = "0123456789ab-3e8-3a3529441c8-2"
-
-
 ALWAYS = {"time", "type", "host", "boot", "cpu", "seq", "result"}
 
 
-def fields_of(*argv: bytes, chunks: tuple[bytes, ...] = (), **members: Any) -> FieldDict:
-    parts = split(exec_record(*argv, **members), 0)
-    assert parts is not None
-    pieces = [piece for raw in chunks if (piece := split_chunk(raw, 0))]
-    assert len(pieces) == len(chunks)
-    return exec_fields(parts, pieces, make_host(), (b"LD_PRELOAD=", b"SUDO_USER="))
+def decode(*records: bytes) -> list[Event]:
+    """Return the events of a batch, by a decoder that has seen nothing before."""
+    return list(Decoder(ENV_NAMES, PlaceDescriber(HOST)).decode(*join(*records)))
+
+
+def event_of(*argv: bytes, chunks: tuple[bytes, ...] = (), **members: object) -> Event:
+    """Return the event of exec_record(*argv, **members), which comes behind `chunks`."""
+    (event,) = decode(*chunks, exec_record(*argv, **members))  # type: ignore[arg-type]
+    return event
+
+
+def fields_of(*argv: bytes, chunks: tuple[bytes, ...] = (), **members: object) -> FieldDict:
+    """Return the fields of exec_record(*argv, **members), which comes behind `chunks`."""
+    return record_fields(event_of(*argv, chunks=chunks, **members), HOST)
+
+
+def fields_of_raw(raw: bytes) -> FieldDict:
+    """Return the fields of a raw record."""
+    (event,) = decode(raw)
+    return record_fields(event, HOST)
 
 
 def exact(raw: bytes) -> str:
+    """Return bytes as a sibling field has them."""
     return base64.b64encode(raw).decode()

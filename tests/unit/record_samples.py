@@ -7,21 +7,16 @@ Owns the samples, and the names of the fields that the code emits for them.
 import json
 from typing import Any
 
-from execaudit.daemon import meters
-from execaudit.daemon.limits import Suppressed
-from execaudit.daemon.stage import StageCounts
-from execaudit.records import events
-from execaudit.records.exits import exit_fields
-from execaudit.records.fields import FieldDict, exec_fields
-from execaudit.records.host import Host
-from execaudit.records.lost import lost_fields
-from execaudit.records.streams import Counts
+from execaudit.daemon.handover.checkpoint import Totals
+from execaudit.records import service_records
+from execaudit.records.incident import EventKey, Incident
+from execaudit.records.lost import Lost, lost_fields
+from execaudit.records.place import FieldDict
 from execaudit.records.vocabulary import FIELDS
-from execaudit.sinks.accounting import Incident, Mark
 from execaudit.wire import record
-from execaudit.wire.decode import Exit, split
+from tests.events import fields_of
 from tests.golden.files import FOLDER
-from tests.records import exec_record, leaf_first
+from tests.records import exec_record, exit_record, leaf_first, make_host
 
 GOLDEN = sorted(FOLDER.glob("*.jsonl"))
 
@@ -88,33 +83,34 @@ def _exec_samples() -> list[bytes]:
 
 
 _OF_THE_DAEMON = ("labels", "severity", "path_search", "redacted")
-"""Fields that the stage adds; its tests see them."""
+"""Fields that the daemon adds; the tests of its flow see them."""
 
 
 def emitted_fields() -> dict[str, set[str]]:
     """Return the names of all fields that are emitted, by type of record."""
-    host = Host("h", "0" * 32, 0, {0: "root", 1: "daemon"})
-    found: dict[str, set[str]] = {"exec": set(_OF_THE_DAEMON), "exit": set(), "lost": set()}
+    host = make_host(users={0: "root", 1: "daemon"})
+    found: dict[str, set[str]] = {"exec": set(_OF_THE_DAEMON), "exit": {"duration_ns"}}
     for raw in _exec_samples():
-        parts = split(raw, 0)
-        assert parts is not None
-        found["exec"] |= exec_fields(parts, [], host, (b"LD_PRELOAD=",)).keys()
+        found["exec"] |= fields_of(raw, host=host).keys()
     for flags, status in ((0, 0x8B), (record.FLAG_BAD_IDS | record.FLAG_BAD_START, 0)):
-        event = Exit(1, 0, 1, flags, 1, 1, 1, 1, 1, 1, status, 0, b"\xff\0")
-        found["exit"] |= exit_fields(event, host, 1).keys()
-    found["lost"] |= lost_fields(host, "ring", 0, 0, 1, 1, 1).keys()
-    mark = Mark("", 0, "exec", 1)
-    incident = Incident("disk_full", 1, 1, 1, mark, mark)
-    found["lost"] |= events.sink_lost_fields(host, "file", incident).keys()
+        raw = exit_record(flags=flags, status=status, comm=b"\xff")
+        found["exit"] |= fields_of(raw, host=host).keys()
+    key = EventKey("", 0, "exec", 1)
+    incident = Incident("disk_full", 1, 1, 1, key, key)
+    found["lost"] = {
+        *lost_fields(Lost("ring", 0, 0, 1, 1, 1), host),
+        *service_records.sink_lost_fields(host, "file", incident),
+    }
     hook = ("fexit", "refused")
     missed: dict[str, object] = {"last_record": {}, "gap": {}, "previous": {}}
-    found["start"] = set(events.start_fields(host, "bcc", hook, "", missed))
-    found["stop"] = set(events.stop_fields(host, meters.totals(Counts(), StageCounts(), 0)))
-    found["config"] = set(events.config_fields(host, "", ""))
-    found["repair"] = set(events.repair_fields(host, ("silent", ["on_exec"], True), 1, 1))
+    found["start"] = set(service_records.start_fields(host, "bcc", hook, "", missed))
+    found["stop"] = set(service_records.stop_fields(host, Totals(0, 0, 0, 0, 0, 0)._asdict()))
+    found["config"] = set(service_records.config_fields(host, "", ""))
+    how = ("silent", ["on_exec"], True)
+    found["repair"] = set(service_records.repair_fields(host, how, 1, 1))
     found["summary"] = {
         name
         for field in ("uid", "unit")
-        for name in events.summary_fields(host, field, Suppressed(1, 1, 1, 1))
+        for name in service_records.summary_fields(host, (field, 1), 1, 1, 1)
     }
     return found

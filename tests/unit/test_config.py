@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from execaudit import options
 from execaudit.cli import build_parser
 from execaudit.config.configuration import Config, load, read_rules
 from execaudit.config.configuration import Paths as ConfigPaths
 from execaudit.config.effective import render
+from execaudit.config.environment import DEFAULT_ENV
 from execaudit.config.problem import Problem
 from execaudit.config.quantities import Rate
 from execaudit.config.schema import SECTIONS, Capture
@@ -189,7 +189,7 @@ def test_defaults_are_those_of_trace() -> None:
     args = build_parser().parse_args(["trace"])
     capture = Capture()
 
-    assert capture.env == options.DEFAULT_ENV
+    assert capture.env == DEFAULT_ENV
     assert capture.argv_bytes == args.argv_bytes
     assert capture.ring_bytes == args.ring_bytes
     assert capture.engine == args.engine

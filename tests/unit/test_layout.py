@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from execaudit.kernel import offsets
+from execaudit.engine import offsets
+from execaudit.engine.locations import object_path, source_directory
 from execaudit.kernel.btf import Btf
-from execaudit.kernel.locations import object_path, source_directory
 from execaudit.wire import decode, record
 from execaudit.wire.record import Layout
 

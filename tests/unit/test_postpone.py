@@ -16,7 +16,7 @@ cli.postpone()
 cli.build_parser("daemon").parse_args(["daemon"])
 from execaudit.config.configuration import Paths, load
 from execaudit.daemon import loop
-from execaudit.engine import libbpf
+from execaudit.engine import libbpf_engine
 from execaudit.records.host import Host
 load(Paths.of_system())
 Host.this()
@@ -28,7 +28,7 @@ TOO_MUCH = {
     *("_bz2", "_lzma"),  # libraries of their own: 0.4 MiB
     *("queue", "random", "tempfile", "subprocess", "logging", "asyncio", "concurrent.futures"),
     *("execaudit.rules.rule_set", "execaudit.rules.conditions", "execaudit.rules.regex_cost"),
-    *("execaudit.engine.bcc", "execaudit.formats.ecs", "execaudit.formats.ocsf"),
+    *("execaudit.engine.bcc_engine", "execaudit.formats.ecs", "execaudit.formats.ocsf"),
     *("execaudit.trace.table", "execaudit.doctor.report"),
 }
 

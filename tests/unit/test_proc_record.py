@@ -11,9 +11,9 @@ import pytest
 from execaudit.errors import InvalidArgument
 from execaudit.records.host import Host
 from execaudit.rules.fields import FIELDS
-from execaudit.rules.proc_record import read_process, running_images
+from execaudit.rules.proc_record import read_process, running_programs
 from execaudit.rules.rule_set import RuleSet
-from tests.rule_tables import compile_all
+from tests.rule_tables import compile_all, decide, explain
 
 
 def test_own_process_is_read_in_full() -> None:
@@ -40,7 +40,7 @@ def test_what_proc_does_not_tell_is_unknown_to_rules() -> None:
     assert unknown <= FIELDS.keys()
     assert not unknown & fields.keys()
     rules = compile_all({"action": "drop", "not": {"filename": "/x"}}, {"action": "keep", "uid": 0})
-    assert rules.explain(fields)[0].matched is None
+    assert explain(rules, fields)[0].matched is None
 
 
 def test_process_that_is_not_there_is_an_error() -> None:
@@ -50,25 +50,25 @@ def test_process_that_is_not_there_is_an_error() -> None:
 
 def test_running_programs_are_found_by_pid_and_start() -> None:
     fields = read_process(os.getpid(), Host.this())
-    found = {pid: (ticks, exe) for pid, ticks, exe in running_images()}
+    found = {pid: (ticks, exe) for pid, ticks, exe in running_programs()}
     ticks, exe = found[os.getpid()]
     assert exe == fields["exe"]
 
     rules = compile_all({"action": "drop", "parent": {"exe": exe}})
-    rules.images.remember_running(os.getpid(), ticks, exe)
+    rules.programs.remember_running(os.getpid(), ticks, exe)
     child = {"type": "exec", "parent_id": f"boot-{os.getpid():x}-{ticks * 10**7 + 12345:x}-7"}
-    assert rules.decide_record(child).action == "drop"
+    assert decide(rules, child).action == "drop"
 
-    rules.remember(child["parent_id"], "/usr/bin/other")
-    assert rules.decide_record(child | {"x": 1}).action == "keep"
+    decide(rules, {"id": child["parent_id"], "exe": "/usr/bin/other"})
+    assert decide(rules, child | {"x": 1}).action == "keep"
 
 
 def test_new_rules_go_on_where_the_old_ones_ended() -> None:
     cron = {"action": "drop", "comm": "cron", "descendants": True}
     old = compile_all({"action": "keep", "uid": 7}, cron, {"action": "drop", "uid": 8})
-    old.remember("boot-1-1-1", "/sbin/init")
-    old.decide_record({"type": "exec", "id": "boot-a-1-1", "comm": "cron", "result": "success"})
-    old.decide_record({"type": "exec", "uid": 7})
+    old.programs.remember(1, 1, 1, "/sbin/init")
+    decide(old, {"type": "exec", "id": "boot-a-1-1", "comm": "cron", "result": "success"})
+    decide(old, {"type": "exec", "uid": 7})
     child = {
         "type": "exec",
         "id": "boot-b-2-1",
@@ -79,8 +79,8 @@ def test_new_rules_go_on_where_the_old_ones_ended() -> None:
     new.adopt(old)
 
     assert new.hits == [1, 0]
-    assert new.decide_record(child).rules == (0,)
-    assert new.decide_record({"type": "exec", "parent_id": "boot-1-1-1"}).rules == (1,)
+    assert decide(new, child).rules == (0,)
+    assert decide(new, {"type": "exec", "parent_id": "boot-1-1-1"}).rules == (1,)
     other = RuleSet([])
     other.adopt(new)
-    assert other.decide_record(child).action == "keep"
+    assert decide(other, child).action == "keep"

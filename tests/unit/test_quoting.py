@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execaudit.records.quoting import quote, quote_cell, quote_head, width
+from execaudit.records.quoting import make_printable, quote, quote_cell, quote_head, width
 from tests.unit.shell_words import Word, read_words
 
 # The characters that matter are rare among all of Unicode: favour them.
@@ -206,3 +206,11 @@ def test_quote_cell_never_shows_two_names_the_same(one: str, other: str) -> None
 )
 def test_width_counts_wide_and_combining_characters(text: str, columns: int) -> None:
     assert width(text) == columns
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("a b'é", "a b'é"), ("\x1b[2J\n", "\\x1b[2J\\n"), ("\udcff\u202e", "\\xff\\u202e")],
+)
+def test_text_of_a_message_is_escaped_without_quotes(text: str, shown: str) -> None:
+    assert make_printable(text) == shown

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from execaudit.rules.fields import FIELDS, Field
-from tests.rule_tables import compile_all
+from tests.rule_tables import compile_all, decide, explain
 
 RECORD: dict[str, Any] = {
     "type": "exec", "id": "0123456789ab-64-3e8-2", "parent_id": "0123456789ab-63-3e7-1",
@@ -290,8 +290,8 @@ PLAIN_FALSE = [
 
 def is_matched(condition: dict[str, Any], record: dict[str, Any]) -> bool:
     rules = compile_all({"action": "drop", **condition})
-    matched = rules.decide_record(record).action == "drop"
-    (explanation,) = rules.explain(record)
+    matched = decide(rules, record).action == "drop"
+    (explanation,) = explain(rules, record)
     assert (explanation.matched is True) is matched
     return matched
 
@@ -421,15 +421,15 @@ def test_program_of_an_ancestor_is_known_once_it_was_seen() -> None:
         {"action": "label", "labels": ["ssh"], "ancestor": {"exe": "/usr/sbin/*"}},
         {"action": "label", "labels": ["no-cron"], "not": {"ancestor": {"exe": "**/cron"}}},
     )
-    assert rules.wants_images
-    assert rules.decide_record(RECORD).rules == ()
+    assert rules.wants_programs
+    assert decide(rules, RECORD).rules == ()
 
-    rules.remember("0123456789ab-32-3e6-1", "/usr/sbin/sshd")
-    assert rules.decide_record(RECORD).labels == ("ssh",)
+    decide(rules, {"id": "0123456789ab-32-3e6-1", "exe": "/usr/sbin/sshd"})
+    assert decide(rules, RECORD).labels == ("ssh",)
 
-    rules.remember("0123456789ab-63-3e7-1", "/usr/bin/zsh")
-    rules.remember("0123456789ab-1-1-1", "/usr/lib/systemd/systemd")
-    assert rules.decide_record(RECORD).labels == ("ssh", "no-cron")
+    decide(rules, {"id": "0123456789ab-63-3e7-1", "exe": "/usr/bin/zsh"})
+    decide(rules, {"id": "0123456789ab-1-1-1", "exe": "/usr/lib/systemd/systemd"})
+    assert decide(rules, RECORD).labels == ("ssh", "no-cron")
 
-    rules.remember("0123456789ab-63-3e7-1", "/usr/bin/bash")
-    assert rules.decide_record(RECORD).action == "drop"
+    decide(rules, {"id": "0123456789ab-63-3e7-1", "exe": "/usr/bin/bash"})
+    assert decide(rules, RECORD).action == "drop"

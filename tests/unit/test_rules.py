@@ -7,27 +7,19 @@ from typing import Any
 
 import pytest
 
+from execaudit.rules.condition_tree import MOST_TERMS
 from execaudit.rules.decision import NOTHING
 from execaudit.rules.rule_set import RuleSet
-from execaudit.rules.tree import MOST_TERMS
-from tests.rule_tables import compile_all, problems_of
-
-
-def record(pid: int = 10, exec_count: int = 1, above: tuple[int, ...] = (), **more: Any) -> Any:
-    """Make an exec record. Processes start at 1000 times their pid."""
-    return {
-        "type": "exec",
-        "id": f"boot-{pid:x}-{pid * 1000:x}-{exec_count:x}",
-        "uid": 1000,
-        "comm": "ls",
-        "exe": "/usr/bin/ls",
-        "argv": ["ls", "-l"],
-        "argc": 2,
-        "result": "success",
-        "ancestors": [
-            {"id": f"boot-{each:x}-{each * 1000:x}-1", "pid": each, "comm": "x"} for each in above
-        ],
-    } | more
+from execaudit.wire.event import Gap
+from tests.rule_tables import (
+    compile_all,
+    decide,
+    event_at,
+    explain,
+    make_place,
+    problems_of,
+    record,
+)
 
 
 def label(*labels: str, **conditions: Any) -> dict[str, Any]:
@@ -45,16 +37,15 @@ def keep(**conditions: Any) -> dict[str, Any]:
 def test_first_match_wins() -> None:
     rules = compile_all(keep(uid=1000), drop(comm="ls"))
 
-    assert rules.decide_record(record()).action == "keep"
-    assert rules.decide_record(record(uid=5)).action == "drop"
-    assert rules.decide_record(record(uid=5, comm="cat")) == NOTHING
+    assert decide(rules, record()).action == "keep"
+    assert decide(rules, record(uid=5)).action == "drop"
+    assert decide(rules, record(uid=5, comm="cat")) == NOTHING
 
 
 def test_no_rules_keep_everything() -> None:
     rules = RuleSet([])
 
-    assert rules.decide_record(record()) == NOTHING
-    assert rules.narrow({}).constant == NOTHING
+    assert decide(rules, record()) == NOTHING
 
 
 def test_labels_add_up_in_order_and_the_most_severe_counts() -> None:
@@ -67,7 +58,7 @@ def test_labels_add_up_in_order_and_the_most_severe_counts() -> None:
         label("never", uid=1000),
     )
 
-    decision = rules.decide_record(record())
+    decision = decide(rules, record())
 
     assert decision.labels == ("b", "a", "c", "d", "k")
     assert decision.severity == "warning"
@@ -77,38 +68,59 @@ def test_labels_add_up_in_order_and_the_most_severe_counts() -> None:
 def test_rules_decide_about_exec_and_exit_records_only() -> None:
     rules = compile_all(drop(any=[{"type": "exec"}, {"type": "exit"}]))
 
-    assert rules.decide_record(record()).action == "drop"
-    assert rules.decide_record({"type": "exit", "uid": 0}).action == "drop"
+    assert decide(rules, record()).action == "drop"
+    assert decide(rules, {"type": "exit", "uid": 0}).action == "drop"
     for other in ("lost", "start", "stop", "config", "repair", "summary"):
-        assert rules.decide_record({"type": other}) == NOTHING
+        assert decide(rules, {"type": other}) == NOTHING
 
 
 def test_hits_are_counted_for_every_rule_with_a_part_in_it() -> None:
     rules = compile_all(label("a", comm="ls"), label("b", argv="-l"), drop(uid=5), drop(uid=5))
     for uid in (1000, 1000, 5):
-        rules.decide_record(record(uid=uid))
+        decide(rules, record(uid=uid))
 
-    residue = rules.narrow({"uid": 5, "comm": "cat"})
-    residue.decide(b"cat\0-l\0", 2, 0, 0)
-    residue.decide(b"cat\0", 1, 0, 0)
+    place = make_place({"uid": 5, "comm": "cat"})
+    rules.decide(event_at(place, b"cat\0-l\0"))
+    rules.decide(event_at(place, b"cat\0"))
 
     assert rules.hits == [3, 4, 3, 0]
 
 
-def test_place_that_decides_all_is_a_constant() -> None:
+def test_decision_of_a_place_is_made_once() -> None:
     rules = compile_all(label("a", comm="ls"), drop(uid=5), label("b", argv="-l"))
+    place = make_place({"uid": 5, "comm": "ls"})
+    first = rules.decide(event_at(place))
+    place.fields["uid"] = 6
 
-    assert rules.narrow({"uid": 5, "comm": "ls"}).constant is not None
-    assert rules.narrow({"uid": 6, "comm": "ls"}).constant is None
+    assert rules.decide(event_at(place)) == first
+    assert compile_all(drop(uid=6)).decide(event_at(place)).action == "drop"  # other rules look
+
+
+def test_what_a_place_leaves_open_is_decided_for_each_event() -> None:
+    rules = compile_all(label("a", comm="ls"), drop(uid=5), label("b", argv="-l"))
+    place = make_place({"uid": 6, "comm": "ls"})
+
+    assert rules.decide(event_at(place, b"ls\0-l\0")).labels == ("a", "b")
+    assert rules.decide(event_at(place, b"ls\0")).labels == ("a",)
+    assert rules.decide(event_at(place, None)).labels == ("a",)
+    assert rules.decide(event_at(place, b"ls\0-l\0", gaps=(Gap(0, 9, "budget"),))).rules == (0,)
+    assert rules.decide(event_at(place, b"ls\0-l\0", gaps=(Gap(1, 9, "budget"),))).rules == (0,)
+
+
+def test_end_of_a_process_leaves_no_rule_undecided() -> None:
+    rules = compile_all(label("a", argv="-l"), label("b", **{"not": {"argv": "-l"}}))
+
+    assert decide(rules, {"type": "exit", "uid": 5}) == NOTHING
+    assert rules.undecided == [0, 0]
 
 
 def test_argument_too_long_for_a_costly_regex_is_said_to_be_undecided() -> None:
     rules = compile_all(label("a", cmdline={"regex": "[a-z]+!x"}), label("b", uid=1000))
-    residue = rules.narrow({"uid": 1000})
+    place = make_place({"uid": 1000})
 
-    assert residue.decide(b"a!x\0", 1, 0, 0).rules == (0, 1)
-    assert residue.decide(b" " * 9000 + b"a!x\0", 1, 0, 0).rules == (0, 1)
-    decision = residue.decide(b" " * 4000 + b"a!x" + b" " * 4000 + b"\0", 1, 0, 0)
+    assert rules.decide(event_at(place, b"a!x\0")).rules == (0, 1)
+    assert rules.decide(event_at(place, b" " * 9000 + b"a!x\0")).rules == (0, 1)
+    decision = rules.decide(event_at(place, b" " * 4000 + b"a!x" + b" " * 4000 + b"\0"))
 
     assert (decision.rules, decision.undecided) == ((1,), (0,))
     assert rules.undecided == [1, 0]
@@ -117,98 +129,99 @@ def test_argument_too_long_for_a_costly_regex_is_said_to_be_undecided() -> None:
 def test_decision_holds_for_descendants() -> None:
     rules = compile_all(drop(comm="cron", descendants=True))
 
-    assert rules.decide_record(record(10, comm="cron")).action == "drop"
-    assert rules.decide_record(record(11, above=(10, 1))).action == "drop"
-    assert rules.decide_record(record(12, above=(3, 10, 1))).action == "drop"
-    assert rules.decide_record(record(13, above=(1,))).action == "keep"
+    assert decide(rules, record(10, comm="cron")).action == "drop"
+    assert decide(rules, record(11, above=(10, 1))).action == "drop"
+    assert decide(rules, record(12, above=(3, 10, 1))).action == "drop"
+    assert decide(rules, record(13, above=(1,))).action == "keep"
 
 
 def test_decision_holds_below_descendants_that_are_out_of_sight() -> None:
     rules = compile_all(drop(comm="cron", descendants=True))
-    rules.decide_record(record(10, comm="cron"))
-    rules.decide_record(record(20, above=(10,)))
+    decide(rules, record(10, comm="cron"))
+    decide(rules, record(20, above=(10,)))
 
-    assert rules.decide_record(record(30, above=(20, 19, 18, 17, 16, 15, 14, 13))).action == "drop"
+    assert decide(rules, record(30, above=(20, 19, 18, 17, 16, 15, 14, 13))).action == "drop"
 
 
 def test_decision_holds_for_further_programs_of_the_same_process() -> None:
     rules = compile_all(drop(comm="cron", descendants=True))
-    rules.decide_record(record(10, comm="cron"))
+    decide(rules, record(10, comm="cron"))
 
-    assert rules.decide_record(record(10, exec_count=2)).action == "drop"
-    assert rules.decide_record({"type": "exit", "id": record(10, 2)["id"]}).action == "drop"
+    assert decide(rules, record(10, exec_count=2)).action == "drop"
+    assert decide(rules, {"type": "exit", "id": record(10, 2)["id"]}).action == "drop"
 
 
 def test_decision_does_not_hold_for_another_process_with_the_same_pid() -> None:
     rules = compile_all(drop(comm="cron", descendants=True))
-    rules.decide_record(record(10, comm="cron"))
+    decide(rules, record(10, comm="cron"))
 
     other = record(11, above=(10,))
     other["ancestors"][0]["id"] = "boot-a-2711-1"
-    assert rules.decide_record(other).action == "keep"
+    assert decide(rules, other).action == "keep"
 
 
-def test_failed_exec_carries_nothing_to_descendants() -> None:
+def test_failed_exec_passes_nothing_on_to_descendants() -> None:
     rules = compile_all(label("a", errno="ENOENT", descendants=True))
     failed = record(10, result="failure", errno_code=2)
 
-    assert rules.decide_record(failed).labels == ("a",)
-    assert rules.decide_record(record(11, above=(10,))).labels == ()
+    assert decide(rules, failed).labels == ("a",)
+    assert decide(rules, record(11, above=(10,))).labels == ()
 
 
-def test_earlier_rule_wins_over_what_was_carried() -> None:
+def test_earlier_rule_wins_over_what_is_inherited() -> None:
     rules = compile_all(keep(uid=0), label("tree", comm="sshd", descendants=True), drop(uid=1000))
-    rules.decide_record(record(10, comm="sshd", uid=5))
+    decide(rules, record(10, comm="sshd", uid=5))
 
-    assert rules.decide_record(record(11, above=(10,), uid=0)).rules == (0,)
-    assert rules.decide_record(record(12, above=(10,))).rules == (1, 2)
+    assert decide(rules, record(11, above=(10,), uid=0)).rules == (0,)
+    assert decide(rules, record(12, above=(10,))).rules == (1, 2)
 
 
-def test_descendants_are_found_by_raw_decisions_too() -> None:
+def test_descendants_are_found_in_places_known_before() -> None:
     rules = compile_all(label("tree", argv="--marked", descendants=True))
-    residue = rules.narrow({"uid": 0})
+    place = make_place({"uid": 0})
+    below = make_place({"uid": 0, "ancestors": record(12, above=(10,))["ancestors"]})
 
-    assert residue.decide(b"x\0--marked\0", 2, 0, 0, (10, 10_000)).labels == ("tree",)
-    assert residue.decide(b"x\0", 1, 0, 0, (10, 10_000)).labels == ("tree",)
-    assert residue.decide(b"x\0", 1, 0, 0, (11, 11_000)).labels == ()
-    below = rules.narrow({"uid": 0, "ancestors": record(12, above=(10,))["ancestors"]})
-    assert below.decide(b"x\0", 1, 0, 0, (12, 12_000)).labels == ("tree",)
+    assert rules.decide(event_at(place, b"x\0", process=(10, 10_000))).labels == ()
+    assert rules.decide(event_at(place, b"--marked\0", process=(10, 10_000))).labels == ("tree",)
+    assert rules.decide(event_at(place, b"x\0", process=(10, 10_000))).labels == ("tree",)
+    assert rules.decide(event_at(place, b"x\0", process=(11, 11_000))).labels == ()
+    assert rules.decide(event_at(below, b"x\0", process=(12, 12_000))).labels == ("tree",)
 
 
 def test_process_trees_are_bounded_and_the_least_needed_go_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("execaudit.rules.carried._PROCESSES_KEPT", 3)
+    monkeypatch.setattr("execaudit.rules.inherited._MAX_PROCESSES", 3)
     rules = compile_all(drop(comm="cron", descendants=True))
-    rules.decide_record(record(10, comm="cron"))
+    decide(rules, record(10, comm="cron"))
     for pid in range(20, 30):
-        rules.decide_record(record(pid, above=(10,)))
+        decide(rules, record(pid, above=(10,)))
 
-    assert rules.decide_record(record(31, above=(10,))).action == "drop"
-    assert rules.decide_record(record(32, above=(20,))).action == "keep"
-    assert rules.meters()["carried_processes"] == 3
-    assert rules.meters()["carried_forgotten"] == 9
+    assert decide(rules, record(31, above=(10,))).action == "drop"
+    assert decide(rules, record(32, above=(20,))).action == "keep"
+    assert len(rules.inherited.by_process) == 3
+    assert rules.inherited.evicted == 9
 
 
-def test_images_are_bounded() -> None:
+def test_programs_of_processes_are_bounded() -> None:
     rules = compile_all(drop(parent={"exe": "/x"}))
-    rules.images._keep = 2
+    rules.programs._max_images = 2
     for number in range(5):
-        rules.remember(f"boot-{number}-1-1", "/x")
+        decide(rules, {"id": f"boot-{number}-1-1", "exe": "/x"})
 
-    assert rules.meters()["images"] == 2
-    assert rules.meters()["images_forgotten"] == 3
-    assert rules.decide_record(record() | {"parent_id": "boot-4-1-1"}).action == "drop"
-    assert rules.decide_record(record() | {"parent_id": "boot-0-1-1"}).action == "keep"
+    assert len(rules.programs.by_image) == 2
+    assert rules.programs.evicted == 3
+    assert decide(rules, record() | {"parent_id": "boot-4-1-1"}).action == "drop"
+    assert decide(rules, record() | {"parent_id": "boot-0-1-1"}).action == "keep"
 
 
 def test_tables_stay_bounded_whatever_comes_in() -> None:
     rules = compile_all(*(label("x", exe=f"/a{n}/*", argv=f"--long-option-{n}") for n in range(99)))
     for number in range(9000):
-        rules.narrow({"exe": f"/a7/{number}"}).decide(b"x%d\0" % number, 1, 0, 0)
+        rules.decide(event_at(make_place({"exe": f"/a7/{number}"}), b"x%d\0" % number))
 
-    table = rules._plain[0][1]
-    arguments = rules._shared.arguments
+    (_, _, table), *_ = rules._compiled.place_tables
+    arguments = rules._compiled.arguments
     assert len(table) <= 4096
     assert len(arguments) <= 4096
     assert len(arguments._words) <= 4096
@@ -222,7 +235,7 @@ def test_explanation_names_the_conditions_that_decided() -> None:
         label("a", any=[{"uid": 0}, {"argv": "-l"}, {"argc": 2}]),
         label("b", cwd="/tmp/**"),
     )
-    explained = rules.explain(record(unreadable=["cwd"]))
+    explained = explain(rules, record(unreadable=["cwd"]))
 
     assert [tuple(each) for each in explained] == [
         (0, True, (("uid = 1000", True), ('exe = "/usr/bin/*"', True))),

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execaudit.config.words import SEVERITIES
+from execaudit.config.labels import SEVERITIES
+from execaudit.records.readback import event_of_record
 from execaudit.rules.decision import Decision
-from tests.rule_tables import compile_all
+from tests.rule_tables import compile_all, decide, explain
 
 if TYPE_CHECKING:
     from execaudit.rules.rule_set import RuleSet
@@ -135,7 +137,7 @@ def decide_plainly(rules: RuleSet, record: dict[str, Any]) -> Decision:
     """Try every rule in order."""
     labels: list[str] = []
     severity, matched = "", []
-    for explanation in rules.explain(record):
+    for explanation in explain(rules, record):
         if not explanation.matched:
             continue
         rule = rules.rules[explanation.rule]
@@ -154,29 +156,22 @@ def test_indexed_decision_is_that_of_trying_every_rule(
 ) -> None:
     rules = compile_all(*tables)
     for record in [*records, *records]:  # again, with all tables filled
-        decision = rules.decide_record(record)
+        decision = decide(rules, record)
 
         assert decision._replace(undecided=()) == decide_plainly(rules, record)
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.lists(_rule(), min_size=1, max_size=8), st.lists(_record(), min_size=1, max_size=6))
-def test_raw_arguments_are_decided_as_the_record_of_them(
+@given(st.lists(_rule(), min_size=1, max_size=8), st.lists(_record(), min_size=2, max_size=6))
+def test_events_of_one_place_are_decided_as_each_alone(
     tables: list[dict[str, Any]], records: list[dict[str, Any]]
 ) -> None:
     rules = compile_all(*tables)
-    for drawn in records:
-        record = {"argv": [], **drawn, "type": "exec"}
-        for marks in ("truncated", "unreadable"):
-            record.pop(marks, None)
-        place = {name: value for name, value in record.items() if name not in
-                 ("argv", "argc", "result", "errno_code", "privileged", "env")}  # fmt: skip
-        decision = rules.narrow(place).decide(
-            b"".join(word.encode() + b"\0" for word in record["argv"]),
-            record["argc"],
-            1 if "privileged" in record else 0,
-            -record.get("errno_code", 0),
-            env=b"".join(word.encode() + b"\0" for word in record.get("env", ())),
-        )
+    first = event_of_record({**records[0], "type": "exec"}).place
+    for record in records:
+        event = event_of_record({**record, "type": "exec"})
+        alone = event_of_record({**record, "type": "exec"})
+        event.place, alone.place = first, copy(first)
+        alone.place.residue = None
 
-        assert decision == rules.decide_record(record)
+        assert rules.decide(event) == rules.decide(alone)

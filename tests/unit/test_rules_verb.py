@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from execaudit.cli import main
+from execaudit.cli.rules import list_rules
+from execaudit.rules.kernel_lookups import PinnedPrograms, kernel_lookups
 from execaudit.rules.kernel_rules import translate_rules
-from execaudit.rules.programs import Programs, kernel_lookups
-from execaudit.rules.verb import list_rules
 from tests.rule_tables import compile_all
 from tests.unit.config_tree import write_file
 
@@ -252,7 +252,7 @@ def test_kernel_gets_files_with_one_name_only(tmp_path: Path) -> None:
     (tmp_path / "other").hardlink_to(double)
     (tmp_path / "link").symlink_to(single)
     (tmp_path / "group").mkdir()
-    programs = Programs()
+    programs = PinnedPrograms()
     lookups = kernel_lookups(programs, cgroups=tmp_path)
     status = single.stat()
 
@@ -269,7 +269,7 @@ def test_kernel_gets_files_with_one_name_only(tmp_path: Path) -> None:
 
 
 def test_inode_of_a_program_that_was_found_is_given_to_no_other_file(tmp_path: Path) -> None:
-    programs = Programs()
+    programs = PinnedPrograms()
     single = tmp_path / "single"
     single.touch()
     found = programs.find(str(single))
@@ -284,7 +284,7 @@ def test_inode_of_a_program_that_was_found_is_given_to_no_other_file(tmp_path: P
 
 
 def test_programs_that_can_not_be_held_are_left_to_user_space(tmp_path: Path) -> None:
-    programs = Programs()
+    programs = PinnedPrograms()
     files = [tmp_path / str(number) for number in range(513)]
     for file in files:
         file.touch()

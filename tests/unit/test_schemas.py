@@ -12,13 +12,12 @@ from hypothesis import given, settings
 
 from execaudit.cli import main
 from execaudit.formats import ecs, ocsf
-from execaudit.records.fields import FieldDict, exec_fields
-from execaudit.wire.decode import split
-from tests.records import make_host
+from execaudit.formats.encoders import make_line
+from execaudit.records.place import FieldDict
+from tests.events import fields_of
 from tests.schemas import ECS_FIELDS, check_all, check_own, ecs_fields, leaves
+from tests.unit.any_records import long_records, ordinary_records
 from tests.unit.record_samples import DAEMON_RECORDS, GOLDEN, golden_records
-from tests.unit.test_encode import ENV_NAMES, ordinary_records
-from tests.unit.test_format_lines import long_records
 
 PAGE = Path(__file__).parents[2] / "docs/formats.md"
 PARENT = ("parent_id", "ppid", "pcomm", "ancestors")
@@ -38,9 +37,7 @@ def test_records_of_the_daemon_fit_the_schemas(fields: FieldDict) -> None:
 @given(ordinary_records())
 @settings(max_examples=40)
 def test_any_exec_fits_the_schemas(raw: bytes) -> None:
-    parts = split(raw, 0)
-    assert parts is not None
-    fields = exec_fields(parts, [], make_host(), ENV_NAMES)
+    fields = fields_of(raw)
     fields |= {"seq": 2**40, "labels": ["web"], "severity": "crit", "path_search": ["/bin/x"]}
 
     check_all(fields)
@@ -49,8 +46,6 @@ def test_any_exec_fits_the_schemas(raw: bytes) -> None:
 @given(long_records())
 @settings(max_examples=20)
 def test_trimmed_records_fit_the_schema(fields: FieldDict) -> None:
-    from execaudit.formats.lines import make_line
-
     fields = {**fields, "id": "0123456789ab-1-2-3", "exe_b64": "AAAA" * 3000}
     for one in fields.get("ancestors", ()):
         one["id"] = fields["parent_id"] = "0123456789ab-4-5-6"

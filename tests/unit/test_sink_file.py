@@ -5,6 +5,7 @@ import gzip
 import os
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_second_run_goes_on_in_the_same_file(bench: Bench) -> None:
     assert sink.last_record["seq"] == 2
 
 
-def test_torn_line_of_a_crash_is_set_aside_and_told_of(bench: Bench) -> None:
+def test_torn_line_of_a_crash_is_set_aside_and_reported(bench: Bench) -> None:
     bench.directory.mkdir(mode=0o750)
     bench.path.write_bytes(line(1) + line(2)[:-5])
     sink = bench.sink()
@@ -57,7 +58,7 @@ def test_batch_larger_than_a_file_may_be_is_written_whole(bench: Bench) -> None:
     assert seqs(bench.path) == list(range(1, 51))
 
 
-def test_file_moved_by_logrotate_is_opened_anew_without_losing_a_line(bench: Bench) -> None:
+def test_file_moved_by_logrotate_is_opened_again_without_losing_a_line(bench: Bench) -> None:
     sink = bench.sink()
     write(sink, lines(1, 2))
     moved = bench.path.rename(bench.directory / "execaudit.jsonl.1")
@@ -65,7 +66,7 @@ def test_file_moved_by_logrotate_is_opened_anew_without_losing_a_line(bench: Ben
 
     assert seqs(moved) == [1, 2]
     assert seqs(bench.path) == [3, 4]
-    assert "opened it anew" in bench.notices(sink)
+    assert "opened it again" in bench.notices(sink)
 
 
 def test_file_replaced_by_logrotate_create_is_taken_over(bench: Bench) -> None:
@@ -131,7 +132,7 @@ def test_directory_removed_is_made_again(bench: Bench) -> None:
     assert seqs(bench.path) == [2]
 
 
-def test_link_put_in_the_files_place_is_not_followed_and_losses_are_told(bench: Bench) -> None:
+def test_link_put_in_the_files_place_is_not_followed_and_losses_are_reported(bench: Bench) -> None:
     victim = bench.directory.parent / "victim"
     sink = bench.sink()
     bench.path.unlink()
@@ -217,6 +218,24 @@ def test_syncs_as_configured(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> N
     assert sink.on_timer(bench.clock.now_s) is None
 
 
+def test_disk_that_hangs_holds_a_bounded_number_of_descriptors(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    monkeypatch.setattr(os, "fdatasync", lambda _: go_on.wait())
+    sink = bench.sink(fsync="interval", fsync_interval=1)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for seq in range(1, 101):
+        write(sink, [line(seq)])
+        bench.clock.advance(1)
+        sink.on_timer(bench.clock.now_s)
+
+    assert len(list(Path("/proc/self/fd").iterdir())) < before + 10
+    assert "it takes too long" in bench.notices(sink)
+    assert sink.counters.written == 100
+    go_on.set()
+
+
 def test_idle_sink_asks_for_no_wakeups(bench: Bench) -> None:
     sink = bench.sink()
     write(sink, lines(1, 1))
@@ -283,7 +302,7 @@ def test_file_that_another_process_took_meanwhile_is_not_written_to(bench: Bench
     assert seqs(bench.path) == [100, 5]
 
 
-def test_other_settings_take_hold_without_the_file_being_opened_anew(bench: Bench) -> None:
+def test_other_settings_take_hold_without_the_file_being_opened_again(bench: Bench) -> None:
     sink = bench.sink(max_file_bytes=0)
     write(sink, lines(1, 3))
     inode = bench.path.stat().st_ino
@@ -334,7 +353,7 @@ def test_what_nobody_goes_on_with_is_counted(bench: Bench) -> None:
     assert counts == {"unavailable": 1, "closed": 1}
 
 
-def test_directory_made_anew_for_everybody_is_not_written_to(bench: Bench) -> None:
+def test_directory_made_again_for_everybody_is_not_written_to(bench: Bench) -> None:
     sink = bench.sink()
     write(sink, lines(1, 1))
     bench.path.unlink()

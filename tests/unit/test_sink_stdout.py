@@ -205,7 +205,7 @@ def test_regular_file_is_written_at_its_position(tmp_path: Path, make: Make) -> 
     assert path.read_bytes() == b"before\n" + b"".join(lines(1, 2))
 
 
-def test_pipe_that_cannot_be_opened_anew_is_not_waited_for_either(
+def test_pipe_that_cannot_be_opened_again_is_not_waited_for_either(
     pipe: Ends, make: Make, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another user's pipe, as containers have it; here without /proc."""

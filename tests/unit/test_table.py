@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from execaudit.records.quoting import width
 from execaudit.trace.arguments import ArgumentsStyle
-from execaudit.trace.table import Table, TableOptions, wants_color
+from execaudit.trace.table import Table, TableOptions
 from tests.unit.shell_words import read_words
 from tests.unit.test_quoting import ANY_TEXT, assert_harmless
 
@@ -379,25 +379,6 @@ def test_lost_is_a_line_of_its_own() -> None:
         "*** 12 events lost, hook exec: the ring buffer was full, 12:34:56 to 12:34:57 ***"
     )
     assert line.startswith("\x1b[1;31m")
-
-
-@pytest.mark.parametrize(
-    ("choice", "is_terminal", "environ", "expected"),
-    [
-        ("auto", True, {"TERM": "xterm"}, True),
-        ("auto", True, {}, True),
-        ("auto", False, {"TERM": "xterm"}, False),
-        ("auto", True, {"NO_COLOR": "1"}, False),
-        ("auto", True, {"NO_COLOR": ""}, True),
-        ("auto", True, {"TERM": "dumb"}, False),
-        ("always", False, {"NO_COLOR": "1"}, True),
-        ("never", True, {}, False),
-    ],
-)
-def test_wants_color(
-    choice: str, is_terminal: bool, environ: dict[str, str], expected: bool
-) -> None:
-    assert wants_color(choice, is_terminal=is_terminal, environ=environ) is expected
 
 
 def test_exact_bytes_come_from_the_base64_fields() -> None:

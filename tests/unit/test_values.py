@@ -2,12 +2,14 @@
 """Values are read in each of their spellings, and what is shown reads as the same value."""
 
 import tomllib
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.config import words
+from execaudit.config.keys import kinds
+from execaudit.config.labels import LABEL
 from execaudit.config.quantities import (
     DAY,
     TIB,
@@ -19,8 +21,13 @@ from execaudit.config.quantities import (
     read_duration,
     read_size,
 )
-from execaudit.config.toml_text import make_printable, show_key, show_path, show_value
-from execaudit.config.values import Kind, Mode
+from execaudit.config.schema import Capture, File, Journal, Redact, RedactPattern
+from execaudit.config.toml_text import show_key, show_path, show_value
+from execaudit.config.values import Kind, ListOf, Mode
+from execaudit.records.quoting import make_printable
+
+ENV_NAME = cast("ListOf", kinds(Capture)["env"]).element
+HMAC_KEY = kinds(Redact)["hmac_key"]
 
 
 @pytest.mark.parametrize(
@@ -112,12 +119,12 @@ def test_text_made_printable_has_nothing_a_terminal_obeys(text: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "right", "wrong"),
     [
-        (words.LABEL, ["a", "web.shell", "x:y-1"], ["", "-a", "a b", "a" * 65, "é"]),
-        (words.PATTERN_NAME, ["a", "AWS-key_1"], ["", "a.b", "_a"]),
-        (words.ENV_NAME, ["PATH", "_", "a.b"], ["", "1A", "A=B", "LC_*", "A B", "A\n"]),
-        (words.GROUP, ["", "adm", "domain-users"], ["a:b", "a\n", "a b"]),
-        (words.IDENTIFIER, ["execaudit", "a/b"], ["", "a b", "é", "a\n"]),
-        (words.HMAC_KEY, ["", "redact.key", "/etc/k"], ["a/b", "/", "/a/", "//a", "..", "/a\n/"]),
+        (LABEL, ["a", "web.shell", "x:y-1"], ["", "-a", "a b", "a" * 65, "é"]),
+        (kinds(RedactPattern)["name"], ["a", "AWS-key_1"], ["", "a.b", "_a"]),
+        (ENV_NAME, ["PATH", "_", "a.b"], ["", "1A", "A=B", "LC_*", "A B", "A\n"]),
+        (kinds(File)["group"], ["", "adm", "domain-users"], ["a:b", "a\n", "a b"]),
+        (kinds(Journal)["identifier"], ["execaudit", "a/b"], ["", "a b", "é", "a\n"]),
+        (HMAC_KEY, ["", "redact.key", "/etc/k"], ["a/b", "/", "/a/", "//a", "..", "/a\n/"]),
         (Count(1, 3, zero="x"), [0, 1, 3], [4, -1, True, 1.0, "1"]),
         (Count(1, 3), [1, 3], [0]),
     ],

@@ -11,7 +11,17 @@ from collections.abc import Iterator
 from execaudit.records.vocabulary import forms, outcome, process, program, service
 from execaudit.records.vocabulary.field import OWN, TYPES, Condition, Field
 
-__all__ = ["CONDITIONS", "FIELDS", "OWN", "SECTIONS", "TYPES", "Condition", "Field", "exact_name"]
+__all__ = [
+    "CONDITIONS",
+    "EVENT_FLAGS",
+    "FIELDS",
+    "OWN",
+    "SECTIONS",
+    "TYPES",
+    "Condition",
+    "Field",
+    "exact_name",
+]
 
 SECTIONS: dict[str, tuple[Field, ...]] = {
     "every": process.EVERY,
@@ -49,6 +59,9 @@ FIELDS: dict[str, Field] = {
     field.name: field for fields in SECTIONS.values() for field in _with_exact(fields)
 }
 """Every field of a record by its name."""
+
+EVENT_FLAGS: dict[str, int] = {name: field.flag for name, field in FIELDS.items() if field.flag}
+"""Fields that are there and true where an exec record has this FLAG_… bit."""
 
 CONDITIONS: dict[str, Condition] = {
     **{name: field.condition for name, field in FIELDS.items() if field.condition},

@@ -62,6 +62,7 @@ class Field(NamedTuple):
         omitted: value of the member with which the field is left out, as it says nothing.
         unreadable: FLAG_BAD_… bit of an exec record in which it could not be read.
         cut: FLAG_CUT_… bit of an exec record in which a part of it is missing.
+        flag: FLAG_… bit of an exec record with which it is there and true.
         is_bytes: it can hold any bytes. Where these are not valid UTF-8, it is repaired text, and a
             field of its name and `_b64` has them.
         condition: how rules ask for it; None: they cannot.
@@ -81,6 +82,7 @@ class Field(NamedTuple):
     omitted: int | None = None
     unreadable: int = 0
     cut: int = 0
+    flag: int = 0
     is_bytes: bool = False
     condition: Condition | None = None
     ecs: tuple[str, ...] = (OWN,)

@@ -11,8 +11,8 @@ _EVENTS = ("exec", "exit")
 
 OUTCOME = (
     Field("result", forms.RESULT, "`success` or `failure`", ("exec", "repair"), ("exec", "repair"),
-        {"repair": "`success`: repaired, or it works again. `failure`: not yet; one more record"
-        " tells when it is"},
+        {"repair": "`success`: new programs see execs, or it works again. `failure`: not yet; one"
+        " more record says when it does"},
         condition=Condition("result", '"success" or "failure"', is_of_event=True),
         ecs=("event.outcome",), ocsf=("status_id",)),
     Field("errno", forms.ERRNO, "name of the error, such as `ENOENT`, or `E` and its number where"

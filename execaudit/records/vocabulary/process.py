@@ -116,7 +116,7 @@ WHO = (
     Field("privileged", forms.FLAG, "this exec gained privilege: the file is set-user-id or"
         " set-group-id to another id or has file capabilities, and effective ids or permitted"
         " capabilities are others than before. What such a program executes in turn, with the"
-        " rights it keeps, gained nothing",
+        " rights it keeps, gained nothing", flag=record.FLAG_PRIVILEGED,
         condition=Condition("flag", "true or false", is_of_event=True)),
     Field("tty", forms.NAME, "controlling terminal, such as `pts0`. Left out when there is none",
         unreadable=record.FLAG_BAD_TTY, is_bytes=True, condition=SOME_TEXT._replace(note='such as'

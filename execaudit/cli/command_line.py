@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: verbs, options, exit status. Everything else is imported when it is run."""
+
+import argparse
+import contextlib
+import errno
+import gc
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from execaudit import __version__
+from execaudit.cli.options import (
+    add_check_options,
+    add_control_options,
+    add_convert_options,
+    add_daemon_options,
+    add_doctor_options,
+    add_rules_options,
+    add_schema_options,
+    add_trace_options,
+)
+from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
+from execaudit.postpone import postpone
+
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise InvalidArgument(f"{message}; see '{self.prog} --help'")
+
+
+def build_parser(only: str = "") -> argparse.ArgumentParser:
+    """The whole command line, or with `only` as much of it as this verb needs.
+
+    Completions and the manual's check are made from the whole.
+    """
+    parser = _Parser(
+        prog="execaudit", description="Audit log of every program execution on this host."
+    )
+    parser.add_argument("--version", action="version", version=f"execaudit {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name, verb in _VERBS.items():
+        if only in ("", name):
+            verb.add_options(verbs.add_parser(name, help=verb.help))
+    return parser
+
+
+class _Verb(NamedTuple):
+    help: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    module: str  # carries it out; imported when it is run
+    function: str = "run"
+
+
+def _control(text: str, function: str, *, wants_json: bool = False) -> _Verb:
+    add_options = partial(add_control_options, text=text, wants_json=wants_json)
+    return _Verb(text, add_options, "daemon.control", function)
+
+
+_VERBS = {
+    "trace": _Verb("print execs as they happen", add_trace_options, "trace.verb"),
+    "doctor": _Verb(
+        "check whether this host can be traced, and how", add_doctor_options, "doctor.report"
+    ),
+    "check": _Verb("check the configuration and the rules", add_check_options, "cli.check"),
+    "rules": _Verb("list the rules, or try one out", add_rules_options, "cli.rules"),
+    "daemon": _Verb("log every exec on this host", add_daemon_options, "daemon.loop"),
+    "convert": _Verb("print records in another format", add_convert_options, "formats.convert"),
+    "schema": _Verb("print the JSON Schema of a format", add_schema_options, "formats.schema"),
+    "status": _control("show what the running daemon does", "show", wants_json=True),
+    "reload": _control("have the running daemon read its configuration again", "reload"),
+    "rotate": _control("have the running daemon rotate its file", "rotate"),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run; the exit status of execaudit(8)."""
+    _occupy_standard_files()
+    postpone()
+    try:
+        return _run(arguments)
+    except ExecauditError as error:
+        return _fail(str(error), error.exit_status)
+    except BrokenPipeError:  # `execaudit doctor | head -1`: the reader has what it wanted
+        _silence()
+        return EXIT_OK
+    except OSError as error:
+        return _fail(f"Failed to {_describe(error)}", ExecauditError.exit_status)
+    except KeyboardInterrupt:  # before the loop took the signal over
+        return 130
+
+
+def _occupy_standard_files() -> None:
+    """Give closed standard files a place to go to (`2>&-`).
+
+    Else the next file that is opened gets their number, and print() takes stdout for stderr.
+    """
+    while (fd := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass
+    os.close(fd)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", closefd=False)
+
+
+def _run(arguments: list[str] | None) -> int:
+    if sys.stdout is None:
+        raise ExecauditError("Failed to write standard output: it is closed")
+    try:
+        words = sys.argv[1:] if arguments is None else arguments
+        # What the other verbs take costs a start 10 ms, and would stay in memory.
+        args = build_parser(words[0] if words and words[0] in _VERBS else "").parse_args(words)
+        status = _run_verb(args)
+    except SystemExit as end:  # --help, --version
+        status = int(end.code or EXIT_OK)
+    sys.stdout.flush()
+    return status
+
+
+def _run_verb(args: argparse.Namespace) -> int:
+    if args.verb == "trace" and args.ebpf:
+        return _print_source()
+    verb = _VERBS[args.verb]
+    gc.disable()  # modules stay: looking for garbage in them is a tenth of the start
+    run = getattr(importlib.import_module(f"execaudit.{verb.module}"), verb.function)
+    gc.freeze()
+    gc.enable()
+    return int(run(args))
+
+
+def _describe(error: OSError) -> str:
+    """Return what failed, for an error that nothing below could explain."""
+    if error.filename:
+        return f"open '{error.filename}': {error.strerror}"
+    doing = "write standard output" if error.errno in _DISK_ERRORS else "go on"
+    return f"{doing}: {error.strerror}"
+
+
+def _fail(message: str, status: int) -> int:
+    with contextlib.suppress(OSError):  # if nobody listens there either, the status says it
+        print(f"execaudit: {message}", file=sys.stderr, flush=True)
+    _silence()
+    return status
+
+
+def _silence() -> None:
+    """Keep the interpreter from complaining once more, as it ends, of what cannot be written."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())
+            os.close(null)
+
+
+def _print_source() -> int:
+    from execaudit.engine.locations import source_directory  # noqa: PLC0415
+
+    for path in sorted(source_directory().glob("*.[ch]")):
+        sys.stdout.write(f"/* {path.name} */\n{path.read_text()}\n")
+    return EXIT_OK

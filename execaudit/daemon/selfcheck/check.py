@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The check, in regular intervals, that execs are seen; where they are not, tracing is restarted.
+
+Owns what is checked, and when that is a reason for new programs, maps and a new ring: the one means
+of repair. That the kernel knows a link is not enough: it says nothing about perf events, kprobes
+can be switched off for the whole host (debugfs, kprobes/enabled), rules in the maps and the
+reader's position in the ring can be written by whoever may use bpf(2). So each hook must also have
+seen something since the last check; if one has not, a canary is made for it, which has to come out
+of the ring.
+"""
+
+import operator
+import struct
+import time
+from typing import Any, NamedTuple, Protocol
+
+from execaudit.daemon.log import log
+from execaudit.daemon.selfcheck.canary import Canary
+from execaudit.errors import ExecauditError
+from execaudit.kernel.capture import Capture, hook_of
+from execaudit.kernel.ring import Ring
+from execaudit.records.host import Host
+from execaudit.sinks.notices import NOTICE, WARNING
+from execaudit.wire import record
+
+_EXEC, _EXIT = record.HOOKS.index("exec"), record.HOOKS.index("exit")
+_CALLS = {record.HOOKS.index(call): call for call in ("execve", "execveat")}
+_SEQ_AND_LOST = struct.Struct("@2Q").unpack_from
+_DROPPED, _DROPPED_AT = struct.Struct("@Q").unpack_from, record.SLOT.offset("dropped")
+
+Faults = dict[str, list[str]]
+"""Names of the programs that are concerned, by reason."""
+
+_SENTENCES = {
+    "detached": "A program was detached",
+    "silent": "A program is attached and saw no exec",
+    "altered": "Settings or rules in the kernel were changed by others",
+    "ring": "The ring buffer was not readable as it was left",
+}
+
+
+class Repair(NamedTuple):
+    """What a `repair` record says: execs between the two times may be missing."""
+
+    reason: str
+    programs: list[str]
+    first_ns: int
+    last_ns: int
+    is_repaired: bool
+
+
+class Traced(Protocol):
+    """What is checked: the capture in use, and what reads it."""
+
+    @property
+    def host(self) -> Host:
+        """The host of the records."""
+
+    @property
+    def capture(self) -> Capture:
+        """Programs and maps in use."""
+
+    @property
+    def ring(self) -> Ring:
+        """The ring of this capture."""
+
+    @property
+    def canary(self) -> Canary:
+        """The one that is asked for each event while it is pending."""
+
+    def drain(self) -> None:
+        """Read what is in the ring now."""
+
+    def last_seen_ns(self) -> dict[int, int]:
+        """Return the time of the newest event of each hook."""
+
+    def restart_capture(self) -> None:
+        """Go on with new programs, maps and a new ring. Raises OSError or ExecauditError."""
+
+    def report_repair(self, repair: Repair) -> None:
+        """Write a `repair` record."""
+
+
+class _Lasting(NamedTuple):
+    """A fault that was reported and is not repaired."""
+
+    programs: set[str]
+    first_ns: int
+
+
+class SelfCheck:
+    """Checks what is traced.
+
+    Attributes:
+        repairs: how many faults were repaired.
+        is_tracing: successful execs were seen at the last check.
+
+    """
+
+    def __init__(self, traced: Traced) -> None:
+        self.repairs = 0
+        self.is_tracing = True
+        self._checked_ns = _now_ns()
+        self._traced = traced
+        self._counts = [0] * len(record.HOOKS)
+        self._deaf: set[str] = set()  # programs that were silent when they were new
+        self._lasting: dict[str, _Lasting] = {}
+        self._can_execute = True
+
+    def status(self) -> dict[str, Any]:
+        """Return the result of the last check, for the status file."""
+        return {
+            "is_tracing": self.is_tracing,
+            "looked": self._traced.host.time(self._checked_ns),
+            "repairs": self.repairs,
+        }
+
+    def run(self) -> bool:
+        """Check, restart where that is needed, report; True if successful execs are seen now."""
+        faults: Faults = {}
+        left: Faults = {}
+        since_ns: dict[str, int] = {}
+        try:
+            faults = left = self._find_faults()
+            since_ns = {reason: self._since_ns(reason, faults[reason]) for reason in faults}
+            if self._needs_restart(faults):
+                self._traced.restart_capture()
+                self._counts = [0] * len(record.HOOKS)
+                left = self._find_faults()
+                self._deaf = set(left.get("silent", ()))
+            self.is_tracing = left.keys() <= {"silent"} and "on_exec" not in left.get("silent", ())
+        except (OSError, ExecauditError) as error:
+            log(WARNING, f"Failed to restart tracing: {error}")
+            self.is_tracing = False
+        self._report(faults, left, since_ns)
+        self._checked_ns = _now_ns()
+        return self.is_tracing
+
+    def _needs_restart(self, faults: Faults) -> bool:
+        """Return False without faults, and where all are hooks that new programs did not mend.
+
+        Such a hook is one for failed execs, switched off for the whole host: successful execs are
+        seen, and each restart would lose some.
+        """
+        silent = set(faults.get("silent", ()))
+        self._deaf &= silent
+        return bool(faults.keys() - {"silent"} or silent - self._deaf or "on_exec" in silent)
+
+    def _find_faults(self) -> Faults:
+        """Raises OSError."""
+        capture = self._traced.capture
+        names = list(capture.points)
+        faults: Faults = {}
+        if not self._traced.ring.is_sound():
+            faults["ring"] = names
+        if capture.is_altered():
+            faults["altered"] = names
+        detached = capture.detached()
+        if detached:
+            faults["detached"] = detached
+        if faults:
+            return faults
+        silent = self._find_silent()
+        if silent is None:
+            return {"ring": names}
+        return {"silent": silent} if silent else {}
+
+    def _find_silent(self) -> list[str] | None:
+        """Return programs that see nothing; None if they do, and it does not leave the ring."""
+        traced = self._traced
+        capture, canary = traced.capture, traced.canary
+        programs = {hook_of(name): name for name in capture.points}
+        before, self._counts = self._counts, capture.seen_by_hook()
+        idle = [hook for hook in (*_CALLS, _EXEC, _EXIT) if hook in programs]
+        idle = [hook for hook in idle if self._counts[hook] == before[hook]]
+        if not idle:
+            return []
+        slots = capture.slots()
+        canary.begin()
+        for hook in idle:
+            if hook in _CALLS:
+                canary.fail(_CALLS[hook])
+        if (_EXEC in idle or _EXIT in idle) and not self._execute():
+            idle = [hook for hook in idle if hook in _CALLS]
+        before, self._counts = self._counts, capture.seen_by_hook()
+        undelivered = _undelivered(slots, capture.slots())
+        traced.drain()
+        if not traced.ring.pending():  # else something in front of it is still being written
+            canary.is_pending = False
+            if any(hook in undelivered and hook not in canary.found for hook in idle):
+                return None
+        return [programs[hook] for hook in idle if self._counts[hook] == before[hook]]
+
+    def _execute(self) -> bool:
+        try:
+            self._traced.canary.succeed()
+        except OSError as error:
+            if self._can_execute:
+                log(NOTICE, f"Failed to execute itself: {error.strerror}, trusting attachments")
+            self._can_execute = False
+            return False
+        return True
+
+    def _since_ns(self, reason: str, programs: list[str]) -> int:
+        """Return when all was in order: the last check, or what these programs saw since."""
+        if reason == "altered":  # it may concern some execs and not others
+            return self._checked_ns
+        seen_ns = self._traced.last_seen_ns()
+        times = [seen_ns.get(hook, 0) for hook in map(hook_of, programs) if hook is not None]
+        return max(self._checked_ns, min(times, default=0))
+
+    def _report(self, faults: Faults, left: Faults, since_ns: dict[str, int]) -> None:
+        """Report each fault once, and once more when it is gone."""
+        for reason, programs in {**faults, **left}.items():
+            lasting = self._lasting.get(reason)
+            is_repaired = reason not in left
+            if not is_repaired and lasting is not None and lasting.programs >= set(programs):
+                continue
+            first_ns = lasting.first_ns if lasting else since_ns.get(reason, self._checked_ns)
+            if is_repaired:
+                self.repairs += 1
+                self._lasting.pop(reason, None)
+            else:
+                self._lasting[reason] = _Lasting(set(programs), first_ns)
+            end = "restarted tracing" if is_repaired else "new programs did not help"
+            log(
+                WARNING,
+                f"{_SENTENCES[reason]} ({', '.join(programs)}): {end};"
+                f" execs since {self._traced.host.time(first_ns)} may be missing",
+            )
+            self._write(reason, programs, first_ns, is_repaired=is_repaired)
+        for reason in [each for each in self._lasting if each not in faults | left]:
+            first_ns = self._lasting.pop(reason).first_ns
+            log(NOTICE, f"{_SENTENCES[reason]}: it works again")
+            self._write(reason, [], first_ns, is_repaired=True)
+
+    def _write(self, reason: str, programs: list[str], first_ns: int, *, is_repaired: bool) -> None:
+        repair = Repair(reason, programs, first_ns, _now_ns(), is_repaired)
+        self._traced.report_repair(repair)
+
+
+def _undelivered(before: list[list[bytes]], after: list[list[bytes]]) -> set[int]:
+    """Return hooks with an event that took a number in between, and none lost or dropped."""
+
+    def sums(slots: list[bytes]) -> tuple[int, ...]:
+        counters = [(*_SEQ_AND_LOST(raw), *_DROPPED(raw, _DROPPED_AT)) for raw in slots]
+        return tuple(map(sum, zip(*counters, strict=True)))
+
+    moved: set[int] = set()
+    for hook, (old, new) in enumerate(zip(before, after, strict=True)):
+        seq, *others = map(operator.sub, sums(new), sums(old))
+        if seq and not any(others):
+            moved.add(hook)
+    return moved
+
+
+def _now_ns() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

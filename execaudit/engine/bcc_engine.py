@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The BCC engine: compiles the same source when it starts, in a child that ends at once.
+
+BCC and LLVM would leave over 100 MiB and a compiler in the process. So a short-lived child compiles
+and sends back plain instructions; they refer to the maps by descriptors that the parent made before
+the fork, and the parent loads them as it would load any program.
+"""
+
+import contextlib
+import json
+import os
+import re
+import struct
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from execaudit.engine import locations, offsets
+from execaudit.engine.headers import KERNEL_HEADERS, any_headers, join_trees, running_headers
+from execaudit.errors import ExecauditError, NoPermission, NotConfigured, NotImplementedByKernel
+from execaudit.kernel import hooks, libbpf
+from execaudit.kernel.btf import KERNEL_BTF, Btf
+from execaudit.kernel.hooks import AttachPoint
+from execaudit.wire import record
+
+_ARCH = {"x86_64": "x86", "aarch64": "arm64"}
+_HOW_DEFINES = {
+    "fexit_execve": "-DFAILURE_FEXIT",
+    "kretprobe_execve": "-DFAILURE_KRETPROBE",
+    "tracepoint_execve": "-DFAILURE_TRACEPOINT",
+    "sys_exit_any": "-DFAILURE_SYS_EXIT",
+}
+# BCC optimizes by itself what clang gives it, and nobody reads debug information: these two take a
+# quarter of the time.
+_ONCE = ["-g0", "-Xclang", "-disable-llvm-passes"]
+
+
+def load(
+    points: dict[str, AttachPoint], sizes: dict[str, int]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Compile and load the programs named in `points`, `sizes` being entries of maps.
+
+    Returns the descriptors of programs and maps by name; they are the caller's. Raises
+    NotConfigured where BCC or headers are missing, NoPermission, NotImplementedByKernel.
+    """
+    maps = _create_maps(sizes)
+    programs: dict[str, int] = {}
+    try:
+        with contextlib.ExitStack() as stack:
+            btf = stack.enter_context(Btf()) if Path(KERNEL_BTF).exists() else None
+            defines = [f"-DFD_{name}={fd}" for name, fd in maps.items()]
+            defines += [_HOW_DEFINES[name] for name in points if name in _HOW_DEFINES]
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="execaudit-"))
+            code = in_child(lambda: _compile(list(points), defines, btf, folder))
+            _load_all(points, code, btf, programs)
+    except BaseException:
+        for fd in (*programs.values(), *maps.values()):
+            os.close(fd)
+        raise
+    return {name: programs[name] for name in points}, maps
+
+
+def _create_maps(sizes: dict[str, int]) -> dict[str, int]:
+    create = libbpf.create_map
+    scratch = sizes["scratch"]
+    return {
+        "events": create(libbpf.MAP_RINGBUF, "events", 0, 0, sizes["events"]),
+        "scratch": create(libbpf.MAP_PERCPU_ARRAY, "scratch", 4, record.SCRATCH_BYTES, scratch),
+        "slots": create(libbpf.MAP_PERCPU_ARRAY, "slots", 4, record.SLOT.size, len(record.HOOKS)),
+        "walks": create(libbpf.MAP_PERCPU_ARRAY, "walks", 4, record.WALK.size, len(record.HOOKS)),
+        "rules": create(libbpf.MAP_HASH, "rules", record.RULE_KEY.size, 4, sizes["rules"]),
+        "rule_hits": create(libbpf.MAP_PERCPU_ARRAY, "rule_hits", 4, 8, sizes["rule_hits"]),
+        "config": create(libbpf.MAP_ARRAY, "config", 4, record.CONFIG.size, 1),
+        "before": create(libbpf.MAP_ARRAY, "before", 4, record.BEFORE.size, record.BEFORE_ENTRIES),
+        "ended": create(libbpf.MAP_LRU_HASH, "ended", record.ENDED.size, 4, record.ENDED_ENTRIES),
+    }
+
+
+def _load_all(
+    points: dict[str, AttachPoint], code: dict[str, str], btf: Btf | None, programs: dict[str, int]
+) -> None:
+    """Put all programs' descriptors into `programs`. The kernel verifies several at a time."""
+    errors: list[Exception] = []
+
+    def load_one(name: str) -> None:
+        try:
+            programs[name] = _load_one(name, bytes.fromhex(code[name]), points[name], btf)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=load_one, args=(name,), name="load") for name in points]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+def _load_one(name: str, instructions: bytes, point: AttachPoint, btf: Btf | None) -> int:
+    try:
+        return hooks.load(name, instructions, point, btf)
+    except OSError as error:
+        kind = NoPermission if error.errno in (1, 13) else NotImplementedByKernel
+        raise kind(f"Failed to load '{name}': {error.strerror}") from error
+
+
+def _compile(names: list[str], defines: list[str], btf: Btf | None, folder: str) -> dict[str, str]:
+    """In the child: instructions of each program as hexadecimal text. `folder` is scratch."""
+    source = locations.source_directory()
+    _check_given_headers()
+    if btf is not None:
+        _point_to_headers(folder)
+        flags = offsets.flags_from_btf(source, btf)
+    else:
+        if not (running_headers() or KERNEL_HEADERS.exists() or "BCC_KERNEL_SOURCE" in os.environ):
+            release = os.uname().release
+            raise NotConfigured(
+                f"Failed to find the headers of kernel {release}: without BTF, exactly they"
+                f" are needed (Debian: linux-headers-{release})"
+            )
+        flags = offsets.flags_from_headers(source, compile_constants)
+    machine = os.uname().machine
+    target = f"-D__TARGET_ARCH_{_ARCH.get(machine, machine)}"
+    cflags = ["-DEXECAUDIT_BCC", target, f"-I{source}", *_ONCE, *defines, *flags]
+    module = _bpf_class()(text=_flatten(source, locations.SOURCE, set()).encode(), cflags=cflags)
+    return {name: module.dump_func(name.encode()).hex() for name in names}
+
+
+def _flatten(source: Path, name: str, seen: set[str]) -> str:
+    """A file with its own headers in their places: BCC takes programs from the main file only."""
+    if name in seen:
+        return ""
+    seen.add(name)
+    return re.sub(
+        r'^#include "(.+)"$',
+        lambda match: _flatten(source, match[1], seen),
+        (source / name).read_text(),
+        flags=re.MULTILINE,
+    )
+
+
+def compile_constants(prologue: str, expressions: list[str]) -> list[int]:
+    """Values of C integer constants, by compiling a function for each. Only in a child."""
+    functions = "\n".join(
+        f"int constant_{index}(void *ctx) {{ return {expression}; }}"
+        for index, expression in enumerate(expressions)
+    )
+    module = _bpf_class()(text=(prologue + functions).encode())
+    values: list[int] = []
+    for index in range(len(expressions)):
+        # r0 = value; exit
+        (value,) = struct.unpack_from("@i", module.dump_func(f"constant_{index}".encode()), 4)
+        values.append(value & 0xFFFFFFFF)
+    return values
+
+
+def _bpf_class() -> Any:
+    try:
+        from bcc import BPF  # noqa: PLC0415 - loads LLVM; only ever in the child
+    except ImportError as error:
+        raise NotConfigured(
+            f"Failed to load BCC ({error}): install it from your distribution (Debian:"
+            " python3-bpfcc, Fedora: python3-bcc, Arch: python-bcc); 'bcc' on PyPI is another"
+            " project"
+        ) from error
+    return BPF
+
+
+def _check_given_headers() -> None:
+    """Say what BCC would not: that the folder it is told to use is none."""
+    given = os.environ.get("BCC_KERNEL_SOURCE")
+    if given is not None and not (given and Path(given).is_dir()):
+        raise NotConfigured(
+            f"Failed to find kernel headers in '{given}': BCC_KERNEL_SOURCE is not a folder"
+        )
+
+
+def _point_to_headers(folder: str) -> None:
+    if "BCC_KERNEL_SOURCE" in os.environ or running_headers():
+        return
+    if KERNEL_HEADERS.exists():
+        return
+    headers = any_headers()
+    if headers is None:
+        raise NotConfigured(
+            "Failed to find kernel headers for BCC: install them (Debian: linux-headers-amd64,"
+            " any version), set BCC_KERNEL_SOURCE, or use --engine libbpf"
+        )
+    os.environ["BCC_KERNEL_SOURCE"] = str(join_trees(headers, Path(folder)))
+
+
+def in_child(work: Callable[[], Any]) -> Any:
+    """The result of `work` in a forked child (a JSON value), or its error."""
+    read_fd, write_fd = os.pipe2(os.O_CLOEXEC)
+    with tempfile.TemporaryFile() as messages:
+        pid = os.fork()
+        if pid == 0:
+            _run_child(work, write_fd, messages.fileno())
+        os.close(write_fd)
+        with os.fdopen(read_fd, "rb") as pipe:
+            answer = pipe.read()
+        os.waitpid(pid, 0)
+        messages.seek(0)
+        said = messages.read().decode(errors="replace").strip()
+    try:
+        kind, value = json.loads(answer)
+    except ValueError:
+        kind, value = "died", "it ended without an answer"
+    if kind == "result":
+        return value
+    if kind == "NotConfigured":
+        raise NotConfigured(value)
+    errors = [line for line in said.splitlines() if "error:" in line][:3]
+    raise ExecauditError(f"Failed to compile with BCC: {' | '.join(errors) or value}")
+
+
+def _run_child(work: Callable[[], Any], write_fd: int, messages_fd: int) -> None:
+    """Never returns. What compiler and BCC say goes into the file, not to the terminal."""
+    status = 1
+    try:
+        os.dup2(messages_fd, sys.stdout.fileno())
+        os.dup2(messages_fd, sys.stderr.fileno())
+        try:
+            answer = ["result", work()]
+        except Exception as error:
+            answer = [type(error).__name__, str(error)]
+        with os.fdopen(write_fd, "wb") as pipe:
+            pipe.write(json.dumps(answer).encode())
+        status = 0
+    finally:
+        os._exit(status)

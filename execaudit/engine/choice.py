@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Opening a capture: which engine loads the programs, which programs, and how large the maps are.
+
+Owns these choices. The engines do the loading, and nothing is attached here but on trial.
+"""
+
+import os
+from pathlib import Path
+
+from execaudit.errors import InvalidArgument, NoPermission, NotImplementedByKernel
+from execaudit.kernel import hooks, libbpf
+from execaudit.kernel.btf import KERNEL_BTF
+from execaudit.kernel.capture import Capture, Settings
+from execaudit.kernel.hooks import AttachPoint, FailureHook
+from execaudit.wire import record
+
+ENGINES = ("auto", "libbpf", "bcc")
+
+
+def choose_engine(wanted: str) -> tuple[str, str]:
+    """Resolve "auto": the name of the engine and the reason for it. Raises InvalidArgument."""
+    if wanted not in ENGINES:
+        raise InvalidArgument(f"Unknown engine '{wanted}': expected one of {', '.join(ENGINES)}")
+    if wanted != "auto":
+        return wanted, "as asked for"
+    if Path(KERNEL_BTF).exists():
+        return "libbpf", "the kernel has BTF"
+    return "bcc", "the kernel has no BTF"
+
+
+def open_capture(wanted: str, settings: Settings) -> Capture:
+    """Load the programs with the engine `wanted` (of ENGINES), without attaching them.
+
+    Raises NoPermission, NotImplementedByKernel or NotConfigured.
+    """
+    name, reason = choose_engine(wanted)
+    _check_permission()
+    trials: list[int] = []
+    failure_hook, failure_hook_error = _choose_failure_hook(settings, trials)
+    points = {**hooks.before_programs(trials), **hooks.SUCCESS}
+    if settings.exits:
+        points |= hooks.EXIT
+    if failure_hook:
+        points |= failure_hook.programs
+    if name == "libbpf":
+        from execaudit.engine.libbpf_engine import load  # noqa: PLC0415 - import only what runs
+    else:
+        from execaudit.engine.bcc_engine import load  # noqa: PLC0415
+    programs, maps = load(points, _map_sizes(settings, points))
+    libbpf.trim_heap()  # type information and the object are freed: 1 MiB of it amid what is not
+    return Capture(
+        name, reason, settings, points, failure_hook, programs, maps, trials, failure_hook_error
+    )
+
+
+def _map_sizes(settings: Settings, points: dict[str, AttachPoint]) -> dict[str, int]:
+    """Return the entries of the maps whose size depends on the settings."""
+    # One scratch buffer of 32 KiB per CPU for each hook that builds records.
+    has_failures = any(
+        name not in ("on_exec", "on_exit") for name in points if "before" not in name
+    )
+    return {
+        "events": settings.ring_bytes,
+        "scratch": len(record.HOOKS) if has_failures else 1,
+        "rules": 2 * settings.rules,  # two generations while they are being exchanged
+        "rule_hits": 2 * settings.rules,
+    }
+
+
+def _choose_failure_hook(settings: Settings, trials: list[int]) -> tuple[FailureHook | None, str]:
+    """Return the hook, or why there is none; both empty where none is wanted."""
+    if not settings.failures:
+        return None, ""
+    try:
+        return hooks.choose_failure_hook(settings.failures, trials), ""
+    except NotImplementedByKernel as error:
+        if settings.needs_failures:
+            raise
+        return None, str(error)
+
+
+def _check_permission() -> None:
+    """Say it in one sentence where the kernel would refuse in one of many ways."""
+    try:
+        os.close(libbpf.create_map(libbpf.MAP_ARRAY, "trial", 4, 4, 1))
+        os.close(hooks.load_trial(hooks.SUCCESS["on_exec"]))
+    except OSError as error:
+        if error.errno not in (1, 13):
+            raise
+        raise NoPermission(
+            "Failed to use BPF: Operation not permitted; run as root, or with the capabilities"
+            " CAP_BPF and CAP_PERFMON (execaudit doctor says what is missing)"
+        ) from error

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records read back: an Event out of the fields of a JSON line, or of what /proc says.
+
+Owns the way back from docs/record.md to wire/event.py, for all that asks the same questions about
+the past as about the present. Texts get their exact bytes back. Raises TypeError, ValueError,
+KeyError or AttributeError for what is no record.
+"""
+
+import base64
+import signal
+from collections.abc import Mapping
+from typing import Any
+
+from execaudit.wire import record
+from execaudit.wire.event import Event, Gap, Place
+
+_CORE_DUMPED = 0x80  # WCOREFLAG, wait(2)
+
+UNKNOWN_COUNT = -1
+"""Event.argc where the record does not say."""
+
+
+def event_of_record(fields: Mapping[str, Any]) -> Event:
+    """Return the event that an exec or exit record is about.
+
+    Its place has no raw bytes: `fields` are the record's own, exact bytes as `<name>_b64`. Times
+    stay there, as text: the clock's offset of then is not known.
+    """
+    kind = fields["type"]
+    place = Place()
+    place.type = kind
+    place.fields = _with_sibling_bytes(fields)
+    place.flags = 0
+    place.uid = fields.get("uid", record.UNSET_ID)
+    place.ppid = fields.get("ppid", 0)
+    place.made = {}
+    place.residue = None
+
+    event = Event()
+    event.type = kind
+    event.place = place
+    _, event.pid, event.start_ns, event.exec_count = split_identity(fields.get("id", ""))
+    event.pid = fields.get("pid", event.pid)
+    event.tid = fields.get("tid", event.pid)
+    event.nspid = fields.get("nspid", event.pid)
+    event.time_ns = 0
+    event.cpu, event.seq = fields.get("cpu", 0), fields.get("seq", 0)
+    event.hook = record.HOOKS.index(fields.get("hook", "exec" if kind == "exec" else "exit"))
+    event.flags = _flags(fields)
+    event.error = -int(fields.get("errno_code", 0))
+    event.argv = _block(fields, "argv") if "argv" in fields else None
+    event.argv_gaps = _gaps(fields, "argv")
+    event.argc = fields.get("argc", UNKNOWN_COUNT)
+    event.env, event.env_gaps = _block(fields, "env"), _gaps(fields, "env")
+    event.status = _wait_status(fields)
+    event.duration_ns = fields.get("duration_ns")
+    event.path_search = tuple(each.encode() for each in fields.get("path_search", ()))
+    event.redacted_argv = event.redacted_env = ()
+    event.labels, event.severity = tuple(fields.get("labels", ())), fields.get("severity", "")
+    event.is_plain = False
+    return event
+
+
+def split_identity(identity: str) -> tuple[str, int, int, int]:
+    """Split an `id` into boot, pid, start in ns and number of execs; zeros where it has none."""
+    parts = identity.split("-")
+    if len(parts) != 4:
+        return "", 0, 0, 0
+    return parts[0], int(parts[1], 16), int(parts[2], 16), int(parts[3], 16)
+
+
+def _with_sibling_bytes(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Move exact bytes from where records of schema version 1 have them: `b64: {exe: …}`."""
+    found = {name: value for name, value in fields.items() if name != "b64"}
+    found |= {f"{name}_b64": exact for name, exact in fields.get("b64", {}).items()}
+    if "ancestors" in found:
+        found["ancestors"] = [
+            _with_sibling_bytes(each) if "b64" in each else each for each in found["ancestors"]
+        ]
+    return found
+
+
+def _flags(fields: Mapping[str, Any]) -> int:
+    flags = record.FLAG_PRIVILEGED if fields.get("privileged") else 0
+    flags |= record.FLAG_CWD_DELETED if fields.get("cwd_deleted") else 0
+    return flags | (record.FLAG_SCRIPT if "script" in fields else 0)
+
+
+def _wait_status(fields: Mapping[str, Any]) -> int:
+    if "signal" not in fields:
+        return int(fields.get("exit_code", 0)) << 8
+    name = fields["signal"]
+    number = signal.Signals[name] if name in signal.Signals.__members__ else int(name[3:])
+    return number | (_CORE_DUMPED if fields.get("core_dumped") else 0)
+
+
+def _block(fields: Mapping[str, Any], name: str) -> bytes | None:
+    """NUL terminated strings of a list and its `…_b64`; None where they were unreadable."""
+    if name in fields.get("unreadable", ()):
+        return None
+    exact = fields.get(f"{name}_b64", {})
+    return b"".join(
+        (base64.b64decode(exact[str(index)]) if str(index) in exact else _encode(text)) + b"\0"
+        for index, text in enumerate(fields.get(name, ()))
+    )
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _gaps(fields: Mapping[str, Any], name: str) -> tuple[Gap, ...]:
+    marks = fields.get("truncated", {}).get(name, ())
+    if marks is True:  # a record that was cut to the length of a line
+        return (Gap(len(fields.get(name, ())) - 1, None, "line"),)
+    return tuple(
+        Gap(mark.get("index", -1), mark.get("missing_bytes"), mark["reason"]) for mark in marks
+    )

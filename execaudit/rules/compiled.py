@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One rule set, compiled: its terms, their tables, and how several rules add up to one decision.
+
+Owns what all partial decisions of a rule set look things up in, and the counts. It looks at no
+place.
+"""
+
+from execaudit.config.labels import SEVERITIES
+from execaudit.rules.condition_tree import SignedCondition
+from execaudit.rules.decision import Decision
+from execaudit.rules.field_values import (
+    EVENT_FIELDS,
+    NUMBER_FIELDS,
+    TEXT_FIELDS,
+    event_values,
+    is_argc_known,
+)
+from execaudit.rules.index import ArgumentsTable, FieldTable, TermSet, Wants
+from execaudit.rules.inherited import InheritedRules
+from execaudit.rules.process_programs import ProcessPrograms
+from execaudit.rules.rule import Rule
+from execaudit.wire import record
+from execaudit.wire.event import Event
+
+_MAX_DECISIONS = 4096
+_MAX_NUMBERS = 1024
+_FLAGS = record.FLAG_PRIVILEGED | record.FLAG_CWD_DELETED
+_NO_ARGC = (1 << 32) - 1
+
+
+class CompiledRules:
+    """Rules as terms, one of which must hold, and tables of what lets which term through.
+
+    Attributes:
+        rules: in order.
+        hits: how often each decided or labelled.
+        undecided: how often each could not be decided, as arguments were too long to be seen.
+        inherited: which rules hold for which process trees.
+        programs: programs of processes seen.
+        fields: all that any rule asks for.
+        rule_of: index of the rule of each term.
+        all_terms: a bit for each term.
+        event_terms: those that ask for something of EVENT_FIELDS.
+        place_terms: all others.
+        text_terms: those that ask for arguments or environment.
+        texts: what each term asks of these.
+        arguments: which terms an argument block may satisfy.
+        place_tables: what takes a field out of place_values(), None for its own name; and which
+            terms its values let through.
+        number_tables: by field of the event.
+
+    """
+
+    def __init__(self, rules: tuple[Rule, ...]) -> None:
+        self.rules = rules
+        self.hits = [0] * len(rules)
+        self.undecided = [0] * len(rules)
+        self.inherited = InheritedRules(is_used=any(rule.descendants for rule in rules))
+        self.programs = ProcessPrograms()
+        terms = [(index, term) for index, rule in enumerate(rules) for term in rule.terms]
+        self.rule_of = tuple(index for index, _ in terms)
+        self.all_terms = (1 << len(terms)) - 1
+        self._index_texts([term for _, term in terms])
+        self._index_fields([term for _, term in terms])
+        self.place_terms = self.all_terms & ~self.event_terms
+        self._decisions: dict[tuple[tuple[int, ...], tuple[int, ...]], Decision] = {}
+        self._numbers: dict[int, TermSet] = {}
+
+    def _index_texts(self, terms: list[tuple[SignedCondition, ...]]) -> None:
+        self.event_terms = self.text_terms = 0
+        wants: list[Wants] = []
+        texts: list[tuple[SignedCondition, ...]] = []
+        for number, term in enumerate(terms):
+            of_text = tuple(each for each in term if each.condition.field in TEXT_FIELDS)
+            texts.append(of_text)
+            if any(each.condition.field in EVENT_FIELDS for each in term):
+                self.event_terms |= 1 << number
+            if of_text:
+                self.text_terms |= 1 << number
+                wants.append((1 << number, of_text))
+        self.texts = tuple(texts)
+        self.arguments = ArgumentsTable(wants, self.all_terms)
+
+    def _index_fields(self, terms: list[tuple[SignedCondition, ...]]) -> None:
+        wants: dict[str, list[Wants]] = {}
+        for number, term in enumerate(terms):
+            for field in dict.fromkeys(each.condition.field for each in term):
+                of_field = tuple(each for each in term if each.condition.field == field)
+                wants.setdefault(field, []).append((1 << number, of_field))
+        self.fields = frozenset(wants)
+        tables = {
+            field: FieldTable(of_field, self.all_terms)
+            for field, of_field in wants.items()
+            if field not in TEXT_FIELDS
+        }
+        self.number_tables = {field: tables.pop(field) for field in NUMBER_FIELDS if field in wants}
+        self.place_tables = [
+            (self.programs.getter(field), field, table) for field, table in tables.items()
+        ]
+
+    def decision(self, rules: tuple[int, ...], undecided: tuple[int, ...] = ()) -> Decision:
+        """Return what rules in order come to, where the last may end the search."""
+        known = self._decisions.get((rules, undecided))
+        if known is not None:
+            return known
+        chosen = [self.rules[index] for index in rules]
+        ends = bool(chosen) and chosen[-1].action != "label"
+        severities = [SEVERITIES.index(rule.severity) for rule in chosen if rule.severity]
+        made = Decision(
+            chosen[-1].action if ends else "keep",
+            tuple(dict.fromkeys(label for rule in chosen for label in rule.labels)),
+            SEVERITIES[max(severities)] if severities else "",
+            rules[-1] if ends else None,
+            rules,
+            undecided,
+        )
+        if len(self._decisions) >= _MAX_DECISIONS:
+            self._decisions.clear()
+        self._decisions[rules, undecided] = made
+        return made
+
+    def count(self, decision: Decision) -> Decision:
+        """Count a hit for every rule with a part in a decision; returns the decision."""
+        for index in decision.rules:
+            self.hits[index] += 1
+        return decision
+
+    def let_through(self, event: Event) -> TermSet:
+        """Return the terms that an exec's flags, error and number of arguments let through."""
+        argc = 0
+        if "argc" in self.number_tables:
+            argc = event.argc if is_argc_known(event) else _NO_ARGC
+        key = (event.flags & _FLAGS) << 64 | -event.error << 32 | argc
+        known = self._numbers.get(key)
+        if known is None:
+            known = self.all_terms
+            values = event_values(event)
+            for name, table in self.number_tables.items():
+                known &= table[values[name]]
+            if len(self._numbers) >= _MAX_NUMBERS:
+                self._numbers.clear()
+            self._numbers[key] = known
+        return known

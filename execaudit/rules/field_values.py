@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The values that rules look at, out of an event: exact, or known to be unknown.
+
+Owns the step from an event and the fields of its place (repaired text, left-out members) to what
+conditions are tested on. What was unreadable or cut is UNKNOWN, never taken for absent, so that no
+rule decides on something that is missing.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from execaudit.records.command import restore_text
+from execaudit.rules.fields import FIELDS
+from execaudit.wire import record
+from execaudit.wire.event import Event, Gap, Place
+
+Fields = Mapping[str, Any]
+
+
+class _Unknown:
+    """The only one of its kind."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "unknown"
+
+
+UNKNOWN: Final = _Unknown()
+
+Piece = tuple[bytes, bool, bool]
+"""Text; whether more of it, unseen, was before; and after."""
+
+TEXT_FIELDS = ("argv", "cmdline", "env")
+NUMBER_FIELDS = tuple(
+    name for name, field in FIELDS.items() if field.is_of_event and name not in TEXT_FIELDS
+)
+EVENT_FIELDS = frozenset(name for name, field in FIELDS.items() if field.is_of_event)
+"""What differs between execs from the same place. All else belongs to the place."""
+
+_MAX_ANCESTORS = 8  # as many as a record has; there may be more
+_OF_EXIT = ("uid", "comm", "ppid", "parent_id")
+_EXACT = {f"{name}_b64": name for name, field in FIELDS.items() if field.kind == "text"}
+_OF_CGROUP = ("unit", "user_unit", "slice", "session", "container")
+
+
+class Texts:
+    """Several texts, such as arguments: whole ones, and pieces of those that were cut.
+
+    Attributes:
+        words: what is there in full.
+        pieces: what is not.
+        is_complete: nothing is missing.
+
+    """
+
+    __slots__ = ("is_complete", "pieces", "words")
+
+    def __init__(
+        self, words: Sequence[bytes], pieces: Sequence[Piece] = (), *, is_complete: bool = True
+    ) -> None:
+        self.words = words
+        self.pieces = pieces
+        self.is_complete = is_complete
+
+
+def split_block(block: bytes) -> list[bytes]:
+    """Split NUL terminated strings."""
+    return block[:-1].split(b"\0") if block else []
+
+
+def argv_value(event: Event) -> Any:
+    """Return the arguments one by one, as Texts."""
+    if event.argv is None:
+        return UNKNOWN
+    words = split_block(event.argv)
+    if not event.argv_gaps:
+        return Texts(words)
+    behind = _indexes(event.argv_gaps)
+    whole: list[bytes] = []
+    pieces: list[Piece] = []
+    for index, word in enumerate(words):
+        if index in behind or index - 1 in behind:
+            pieces.append((word, index - 1 in behind, index in behind))
+        else:
+            whole.append(word)
+    return Texts(whole, pieces, is_complete=False)
+
+
+def cmdline_value(event: Event) -> Any:
+    """Return the arguments joined by single spaces, as Texts."""
+    if event.argv is None:
+        return UNKNOWN
+    if not event.argv_gaps:
+        return Texts((event.argv[:-1].replace(b"\0", b" "),))
+    behind = _indexes(event.argv_gaps)
+    pieces: list[Piece] = []
+    run: list[bytes] = []
+    more_before = -1 in behind
+    for index, word in enumerate(split_block(event.argv)):
+        run.append(word)
+        if index in behind:
+            pieces.append((b" ".join(run), more_before, True))
+            run, more_before = [], True
+    if run:
+        pieces.append((b" ".join(run), more_before, False))
+    return Texts((), pieces, is_complete=False)
+
+
+def _indexes(gaps: Iterable[Gap]) -> set[int]:
+    """Return the strings that something is missing behind (-1: before the first)."""
+    return {gap.index for gap in gaps}
+
+
+def env_value(event: Event) -> Any:
+    """Return the selected variables, as Texts."""
+    if event.env is None:
+        return UNKNOWN
+    return Texts(split_block(event.env), is_complete=not event.env_gaps)
+
+
+def is_argc_known(event: Event) -> bool:
+    """Return False where the kernel did not count: of a failed exec it counts what it reads."""
+    return event.argc >= 0 and not (event.argv is None and event.error)
+
+
+def event_values(event: Event) -> dict[str, Any]:
+    """Return the values of EVENT_FIELDS."""
+    if event.place.type != "exec":
+        return dict.fromkeys(EVENT_FIELDS, UNKNOWN)
+    values = {
+        "argv": argv_value(event),
+        "cmdline": cmdline_value(event),
+        "argc": event.argc if is_argc_known(event) else UNKNOWN,
+        "env": env_value(event),
+        "result": b"failure" if event.error else b"success",
+        "errno": -event.error or None,
+        "privileged": bool(event.flags & record.FLAG_PRIVILEGED),
+        "cwd_deleted": bool(event.flags & record.FLAG_CWD_DELETED),
+    }
+    return values | dict.fromkeys(unreadable_numbers(event.place.fields), UNKNOWN)
+
+
+def unreadable_numbers(fields: Fields) -> list[str]:
+    """Return those of NUMBER_FIELDS that were unreadable in all events of a place."""
+    return [name for name in fields.get("unreadable", ()) if name in NUMBER_FIELDS]
+
+
+def marks_of(names: Collection[str]) -> frozenset[str]:
+    """Return the members of a record that say that a field in `names` is not what it seems."""
+    return frozenset(
+        (
+            "unreadable",
+            "truncated",
+            "pcomm_b64",
+            *(exact for exact, name in _EXACT.items() if name in names),
+        )
+    )
+
+
+_MARKS = marks_of(_EXACT.values())
+
+
+def place_values(place: Place, marks: frozenset[str] = _MARKS) -> Fields:
+    """Return a place's fields with exact text, and UNKNOWN for what is missing.
+
+    Where a place has none of `marks`, that is its fields as they are.
+    """
+    fields = place.fields
+    if place.type == "exit":
+        known = {name: fields[name] for name in _OF_EXIT if name in fields}
+        return _AllUnknown(_restore(known, fields), type="exit")
+    return fields if fields.keys().isdisjoint(marks) else _restore(fields, fields)
+
+
+def _restore(chosen: Fields, fields: Fields) -> dict[str, Any]:
+    values = dict(chosen)
+    for exact, name in _EXACT.items():
+        if exact in fields and name in values:
+            values[name] = restore_text(fields, name)
+    missing = [*fields.get("unreadable", ()), *fields.get("truncated", ())]
+    values |= {name: UNKNOWN for name in missing if name != "ancestors" or name not in values}
+    if values.get("filename") is UNKNOWN and "script" in values:
+        values["script"] = UNKNOWN
+    if values.get("exe") is UNKNOWN or "exe_ino" in fields.get("unreadable", ()):
+        values |= dict.fromkeys(("memfd", "deleted", "arch"), UNKNOWN)
+    if values.get("cgroup") is UNKNOWN:
+        values |= dict.fromkeys(_OF_CGROUP, UNKNOWN)
+    return values
+
+
+class _AllUnknown(dict[str, Any]):
+    """Fields of an end: all others are unknown."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(name, UNKNOWN if default is None else default)
+
+
+def _effective_user(fields: Fields) -> Any:
+    """Return the name of euid; records leave it out where uid is the same."""
+    if "euser" in fields:
+        return fields["euser"]
+    if fields.get("euid") is UNKNOWN or fields.get("uid") is UNKNOWN:
+        return UNKNOWN
+    return fields.get("user") if fields.get("euid") == fields.get("uid") else None
+
+
+def _ancestor_comms(fields: Fields) -> Any:
+    return of_ancestors(fields, lambda ancestor: restore_text(ancestor, "comm"))
+
+
+def of_ancestors(fields: Fields, take: Callable[[Fields], Any]) -> Any:
+    """Texts of the ancestors, parent first; `...` stands for those that are not known."""
+    ancestors = fields.get("ancestors", ())
+    if ancestors is UNKNOWN:
+        return UNKNOWN
+    texts = tuple(map(take, ancestors))
+    is_cut = len(texts) >= _MAX_ANCESTORS or "ancestors" in fields.get("truncated", ())
+    return (*texts, ...) if is_cut else texts
+
+
+DERIVED: dict[str, Callable[[Fields], Any]] = {
+    "euser": _effective_user,
+    "ancestor.comm": _ancestor_comms,
+    "parent.comm": lambda fields: fields.get("pcomm"),
+    "type": lambda fields: fields.get("type") or "exec",
+}
+"""What takes a value out of place_values(), where it is not the field of this name."""
+
+
+def testable(value: Any) -> Any:
+    """Turn a field's value into what conditions are tested on: bytes for text."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape")
+    if isinstance(value, tuple):
+        words = [each.encode("utf-8", "surrogateescape") for each in value if each is not ...]
+        return Texts(words, is_complete=... not in value)
+    return value
