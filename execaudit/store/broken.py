@@ -4,7 +4,7 @@
 Owns counting them and remembering the first, so that they can be named. Nothing of it is fatal.
 """
 
-from execaudit.config.toml_text import make_printable
+from execaudit.records.quoting import make_printable
 
 NAMED = 20
 

@@ -20,6 +20,8 @@ PACKAGES = (
     ("rules",),
     ("formats",),
     ("sinks",),
+    ("store",),
+    ("query",),
     ("doctor", "trace", "daemon"),
     ("cli",),
     ("__main__",),
