@@ -17,7 +17,7 @@ from execaudit.rules.patterns import Pattern
 from execaudit.rules.regex_parser import parse_regex
 from execaudit.rules.regex_tree import required_literal
 from execaudit.rules.wildcards import WildcardError, translate_wildcards
-from execaudit.store.line_formats import ECS, NATIVE, LineFormat
+from execaudit.store.line_formats import NATIVE, LineFormat
 
 _LEAST_BYTES = 3
 _MOST_ALTERNATIVES = 16
@@ -66,30 +66,37 @@ def _joined(node: AnyOf, line_format: LineFormat) -> list[Alternatives]:
 
 def _condition_needles(condition: Condition, line_format: LineFormat) -> list[Needle] | None:
     """Return alternatives for one condition; None where there are none."""
-    field = condition.field
+    field, elements = condition.field, condition.elements
     outer, _, member = field.partition(".")
     is_native = line_format is NATIVE
     if field == "type":
-        ending = line_format.after_type if is_native or line_format is not ECS else b'"'
-        return [
-            Needle(line_format.before_type + value + ending) for value in condition.exacts or ()
-        ]
+        return _type_needles(condition, line_format)
     if field in _UNSPELLED or (not is_native and outer in _NATIVE_ONLY):
         return None
     names = _MEMBERS.get(field, (member or field,))
+    found: list[Needle] | None
     if field == "result":
-        return [Needle(b'"result":"' + value + b'"') for value in condition.exacts or ()]
-    if field in _LISTS or field == "ancestor.comm":
-        return _each(condition, lambda pattern: _list_needle(pattern, field))
-    if condition.elements and all(isinstance(one, Pattern) for one in condition.elements):
+        found = [Needle(b'"result":"%b"' % word) for word in condition.exacts or ()]
+    elif field in _LISTS or field == "ancestor.comm":
+        found = _each(condition, lambda pattern: _list_needle(pattern, field))
+    elif elements and all(isinstance(one, Pattern) for one in elements):
         if field == "cgroup":
-            return _each(condition, lambda pattern: _partial(_literal(pattern, field)))
-        return _text_needles(condition, names, is_native=is_native)
-    if condition.elements and all(one is True for one in condition.elements):
-        return (
-            [Needle(b'"' + names[0].encode() + b'":')] if is_native and "." not in field else None
-        )
-    return _number_needles(condition, names) if is_native else None
+            found = _each(condition, lambda pattern: _partial(_literal(pattern, field)))
+        else:
+            found = _text_needles(condition, names, is_native=is_native)
+    elif elements and all(one is True for one in elements):
+        is_member = is_native and "." not in field and field not in _MEMBERS
+        found = [Needle(b'"%b":' % field.encode())] if is_member else None
+    else:
+        found = _number_needles(condition, names) if is_native else None
+    return found
+
+
+def _type_needles(condition: Condition, line_format: LineFormat) -> list[Needle]:
+    return [
+        Needle(line_format.before_type + value + line_format.after_type)
+        for value in condition.exacts or ()
+    ]
 
 
 def _each(condition: Condition, make: Callable[[Pattern], Needle | None]) -> list[Needle] | None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which fields a search can ask for: those of rules, and all others of a record.
 
-Owns how the others are asked for. Members of an object are named with a dot: `ns.pid`, `caps.effective`.
+Owns how the others are asked for. Members of an object have a dot in their names: `ns.pid`.
 """
 
 from execaudit.records.vocabulary import CONDITIONS, FIELDS, Condition
