@@ -7,7 +7,10 @@ time in calls that release the interpreter lock (read, write, deflate, fdatasync
 
 import threading
 from collections.abc import Callable
-from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from queue import SimpleQueue
 
 Job = Callable[[], None]
 
@@ -19,17 +22,20 @@ class Background:
         self.is_stopping = False
         self._name = name
         self._most_jobs = most_jobs
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._jobs: SimpleQueue[Job | None]
         self._thread: threading.Thread | None = None
 
     def submit(self, job: Job) -> bool:
         """Run a job soon, which must not raise. Return False where too many wait already."""
-        if self._jobs.qsize() >= self._most_jobs:
-            return False
         if self._thread is None:
+            from queue import SimpleQueue  # noqa: PLC0415 - most daemons need no thread
+
+            self._jobs = SimpleQueue()
             # Not to be waited for at exit: a disk that hangs must not keep the daemon from ending.
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
+        elif self._jobs.qsize() >= self._most_jobs:
+            return False
         self._jobs.put(job)
         return True
 

@@ -19,14 +19,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from execaudit.config.schema import File, Journal
 from execaudit.daemon.collapse import Collapser
+from execaudit.daemon.outlets import Outlet
 from execaudit.daemon.stage import Stage
+from execaudit.options import DEFAULT_ENV
 from execaudit.records.pipeline import Pipeline
 
+from execaudit.config.schema import File, Journal
 from execaudit.daemon.limits import Limit, Rate
-from execaudit.daemon.outlets import Outlet
-from execaudit.options import DEFAULT_ENV
 from execaudit.records.redact import Redactor
 from execaudit.rules.rule_set import compile_rules
 from execaudit.rules.text_conditions import Lookups

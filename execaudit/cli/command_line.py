@@ -24,7 +24,6 @@ from execaudit.cli.options import (
     add_trace_options,
 )
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
-from execaudit.postpone import postpone
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -81,7 +80,6 @@ _VERBS = {
 def main(arguments: list[str] | None = None) -> int:
     """Run; the exit status of execaudit(8)."""
     _occupy_standard_files()
-    postpone()
     try:
         return _run(arguments)
     except ExecauditError as error:

@@ -6,12 +6,10 @@ Kept apart from what carries them out, so that a wrong option is answered before
 
 import argparse
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from execaudit.config.environment import DEFAULT_ENV
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _MIB = 1 << 20
 
@@ -43,12 +41,6 @@ def variable(text: str) -> str:
     if not text or "=" in text or "\0" in text:
         raise argparse.ArgumentTypeError(f"'{text}' is not a name of an environment variable")
     return text
-
-
-def _path(text: str) -> "Path":
-    from pathlib import Path  # noqa: PLC0415 - after what it imports has been postponed
-
-    return Path(text)
 
 
 def add_trace_options(parser: argparse.ArgumentParser) -> None:
@@ -201,7 +193,7 @@ def add_control_options(parser: argparse.ArgumentParser, *, text: str, wants_jso
     _add_configuration_options(parser, "use")
     parser.add_argument(
         "--status-file",
-        type=_path,
+        type=Path,
         metavar="FILE",
         help="the daemon's status file (default: what the configuration says)",
     )
@@ -214,7 +206,7 @@ def _add_configuration_options(
 ) -> None:
     parser.add_argument(
         "--config",
-        type=_path,
+        type=Path,
         default=default,
         metavar="FILE",
         help=f"{verb} FILE, with conf.d and rules.d beside it, instead of the system's "
@@ -222,7 +214,7 @@ def _add_configuration_options(
     )
     parser.add_argument(
         "--root",
-        type=_path,
+        type=Path,
         default=default or "/",
         metavar="DIR",
         help=f"{verb} the configuration of the system installed in DIR",

@@ -16,7 +16,7 @@ _last: dict[str, list[float]] = {}
 
 
 def _is_journal() -> bool:
-    """Whether standard error is a stream to journald (systemd.exec(5), $JOURNAL_STREAM)."""
+    """Return True if standard error is a stream to journald (systemd.exec(5), $JOURNAL_STREAM)."""
     try:
         device, inode = os.environ["JOURNAL_STREAM"].split(":")
         status = os.fstat(2)
@@ -26,7 +26,7 @@ def _is_journal() -> bool:
 
 
 def log(priority: int, text: str) -> None:
-    """Say it once, then count repetitions and say how many there were once a minute."""
+    """Print it once, then count repetitions and print their number once a minute."""
     now = time.monotonic()
     seen = _last.get(text)
     if seen is not None and now - seen[0] < _REPEAT_S:

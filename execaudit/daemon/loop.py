@@ -18,7 +18,7 @@ from execaudit.daemon.log import log
 from execaudit.daemon.notify import notify, reloading, watchdog_interval_s
 from execaudit.daemon.reconfigure import reconfigure
 from execaudit.daemon.reporter import log_notices
-from execaudit.daemon.selfcheck.check import SelfCheck
+from execaudit.daemon.selfcheck.tracing_check import SelfCheck
 from execaudit.daemon.setup import build_setup, capture_settings
 from execaudit.daemon.start import begin
 from execaudit.daemon.status_writer import StatusWriter

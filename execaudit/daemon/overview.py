@@ -15,7 +15,7 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def overview(status: Status) -> list[str]:
-    """The lines of the overview; `status` as `execaudit status --json` prints it."""
+    """Return the lines of the overview; `status` as `execaudit status --json` prints it."""
     return [*_daemon(status), "", *_events(status), "", *_sinks(status), *_rules(status)]
 
 

@@ -48,13 +48,14 @@ def replace_capture(flow: Flow, fresh: Capture) -> int:
     dropped = old.dropped()
     first_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     old.mute()
-    _drain_to_the_end(flow)
+    slots, misses = _drain_to_the_end(flow)
     try:
         fresh.attach()
     except ExecauditError:
         flow.set_rules(kernel_keys(flow.setup), flow.setup)
         raise
     fresh = fresh.take()
+    _close_accounting(flow, slots, misses)
     missed = _count_between(old, fresh, dropped)
     last_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     fresh.set_rules(kernel_keys(flow.setup))
@@ -70,15 +71,22 @@ def replace_capture(flow: Flow, fresh: Capture) -> int:
     return missed
 
 
-def _drain_to_the_end(flow: Flow) -> None:
-    """Read all that a muted capture has; a program may still run for a moment."""
+def _drain_to_the_end(flow: Flow) -> tuple[list[list[bytes]], dict[int, int]]:
+    """Read all that a muted capture has; a program may still run for a moment.
+
+    Return its counters and misses, as of before.
+    """
     end_s = time.monotonic() + _LAST_EVENTS_S
     while True:
         slots, misses = flow.capture.slots(), flow.capture.misses()
         flow.drain()
         is_over = flow.accounting.has_all(slots) or not flow.ring.is_readable()
         if is_over or time.monotonic() >= end_s:
-            break
+            return slots, misses
+
+
+def _close_accounting(flow: Flow, slots: list[list[bytes]], misses: dict[int, int]) -> None:
+    """Report what a capture has not delivered, and deliver what waits for something more of it."""
     now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     flow.report.lost(*flow.accounting.close(slots, misses, now_ns))
     flow.decoder.drop_all_chunks()

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from execaudit.daemon.limits import Limits
 from execaudit.daemon.log import log
-from execaudit.daemon.selfcheck.check import Repair
+from execaudit.daemon.selfcheck.tracing_check import Repair
 from execaudit.kernel.capture import Capture
 from execaudit.records import service_records
 from execaudit.records.host import Host

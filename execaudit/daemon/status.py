@@ -24,7 +24,7 @@ _COUNTERS = {
 
 
 def own_usage() -> Status:
-    """CPU seconds and resident bytes of this process."""
+    """Return the CPU seconds and resident bytes of this process."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return {
@@ -54,7 +54,7 @@ def write_status(path: str, status: Status) -> None:
 
 
 def read_status(path: str) -> Status:
-    """What the running daemon last said. Raises ExecauditError where there is none."""
+    """Return what the running daemon last wrote. Raises ExecauditError where there is none."""
     try:
         status: Status = json.loads(Path(path).read_bytes())
     except FileNotFoundError:
@@ -73,7 +73,7 @@ def read_status(path: str) -> Status:
 
 
 def metrics_text(status: Status) -> str:
-    """Prometheus text format of every number in the status, all lines of a metric together."""
+    """Return every number of the status in Prometheus text format, lines of a metric together."""
     metrics: dict[str, list[str]] = {}
     _add_metrics(metrics, "execaudit", status, "")
     lines: list[str] = []

@@ -10,7 +10,7 @@ import time
 from execaudit.daemon.flow import Flow
 from execaudit.daemon.log import log
 from execaudit.daemon.notify import notify
-from execaudit.daemon.selfcheck.check import SelfCheck
+from execaudit.daemon.selfcheck.tracing_check import SelfCheck
 from execaudit.daemon.status import (
     Status,
     metrics_text,

@@ -7,14 +7,14 @@ Owns nothing of its own.
 from execaudit.daemon.flow import Flow
 from execaudit.daemon.recapture import restart_capture
 from execaudit.daemon.selfcheck.canary import Canary
-from execaudit.daemon.selfcheck.check import Repair
+from execaudit.daemon.selfcheck.tracing_check import Repair
 from execaudit.kernel.capture import Capture
 from execaudit.kernel.ring import Ring
 from execaudit.records.host import Host
 
 
 class TracedFlow:
-    """Lets the self-check look at a flow; see `selfcheck.check.Traced`."""
+    """Lets the self-check look at a flow; see `selfcheck.tracing_check.Traced`."""
 
     def __init__(self, flow: Flow) -> None:
         self._flow = flow

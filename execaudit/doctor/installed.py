@@ -96,7 +96,7 @@ def check_orjson(path: list[str] | None = None) -> Check:
 
 
 def check_systemd(path: list[str] | None = None) -> Check:
-    """Check for systemd's Python module, which the journald output and the service use."""
+    """Check for systemd's Python module, with which `convert --journal` reads the journal."""
     folder = _package_folder(PathFinder.find_spec("systemd", path))
     if folder and (folder / "journal.py").exists():
         return Check("systemd-python", "pass", "installed")
@@ -104,8 +104,8 @@ def check_systemd(path: list[str] | None = None) -> Check:
         "systemd-python",
         "warn",
         "not installed" if folder is None else f"{folder} is an unrelated package",
-        "Install your distribution's python3-systemd, if records are to go to journald or"
-        " execaudit is to run as a service.",
+        "Install your distribution's python3-systemd, to read records back from the journal"
+        " (convert --journal).",
     )
 
 

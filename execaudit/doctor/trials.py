@@ -143,7 +143,7 @@ def _typed(tracepoint: str) -> str:
 
 
 def try_failure_hooks(denied: bool) -> list[Check]:
-    """Try each hook for failed execs, and tell which one trace -x takes."""
+    """Try each hook for failed execs, and name the one that trace -x takes."""
     if denied:
         return [
             Check(f"failed execs: {hook.name}", "warn", UNTRIED, TRY_AGAIN)

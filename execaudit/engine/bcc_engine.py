@@ -109,7 +109,7 @@ def _load_one(name: str, instructions: bytes, point: AttachPoint, btf: Btf | Non
 
 
 def _compile(names: list[str], defines: list[str], btf: Btf | None, folder: str) -> dict[str, str]:
-    """In the child: instructions of each program as hexadecimal text. `folder` is scratch."""
+    """In the child: return each program's instructions, hexadecimal. `folder` is scratch."""
     source = locations.source_directory()
     _check_given_headers()
     if btf is not None:
@@ -131,7 +131,7 @@ def _compile(names: list[str], defines: list[str], btf: Btf | None, folder: str)
 
 
 def _flatten(source: Path, name: str, seen: set[str]) -> str:
-    """A file with its own headers in their places: BCC takes programs from the main file only."""
+    """Return a file with its headers inlined: BCC takes programs from the main file only."""
     if name in seen:
         return ""
     seen.add(name)
@@ -144,7 +144,7 @@ def _flatten(source: Path, name: str, seen: set[str]) -> str:
 
 
 def compile_constants(prologue: str, expressions: list[str]) -> list[int]:
-    """Values of C integer constants, by compiling a function for each. Only in a child."""
+    """Return values of C integer constants, by compiling a function for each. Only in a child."""
     functions = "\n".join(
         f"int constant_{index}(void *ctx) {{ return {expression}; }}"
         for index, expression in enumerate(expressions)
@@ -171,7 +171,7 @@ def _bpf_class() -> Any:
 
 
 def _check_given_headers() -> None:
-    """Say what BCC would not: that the folder it is told to use is none."""
+    """Raise NotConfigured where BCC_KERNEL_SOURCE is not a folder, which BCC would not say."""
     given = os.environ.get("BCC_KERNEL_SOURCE")
     if given is not None and not (given and Path(given).is_dir()):
         raise NotConfigured(
@@ -194,7 +194,7 @@ def _point_to_headers(folder: str) -> None:
 
 
 def in_child(work: Callable[[], Any]) -> Any:
-    """The result of `work` in a forked child (a JSON value), or its error."""
+    """Return the result of `work` in a forked child (a JSON value), or raise its error."""
     read_fd, write_fd = os.pipe2(os.O_CLOEXEC)
     with tempfile.TemporaryFile() as messages:
         pid = os.fork()

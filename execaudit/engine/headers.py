@@ -17,13 +17,13 @@ _MACHINE_FOLDERS = {"x86_64": "x86", "aarch64": "arm64"}
 
 
 def running_headers() -> Path | None:
-    """The build tree of the running kernel, where BCC finds it by itself."""
+    """Return the build tree of the running kernel, where BCC finds it by itself."""
     build = _MODULES / os.uname().release / "build"
     return build if build.exists() else None
 
 
 def any_headers() -> Path | None:
-    """The build tree of the running kernel, else of the newest kernel that has one here."""
+    """Return the build tree of the running kernel, else of the newest kernel that has one."""
     trees = [path for path in _MODULES.glob("*/build") if (path / "include/generated").exists()]
     return running_headers() or max(trees, key=_version, default=None)
 
@@ -33,7 +33,7 @@ def _version(tree: Path) -> list[int]:
 
 
 def join_trees(build: Path, into: Path) -> Path:
-    """One tree out of `build` and its "source" sibling, which Debian splits, by links in `into`.
+    """Join `build` and its "source" sibling, which Debian splits, by links in `into`.
 
     For a kernel that is not the running one, BCC takes a single directory (BCC_KERNEL_SOURCE).
     """

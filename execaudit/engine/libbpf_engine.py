@@ -98,5 +98,5 @@ def _reason(path: str) -> str:
         handle = libbpf.object_open_file(path.encode(), None)
         stack.callback(libbpf.object_close, handle)
         libbpf.object_load(handle)
-    telling = [line for line in lines if "failed" in line or "invalid" in line or "unknown" in line]
-    return " | ".join((telling or lines)[:3]) or "nothing"
+    reasons = [line for line in lines if "failed" in line or "invalid" in line or "unknown" in line]
+    return " | ".join((reasons or lines)[:3]) or "nothing"

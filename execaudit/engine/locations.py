@@ -15,7 +15,7 @@ SOURCE = "execaudit.bpf.c"
 
 
 def object_path() -> Path:
-    """The compiled object. Raises NotConfigured where there is none."""
+    """Return the path of the compiled object. Raises NotConfigured where there is none."""
     if _IS_CHECKOUT:
         path = _CHECKOUT / "build" / OBJECT
         if path.exists():
@@ -25,7 +25,7 @@ def object_path() -> Path:
 
 
 def source_directory() -> Path:
-    """The folder of the BPF source. Raises NotConfigured where there is none."""
+    """Return the folder of the BPF source. Raises NotConfigured where there is none."""
     if _IS_CHECKOUT:
         return _CHECKOUT / "bpf"
     return _installed(SOURCE).parent

@@ -2,7 +2,7 @@
 """Field offsets for the BCC engine, as -D flags: of the running kernel, or of its headers.
 
 Owns which fields the BPF source uses (found in the source itself) and turning them into flags. With
-the kernel's BTF the headers' own layout is never used, so that headers of another kernel can not
+the kernel's BTF the headers' own layout is never used, so that headers of another kernel cannot
 give wrong data.
 """
 
@@ -26,7 +26,7 @@ CompileConstants = Callable[[str, list[str]], list[int]]
 
 
 def used_fields(source: Path) -> tuple[set[Pair], set[Pair]]:
-    """(struct, member) pairs that occur in the BPF source, and those asked for with HAS()."""
+    """Return the (struct, member) pairs in the BPF source, and those asked for with HAS()."""
     text = "\n".join(path.read_text() for path in sorted(source.glob("*.[ch]")))
     declared = declared_fields((source / "kernel.h").read_text(), os.uname().machine)
     # Overlapping, since a variable may have the name of a struct: READ(x, cred, cred, uid).
@@ -36,7 +36,7 @@ def used_fields(source: Path) -> tuple[set[Pair], set[Pair]]:
 
 
 def declared_fields(kernel: str, machine: str) -> set[Pair]:
-    """(struct, member) pairs that the text of kernel.h declares for a machine."""
+    """Return the (struct, member) pairs that the text of kernel.h declares for a machine."""
     arch = {"x86_64": "x86", "aarch64": "arm64"}.get(machine, machine)
     # The one conditional there is about registers: #if one machine, #elif the other.
     test = r"defined\(__TARGET_ARCH_(\w+)\)\n(.*?)"
@@ -57,7 +57,7 @@ def declared_fields(kernel: str, machine: str) -> set[Pair]:
 
 
 def flags_from_btf(source: Path, btf: Btf) -> list[str]:
-    """-D flags with the offsets in the running kernel."""
+    """Return -D flags with the offsets in the running kernel."""
     pairs, optional = used_fields(source)
     flags: list[str] = []
     for pair in sorted(pairs | optional):
@@ -126,9 +126,9 @@ static const union { struct linux_binprm b; u32 w[512]; } secure_ = {.b = {.secu
 
 
 def flags_from_headers(source: Path, compile_constants: CompileConstants) -> list[str]:
-    """-D flags with the offsets in the kernel headers, which must be the running kernel's.
+    """Return -D flags with the offsets in the kernel headers, which must be the running kernel's.
 
-    `compile_constants` takes a C prologue and expressions, and gives their values. Raises
+    `compile_constants` takes a C prologue and expressions, and returns their values. Raises
     NotConfigured when the headers do not define what is needed.
     """
     pairs, optional = used_fields(source)
@@ -144,5 +144,5 @@ def flags_from_headers(source: Path, compile_constants: CompileConstants) -> lis
     if word is None:
         raise NotConfigured("Failed to find linux_binprm.secureexec in the kernel headers")
     flags += _bit_flags(word * 32 + (word_values[word] & -word_values[word]).bit_length() - 1)
-    # Without BTF the helper's argument can not be typed: compute the registers' place instead.
+    # Without BTF the helper's argument cannot be typed: compute the registers' place instead.
     return [*flags, "-DHAVE_TASK_PT_REGS=0", f"-DSIZE_pt_regs={size}"]

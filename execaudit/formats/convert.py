@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`execaudit convert`: records of files or of the journal as lines of any format.
 
-Owns the verb: what it reads, what it says of lines that are no records. Such a line is counted and
-told of; the others are converted all the same.
+Owns the verb: what it reads, and what it says of lines that are no records. Such a line is counted
+and reported; the others are converted all the same.
 """
 
 import argparse
@@ -20,14 +20,14 @@ from execaudit.records.place import FieldDict
 from execaudit.records.quoting import make_printable
 
 _LINE_LIMIT = 16 << 20  # the longest a record can be, as `sinks.log_tail` has it
-_TOLD = 20
+_REPORTED = 20
 _NEEDED = ("time", "type", "host", "boot")
 # What adapters raise of members that have another type than the vocabulary's.
 _NO_RECORD = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
 
 
 class _Converter:
-    """Writes lines to standard output, and counts what was none."""
+    """Writes lines to standard output, and counts what is no record."""
 
     def __init__(self, to: str, max_line_bytes: int) -> None:
         self.written = 0
@@ -36,23 +36,22 @@ class _Converter:
         self._max_line_bytes = max_line_bytes
         self._out = sys.stdout.buffer
 
-    def write(self, place: str, fields: FieldDict) -> None:
-        """Write one record; `place` is where it came from."""
+    def write(self, origin: str, fields: object) -> None:
+        """Write one record; `origin` is the file and line, or the entry, that it came from."""
         try:
-            _check(fields)
-            line = make_line(fields, self._to, self._max_line_bytes)
+            line = make_line(_check(fields), self._to, self._max_line_bytes)
         except _NO_RECORD as error:
-            self.tell(place, str(error) if type(error) is ValueError else "is not a record")
+            self.report(origin, str(error) if type(error) is ValueError else "is not a record")
             return
         self._out.write(line)
         self.written += 1
 
-    def tell(self, place: str, problem: str) -> None:
+    def report(self, origin: str, problem: str) -> None:
         """Say what is wrong with a line."""
         self.bad += 1
-        if self.bad <= _TOLD:
-            print(f"{make_printable(place)}: {problem}", file=sys.stderr)
-        elif self.bad == _TOLD + 1:
+        if self.bad <= _REPORTED:
+            print(f"{make_printable(origin)}: {problem}", file=sys.stderr)
+        elif self.bad == _REPORTED + 1:
             print("Further ones are counted only.", file=sys.stderr)
 
     def end(self) -> int:
@@ -64,14 +63,16 @@ class _Converter:
         return ExecauditError.exit_status
 
 
-def _check(fields: object) -> None:
+def _check(fields: object) -> FieldDict:
+    """Return the fields of a record; raise ValueError for anything else."""
     if not isinstance(fields, dict):
-        raise ValueError("is not a JSON object")  # noqa: TRY004 - the line is told of as it is
+        raise ValueError("is not a JSON object")  # noqa: TRY004 - as of other lines
     if "@timestamp" in fields or "metadata" in fields:
         raise ValueError("is in another format already: only records of execaudit are converted")
     missing = [name for name in _NEEDED if not isinstance(fields.get(name), str)]
     if missing:
         raise ValueError(f"is not a record: it has no {missing[0]}")
+    return fields
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -117,9 +118,9 @@ def _convert_file(path: str, converter: _Converter) -> None:
                 try:
                     fields = _parse(line)
                 except ValueError as error:
-                    converter.tell(f"{path}:{number}", str(error))
+                    converter.report(f"{path}:{number}", str(error))
                 else:
-                    converter.write(f"{path}:{number}", fields)  # type: ignore[arg-type]
+                    converter.write(f"{path}:{number}", fields)
         finally:
             if file is not sys.stdin.buffer:
                 file.close()
@@ -127,7 +128,7 @@ def _convert_file(path: str, converter: _Converter) -> None:
         raise
     except (OSError, EOFError) as error:  # gzip: a file that ends too early
         reason = getattr(error, "strerror", None) or str(error)
-        converter.tell(f"{path}:{number + 1}" if number else path, f"cannot be read: {reason}")
+        converter.report(f"{path}:{number + 1}" if number else path, f"cannot be read: {reason}")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -135,13 +136,13 @@ def run(args: argparse.Namespace) -> int:
     converter = _Converter(args.to, args.max_line_bytes)
     if args.journal:
         for entry in read_entries(args.sources, args.directory):
-            place = f"journal entry {entry.get('__CURSOR', '?')}"
+            origin = f"journal entry {entry.get('__CURSOR', '?')}"
             try:
                 fields = entry_fields(entry)
             except ValueError as error:
-                converter.tell(place, str(error))
+                converter.report(origin, str(error))
             else:
-                converter.write(place, fields)
+                converter.write(origin, fields)
         return converter.end()
     if args.directory:
         raise InvalidArgument("Failed to use --directory: it is where --journal reads")

@@ -22,6 +22,13 @@ def to_ms(time: str) -> int | str:
     return int(second.timestamp()) * 1000 + int(time[20:23])
 
 
+def duration_ms(duration_ns: Any) -> Any:
+    """Return the field `duration_ns` in milliseconds, rounded down."""
+    if isinstance(duration_ns, Placeholder):
+        return duration_ns.derive("ms")
+    return duration_ns // 1_000_000
+
+
 def join_words(argv: Sequence[str]) -> str:
     """The command line as SIEM rules expect it: arguments with a blank between, nothing quoted."""
     if isinstance(argv, Placeholder):

@@ -47,6 +47,7 @@ class AdaptingEncoder(Encoder):
         ("argv_words", b"%b", True),
         ("time_ms", b"%d", False),
         ("start_ms", b"%d", False),
+        ("duration_ns_ms", b"%d", False),
     )
     derived_of_parents = (
         ("ancestors_start", True),
@@ -59,14 +60,15 @@ class AdaptingEncoder(Encoder):
 
     def derive(self, event: Event, argv: bytes) -> tuple[Any, ...]:
         """Return the arguments joined, as the content of a JSON string, and times in ms."""
-        offset = self._host.wall_offset_ns
+        duration_ns = event.duration_ns if event.type == "exit" else None
         words = argv[2:-2].replace(b'","', b" ")
         if b"\\" in argv:  # a quote that it escapes may look like the end of an argument
             words = dumps(join_words(json.loads(argv)))[1:-1]
         return (
             words,
-            (event.time_ns + offset) // 1_000_000,
-            (event.start_ns + offset) // 1_000_000,
+            self._host.time_ms(event.time_ns),
+            self._host.time_ms(event.start_ns),
+            None if duration_ns is None else duration_ns // 1_000_000,
         )
 
     def derive_of_parents(self, ancestors: list[FieldDict]) -> tuple[bytes, ...]:

@@ -11,6 +11,7 @@ from execaudit import __version__
 from execaudit.formats.derived import (
     asked_path,
     base_name,
+    duration_ms,
     event_id,
     join_words,
     move,
@@ -221,7 +222,7 @@ def _add_end(fields: FieldDict, rest: FieldDict, doc: FieldDict) -> None:
     process["terminated_time"] = doc["time"]
     process["parent_process"] = _parent(rest)
     if "duration_ns" in fields:
-        doc["duration"] = fields["duration_ns"] // 1_000_000
+        doc["duration"] = duration_ms(fields["duration_ns"])
     doc["process"] = process
 
 

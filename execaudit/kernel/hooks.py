@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attach points: which program belongs where, which of them this kernel offers, and attaching.
 
-Owns the choice between hooks of different cost. Both engines hand their programs over to
-`attach`; nothing here loads one of theirs. Whether a hook works is found out by attaching a program
-that does nothing, never by a version number.
+Owns the choice between hooks of different cost. Both engines hand their programs over to `attach`;
+nothing here loads one of theirs. A hook works if a program that does nothing can be attached to it:
+no version number says so.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ _COMPAT = "__ia32_compat_sys_"
 
 
 class AttachPoint(NamedTuple):
-    """Where a program goes: the way it is attached, and the name of the place."""
+    """Where a program goes: the way it is attached, and the name there."""
 
     how: Literal["raw_tp", "fexit", "kretprobe", "tracepoint"]
     where: str
@@ -80,7 +80,7 @@ FAILURE_HOOKS = (
 
 
 def attach(program: int, point: AttachPoint) -> int:
-    """Attach a loaded program; the returned descriptor holds the attachment.
+    """Attach a loaded program; the descriptor returned holds the attachment.
 
     Raises OSError as the kernel gave it.
     """
@@ -132,7 +132,7 @@ _PROGRAM_KINDS = {
 
 
 def _do_nothing(point: AttachPoint) -> bytes:
-    """Instructions of a program for `point` that has no effect: r0 = 0 or 1; exit.
+    """Return the instructions of a program for `point` without effect: r0 = 0 or 1; exit.
 
     A tracepoint's that returns 0 hides the event from perf; the verifier refuses an fexit program
     that may return anything else (kernel/bpf/verifier.c: check_return_code).
@@ -142,7 +142,7 @@ def _do_nothing(point: AttachPoint) -> bytes:
 
 
 def load(name: str, instructions: bytes, point: AttachPoint, btf: Btf | None) -> int:
-    """Load raw instructions as the kind of program that `point` takes; the program's descriptor.
+    """Load raw instructions as the kind of program that `point` takes; return its descriptor.
 
     `btf` is the kernel's and needed for fexit only. Raises OSError.
     """
@@ -157,12 +157,12 @@ def load(name: str, instructions: bytes, point: AttachPoint, btf: Btf | None) ->
 
 
 def load_trial(point: AttachPoint, btf: Btf | None = None) -> int:
-    """Load a program that does nothing; its descriptor. Raises OSError."""
+    """Load a program that does nothing; return its descriptor. Raises OSError."""
     return load("trial", _do_nothing(point), point, btf)
 
 
 def trial(point: AttachPoint, btf: Btf | None = None, links: list[int] | None = None) -> str | None:
-    """Attach a program that does nothing, and detach it. None if that worked, else the reason.
+    """Attach a program that does nothing, and detach it; return the reason if that failed.
 
     Detaching waits for all processors, some 50 ms: with `links`, the attachment is left there for
     the caller to close when there is time.
@@ -184,7 +184,7 @@ def trial(point: AttachPoint, btf: Btf | None = None, links: list[int] | None = 
 
 
 def before_programs(links: list[int] | None = None) -> dict[str, AttachPoint]:
-    """The programs that save the name before the exec: the newest hook that the kernel has.
+    """Return the programs that save the name before the exec, at the newest hook there is.
 
     For `links` see `trial`.
     """
@@ -194,7 +194,7 @@ def before_programs(links: list[int] | None = None) -> dict[str, AttachPoint]:
 
 
 def choose_failure_hook(wanted: str, links: list[int] | None = None) -> FailureHook:
-    """The hook named `wanted`, or with "auto" the cheapest one that works here.
+    """Return the hook named `wanted`, or with "auto" the cheapest one that works here.
 
     For `links` see `trial`.
 
@@ -237,7 +237,7 @@ def _without_missing(hook: FailureHook, btf: Btf | None, links: list[int] | None
 
 
 def attach_all(programs: dict[str, int], points: dict[str, AttachPoint]) -> list[int]:
-    """Attach every program; the descriptors that hold the attachments.
+    """Attach every program; return the descriptors that hold the attachments.
 
     Raises NoPermission or NotImplementedByKernel; then nothing stays attached.
     """

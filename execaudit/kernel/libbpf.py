@@ -132,7 +132,7 @@ set_print(None)  # libbpf's own messages go to stderr otherwise; errors come bac
 
 
 def check(result: int) -> int:
-    """Give back a descriptor or count; raise OSError for libbpf's negative errno results."""
+    """Return a descriptor or count; raise OSError for libbpf's negative errno results."""
     if result >= 0:
         return result
     code = -result if result != -1 else c.get_errno()
@@ -180,7 +180,7 @@ def delete_from_map(fd: int, key: bytes) -> None:
 
 
 def lookup_map(fd: int, key: bytes, value_bytes: int) -> bytes | None:
-    """Read one element; None if there is none. Per-CPU maps give all CPUs, one after the other."""
+    """Read one element; None if there is none. Of a per-CPU map: all CPUs, one after another."""
     value = c.create_string_buffer(value_bytes)
     if _map_lookup(fd, key, value) < 0:
         return None
@@ -188,7 +188,7 @@ def lookup_map(fd: int, key: bytes, value_bytes: int) -> bytes | None:
 
 
 def map_keys(fd: int, key_bytes: int) -> list[bytes]:
-    """All keys of a map that nobody else changes meanwhile."""
+    """Return all keys of a map that nobody else changes meanwhile."""
     keys: list[bytes] = []
     following = c.create_string_buffer(key_bytes)
     while _map_next_key(fd, keys[-1] if keys else None, following) >= 0:
@@ -197,7 +197,7 @@ def map_keys(fd: int, key_bytes: int) -> list[bytes]:
 
 
 def open_raw_tracepoint(name: str | None, program: int) -> int:
-    """Attach a raw tracepoint program by name, or with None a tracing program; the link's fd."""
+    """Attach a raw tracepoint program by name, or with None a tracing program; return its link."""
     return check(_raw_tracepoint_open(name.encode() if name else None, program))
 
 
@@ -207,7 +207,7 @@ def open_pinned(path: str) -> int:
 
 
 def object_info(fd: int, info_bytes: int) -> bytes:
-    """Struct bpf_prog_info, bpf_map_info or bpf_link_info of a descriptor (linux/bpf.h)."""
+    """Read struct bpf_prog_info, bpf_map_info or bpf_link_info of a descriptor (linux/bpf.h)."""
     info = c.create_string_buffer(info_bytes)
     size = c.c_uint32(info_bytes)
     check(_info_by_fd(fd, info, c.byref(size)))
@@ -215,7 +215,7 @@ def object_info(fd: int, info_bytes: int) -> bytes:
 
 
 def trim_heap() -> None:
-    """Give back to the system what was freed, where the C library can: malloc_trim(3) of glibc."""
+    """Return freed memory to the system, where the C library can: malloc_trim(3) of glibc."""
     trim = getattr(_libc, "malloc_trim", None)
     if trim is not None:
         trim(0)

@@ -94,6 +94,11 @@ class Host:
             self._second = second
         return f"{self._second_text}.{fraction:09d}Z"
 
+    def time_ms(self, boot_ns: int) -> int:
+        """Return a CLOCK_BOOTTIME time in milliseconds since 1970, within the years of `time`."""
+        second, fraction = divmod(boot_ns + self.wall_offset_ns, 1_000_000_000)
+        return min(max(second, 0), _LAST_SECOND) * 1000 + fraction // 1_000_000
+
     def identity(self, pid: int, start_ns: int, exec_count: int) -> str:
         """The id of a program image, unique across pid reuse, second execs, boots and hosts."""
         return f"{self.boot[:12]}-{pid:x}-{start_ns:x}-{exec_count:x}"

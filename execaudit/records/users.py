@@ -9,7 +9,6 @@ whose user is not known in time goes without the name; when it has come, `versio
 import os
 import pwd
 import time
-from _queue import Empty  # that of the module queue, without what else it imports
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -157,6 +156,8 @@ class Users:
 
     def _wait(self, uid: int) -> None:
         """Wait for an answer, with what patience is left."""
+        from queue import Empty  # noqa: PLC0415 - on most hosts nobody has to be asked
+
         while self._patience_s > 0 and uid in self._asked:
             began_s = time.monotonic()
             try:

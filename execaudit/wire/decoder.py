@@ -136,10 +136,11 @@ class Decoder:
         """Return an exec, None where lengths disagree."""
         event = _new(Event)
         (
-            size, version, hook, event.seq, event.time_ns, cpu, event.lost_first_ns,
-            flags, error, event.argc, pid, tid, event.start_ns, event.exec_count, nspid,
-            argv_bytes, argv_inline, env_bytes, env_inline,
+            size, version, event.hook, event.seq, event.time_ns, event.cpu, event.lost_first_ns,
+            event.flags, event.error, event.argc, event.pid, event.tid, event.start_ns,
+            event.exec_count, event.nspid, argv_bytes, argv_inline, env_bytes, env_inline,
         ) = _EXEC(buf, at)  # fmt: skip
+        hook, cpu, flags, pid = event.hook, event.cpu, event.flags, event.pid
         end = at + size
         argv_at = end - argv_inline
         env_at = argv_at - env_inline
@@ -156,25 +157,15 @@ class Decoder:
         place = self._places.find(buf, at, env_at, cpu, flags & PLACE_FLAGS)
         if place is None:
             return None
-        event.type = "exec"
-        event.place = place
-        event.hook = hook
-        event.cpu = cpu
-        event.flags = flags
-        event.error = error
-        event.pid = pid
-        event.tid = tid
-        event.nspid = nspid
+        event.type, event.place = "exec", place
         event.path_search = event.labels = event.redacted_argv = event.redacted_env = ()
         event.severity = ""
-        event.is_plain = not (flags & _EVENT_FLAGS or error or hook or tid != pid or nspid != pid)
+        event.is_plain = not (
+            flags & _EVENT_FLAGS or event.error or hook or event.tid != pid or event.nspid != pid
+        )
         argv = buf[argv_at:end]
-        if (
-            argv_inline == argv_bytes
-            and env_inline == env_bytes
-            and not flags & _BLOCK_FLAGS
-            and not (argv and argv[-1])
-        ):
+        is_whole = argv_inline == argv_bytes and env_inline == env_bytes
+        if is_whole and not flags & _BLOCK_FLAGS and not (argv and argv[-1]):
             event.argv = argv
             event.argv_gaps = event.env_gaps = _NO_GAPS
             event.env = self._select(buf[env_at:argv_at]) if env_inline and self._env_names else b""
@@ -183,12 +174,9 @@ class Decoder:
             if self._chunks.count:
                 self._chunks.take(cpu << 3 | hook)
             return event
-        argv_head, argv_tail, env_head, env_tail = _BUDGETS(buf, at + _BUDGETS_AT)
-        self._assemble(
-            event,
-            Block(argv, argv_bytes, argv_head, argv_tail),
-            Block(buf[env_at:argv_at], env_bytes, env_head, env_tail),
-        )
+        budgets = _BUDGETS(buf, at + _BUDGETS_AT)
+        env = Block(buf[env_at:argv_at], env_bytes, *budgets[2:])
+        self._assemble(event, Block(argv, argv_bytes, *budgets[:2]), env)
         return event
 
     def _assemble(self, event: Event, argv: Block, env: Block) -> None:

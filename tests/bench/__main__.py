@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 
 from tests.bench import audit, documents, workloads
 from tests.bench.chart import draw
-from tests.bench.comparison import PARTS, Comparison, all_tracers, daemon_tracers
+from tests.bench.comparison import (
+    PARTS,
+    Comparison,
+    all_tracers,
+    daemon_tracers,
+    start_tracers,
+)
 from tests.bench.growth import measure_growth
 from tests.bench.instructions import record_baseline
 from tests.bench.machine import provide_tracefs
@@ -34,11 +40,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="./dev bench",
         description="Measure execaudit.",
-        epilog="peers: beside the other exec tracers, under the same storms of execs. daemon: the"
-        " daemon by stage, sink and in all, beside auditd. stages: each step inside the daemon,"
-        " over replayed execs. growth: with rules, sinks, arguments, rate. all: peers, stages and"
-        " growth. baseline: count instructions per event with valgrind, and keep the counts for"
-        " tests/unit/test_instructions.py.",
+        epilog="peers: beside the other exec tracers, under the same storms of execs. start: the"
+        " time to the first event, the memory and the wake-ups of an idle tracer and daemon, with"
+        " each engine. daemon: the daemon by stage, sink and in all, beside auditd. stages: each"
+        " step inside the daemon, over replayed execs. growth: with rules, sinks, arguments, rate."
+        " all: peers, stages and growth. baseline: count instructions per event with valgrind, and"
+        " keep the counts for tests/unit/test_instructions.py.",
     )
     add = parser.add_argument
     add("what", nargs="?", choices=tuple(RUNS), default="peers", help="default: peers")
@@ -74,6 +81,11 @@ def run_stages(options: argparse.Namespace) -> None:
     with audit.state_kept():
         results = measure_stages(rounds=options.rounds, quick=options.quick)
     _tell(options, "stages", render_stages(results))
+
+
+def run_start(options: argparse.Namespace) -> None:
+    """Measure start, memory and idleness with each engine."""
+    _tell(options, "", render(_compare(options, start_tracers(), [], set(PARTS[:1]))))
 
 
 def run_growth(options: argparse.Namespace) -> None:
@@ -115,6 +127,7 @@ def run_baseline(_: argparse.Namespace) -> None:
 
 RUNS = {
     "peers": run_peers,
+    "start": run_start,
     "daemon": run_daemon,
     "stages": run_stages,
     "growth": run_growth,

@@ -45,6 +45,12 @@ def all_tracers(*, every: bool = False) -> list[Tracer]:
     return [*peers(), audit.Auditd(), audit.Auditd(laurel=True), Trace(), *daemons(every=every)]
 
 
+def start_tracers() -> list[Tracer]:
+    """List what `./dev bench start` compares: tracer and daemon with each engine."""
+    traces = [Trace(f"execaudit trace, {one}", "--engine", one) for one in ("libbpf", "bcc")]
+    return [*traces, *(Daemon(f"execaudit: file, {one}", engine=one) for one in ("libbpf", "bcc"))]
+
+
 def daemon_tracers() -> list[Tracer]:
     """List what `./dev bench daemon` compares."""
     ours = [daemon for daemon in daemons() if "," not in daemon.name]

@@ -100,16 +100,29 @@ def launch(
     setup: Callable[[], None] | None = None,
     may_fail: bool = False,
 ) -> Child:
-    """Fork, call `setup` in the child, then exec `file` (by default argv[0]) with `argv`, `env`.
+    """Start a child that calls `setup`, then execs `file` (by default argv[0]) with `argv`, `env`.
 
     Where the exec may fail, the child then ends with status 125 and without complaint.
     The child has no standard input, and the test's standard output and error.
     """
     output = os.memfd_create("answer")
+    file = file if file is not None else argv[0]
+    if not setup and not may_fail:
+        return Child(_spawn(argv, file, env, output), output)
     pid = os.fork()
     if pid == 0:
-        _become(argv, file if file is not None else argv[0], env, setup, output, may_fail)
+        _become(argv, file, env, setup, output, may_fail)
     return Child(pid, output)
+
+
+def _spawn(argv: Sequence[Argument], file: Argument | Path, env: Environment, output: int) -> int:
+    """Do the same without a copy of the test, which can be large."""
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, PROC_FD, "/proc", os.O_PATH | os.O_DIRECTORY, 0),
+        (os.POSIX_SPAWN_DUP2, output, OUTPUT_FD),
+    ]
+    return os.posix_spawn(file, list(argv), env, file_actions=actions)  # type: ignore[arg-type]
 
 
 def _become(
@@ -142,3 +155,8 @@ def _become(
 def boot_time_offset_ns() -> int:
     """Tell how far the wall clock is ahead of the boot-time clock."""
     return time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def own_comm() -> str:
+    """Return the name of the test's process, which a child has until it calls exec."""
+    return Path(f"/proc/{os.getpid()}/comm").read_text().removesuffix("\n")

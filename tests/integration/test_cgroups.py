@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.integration.comparing import assert_same
-from tests.integration.surroundings import cgroup, enter_cgroup
-from tests.integration.test_ways import own_comm
+from tests.integration.launching import own_comm
+from tests.integration.surroundings import OWN_CGROUP, cgroup, enter_cgroup
 from tests.integration.tracing import Record, Tracer, execs_of
 
 ID = "0123456789abcdef" * 4
@@ -31,8 +31,8 @@ def run_in(tracer: Tracer, programs: Path, path: str, **differences: Any) -> Rec
 @pytest.mark.parametrize(
     ("path", "names"),
     [
-        ("/execaudit-test", {}),
-        ("/execaudit-test/a/b/c/d", {}),
+        ("OWN", {}),
+        ("OWN/a/b/c/d", {}),
         ("/system.slice/xt.service", {"unit": "xt.service", "slice": "system.slice"}),
         ("/system.slice/xt.service/below", {"unit": "xt.service", "slice": "system.slice"}),
         (
@@ -67,12 +67,13 @@ def run_in(tracer: Tracer, programs: Path, path: str, **differences: Any) -> Rec
 def test_names_are_taken_from_the_path(
     tracer: Tracer, programs: Path, path: str, names: dict[str, str]
 ) -> None:
+    path = path.replace("OWN", OWN_CGROUP)
     record = run_in(tracer, programs, path, **NOTHING | names)
     assert record["cgroup"] == path
 
 
 def test_name_that_only_looks_like_a_container_is_not_one(tracer: Tracer, programs: Path) -> None:
-    run_in(tracer, programs, f"/execaudit-test/{ID[:-1]}", **NOTHING)
+    run_in(tracer, programs, f"{OWN_CGROUP}/{ID[:-1]}", **NOTHING)
 
 
 def test_root_cgroup(tracer: Tracer, programs: Path) -> None:
@@ -86,12 +87,12 @@ def test_name_that_is_not_utf8_rides_along(tracer: Tracer, programs: Path) -> No
 
 
 def test_deeply_nested_cgroup_is_whole(tracer: Tracer, programs: Path) -> None:
-    path = "/execaudit-test" + "/level" * 20
+    path = OWN_CGROUP + "/level" * 20
     assert run_in(tracer, programs, path)["cgroup"] == path
 
 
 def test_cgroup_deeper_than_can_be_read_is_cut_and_marked(tracer: Tracer, programs: Path) -> None:
-    path = "/execaudit-test" + "".join(f"/{'x' * 90}{i}" for i in range(34))
+    path = OWN_CGROUP + "".join(f"/{'x' * 90}{i}" for i in range(34))
     with cgroup(path) as directory:
         argv = [str(programs / "selfdump")]
         child, records = tracer.during(
@@ -108,7 +109,7 @@ def test_cgroup_deeper_than_can_be_read_is_cut_and_marked(tracer: Tracer, progra
 
 def test_killed_cgroup_is_cleared_away() -> None:
     """The fixtures leave nothing: what they make, they remove."""
-    with cgroup("/execaudit-test/once") as directory:
+    with cgroup(f"{OWN_CGROUP}/once") as directory:
         top = directory.parent
         assert top.is_dir()
     assert not top.exists()

@@ -12,21 +12,8 @@ import pytest
 
 from tests.integration.daemon_process import Daemon, last_words, wait_until
 from tests.integration.launching import launch
+from tests.integration.totals import assert_totals_fit
 from tests.integration.tracing import Record, execs_of
-
-EVENTS = ("exec", "exit")
-
-
-def assert_totals_fit(records: list[Record], stop: Record) -> None:
-    """Seen events are those written, each once, and those that a total says were not."""
-    events = Counter((r["cpu"], r.get("hook", "exec"), r["seq"]) for r in records if "seq" in r)
-    assert max(events.values(), default=1) == 1, events.most_common(3)
-    written = sum(r["type"] in EVENTS for r in records)
-    assert written == len(events)
-    lost = sum(r["count"] for r in records if r["type"] == "lost" and "sink" not in r)
-    assert stop["lost"] == lost
-    gone = stop["dropped"] + stop["limited"] + stop["collapsed"] + stop["lost"]
-    assert stop["seen"] == written + gone
 
 
 def test_first_record_is_start_and_last_is_stop_with_exact_totals(

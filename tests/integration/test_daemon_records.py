@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.daemon_process import Daemon
 from tests.integration.launching import launch
-from tests.integration.test_daemon import assert_totals_fit
+from tests.integration.totals import assert_totals_fit
 from tests.integration.tracing import Record, execs_of
 
 SECRET = "hunter2hunter2"

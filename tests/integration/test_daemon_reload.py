@@ -17,7 +17,7 @@ import pytest
 from tests.integration.daemon_process import Daemon, last_words, wait_until
 from tests.integration.launching import OUTPUT_FD, Child, launch
 from tests.integration.requirements import ENGINES, STORM_EXECS
-from tests.integration.test_daemon import assert_totals_fit
+from tests.integration.totals import assert_totals_fit
 
 RELOADS = 30
 one_engine = pytest.mark.parametrize("engine", ENGINES[:1])

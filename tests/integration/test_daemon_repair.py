@@ -13,7 +13,7 @@ from tests.integration.daemon_process import Daemon, DescriptorStore, last_words
 from tests.integration.launching import launch
 from tests.integration.requirements import DEADLINE_S, ENGINES, give_up
 from tests.integration.tampering import Cutter, stopped_reader, take_config
-from tests.integration.test_daemon import assert_totals_fit
+from tests.integration.totals import assert_totals_fit
 from tests.integration.tracing import Record
 
 WATCHED = {"WATCHDOG_USEC": "400000"}  # checks every 0.2 s

@@ -223,8 +223,8 @@ def test_failures_held_back_when_it_was_killed_are_not_missing(
     with Daemon(place, engine, store=DescriptorStore()) as daemon:
         process = subprocess.Popen(search)
         process.wait()
-        daemon.running.send_signal(signal.SIGCONT)  # drains, and writes the status
         before = daemon.status_file.stat().st_mtime_ns
+        daemon.running.send_signal(signal.SIGCONT)  # drains, and writes the status
         wait_until(lambda: daemon.status_file.stat().st_mtime_ns != before)
         daemon.kill()
         assert not [r for r in daemon.of_type("exec") if r["pid"] == process.pid][1:]

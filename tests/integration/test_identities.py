@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.integration.comparing import assert_same
+from tests.integration.launching import own_comm
 from tests.integration.surroundings import become_user, enter_terminal
-from tests.integration.test_ways import own_comm
 from tests.integration.tracing import Record, Tracer, execs_of
 
 NOBODY = 65534

@@ -13,11 +13,11 @@ import pytest
 from tests.integration.daemon_process import Daemon, wait_until
 from tests.integration.launching import launch
 from tests.integration.requirements import ENGINES
-from tests.integration.surroundings import cgroup, enter_cgroup
-from tests.integration.test_daemon import assert_totals_fit
+from tests.integration.surroundings import OWN_CGROUP, cgroup, enter_cgroup
+from tests.integration.totals import assert_totals_fit
 
 RUNS = 25
-TEST_UID = 54321
+TEST_UID = 100_000 + os.getpid()
 DROP = '[[rule]]\nname = "noise"\naction = "drop"\n'
 KEEP = '[[rule]]\nname = "kept first"\naction = "keep"\nargv = "keep-me"\n'
 
@@ -25,7 +25,7 @@ KEEP = '[[rule]]\nname = "kept first"\naction = "keep"\nargv = "keep-me"\n'
 @pytest.fixture
 def target(programs: Path, place: Path) -> Path:
     """A program that nobody else runs, with a name that nothing else has."""
-    return Path(shutil.copy(programs / "tiny", place / "kerneltarget"))
+    return Path(shutil.copy(programs / "tiny", place / f"target-{os.getpid()}"))
 
 
 def run_target(target: Path, setup: Callable[[], None] | None = None, *words: str) -> None:
@@ -73,9 +73,9 @@ def test_user_id_is_decided_in_the_kernel(
 def test_control_group_holds_for_all_below_it_in_the_kernel(
     engine: str, programs: Path, place: Path, target: Path
 ) -> None:
-    rules = f'{DROP}cgroup = "/execaudit-test/kernel"\n'
+    rules = f'{DROP}cgroup = "{OWN_CGROUP}/kernel"\n'
     with (
-        cgroup("/execaudit-test/kernel/below") as below,
+        cgroup(f"{OWN_CGROUP}/kernel/below") as below,
         Daemon(place, engine, rules=rules) as daemon,
     ):
         written, status = judged(daemon, programs, target, partial(enter_cgroup, below))

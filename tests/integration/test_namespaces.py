@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.integration.comparing import assert_same
+from tests.integration.launching import own_comm
 from tests.integration.surroundings import (
     CLONE_NEWCGROUP,
     CLONE_NEWIPC,
@@ -28,7 +29,6 @@ from tests.integration.surroundings import (
     unmount_lazily,
     unshare,
 )
-from tests.integration.test_ways import own_comm
 from tests.integration.tracing import Record, Tracer, execs_of
 
 KINDS = {

@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from tests.integration.comparing import assert_same
-from tests.integration.launching import Child
+from tests.integration.launching import Child, own_comm
 from tests.integration.surroundings import enter_deep_directory
-from tests.integration.test_ways import own_comm
 from tests.integration.tracing import Record, Tracer, execs_of
 
 PATH_MAX = 4096

@@ -9,8 +9,8 @@ import pytest
 from tests.integration.launching import launch
 from tests.integration.requirements import CHECKOUT, DEADLINE_S, PYTHON
 from tests.integration.surroundings import become_user
-from tests.integration.test_engines import run_workload
 from tests.integration.tracing import ROOMY_RING, Tracer
+from tests.integration.workload import run_workload
 
 
 def replay(file: Path, *options: str, as_nobody: bool = False) -> bytes:

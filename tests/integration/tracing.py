@@ -59,7 +59,6 @@ class Tracer:
         self.records: list[Record] = []
         self.output = bytearray()
         self.keep_output = False
-        self.started_ns = time.monotonic_ns()
         self.process = subprocess.Popen(
             [
                 *[PYTHON, "-m", "execaudit", "trace", "--json", "--engine", engine],

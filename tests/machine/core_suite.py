@@ -40,7 +40,7 @@ PROGRAMS = "srv/programs"
 # What records are held to, where a machine without EXECAUDIT_CACHE has it.
 ECS = f"var/cache/execaudit-dev/{ECS_FIELDS.parent.name}/{ECS_FIELDS.name}"
 STORM_EXECS = 400
-TIME_SCALE = 5
+DEADLINE_S = 300
 # Of a guest's time; the rest is for its boot and the report.
 REPORTED_SHARE = 0.85
 # All kernels of Debian's have it.
@@ -88,7 +88,7 @@ def command(engines: Sequence[str], options: Sequence[str], timeout_s: float) ->
         "EXECAUDIT_FAILURE_HOOK": FAILURE_HOOK,
         "EXECAUDIT_ONE_TRACER": "1",
         "EXECAUDIT_STORM_EXECS": str(STORM_EXECS),
-        "EXECAUDIT_TIME_SCALE": str(TIME_SCALE),
+        "EXECAUDIT_DEADLINE_S": str(DEADLINE_S),
     }
     assignments = [f"{name}={value}" for name, value in variables.items()]
     limit = ["timeout", "--signal=INT", str(timeout_s * REPORTED_SHARE)]

@@ -12,7 +12,6 @@ import os
 import re
 import secrets
 import subprocess
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -20,6 +19,7 @@ import pytest
 
 from tests.machine.local import Local
 from tests.machine.service import LOG, RULES, UNIT, Record, Service, wait_until
+from tests.machine.shell_storms import numbers, script
 
 if TYPE_CHECKING:
     from tests.machine.container import Container
@@ -125,18 +125,13 @@ def outcome(record: Record) -> tuple[str, str, list[str], str | None]:
 
 def test_storm_across_a_restart_is_recorded_whole(service: Service) -> None:
     before, word = service.pid, secrets.token_hex(8)
-    script = f'i=0; while [ $i -lt {STORM_EXECS} ]; do /bin/true {word} "n$i"; i=$((i+1)); done'
-
-    def numbers() -> Counter[str]:
-        return Counter(r["argv"][2] for r in service.records() if r.get("argv", [])[1:2] == [word])
-
-    with subprocess.Popen(["sh", "-c", script]) as storm:
+    with subprocess.Popen(["sh", "-c", script(word, STORM_EXECS)]) as storm:
         wait_until(lambda: word in Path(LOG).read_text(), "the storm")
         service.run("systemctl", "restart", UNIT)
         assert storm.wait() == 0
     assert service.pid not in (0, before)
     service.marked(service.mark())
-    found = numbers()
+    found = numbers(service, word)
     print(f"{len(found)} of {STORM_EXECS} execs recorded across a restart")
     assert found.total() == len(found) == STORM_EXECS
     assert service.of_type("lost") == []

@@ -11,6 +11,7 @@ from tests.machine import system
 from tests.machine.conftest import installed
 from tests.machine.container import Container
 from tests.machine.service import DROP_INS, LOG, UNIT, Service, wait_until
+from tests.machine.shell_storms import script
 
 BURST = 2000
 MOST_EXPOSURE_BCC = 0.8  # it sees /usr/lib/modules
@@ -41,8 +42,7 @@ def peak_mib(service: Service) -> float:
 def burst(service: Service) -> str:
     """Have a shell execute BURST times; returns the word that each had."""
     word = secrets.token_hex(12)
-    script = f"i=0; while [ $i -lt {BURST} ]; do /bin/true {word}; i=$((i+1)); done"
-    service.run("sh", "-c", script)
+    service.run("sh", "-c", script(word, BURST))
     return word
 
 

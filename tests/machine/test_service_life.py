@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 
 from tests.machine.service import UNIT, Service, wait_until
-from tests.machine.test_service_restart import EXECS, lost, numbers, storm
+from tests.machine.shell_storms import EXECS, begin, lost, numbers
 from tests.packaging.build import deb, with_version
 
 MAIN = "/etc/execaudit/execaudit.toml"
@@ -25,13 +25,13 @@ def test_upgrade_under_load_keeps_changes_and_misses_no_exec(
     shared.start()
     shared.marked(shared.mark())
     before, word = shared.pid, secrets.token_hex(8)
-    running = storm(shared, word)
+    storm = begin(shared, word)
     wait_until(lambda: len(numbers(shared, word)) > EXECS // 10, "the storm")
 
     shared.install(deb(), *KEEP_OLD)
 
     assert shared.pid not in (0, before)
-    assert running.wait(120) == 0
+    assert storm.wait(120) == 0
     shared.marked(shared.mark())
     found = numbers(shared, word)
     assert found.total() == len(found)

@@ -3,33 +3,11 @@
 
 import secrets
 import signal
-import subprocess
-from collections import Counter
 
 import pytest
 
 from tests.machine.service import RULES, UNIT, Service, wait_until
-
-EXECS = 3000
-
-
-def storm(service: Service, word: str) -> "subprocess.Popen[bytes]":
-    """Start a shell that executes a program EXECS times, each with a word and its number."""
-    script = f'i=0; while [ $i -lt {EXECS} ]; do /bin/true {word} "n$i"; i=$((i+1)); done'
-    return subprocess.Popen(service.container.inside("sh", "-c", script))
-
-
-def numbers(service: Service, word: str) -> Counter[str]:
-    """How often each exec of the storm was recorded."""
-    return Counter(
-        r["argv"][2]
-        for r in service.records(word)
-        if r["type"] == "exec" and r["argv"][1:2] == [word] and r["comm"] == "true"
-    )
-
-
-def lost(service: Service) -> int:
-    return sum(r["count"] for r in service.of_type("lost"))
+from tests.machine.shell_storms import EXECS, begin, lost, numbers
 
 
 @pytest.mark.parametrize("how", ["restart", "kill"])
@@ -37,13 +15,13 @@ def test_execs_of_a_storm_are_all_there_after(shared: Service, how: str) -> None
     shared.start()
     shared.marked(shared.mark())
     before, word = shared.pid, secrets.token_hex(8)
-    running = storm(shared, word)
+    storm = begin(shared, word)
     wait_until(lambda: len(numbers(shared, word)) > EXECS // 10, "the storm")
     if how == "kill":
         shared.run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", UNIT)
     else:
         shared.run("systemctl", "restart", UNIT)
-    assert running.wait(120) == 0
+    assert storm.wait(120) == 0
     wait_until(lambda: shared.pid not in (0, before), "another process")
     shared.marked(shared.mark())
     found = numbers(shared, word)

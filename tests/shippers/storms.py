@@ -27,6 +27,11 @@ HARD_ARGUMENTS: list[list[str | bytes]] = [
 ]
 
 
+def own_uid(number: int) -> int:
+    """Return a user that no other run of the tests has at the same time, nor a user's account."""
+    return 200_000 + 10 * os.getpid() + number
+
+
 def rule_for(uid: int) -> str:
     """Nothing but the execs of this user."""
     return f'[[rule]]\naction = "drop"\nnot.uid = {uid}\n'

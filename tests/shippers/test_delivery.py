@@ -22,9 +22,9 @@ import pytest
 from tests.integration.daemon_process import Daemon, wait_until
 from tests.shippers.hosts import network
 from tests.shippers.shipping import SHIPPERS, FromJournal, Shipper
-from tests.shippers.storms import HARD_ARGUMENTS, Source, rule_for
+from tests.shippers.storms import HARD_ARGUMENTS, Source, own_uid, rule_for
 
-UID = 61001
+UID = own_uid(0)
 EXECS = 1000
 FEWER = 300
 QUIET_S = 2.0

@@ -20,9 +20,9 @@ from tests.integration.tracing import Record
 from tests.journald import parse_export
 from tests.shippers.hosts import Host, network
 from tests.shippers.shipping import ARRIVED, REMOTE_JOURNAL, JournalUpload, Rsyslog
-from tests.shippers.storms import Source, rule_for
+from tests.shippers.storms import Source, own_uid, rule_for
 
-UIDS = {"web1": 61011, "web2": 61012, "db1": 61013}
+UIDS = {name: own_uid(number) for number, name in enumerate(("web1", "web2", "db1"), start=1)}
 EXECS = 100
 
 

@@ -2,6 +2,7 @@
 """Events of raw records, and their fields."""
 
 import base64
+from typing import Any
 
 from execaudit.records.place import FieldDict, PlaceDescriber
 from execaudit.records.record import record_fields
@@ -20,21 +21,15 @@ def decode(*records: bytes) -> list[Event]:
     return list(Decoder(ENV_NAMES, PlaceDescriber(HOST)).decode(*join(*records)))
 
 
-def event_of(*argv: bytes, chunks: tuple[bytes, ...] = (), **members: object) -> Event:
+def event_of(*argv: bytes, chunks: tuple[bytes, ...] = (), **members: Any) -> Event:
     """Return the event of exec_record(*argv, **members), which comes behind `chunks`."""
-    (event,) = decode(*chunks, exec_record(*argv, **members))  # type: ignore[arg-type]
+    (event,) = decode(*chunks, exec_record(*argv, **members))
     return event
 
 
-def fields_of(*argv: bytes, chunks: tuple[bytes, ...] = (), **members: object) -> FieldDict:
+def fields_of(*argv: bytes, chunks: tuple[bytes, ...] = (), **members: Any) -> FieldDict:
     """Return the fields of exec_record(*argv, **members), which comes behind `chunks`."""
     return record_fields(event_of(*argv, chunks=chunks, **members), HOST)
-
-
-def fields_of_raw(raw: bytes) -> FieldDict:
-    """Return the fields of a raw record."""
-    (event,) = decode(raw)
-    return record_fields(event, HOST)
 
 
 def exact(raw: bytes) -> str:

@@ -11,15 +11,16 @@ import zstandard
 from hypothesis import given
 
 from execaudit.cli import main
+from execaudit.formats.encoders import make_line
 from execaudit.formats.entries import entry_fields
-from execaudit.formats.lines import make_line
 from execaudit.records.journal import wire_entry
 from execaudit.sinks.compression import find_compressor
+from tests.events import fields_of
 from tests.golden.files import FOLDER
+from tests.journald import read_field
 from tests.schemas import check_ecs
+from tests.unit.any_records import ordinary_records
 from tests.unit.record_samples import DAEMON_RECORDS, golden_records
-from tests.unit.test_encode import ordinary_records
-from tests.unit.test_format_lines import fields_of
 
 Capture = pytest.CaptureFixture[bytes]
 
@@ -54,7 +55,7 @@ def test_records_of_files_compressed_with_zstd_come_out(
     assert capsysbinary.readouterr().out == plain
 
 
-def test_zstd_file_that_is_damaged_is_told_of(tmp_path: Path, capsysbinary: Capture) -> None:
+def test_zstd_file_that_is_damaged_is_reported(tmp_path: Path, capsysbinary: Capture) -> None:
     path = tmp_path / "x.zst"
     path.write_bytes(zstandard.compress((FOLDER / "arguments.jsonl").read_bytes())[:-20])
     odd = tmp_path / "odd.zst"
@@ -129,7 +130,7 @@ def test_bad_lines_are_named_and_counted_and_the_rest_converted(
     assert said.endswith(f"execaudit: {len(BAD)} not converted, 2 converted\n")
 
 
-def test_file_that_ends_too_early_is_told_of(tmp_path: Path, capsysbinary: Capture) -> None:
+def test_file_that_ends_too_early_is_reported(tmp_path: Path, capsysbinary: Capture) -> None:
     path = tmp_path / "x.jsonl.gz"
     path.write_bytes(gzip.compress((FOLDER / "arguments.jsonl").read_bytes() * 50)[:-20])
 
@@ -150,24 +151,13 @@ def test_wrong_options_are_refused(options: list[str]) -> None:
 
 
 def entry_of(fields: dict[str, Any]) -> dict[str, Any]:
-    """What python3-systemd gives of the entry of a record."""
+    """Return what python3-systemd gives of the entry of a record."""
     wire, at = wire_entry(fields, "execaudit"), 0
-    entry: dict[str, Any] = {}
+    found: dict[str, list[str]] = {}
     while at < len(wire):
-        end = wire.index(b"\n", at)
-        name, equals, value = wire[at:end].partition(b"=")
-        at = end + 1
-        if not equals:
-            size = int.from_bytes(wire[at : at + 8], "little")
-            value = wire[at + 8 : at + 8 + size]
-            at += size + 9
-        key, text = name.decode(), value.decode()
-        if key in entry:
-            before = entry[key] if isinstance(entry[key], list) else [entry[key]]
-            entry[key] = [*before, text]
-        else:
-            entry[key] = text
-    return entry
+        name, value, at = read_field(wire, at)
+        found.setdefault(name.decode(), []).append(value.decode())
+    return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
 
 
 @pytest.mark.parametrize("fields", DAEMON_RECORDS, ids=lambda fields: fields["type"])

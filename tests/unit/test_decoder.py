@@ -101,7 +101,8 @@ class TestExec:
 
     @pytest.mark.parametrize("member", ["argv_block", "env_block"])
     def test_block_without_its_last_nul_is_read_to_its_end(self, member: str) -> None:
-        event = event_of(**{"argv_block": b"x\0", member: b"LD_PRELOAD=x"})
+        members: dict[str, Any] = {"argv_block": b"x\0", member: b"LD_PRELOAD=x"}
+        event = event_of(**members)
 
         found = event.argv if member == "argv_block" else event.env
         assert found == b"LD_PRELOAD=x\0"

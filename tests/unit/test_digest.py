@@ -5,7 +5,7 @@ import hashlib
 
 import pytest
 
-from execaudit.digest import sha256
+from execaudit.config.digest import sha256
 
 
 def digest_of(data: bytes) -> str:
@@ -22,6 +22,6 @@ def test_digest_is_sha256() -> None:
 def test_python_without_an_implementation_of_its_own_takes_hashlib(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("execaudit.digest._MODULES", ("no_such_module", "string", "hashlib"))
+    monkeypatch.setattr("execaudit.config.digest._MODULES", ("no_such_module", "string", "hashlib"))
 
     assert digest_of(b"some bytes") == hashlib.sha256(b"some bytes").hexdigest()

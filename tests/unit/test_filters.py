@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The filters of trace: which execs -u, -P, -n and -l let through, and what they refuse."""
 
-import base64
 import contextlib
 import os
 import re
@@ -13,26 +12,28 @@ from hypothesis import strategies as st
 
 from execaudit.errors import InvalidArgument
 from execaudit.trace.filters import (
-    RecordFilter,
+    EventFilter,
     build_filters,
     matches_line,
     parse_ppid,
     parse_regex,
     parse_user,
 )
+from execaudit.wire import record
+from execaudit.wire.event import Event
+from tests.events import exec_event, exit_event
+from tests.records import PARENT
 
-RECORD: dict[str, Any] = {
-    "type": "exec",
-    "uid": 1000,
-    "ppid": 17,
-    "comm": "ls",
-    "filename": "/usr/bin/ls",
-    "argv": ["LS", "-l", "a b"],
-}
+BAD_NAMES = record.FLAG_BAD_FILENAME | record.FLAG_BAD_ARGV
 
 
-def is_shown(record: dict[str, Any], **options: str) -> bool:
-    return RecordFilter(build_filters(**options))(record)
+def make(*words: bytes, **members: Any) -> Event:
+    """Return an exec of /usr/bin/ls by the user 1000, child of the process 900."""
+    return exec_event(*words or (b"LS", b"-l", b"a b"), **{"uid": 1000, **members})
+
+
+def is_shown(event: Event, **options: str) -> bool:
+    return EventFilter(build_filters(**options))(event)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_any_text_is_a_regex_or_refused(text: str) -> None:
         ({}, True),
         ({"user": "1000"}, True),
         ({"user": "0"}, False),
-        ({"ppid": "17"}, True),
+        ({"ppid": "900"}, True),
         ({"ppid": "0"}, False),
         ({"name": "^ls$"}, True),
         ({"name": "l"}, True),
@@ -98,80 +99,78 @@ def test_any_text_is_a_regex_or_refused(text: str) -> None:
         ({"line": "^/usr/bin/ls -l a b$"}, True),
         ({"line": "LS"}, False),
         ({"line": "-l"}, True),
-        ({"user": "1000", "ppid": "17", "name": "ls", "line": "a b"}, True),
-        ({"user": "1000", "ppid": "18", "name": "ls", "line": "a b"}, False),
+        ({"user": "1000", "ppid": "900", "name": "ls", "line": "a b"}, True),
+        ({"user": "1000", "ppid": "901", "name": "ls", "line": "a b"}, False),
     ],
 )
 def test_filters_are_joined_by_and(options: dict[str, str], expected: bool) -> None:
-    assert is_shown(RECORD, **options) is expected
+    assert is_shown(make(), **options) is expected
 
 
 def test_user_0_filters_root() -> None:
-    assert is_shown({**RECORD, "uid": 0}, user="0")
-    assert not is_shown({**RECORD, "uid": 1}, user="0")
+    assert is_shown(make(uid=0), user="0")
+    assert not is_shown(make(uid=1), user="0")
 
 
 def test_ids_that_could_not_be_read_match_no_filter() -> None:
-    record = {name: value for name, value in RECORD.items() if name not in ("uid", "ppid")}
-    assert is_shown(record)
-    assert not is_shown(record, user="0")
-    assert not is_shown(record, ppid="0")
+    for event in (
+        make(uid=0, ancestors=(), flags=record.FLAG_BAD_IDS | record.FLAG_BAD_ANCESTORS),
+        exit_event(uid=0, ppid=0, flags=record.FLAG_BAD_IDS | record.FLAG_BAD_START),
+    ):
+        assert is_shown(event)
+        assert not is_shown(event, user="0")
+        assert not is_shown(event, ppid="0")
+
+
+def test_process_without_a_parent_has_parent_0() -> None:
+    assert is_shown(make(ancestors=()), ppid="0")
 
 
 def test_regexes_see_the_exact_bytes() -> None:
-    record = {
-        **RECORD,
-        "comm": "\ufffd",
-        "argv": ["ls", "\ufffdé"],
-        "b64": {"comm": base64.b64encode(b"\xfe").decode()},
-        "argv_b64": {"1": base64.b64encode(b"\xff\xc3\xa9").decode()},
-    }
-    assert is_shown(record, name=r"\xfe", line=r"ls \xff\xc3\xa9$")
-    assert is_shown(record, line=os.fsdecode(b"\xff\xc3\xa9"))
-    assert not is_shown(record, line="\ufffd")
+    event = make(b"ls", b"\xff\xc3\xa9", comm=b"\xfe")
+    assert is_shown(event, name=r"\xfe", line=r"ls \xff\xc3\xa9$")
+    assert is_shown(event, line=os.fsdecode(b"\xff\xc3\xa9"))
+    assert not is_shown(event, line="\ufffd")
 
 
 def test_line_of_a_script_has_the_words_of_the_call() -> None:
-    record = {
-        **RECORD,
-        "filename": "./x",
-        "script": "./x",
-        "argv": ["/bin/sh", "-eu", "./x", "a"],
-    }
-    assert is_shown(record, line="^./x a$")
+    script = {"filename": b"./x\0", "interp": b"/bin/sh\0", "flags": record.FLAG_SCRIPT}
+    assert is_shown(make(b"/bin/sh", b"-eu", b"./x", b"a", **script), line="^./x a$")
 
 
 def test_line_without_arguments_or_file_name() -> None:
     filters = build_filters(line="^$")
     assert matches_line(filters, None, [], is_script=False)
     assert not matches_line(filters, b"x", [], is_script=False)
-    assert not is_shown({"type": "exec", "comm": "x", "unreadable": ["argv", "filename"]}, line=".")
+    assert not is_shown(exec_event(filename=b"", flags=BAD_NAMES), line=".")
 
 
-def test_lost_is_always_shown() -> None:
-    assert is_shown({"type": "lost", "count": 3}, user="0", line="x")
+def test_answer_for_a_place_is_that_of_the_filter_that_asks() -> None:
+    event = make()
+    assert is_shown(event, user="1000")
+    assert not is_shown(event, user="0")
 
 
 def test_exit_is_shown_when_its_exec_was() -> None:
-    keep = RecordFilter(build_filters(user="1000", line="-l"))
-    shown, hidden = {**RECORD, "id": "a"}, {**RECORD, "id": "b", "argv": ["ls"]}
-    failed = {**RECORD, "id": "c", "result": "failure"}
-    assert [keep(shown), keep(hidden), keep(failed)] == [True, False, True]
-    # Its user may be another by now.
-    ends = [{"type": "exit", "id": name, "uid": 0, "comm": "ls"} for name in "abc"]
-    assert [keep(end) for end in ends] == [True, False, False]
+    keep = EventFilter(build_filters(user="1000", line="-l"))
+    execs = [make(pid=1), make(b"ls", pid=2), make(pid=3, error=-2)]
+    assert [keep(event) for event in execs] == [True, False, True]
+    # Its user may be another by now. A failed exec has no end of its own.
+    assert [keep(exit_event(pid=pid, uid=0)) for pid in (1, 2, 3)] == [True, False, False]
+    assert not keep(exit_event(pid=1, uid=0))
 
 
 def test_exit_of_an_earlier_program_goes_by_its_process() -> None:
-    end = {"type": "exit", "id": "x", "uid": 1000, "ppid": 17, "comm": "ls"}
-    assert is_shown(end, user="1000", name="ls")
+    end = exit_event(uid=1000, ppid=PARENT[1])
+    assert is_shown(end, user="1000", ppid=str(PARENT[1]), name="ls")
     assert not is_shown(end, name="cat")
     assert not is_shown(end, user="1000", line="ls")
 
 
-def test_ids_of_shown_execs_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("execaudit.trace.filters._IDS_KEPT", 2)
-    keep = RecordFilter(build_filters(line="-l"))
-    assert all(keep({**RECORD, "id": name}) for name in "abc")
-    ends = [{"type": "exit", "id": name, "comm": "ls"} for name in "abc"]
-    assert [keep(end) for end in ends] == [False, True, True]
+def test_execs_that_were_shown_are_remembered_within_bounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("execaudit.trace.filters._IDS_LIMIT", 2)
+    keep = EventFilter(build_filters(line="-l"))
+    assert all(keep(make(pid=pid)) for pid in (1, 2, 3))
+    assert [keep(exit_event(pid=pid)) for pid in (1, 2, 3)] == [False, True, True]

@@ -11,13 +11,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from execaudit.records.pipeline import Pipeline
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.trace.filters import RecordFilter, build_filters
+from execaudit.records.encoder import JsonEncoder, render_line
+from execaudit.records.record import record_fields
+from execaudit.trace.filters import EventFilter, build_filters
+from execaudit.trace.follow import Keep, Output
 from execaudit.trace.table import Table, TableOptions
 from execaudit.wire import record
+from execaudit.wire.decoder import Decoder
+from execaudit.wire.event import Event
 from tests.records import (
     chunk_record,
     chunks_of,
@@ -30,6 +34,7 @@ from tests.records import (
 )
 
 ENV_NAMES = (b"LD_PRELOAD=", b"A=")
+TABLE = Table(TableOptions(time=True, timestamp=True, print_uid=True, print_pcomm=True), 80)
 LONG = bytes(97 + at % 26 for at in range(40000)) + b"\0"
 VALID: list[Callable[[int], list[bytes]]] = [
     lambda seq: [exec_record(b"ls", b"-l", seq=seq)],
@@ -92,32 +97,58 @@ def streams(draw: st.DrawFn) -> list[bytes]:
 
 def check_line(line: bytes) -> dict[str, Any]:
     """Assert that a line is exactly one JSON object, harmless to a terminal; return it."""
-    assert line.endswith(b"\n")
-    text = line[:-1].decode("utf-8")
+    text = line.decode("utf-8")
     assert not any(code < 0x20 or 0x7F <= code < 0xA0 for code in map(ord, text))
     fields = json.loads(text)
-    assert isinstance(fields, dict)
     assert fields["type"] in ("exec", "exit", "lost")
     assert not set(fields.get("unreadable", ())) & fields.keys()
-    return fields
+    return dict(fields)
 
 
-def run(pipeline: Pipeline, buf: bytes, offsets: list[int]) -> list[dict[str, Any]]:
-    """Put a batch through and settle; assert that all events and lines are accounted for."""
-    out = [check_line(line) for line in pipeline.lines(buf, offsets)]
-    counts = pipeline.counts
-    assert counts.shown == sum(fields["type"] != "lost" for fields in out)
-    settled = pipeline.settle([[slot()]] * len(record.HOOKS), {}, 10**12)
-    out += [check_line(pipeline.line(fields)) for fields in settled]
-    assert counts.seen == counts.shown + counts.filtered + counts.lost
-    assert counts.lost == sum(fields["count"] for fields in out if fields["type"] == "lost")
-    assert counts.shown + counts.filtered + counts.undecodable <= len(offsets)
-    return out
+class Lines(JsonEncoder):
+    """The lines of a trace, each of which is that of the fields; the table can show these too."""
+
+    def encode(self, event: Event) -> bytes:
+        line = super().encode(event)
+        fields = record_fields(event, self._host)
+        assert line == render_line(fields)
+        shown = TABLE.line(fields)
+        assert not any(ord(letter) < 0x20 or 0x7F <= ord(letter) < 0xA0 for letter in shown)
+        return line
+
+
+class Trace:
+    """A trace of damaged records."""
+
+    def __init__(self, keep: Keep | None = None) -> None:
+        host = make_host()
+        self.data = b""
+        self.output = Output(
+            host, ENV_NAMES, self._write, Lines(host), keep, measures_durations=True
+        )
+
+    def _write(self, data: memoryview) -> int:
+        self.data += data
+        return len(data)
+
+    def run(self, *batches: tuple[bytes, list[int]]) -> None:
+        """Put batches through and settle; assert that all is accounted for, line by line."""
+        for batch in batches:
+            self.output.batch(*batch)
+        self.output.settle([[slot()]] * len(record.HOOKS), {}, 10**12)
+        assert self.data.endswith(b"\n") or not self.data
+        out = [check_line(line) for line in self.data.split(b"\n")[:-1]]
+        counts, events = self.output.counts, self.output.accounting.counts
+        assert counts.shown == sum(fields["type"] != "lost" for fields in out)
+        assert events.lost == sum(fields["count"] for fields in out if fields["type"] == "lost")
+        assert events.seen == counts.shown + counts.filtered + events.lost
+        records = sum(len(offsets) for _, offsets in batches)
+        assert counts.shown + counts.filtered + events.undecodable <= records
 
 
 @given(st.binary(max_size=3000), st.lists(st.integers(0, 3100), max_size=6))
 def test_any_bytes_give_valid_lines_or_none(buf: bytes, offsets: list[int]) -> None:
-    run(Pipeline(make_host(), ENV_NAMES), buf, offsets)
+    Trace().run((buf, offsets))
 
 
 @given(st.binary(min_size=200, max_size=3000), st.integers(1, 4), st.integers(0, 5))
@@ -126,51 +157,33 @@ def test_any_bytes_behind_a_good_header_give_valid_lines_or_none(
 ) -> None:
     head = exec_record(b"x", kind=kind, hook=hook, size=record.HEAD.size + len(body))
 
-    run(Pipeline(make_host(), ENV_NAMES), head[: record.HEAD.size] + body, [0])
+    Trace().run((head[: record.HEAD.size] + body, [0]))
 
 
-@given(streams())
-def test_damaged_records_give_valid_lines_or_are_counted(records: list[bytes]) -> None:
-    run(Pipeline(make_host(), ENV_NAMES), *join(*records))
+@given(streams(), st.booleans())
+def test_damaged_records_give_valid_lines_or_are_counted(
+    records: list[bytes], is_filtered: bool
+) -> None:
+    keep = EventFilter(build_filters(user="0", name="s", line="x|"))
+
+    Trace(keep if is_filtered else None).run(join(*records))
 
 
 @given(streams())
 def test_damaged_records_give_the_same_in_one_batch_and_in_many(records: list[bytes]) -> None:
     # Each record in a buffer of its own ends where its bytes end; joined, others lie behind it.
     padded = [raw + bytes(len(LONG)) for raw in records]
-    together, apart = Pipeline(make_host(), ENV_NAMES), Pipeline(make_host(), ENV_NAMES)
+    together, apart = Trace(), Trace()
 
-    lines = together.lines(*join(*padded))
+    together.run(join(*padded))
+    apart.run(*((raw, [0]) for raw in padded))
 
-    assert lines == [line for raw in padded for line in apart.lines(raw, [0])]
-    assert together.counts == apart.counts
-
-
-@given(streams())
-def test_damaged_records_give_the_same_fast_and_slow(records: list[bytes]) -> None:
-    fast = Pipeline(make_host(), ENV_NAMES)
-    slow = Pipeline(make_host(), ENV_NAMES, lambda _: True)
-    batch = join(*records)
-
-    assert fast.lines(*batch) == slow.lines(*batch)
-    assert fast.counts == slow.counts
-
-
-@given(streams())
-def test_damaged_records_pass_filters_durations_and_the_table(records: list[bytes]) -> None:
-    filters = build_filters(user="0", name="s", line="x|")
-    pipeline = Pipeline(make_host(), ENV_NAMES, RecordFilter(filters))
-    pipeline.measure_durations()
-    table = Table(TableOptions(time=True, timestamp=True, print_uid=True, print_pcomm=True), 80)
-
-    for fields in pipeline.records(*join(*records)):
-        line = table.line(fields)
-        assert not any(ord(letter) < 0x20 or 0x7F <= ord(letter) < 0xA0 for letter in line)
+    assert together.data == apart.data
 
 
 @pytest.mark.parametrize("spread", ["one record", "one processor", "all processors"])
 def test_flood_of_chunks_takes_bounded_memory(spread: str) -> None:
-    pipeline = Pipeline(make_host())
+    decoder = Decoder()
     data = bytes(record.CHUNK_BYTES)
     tracemalloc.start()
     try:
@@ -182,7 +195,7 @@ def test_flood_of_chunks_takes_bounded_memory(spread: str) -> None:
                 seq=number if spread == "one processor" else 1,
                 cpu=number if spread == "all processors" else 0,
             )
-            assert pipeline.lines(raw, [0]) == []
+            assert list(decoder.decode(raw, [0])) == []
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

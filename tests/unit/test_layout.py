@@ -5,7 +5,6 @@ import re
 import struct
 import subprocess
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from execaudit.engine import offsets
 from execaudit.engine.locations import object_path, source_directory
 from execaudit.kernel.btf import Btf
-from execaudit.wire import decode, record
+from execaudit.wire import places, record
 from execaudit.wire.record import Layout
 
 WIRE = (source_directory() / "wire.h").read_text()
@@ -75,13 +74,13 @@ def test_size_kept_as_a_constant_is_that_of_the_layout(layout: Layout, size: int
     assert size == layout.size
 
 
-def test_slices_of_the_fixed_part_cover_it_without_gaps() -> None:
-    blocks = [decode.CRED, decode.NAMESPACES, decode.EXE, decode.CGROUP, decode.NAMES]
+def test_place_of_an_exec_is_cut_into_blocks_without_gaps_between() -> None:
+    blocks = [places._CRED, places._NAMESPACES, places._EXE, places._CGROUP, places._NAMES]
 
-    assert blocks[0].start == decode.SCALARS_AT + struct.calcsize("@QiIIIQII4I4I8H")
-    for before, after in pairwise(blocks):
-        assert before.stop == after.start
-    assert decode.ANCESTORS_AT + record.ANCESTORS * record.ANCESTOR.size == decode.STRINGS_AT
+    assert blocks[0].start == 16  # behind the lengths
+    assert [block.stop for block in blocks] == [*(each.start for each in blocks[1:]), places._FIXED]
+    ancestors = record.ANCESTORS * record.ANCESTOR.size
+    assert places._AT + places._FIXED + ancestors == record.EXEC_BYTES
 
 
 @pytest.mark.parametrize("prefix", ["KIND_", "AREA_", "FLAG_", "EXE_DELETED", "EXE_PSEUDO"])

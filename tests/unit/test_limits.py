@@ -4,7 +4,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.daemon.limits import Limit, Rate, Suppressed
+from execaudit.daemon.limits import Limit, Limits, Rate, Suppressed
+from execaudit.wire import record
+from tests.events import exec_event, exit_event
+from tests.records import leaf_first
 
 SECOND = 1_000_000_000
 
@@ -51,3 +54,29 @@ def test_forgotten_keys_leave_their_count_behind() -> None:
         limit.allows(key, 0)
         limit.allows(key, 0)
     assert sum(each.count for each in limit.take_suppressed()) == 5000
+
+
+def test_event_is_counted_by_its_user_and_its_unit() -> None:
+    limits = Limits({"uid": Limit(Rate(1, 2)), "unit": Limit(Rate(1, 1))})
+    cron = {"cgroup": leaf_first(b"/system.slice/cron.service")}
+    by_ann = [exec_event(uid=1000, cgroup=b"") for _ in range(3)]
+    by_root = [exec_event(uid=0, **cron), exec_event(uid=0, **cron)]
+
+    assert [limits.allow(event, 1) for event in by_ann] == [True, True, False]
+    assert [limits.allow(event, 1) for event in by_root] == [True, False]
+    assert limits.has_unreported
+    taken = {field: limit.take_suppressed() for field, limit in limits.by_field.items()}
+    assert taken == {
+        "uid": [Suppressed(1000, 1, 1, 1)],
+        "unit": [Suppressed("cron.service", 1, 1, 1)],
+    }
+    assert not limits.has_unreported
+
+
+def test_event_whose_user_or_unit_is_unknown_is_not_limited_by_it() -> None:
+    limits = Limits({"uid": Limit(Rate(1, 1)), "unit": Limit(Rate(1, 1))})
+    outside = [exec_event(flags=record.FLAG_BAD_IDS, cgroup=b"") for _ in range(3)]
+    ends = [exit_event(uid=uid) for uid in (1, 2, 1)]
+
+    assert all(limits.allow(event, 1) for event in outside)
+    assert [limits.allow(event, 1) for event in ends] == [True, True, False]

@@ -108,7 +108,8 @@ def test_places_are_the_same_object_exactly_where_their_strings_are(
     decoder = Decoder()
     seen: dict[int, list[bytes]] = {}
     for strings in data.draw(st.permutations(every * 2)):
-        place = place_of(decoder, exec_record(b"x", **dict(zip(_NAMES, strings, strict=True))))
+        members: dict[str, Any] = dict(zip(_NAMES, strings, strict=True))
+        place = place_of(decoder, exec_record(b"x", **members))
         found = [place.filename + b"\0", place.interp + b"\0", place.exe[32:], place.cwd,
                  place.root, place.cgroup[8:]]  # fmt: skip
         assert found == strings

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from execaudit.daemon.selfcheck.canary import Canary
-from execaudit.daemon.selfcheck.check import Repair, SelfCheck
+from execaudit.daemon.selfcheck.tracing_check import Repair, SelfCheck
 from execaudit.errors import NotImplementedByKernel
 from execaudit.kernel.capture import Capture, hook_of
 from execaudit.kernel.ring import Ring

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from execaudit.records.quoting import width
 from execaudit.trace.arguments import ArgumentsStyle
 from execaudit.trace.table import Table, TableOptions
+from tests.unit.any_text import ANY_TEXT, assert_harmless
 from tests.unit.shell_words import read_words
-from tests.unit.test_quoting import ANY_TEXT, assert_harmless
 
 COLUMNS = 17 + 8 + 8 + 5  # COMM PID PPID RET
 SGR = re.compile(r"\x1b\[[0-9;]*m")
@@ -118,7 +118,7 @@ def test_wide_characters_in_a_name_keep_the_alignment() -> None:
 
 def test_names_are_escaped_and_exact() -> None:
     table = Table(TableOptions(print_pcomm=True))
-    line = table.line(exec_record("ls", comm="\x1b[31mx", pcomm="\ufffd!", b64={"pcomm": "/yE="}))
+    line = table.line(exec_record("ls", comm="\x1b[31mx", pcomm="\ufffd!", pcomm_b64="/yE="))
     assert line.startswith(r"$'\x1b[31mx'     4242    $'\xff!'")
     assert table.line(exec_record("ls", comm=None, ppid=None, unreadable=["ppid"])).split()[:4] == [
         "-",
@@ -356,7 +356,7 @@ def test_colored_line_is_cut_like_a_plain_one() -> None:
         ({"exit_code": 0, "duration_ns": 61 * 10**9}, "exit 0 after 1m01s"),
     ],
 )
-def test_exit_tells_how_it_ended_and_how_long_it_ran(fields: dict[str, Any], expected: str) -> None:
+def test_exit_shows_how_it_ended_and_how_long_it_ran(fields: dict[str, Any], expected: str) -> None:
     record = exec_record(argc=None, argv=None, filename=None, result=None, type="exit", **fields)
     line = Table(TableOptions()).line(record)
     assert line == f"ls               4242    17         - {expected}"
@@ -381,9 +381,7 @@ def test_lost_is_a_line_of_its_own() -> None:
     assert line.startswith("\x1b[1;31m")
 
 
-def test_exact_bytes_come_from_the_base64_fields() -> None:
-    raw = b"\xff/\xc3\xa9"
-    record = exec_record(
-        "ls", filename="\ufffd/é", b64={"filename": base64.b64encode(raw).decode()}
-    )
+def test_exact_bytes_come_from_the_field_beside() -> None:
+    exact = base64.b64encode(b"\xff/\xc3\xa9").decode()
+    record = exec_record("ls", filename="\ufffd/é", filename_b64=exact)
     assert arguments(record) == r"$'\xff/é'"

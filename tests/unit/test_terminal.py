@@ -12,19 +12,9 @@ import termios
 from pathlib import Path
 
 from execaudit.wire import record
+from tests.records import exec_record
 
 MARK = "…"
-
-
-def exec_record(argv: bytes) -> bytes:
-    """A successful exec with nothing but arguments, as bpf/wire.h lays it out."""
-    head = struct.Struct(record.HEAD.format)
-    raw = bytearray(record.EXEC.size) + argv
-    head.pack_into(raw, 0, len(raw), record.KIND_EXEC, record.WIRE_VERSION, 0, 0, 1, 0, 0, 0, 0)
-    for member in ("argv_bytes", "argv_inline", "argv_head", "argv_tail"):
-        struct.pack_into("@I", raw, record.EXEC.offset(member), len(argv))
-    struct.pack_into("@I", raw, record.EXEC.offset("argc"), argv.count(b"\0"))
-    return bytes(raw)
 
 
 def batch(raw: bytes) -> bytes:
@@ -65,7 +55,7 @@ def test_table_follows_the_width_of_the_terminal(tmp_path: Path) -> None:
             "boot": "0" * 32,
             "wall_offset_ns": 0,
         }
-        frames = batch(exec_record(b"word\0" * 40))
+        frames = batch(exec_record(*[b"word"] * 40))
         with fifo.open("wb", buffering=0) as file:
             file.write(json.dumps(header).encode() + b"\n" + frames)
             assert read_line(master).endswith("ARGS")

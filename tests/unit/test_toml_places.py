@@ -119,6 +119,6 @@ def test_key_that_is_given_twice_is_told(text: str) -> None:
     ids=["open text", "open text of escapes", "open text of quotes", "comments", "lists", "tables",
          "parts"],
 )  # fmt: skip
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 def test_hostile_text_is_walked_in_reasonable_time(text: str) -> None:
     find_places(text)

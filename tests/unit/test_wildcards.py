@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 from hypothesis import given
@@ -161,10 +160,9 @@ def test_literal_occurs_in_all_that_matches(pattern: str, text: str, is_path: bo
         assert found.literal in text.encode()
 
 
-def test_many_wildcards_take_no_more_than_quadratic_time() -> None:
+@pytest.mark.timeout(60)  # each wildcard more would take thousands of times as long
+def test_many_wildcards_do_not_multiply_the_time() -> None:
     pattern = translate_wildcards("*a" * 20 + "*b*c", is_path=False)
     text = b"a" * 20_000
 
-    began = time.process_time()
     assert not pattern.match(text)
-    assert time.process_time() - began < 1

@@ -3,7 +3,7 @@
 
 Owns the file's form and that it is never half written: there are two halves for the state, and one
 word says which of them is valid. A process that is killed at any moment leaves the state of its
-last commit. In front stands a text, which describes the descriptors stored beside the file.
+last commit. A text in front describes the descriptors stored beside the file.
 """
 
 import json

@@ -36,7 +36,7 @@ def describe(capture: Capture, boot: str) -> Description:
         "version": __version__,
         "origin": _origin(capture.engine, capture.settings, boot),
         "points": {name: list(point) for name, point in capture.points.items()},
-        "failure_hook": [hook.name, hook.cost] if hook else None,
+        "failure_hook": {"name": hook.name, "cost": hook.cost} if hook else None,
         "failure_hook_error": capture.failure_hook_error,
     }
 
@@ -80,7 +80,7 @@ def adopt(description: Description, fds: dict[str, int]) -> Capture | None:
             "as the run before",
             settings,
             points,
-            FailureHook(hook[0], {}, hook[1]) if hook else None,
+            FailureHook(hook["name"], {}, hook["cost"]) if hook else None,
             {name: fds[f"program-{name}"] for name in points},
             {name: fds[f"map-{name}"] for name in _MAPS},
             [],

@@ -2,7 +2,7 @@
 """The run before this one, as the `start` record describes it (docs/record.md).
 
 Owns the members `gap` and `previous`: when the run before ended and how, if the kernel went on
-tracing since, and what that gave. It reports nothing itself.
+tracing since, and how many events that were. It reports nothing itself.
 """
 
 import struct
@@ -37,7 +37,7 @@ def adopted_fields(host: Host, adopted: Adopted, ring: Ring, now_ns: int) -> Mem
 def unadopted_fields(
     host: Host, last_record: dict[str, Any] | None, reason: str, now_ns: int
 ) -> Members:
-    """Describe a run of which nothing goes on, by its last record; empty for a first start.
+    """Describe a run without anything to go on with, by its last record; empty for a first start.
 
     `reason` says why what the manager has stored is not used; empty if there is nothing.
     """

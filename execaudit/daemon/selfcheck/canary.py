@@ -2,7 +2,7 @@
 """The canary: execs of the daemon's own, which show that execs are seen, and are never recorded.
 
 Owns how they are made and how their events are recognised. Which are made, and what follows when
-one is not seen, is the business of `check`.
+one is not seen, is the business of `tracing_check`.
 
 Why real ones: a run of the program by bpf(2) (BPF_PROG_TEST_RUN) shows that the program works, not
 that the kernel calls it; counters that stand still are those of an idle host as well. The program

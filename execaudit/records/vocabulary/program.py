@@ -71,7 +71,8 @@ WHAT = (
     Field("memfd", forms.FLAG, "the program runs from memory (memfd_create), `exe` is"
         " `/memfd:NAME`", unreadable=record.FLAG_BAD_EXE_PATH, condition=FLAG),
     Field("cwd_deleted", forms.FLAG, "the working directory had been removed",
-        flag=record.FLAG_CWD_DELETED, unreadable=record.FLAG_BAD_CWD, condition=FLAG._replace(is_of_event=True)),
+        flag=record.FLAG_CWD_DELETED, unreadable=record.FLAG_BAD_CWD,
+        condition=FLAG._replace(is_of_event=True)),
     Field("arch", forms.NAME, "machine of the program from its ELF header: `x86_64`, `i386`,"
         " `aarch64`, …, or `em_N` with the number that stands there (success)",
         condition=SOME_TEXT._replace(note='such as `"i386"`')),

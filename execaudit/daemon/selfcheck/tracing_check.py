@@ -137,7 +137,7 @@ class SelfCheck:
         return self.is_tracing
 
     def _needs_restart(self, faults: Faults) -> bool:
-        """Return False without faults, and where all are hooks that new programs did not mend.
+        """Return False without faults, and for hooks that stayed silent with new programs.
 
         Such a hook is one for failed execs, switched off for the whole host: successful execs are
         seen, and each restart would lose some.

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Another setup between two batches: nothing is lost, doubled, or judged by half of it."""
+
+import errno
+from typing import Any
+
+import pytest
+
+from execaudit.daemon.limits import Rate
+from execaudit.daemon.reconfigure import reconfigure
+from execaudit.records.host import Host
+from tests.flows import make_setup, make_sink, running
+from tests.records import exec_record, make_host
+
+DROP_NOISE = {"action": "drop", "comm": "noise"}
+LABEL_ALL = {"action": "label", "labels": ["all"], "uid": 0}
+TRY = exec_record(b"ls", error=-errno.ENOENT, filename=b"/a/ls\0")
+
+
+@pytest.fixture
+def host() -> Host:
+    return make_host()
+
+
+def test_what_is_in_the_ring_is_judged_by_the_old_rules_and_the_rest_by_the_new(host: Host) -> None:
+    sink = make_sink(host)
+    with running(make_setup(sink, rules=(DROP_NOISE,)), host) as (flow, capture):
+        capture.write(exec_record(b"x", comm=b"noise"), exec_record(b"y", seq=2))
+
+        reconfigure(flow, make_setup(sink, rules=(LABEL_ALL,), config_hash="new"))
+        capture.write(exec_record(b"z", comm=b"noise", seq=3))
+        flow.drain()
+
+    records = sink.records()
+    assert [(each["type"], each.get("argv")) for each in records] == [
+        ("exec", ["y"]), ("config", None), ("exec", ["z"]),
+    ]  # fmt: skip
+    assert (records[1]["old_hash"], records[1]["config_hash"]) == ("old", "new")
+    assert [each.get("labels") for each in records] == [None, None, ["all"]]
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "expected"),
+    [
+        (True, True, [("success", ["/a/ls"])]),  # it goes on
+        (True, False, [("failure", None), ("success", None)]),
+        (False, True, [("failure", None), ("success", None)]),
+    ],
+)
+def test_failures_that_are_held_back_go_on_or_come_out(
+    host: Host, was: bool, becomes: bool, expected: list[Any]
+) -> None:
+    sink = make_sink(host)
+    with running(make_setup(sink, collapses=was), host) as (flow, capture):
+        capture.write(TRY)
+        flow.drain()
+
+        reconfigure(flow, make_setup(sink, collapses=becomes))
+        assert len(sink.written) == len(expected) - 1  # nothing waits for a later batch
+        capture.write(exec_record(b"ls", seq=1, filename=b"/b/ls\0"))
+        flow.drain()
+
+    assert [(each["result"], each.get("path_search")) for each in sink.records()] == expected
+
+
+def test_counts_and_what_was_over_a_limit_are_not_forgotten(host: Host) -> None:
+    sink = make_sink(host)
+    old = make_setup(sink, rate=Rate(0.001, 1), rules=(LABEL_ALL, DROP_NOISE))
+    with running(old, host) as (flow, capture):
+        capture.write(*[exec_record(b"x", seq=seq, cgroup=b"") for seq in range(1, 4)])
+        flow.drain()
+        capture.hits = {1: 5}  # that the kernel dropped by the second rule
+        new = make_setup(sink, rules=(DROP_NOISE, LABEL_ALL))
+
+        reconfigure(flow, new)
+
+    summary = sink.records()[-1]
+    assert (summary["type"], summary["uid"], summary["count"]) == ("summary", 0, 2)
+    assert flow.totals()["limited"] == 2
+    assert new.rules is not None
+    assert list(new.rules.hits) == [0, 3]
+    assert list(new.rules.kernel_hits) == [5, 0]
+
+
+def test_rules_of_the_kernel_are_those_of_the_new_setup(host: Host) -> None:
+    sink = make_sink(host)
+    with running(make_setup(sink), host) as (flow, capture):
+        reconfigure(flow, make_setup(sink, rules=(DROP_NOISE,)))
+
+        assert list(capture.rules.values()) == [0]
+
+
+def test_other_variables_are_selected_also_of_places_that_were_seen(host: Host) -> None:
+    sink = make_sink(host)
+    variables = (b"LD_PRELOAD=a", b"SUDO_USER=b")
+    with running(make_setup(sink), host) as (flow, capture):
+        capture.write(exec_record(b"x", env=variables))
+        flow.drain()
+        reconfigure(flow, make_setup(sink, env=("SUDO_USER",)))
+        capture.write(exec_record(b"x", seq=2, env=variables))
+        flow.drain()
+
+    assert [each["env"] for each in sink.records()] == [["LD_PRELOAD=a"], ["SUDO_USER=b"]]
+
+
+def test_sink_that_goes_on_gets_its_encoder_with_nothing_in_between(host: Host) -> None:
+    sink = make_sink(host)
+    old_encoder, new = sink.encoder, make_setup(sink)
+    with running(make_setup(sink), host) as (flow, capture):
+        capture.write(exec_record(b"x"))
+        new.changes.append(lambda: sink.configure(None, make_sink(host).encoder, None))
+
+        reconfigure(flow, new)
+
+    assert sink.encoder is not old_encoder
+    assert len(sink.written) == 1
+
+
+def test_loss_of_a_sink_that_is_closed_is_reported_in_the_others(host: Host) -> None:
+    file, journal = make_sink(host), make_sink(host, "journal")
+    with running(make_setup(file, journal), host) as (flow, capture):
+        journal.is_blocked = True
+        capture.write(exec_record(b"x"), exec_record(b"y", seq=2))
+        flow.drain()
+
+        reconfigure(flow, make_setup(file))
+
+    assert journal.is_closed
+    assert not file.is_closed
+    lost = file.records()[-1]
+    assert (lost["type"], lost["sink"], lost["count"]) == ("lost", "journal", 2)
+    assert lost["last_missed"]["seq"] == 2
+
+
+def test_sink_that_takes_the_place_of_another_goes_on_with_its_counts(host: Host) -> None:
+    before, after = make_sink(host), make_sink(host)
+    with running(make_setup(before), host) as (flow, capture):
+        capture.write(exec_record(b"x"))
+        flow.drain()
+
+        reconfigure(flow, make_setup(after))
+        capture.write(exec_record(b"y", seq=2))
+        flow.drain()
+
+    assert before.is_closed
+    assert [each["argv"] for each in after.records()] == [["y"]]
+    assert after.counters.written == 2
