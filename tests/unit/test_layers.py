@@ -20,7 +20,7 @@ PACKAGES = (
     ("rules",),
     ("formats",),
     ("sinks",),
-    ("store",),
+    ("store", "table"),
     ("query",),
     ("doctor", "trace", "daemon"),
     ("cli",),
