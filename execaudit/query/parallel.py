@@ -9,15 +9,18 @@ import contextlib
 import json
 import mmap
 import os
+import signal
 import struct
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from execaudit.query.scan import Hit, Question, Scanner
 from execaudit.store.broken import Broken
 from execaudit.store.completeness import Completeness, Missing
 from execaudit.store.log import Piece
+from execaudit.store.times import Span
 
 if TYPE_CHECKING:
     from tempfile import SpooledTemporaryFile
@@ -84,7 +87,7 @@ class Search:
         workers = min(self._workers, len(ordered))
         if self._question.wants_programs and reverse:
             found = _backwards(self._serial(pieces, reverse=False))
-        elif workers < 2 or sum(map(_bytes_of, ordered)) < LEAST_BYTES:
+        elif workers < 2 or sum(map(bytes_of, ordered)) < LEAST_BYTES:
             found = self._serial(ordered, reverse=reverse)
         else:
             yield from self._parallel(ordered, workers, reverse=reverse, count_only=count_only)
@@ -95,9 +98,18 @@ class Search:
                 yield hit
 
     def _serial(self, pieces: Sequence[Piece], *, reverse: bool) -> Iterator[Hit]:
-        scanner = self._scanner(0, self.broken, self.completeness)
+        if not reverse:
+            scanner = self._scanner(0, self.broken, self.completeness)
+            for piece in pieces:
+                yield from scanner.hits(piece)
+            return
         for piece in pieces:
-            yield from _in_order(scanner, piece, reverse=reverse)
+            before = Completeness(self._question.span)
+            scanner = self._scanner(0, self.broken, before)
+            yield from _in_order(scanner, piece, reverse=True, done=partial(self._merge, before))
+
+    def _merge(self, before: Completeness) -> None:
+        self.completeness.merge(before, is_before=True)
 
     def _scanner(self, slot: int, broken: Broken, completeness: Completeness) -> Scanner:
         scanner = Scanner(self._question, broken, completeness)
@@ -112,10 +124,14 @@ class Search:
             for slot in range(workers):
                 children.append(self._fork(pieces, slot, workers, children, reverse, count_only))
             for index, piece in enumerate(pieces):
-                yield from self._receive(children[index % workers][1], piece)
+                yield from self._receive(children[index % workers][1], piece, reverse=reverse)
+        except GeneratorExit:
+            for pid, _ in children:  # nobody wants the rest
+                os.kill(pid, signal.SIGKILL)
+            raise
         finally:
             for _, stream in children:
-                stream.close()  # a child that still writes ends by that
+                stream.close()
             for pid, _ in children:
                 os.waitpid(pid, 0)
 
@@ -142,7 +158,7 @@ class Search:
                 for piece in pieces[slot::workers]:
                     self._send(out, slot, piece, reverse=reverse, count_only=count_only)
             status = 0
-        except (BrokenPipeError, KeyboardInterrupt):
+        except BrokenPipeError:
             status = 0
         finally:
             os._exit(status)
@@ -163,7 +179,7 @@ class Search:
         out.write(report)
         out.flush()
 
-    def _receive(self, stream: BinaryIO, piece: Piece) -> Iterator[Hit]:
+    def _receive(self, stream: BinaryIO, piece: Piece, *, reverse: bool) -> Iterator[Hit]:
         while True:
             frame = stream.read(_FRAME.size)
             if len(frame) < _FRAME.size:
@@ -175,20 +191,28 @@ class Search:
                 continue
             report = json.loads(stream.read(number))
             self.count += report["count"]
-            _merge(report, self.broken, self.completeness)
+            found, other = _read_report(report, self._question.span)
+            self.broken.merge(found)
+            self.completeness.merge(other, is_before=reverse)
             return
 
 
-def _bytes_of(piece: Piece) -> int:
+def bytes_of(piece: Piece) -> int:
+    """Return about how much text a piece has."""
     if piece.part.is_compressed:
         return piece.part.size * 8
     return (piece.part.size if piece.end is None else piece.end) - piece.begin
 
 
-def _in_order(scanner: Scanner, piece: Piece, *, reverse: bool) -> Iterator[Hit]:
+def _in_order(
+    scanner: Scanner, piece: Piece, *, reverse: bool, done: Callable[[], None] = lambda: None
+) -> Iterator[Hit]:
+    """Yield the hits of a piece; `done` is called when it has been read."""
     if not reverse:
-        return scanner.hits(piece)
-    return _backwards(scanner.hits(piece))
+        yield from scanner.hits(piece)
+        done()
+        return
+    yield from _backwards(scanner.hits(piece), done)
 
 
 def _make_spool() -> "SpooledTemporaryFile[bytes]":
@@ -198,7 +222,7 @@ def _make_spool() -> "SpooledTemporaryFile[bytes]":
     return SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)
 
 
-def _backwards(hits: Iterator[Hit]) -> Iterator[Hit]:
+def _backwards(hits: Iterator[Hit], done: Callable[[], None] = lambda: None) -> Iterator[Hit]:
     """Yield hits last first; what does not fit into memory waits in a file without a name."""
     with _make_spool() as spool:
         times, ends = array("q"), array("q")
@@ -208,6 +232,7 @@ def _backwards(hits: Iterator[Hit]) -> Iterator[Hit]:
             end += len(line)
             times.append(time_ns)
             ends.append(end)
+        done()
         for index in range(len(ends) - 1, -1, -1):
             begin = ends[index - 1] if index else 0
             spool.seek(begin)
@@ -225,16 +250,15 @@ def _report(count: int, broken: Broken, completeness: Completeness) -> dict[str,
     }
 
 
-def _merge(report: dict[str, Any], broken: Broken, completeness: Completeness) -> None:
-    found = Broken()
-    found.lines, found.files, found.named = report["broken"]
-    broken.merge(found)
-    other = Completeness(completeness.span)
-    other.records = report["records"]
-    other.first_ns, other.last_ns = report["times"]
-    other.missing = [Missing(*each) for each in report["missing"]]
-    other.stopped_ns = report["stopped"]
-    completeness.merge(other)
+def _read_report(report: dict[str, Any], span: Span) -> tuple[Broken, Completeness]:
+    broken = Broken()
+    broken.lines, broken.files, broken.named = report["broken"]
+    completeness = Completeness(span)
+    completeness.records = report["records"]
+    completeness.first_ns, completeness.last_ns = report["times"]
+    completeness.missing = [Missing(*each) for each in report["missing"]]
+    completeness.stopped_ns = report["stopped"]
+    return broken, completeness
 
 
 def spooled(hits: Iterator[Hit]) -> Iterator[Hit]:

@@ -21,12 +21,13 @@ from execaudit.store.completeness import Completeness
 from execaudit.store.line_formats import NATIVE, LineFormat, find_format
 from execaudit.store.lines import NotARecordError, parse_line, walk
 from execaudit.store.log import Piece
+from execaudit.store.part import Part
 from execaudit.store.times import Span, read_time
 
 # What reading a member of another type than the vocabulary's raises.
 MALFORMED = (TypeError, ValueError, KeyError, AttributeError, IndexError, RecursionError)
 _OF_PROGRAMS = ("parent.exe", "ancestor.exe")
-_PARSED = NATIVE  # of lines in no format that begins as ours do
+_EVENTS = ("exec", "exit")
 
 
 class Hit(NamedTuple):
@@ -63,29 +64,42 @@ class Scanner:
 
     def hits(self, piece: Piece) -> Iterator[Hit]:
         """Yield the lines of a piece that match."""
-        for found in self.batches(piece):
-            yield from found
-
-    def batches(self, piece: Piece) -> Iterator[Iterator[Hit]]:
-        """Yield for each chunk the lines that match, to be taken before the next."""
-        line_format = piece.part.head.format
-        chosen: Alternatives | None = None
+        needles: Alternatives | None = None
+        head = piece.part.head
         for chunk in piece.chunks(self._broken):
-            if line_format is None:
-                yield self._of_any_format(chunk, piece.part.path)
-            else:
-                if chosen is None:
-                    chosen = self._choose(chunk, line_format, is_own=piece.part.head.is_own)
-                self._account(chunk, line_format, piece.part.path)
-                yield self._of_format(chunk, piece, line_format, chosen)
+            if needles is None and head.format is not None:
+                needles = self._choose(chunk, head.format, is_own=head.is_own)
+            yield from self.chunk_hits(chunk, piece.part, needles or ())
             self.on_chunk(len(chunk.data))
 
-    def _account(self, chunk: Chunk, line_format: LineFormat, path: str) -> None:
-        for line in walk(chunk, line_format, path, self._broken, self._completeness):
-            try:
-                self._completeness.add(restore(line_format.name, parse_line(line)), "file")
-            except MALFORMED:
-                continue  # broken, and counted as that where it is looked at
+    def chunk_hits(self, chunk: Chunk, part: Part, needles: Alternatives = ()) -> Iterator[Hit]:
+        """Yield the lines of a chunk that match; they hold one of the needles, if there are any."""
+        if part.head.format is None:
+            yield from self._of_any_format(chunk, part.path)
+            return
+        others = self._account(chunk, part.head.format, part.path)
+        candidates = _candidates(chunk.data, needles)
+        if others and needles:
+            candidates = iter(sorted({*candidates, *others}))
+        yield from self._of_format(chunk, part, part.head.format, candidates)
+
+    def _account(self, chunk: Chunk, line_format: LineFormat, path: str) -> list[tuple[int, int]]:
+        """Take in what the daemon says of itself; return where lines of other formats stand."""
+        others: list[tuple[int, int]] = []
+        for begin, line in walk(chunk, line_format, path, self._broken, self._completeness):
+            own_format = find_format(line) or line_format
+            if own_format is not line_format:
+                others.append((begin, begin + len(line)))
+            self._account_line(restore_line(own_format, line))
+        return others
+
+    def _account_line(self, fields: dict[str, Any] | None) -> None:
+        if fields is None or fields.get("type") in _EVENTS:
+            return
+        try:
+            self._completeness.add(fields, "file")
+        except MALFORMED:
+            return  # broken, and counted as that where it is looked at
 
     def _choose(self, chunk: Chunk, line_format: LineFormat, *, is_own: bool) -> Alternatives:
         """Choose needles that are rare in a chunk; () to look at every line."""
@@ -100,12 +114,16 @@ class Scanner:
         )
 
     def _of_format(
-        self, chunk: Chunk, piece: Piece, line_format: LineFormat, needles: Alternatives
+        self,
+        chunk: Chunk,
+        part: Part,
+        line_format: LineFormat,
+        candidates: Iterator[tuple[int, int]],
     ) -> Iterator[Hit]:
         data, span = chunk.data, self._question.span
         is_bounded = not span.is_all
-        raw_test = self._raw_test if line_format is NATIVE and piece.part.head.is_own else None
-        for begin, end in _candidates(data, needles):
+        raw_test = self._raw_test if line_format is NATIVE and part.head.is_own else None
+        for begin, end in candidates:
             line_time: int | None = None
             if is_bounded and line_format.fits(data[begin : begin + line_format.type_at]):
                 try:
@@ -125,34 +143,34 @@ class Scanner:
                     if time_ns is not None:
                         yield Hit(time_ns, data[begin:end])
                         continue
-            yield from self._parsed(data[begin:end], line_format, piece, chunk.offset + begin)
+            yield from self._parsed(data[begin:end], line_format, part, chunk.offset + begin)
 
     def _of_any_format(self, chunk: Chunk, path: str) -> Iterator[Hit]:
         """Yield what matches of lines in no format, or in several."""
         for begin, end in _candidates(chunk.data, ()):
             line = chunk.data[begin:end]
-            line_format = find_format(line) or _PARSED
-            found = self._decide(line, line_format)
+            found = self._decide(line, NATIVE)
             if isinstance(found, str):
                 self._broken.add_line(path, chunk.offset + begin, found)
                 continue
             self._completeness.records += 1
+            self._account_line(restore_line(find_format(line) or NATIVE, line))
             yield from found
 
     def _parsed(
-        self, line: bytes, line_format: LineFormat, piece: Piece, offset: int
+        self, line: bytes, line_format: LineFormat, part: Part, offset: int
     ) -> Iterator[Hit]:
         found = self._decide(line, line_format)
         if not isinstance(found, str):
             yield from found
         elif line_format.is_event(line) and line.endswith(b"}"):
-            self._broken.add_line(piece.part.path, offset, found)  # else walk() has it
+            self._broken.add_line(part.path, offset, found)  # else walk() has it
             self._completeness.records -= 1
 
     def _decide(self, line: bytes, line_format: LineFormat) -> tuple[Hit, ...] | str:
         """Return the line as a hit, nothing, or what is wrong with it."""
         try:
-            fields = restore(line_format.name, parse_line(line))
+            fields = restore((find_format(line) or line_format).name, parse_line(line))
             time_ns = read_time(fields["time"].encode())
             matches = self.matches(fields)
         except NotARecordError as error:
@@ -171,6 +189,14 @@ class Scanner:
         if self._programs is not None and fields["type"] == "exec" and "errno_code" not in fields:
             values.remember_program(self._programs)
         return truth
+
+
+def restore_line(line_format: LineFormat, line: bytes) -> dict[str, Any] | None:
+    """Return the record of a line; None for what is none."""
+    try:
+        return restore(line_format.name, parse_line(line))
+    except MALFORMED:
+        return None
 
 
 def _time_of(line_format: LineFormat, data: bytes, begin: int) -> int | None:

@@ -44,6 +44,7 @@ class Completeness:
         begin_ns: by host or source, when what is still there begins: where retention has got to.
         missing: in order of reading.
         stopped_ns: by host, when its daemon stopped; None where it was started again.
+        is_partial: reading ended before the period did.
 
     """
 
@@ -54,6 +55,7 @@ class Completeness:
         self.last_ns: int | None = None
         self.begin_ns: dict[str, int] = {}
         self.missing: list[Missing] = []
+        self.is_partial = False
         self.stopped_ns: dict[str, int | None] = {}
 
     def see(self, first_ns: int, last_ns: int) -> None:
@@ -101,13 +103,16 @@ class Completeness:
         if self.span.meets(begin_ns, end_ns) and len(self.missing) < _GAPS_LIMIT:
             self.missing.append(Missing(host, begin_ns, end_ns, kind, why, count))
 
-    def merge(self, other: "Completeness") -> None:
-        """Take in what another reader found behind what this one has read."""
+    def merge(self, other: "Completeness", *, is_before: bool = False) -> None:
+        """Take in what another reader found, behind what this one has read or before it."""
         self.records += other.records
         if other.first_ns is not None and other.last_ns is not None:
             self.see(other.first_ns, other.last_ns)
         self.missing += other.missing
-        self.stopped_ns.update(other.stopped_ns)
+        if is_before:
+            self.stopped_ns = {**other.stopped_ns, **self.stopped_ns}
+        else:
+            self.stopped_ns.update(other.stopped_ns)
 
     def all_missing(self, now_ns: int) -> list[Missing]:
         """Return all that is missing, also what nothing was written about since a `stop`."""

@@ -53,6 +53,7 @@ class Journal:
 
     def __init__(self, place: Place, *, untrusted: bool = False) -> None:
         self.place = place
+        self.limit_ns = LATEST_NS  # what is taken in later is left out
         self._untrusted = untrusted
         try:
             reader_module = import_module(
@@ -112,7 +113,7 @@ class Journal:
         """
         reader = self._reader
         step = reader._previous if reverse else reader._next  # noqa: SLF001
-        late_ns = min(span.end_ns, LATEST_NS - _LATE_NS) + _LATE_NS
+        late_ns = min(min(span.end_ns, LATEST_NS - _LATE_NS) + _LATE_NS, self.limit_ns)
         early_ns = max(span.begin_ns, EARLIEST_NS + _EARLY_NS) - _EARLY_NS
         try:
             self._seek(early_ns, late_ns, reverse=reverse, after=after)
@@ -167,6 +168,14 @@ class Journal:
     def wait(self, seconds: float) -> None:
         """Wait for further entries."""
         self._reader.wait(int(seconds * 1e6))
+
+    def tail(self) -> tuple[str, int]:
+        """Return cursor and time of the last entry of all; "" and 0 where there is none."""
+        self.match()
+        self._reader.seek_tail()
+        if not self._reader._previous():  # noqa: SLF001
+            return "", 0
+        return self.cursor(), self.received_ns()
 
     def values(self, name: str) -> set[str]:
         """Return all values that a field of records has."""

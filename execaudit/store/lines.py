@@ -40,8 +40,12 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def walk(
     chunk: Chunk, line_format: LineFormat, path: str, broken: Broken, completeness: Completeness
-) -> Iterator[bytes]:
-    """Count the lines of a chunk, note what is broken, and yield those of the daemon itself."""
+) -> Iterator[tuple[int, bytes]]:
+    """Count the lines of a chunk, note what is broken, and yield those of the daemon itself.
+
+    With each line goes where in the chunk it begins. Lines in another format than the file began in
+    are among them.
+    """
     data, at_type = chunk.data, line_format.type_at
     at_end = at_type + 2
     find = data.find
@@ -65,7 +69,7 @@ def walk(
             broken.add_line(path, chunk.offset + begin, str(error))
             count -= 1
         else:
-            yield line
+            yield begin, line
     completeness.records += count
 
 

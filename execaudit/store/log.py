@@ -54,12 +54,12 @@ class Piece(NamedTuple):
             if line_format.is_event(last) and line_format.time_of(last) > self.stop_ns:
                 return
 
-    def split(self) -> list["Piece"]:
-        """Return it in ranges that can be read side by side, in order."""
+    def split(self, size: int = _SPLIT_BYTES) -> list["Piece"]:
+        """Return it in ranges of about `size` that can be read side by side, in order."""
         if self.part.is_compressed:
             return [self]
         end = self.part.size if self.end is None else self.end
-        count = max(-(-(end - self.begin) // _SPLIT_BYTES), 1)
+        count = max(-(-(end - self.begin) // size), 1)
         bounds = [self.begin + (end - self.begin) * index // count for index in range(count)]
         ends: list[int | None] = [*bounds[1:], self.end]
         return [self._replace(begin=a, end=b) for a, b in zip(bounds, ends, strict=True)]

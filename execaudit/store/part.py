@@ -66,6 +66,7 @@ class Part:
         path: where it was when it was opened.
         is_growing: it is being written to.
         is_compressed: it can be read from its beginning only.
+        limit: offset of a plain file from which on lines are left out; None: none are.
 
     Raises OSError, or ExecauditError where it is not a regular file.
 
@@ -75,6 +76,7 @@ class Part:
         self.path = path
         self.is_growing = is_growing
         self.is_compressed = path.endswith(_COMPRESSED)
+        self.limit: int | None = None
         self._head: Head | None = None
         # A FIFO must not stop us; see whether it is one when it is open.
         self.fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
@@ -100,6 +102,8 @@ class Part:
 
         try:
             if not self.is_compressed:
+                if self.limit is not None:
+                    end = self.limit if end is None else min(end, self.limit)
                 yield from read_range(self.fd, begin, end, note, is_growing=self.is_growing)
                 return
             with self._open_text() as stream:
@@ -143,6 +147,17 @@ class Part:
                 if clock is not None:
                     return clock
         return None
+
+    def end_of_lines(self) -> int:
+        """Return the offset behind the last newline of a plain file."""
+        end = self.size
+        while end:
+            begin = max(end - _HEAD_BYTES, 0)
+            newline = os.pread(self.fd, end - begin, begin).rfind(b"\n")
+            if newline >= 0:
+                return begin + newline + 1
+            end = begin
+        return 0
 
     # -- by time, in plain files ----------------------------------------------------------------
 

@@ -37,6 +37,7 @@ class Pipe(Part):
         self.is_growing = False
         self.is_compressed = True  # it can be read from its beginning only, as those
         self.fd = sys.stdin.fileno() if path == STDIN else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self.limit = None
         self.identity = 0, 0
         self._reads = _Reads(self.fd)
         self._head: Head | None = None

@@ -120,14 +120,9 @@ class Table:
 
     def _cell(self, title: str, record: Record) -> str:
         match title:
-            case "DATE":
-                return self._wall_clock(record["time"])[3]
-            case "USER":
-                return quote_cell(str(record.get("user", record.get("uid", "-"))))
-            case "HOST":
-                return quote_cell(str(record.get("host", "-")))
-            case "TIME":
-                return self._wall_clock(record["time"])[1]
+            case "TIME" | "DATE":
+                _, time_of_day, date = self._wall_clock(record["time"])
+                return time_of_day if title == "TIME" else date
             case "TIME(s)":
                 now_ns = self._wall_clock(record["time"])[0]
                 if self._start_ns is None:
@@ -141,9 +136,10 @@ class Table:
             case "RET":
                 return "-" if record["type"] == "exit" else str(-record.get("errno_code", 0))
             case _:
-                if title.lower() not in record:
-                    return _absent(title, record)
-                return quote_cell(str(record[title.lower()]))
+                name = title.lower()
+                if title == "USER" and name not in record:
+                    name = "uid"
+                return quote_cell(str(record[name])) if name in record else _absent(title, record)
 
     def _wall_clock(self, stamp: str) -> tuple[int, str, str]:
         """Return an RFC 3339 UTC time in nanoseconds since 1970, local time of day, and date."""
@@ -159,7 +155,8 @@ class Table:
         return second_ns + int(fraction.ljust(9, "0")), self._clock[2], self._clock[3]
 
     def _shown_time(self, stamp: str) -> str:
-        return self._wall_clock(stamp)[3 if self._options.date else 1]
+        _, time_of_day, date = self._wall_clock(stamp)
+        return date if self._options.date else time_of_day
 
     def _describe_loss(self, record: Record) -> str:
         reason = record["reason"]
@@ -214,7 +211,9 @@ def _describe_missing(record: Record) -> str:
 
 def _describe_exit(record: Record) -> str:
     if "signal" in record:
-        text = f"killed {quote_cell(record['signal'])}" + (" (core dumped)" if "core_dumped" in record else "")
+        text = f"killed {quote_cell(record['signal'])}" + (
+            " (core dumped)" if "core_dumped" in record else ""
+        )
     else:
         text = f"exit {record.get('exit_code', '?')}"
     if "duration_ns" in record:
