@@ -72,7 +72,7 @@ def read_range(
             yield from _end(Chunk(data, at), on_broken, is_growing=is_growing)
             return
         else:
-            size *= 2
+            size = min(size * 2, LINE_LIMIT + 1)
 
 
 def read_stream(stream: Readable, on_broken: OnBroken, offset: int = 0) -> Iterator[Chunk]:

@@ -141,8 +141,9 @@ class Part:
     def tail_clock(self) -> Clock | None:
         """Return the clock that the last lines of a plain file show."""
         for step in (_STEP_BYTES * 2, _HEAD_BYTES):
-            data = os.pread(self.fd, step, max(self.size - step, 0))
-            for line in reversed(data.split(b"\n")[1:]):
+            begin = max(self.size - step, 0)
+            lines = os.pread(self.fd, step, begin).split(b"\n")
+            for line in reversed(lines[1:] if begin else lines):
                 clock = read_clock(line)
                 if clock is not None:
                     return clock
