@@ -22,9 +22,9 @@ from execaudit.records.place import FieldDict
 from execaudit.records.record import record_fields
 from execaudit.records.recording import Recorder
 from execaudit.table.arguments import ArgumentsStyle
+from execaudit.table.lines import Table, TableOptions
 from execaudit.trace.filters import EventFilter, Filters, build_filters
 from execaudit.trace.follow import Keep, Lines, Output, follow, replay
-from execaudit.table.lines import Table, TableOptions
 from execaudit.wire.event import Event
 
 

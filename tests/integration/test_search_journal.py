@@ -33,7 +33,10 @@ sender.send(sys.stdin.buffer.read())
 def _records() -> list[dict[str, Any]]:
     return [
         *golden_records(),
-        *(exec_fields(s, uid=s % 3, labels=["web", f"l{s}"][: s % 2 + 1], pid=s) for s in range(200)),
+        *(
+            exec_fields(s, uid=s % 3, labels=["web", f"l{s}"][: s % 2 + 1], pid=s)
+            for s in range(200)
+        ),
         exec_fields(300, exe="/tmp/caf\ufffd", exe_b64="L3RtcC9jYWbp", unreadable=["argv"]),
         own_fields("lost", 310, reason="ring", count=3, first="2026-11-18T11:11:40.000000000Z",
                    last="2026-11-18T11:11:50.000000000Z"),
