@@ -184,6 +184,26 @@ def add_convert_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_redact_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `execaudit redact` takes."""
+    parser.description = (
+        "Replace secrets in lines (of execaudit, ECS or OCSF) and in recordings that were made"
+        " before, with today's patterns, and print what is clean."
+    )
+    _add_configuration_options(parser, "use")
+    parser.add_argument(
+        "--in-place",
+        action="store_true",
+        help="replace the files instead, each as a whole; mode, owner and times stay",
+    )
+    parser.add_argument(
+        "sources",
+        nargs="+",
+        metavar="FILE",
+        help="file of lines, .gz and .zst too, or a recording; - for standard input",
+    )
+
+
 def add_schema_options(parser: argparse.ArgumentParser) -> None:
     """Add what `execaudit schema` takes."""
     parser.description = "Print the JSON Schema of the lines of a format."
