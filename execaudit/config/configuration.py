@@ -6,12 +6,11 @@ compare values with each other (config.coherence), hash the whole. Rules are han
 what is in them is the business of the rules. Nothing here raises for what is on disk.
 """
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from execaudit.config.coherence import find_contradictions
+from execaudit.config.digest import sha256
 from execaudit.config.files import Paths, read_sources
 from execaudit.config.merge import Merged, Origin
 from execaudit.config.schema import Config
@@ -20,8 +19,6 @@ from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_path
 
 __all__ = ["Config", "Loaded", "Origin", "Paths", "Problem", "RuleTable", "load", "read_rules"]
-
-_SHA_MODULES = ("_sha2", "_sha256", "hashlib")  # from 3.12 on; before; always
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +103,3 @@ def _hash(sources: list[Source]) -> str:
         digest.update(f"{source.name}\0{len(source.data)}\0".encode())
         digest.update(source.data)
     return str(digest.hexdigest())
-
-
-def sha256() -> Any:
-    """Begin a digest as hashlib.sha256() does, without OpenSSL where Python can.
-
-    hashlib loads OpenSSL, which costs the daemon 3.5 MiB for good. Python's own implementation has
-    no public name: it is taken where it is found, else hashlib does.
-    """
-    for name in _SHA_MODULES:
-        try:
-            return importlib.import_module(name).sha256()
-        except (ImportError, AttributeError):
-            continue
-    raise AssertionError("hashlib is part of Python")

@@ -6,7 +6,7 @@ terms, one of which must hold. The index is built from that. A condition on some
 is neither true nor false, and so is its opposite: a rule matches only what is known to match.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple
@@ -107,6 +107,17 @@ def _terms(node: Node, *, wanted: bool) -> list[Term]:
 
 def _is_contradiction(term: Term) -> bool:
     return any(SignedCondition(condition, not wanted) in term for condition, wanted in term)
+
+
+def conditions_of(node: Node) -> Iterator[Condition]:
+    """Yield all conditions of a tree."""
+    if isinstance(node, Condition):
+        yield node
+    elif isinstance(node, Not):
+        yield from conditions_of(node.part)
+    else:
+        for part in node.parts:
+            yield from conditions_of(part)
 
 
 def deciding(node: Node, values: Values) -> Iterable[Condition]:
