@@ -12,7 +12,6 @@ from typing import Any
 
 from execaudit.records.readback import split_identity
 from execaudit.rules.field_values import DERIVED, UNKNOWN, Fields, of_ancestors
-from execaudit.rules.remembered import image_entry, tree_entry
 
 _MAX_PROCESSES = 65536
 _MAX_IMAGES = 65536
@@ -151,6 +150,16 @@ class ProcessPrograms:
 
     def _of_ancestors(self, fields: Fields) -> Any:
         return of_ancestors(fields, lambda one: self._find(one.get("id", "")) or ...)
+
+
+def image_entry(image: str, exe: str) -> bytes:
+    """Return the entry of what an image runs."""
+    return b"i%s\0%s\0" % (image.encode(), os.fsencode(exe))
+
+
+def tree_entry(process: tuple[int, int], rules: tuple[int, ...]) -> bytes:
+    """Return the entry of the rules that hold below a process."""
+    return b"t%x-%x\0%s\0" % (*process, ",".join(map(str, rules)).encode())
 
 
 def _forget_oldest(table: OrderedDict[Any, Any], pid_of: Callable[[Any], int]) -> None:

@@ -11,20 +11,12 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from execaudit.rules.processes import image_entry, tree_entry
+
 if TYPE_CHECKING:
     from execaudit.rules.rule_set import RuleSet
 
 _RULES, _IMAGE, _RUNNING, _TREE = b"d", b"i", b"r", b"t"
-
-
-def image_entry(image: str, exe: str) -> bytes:
-    """Return the entry of what an image runs."""
-    return b"i%s\0%s\0" % (image.encode(), os.fsencode(exe))
-
-
-def tree_entry(process: tuple[int, int], rules: tuple[int, ...]) -> bytes:
-    """Return the entry of the rules that hold below a process."""
-    return b"t%x-%x\0%s\0" % (*process, ",".join(map(str, rules)).encode())
 
 
 def render_remembered(rules: "RuleSet") -> Iterator[bytes]:
