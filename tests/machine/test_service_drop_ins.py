@@ -57,7 +57,7 @@ def test_every_drop_in_is_known_to_the_guide(running: Service) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_service_starts_at_boot_with_drop_in(running: Service, name: str) -> None:
-    with running.shipped_drop_in(name):
+    with running.shipped_drop_in(name, restart=False):
         running.container.reboot()
         assert running.show("ActiveState") == "active"
         assert running.output("systemctl", "is-system-running", "--wait") == "running"
