@@ -28,7 +28,6 @@ from execaudit.wire.decoder import Decoder
 from execaudit.wire.event import Event
 
 _HELD_BACK_PART = 4  # of the ring, at most a quarter waits for a record that is incomplete
-_BURST, _CALM = 1024, 256  # events, the latter since the last look
 
 
 class Flow:
@@ -61,7 +60,6 @@ class Flow:
         self._describe = PlaceDescriber(host)
         self.decoder = Decoder(env_names(setup.config), self._describe)
         self._followed = (host.wall_offset_ns, host.names_version)
-        self._seen_before = self._trimmed_at = 0
         self.use_capture(capture)
 
     def use_capture(self, capture: Capture) -> None:
@@ -259,7 +257,8 @@ class Flow:
         self._add(*[lost_fields(lost, self.host) for lost in losses])
         is_searching = self.release_failures(now_ns)
         self.flush()
-        return self._release_memory() or is_searching
+        libbpf.trim_heap()  # 0.1 ms, and what a burst took is not held for years
+        return is_searching
 
     def release_failures(self, now_ns: int, *, are_all: bool = False) -> bool:
         """Deliver failures that were held back for a second, or all; True where some still are."""
@@ -276,21 +275,6 @@ class Flow:
             if lost.hook is not None and lost.cpu is not None:
                 key = lost.cpu << 3 | lost.hook
                 self.decoder.drop_chunks(key, self.accounting.newest(key))
-
-    def _release_memory(self) -> bool:
-        """Release what a burst took, once it is over; True where it is not over.
-
-        Nothing is released during one: the next batch would take it again.
-        """
-        seen, before = self.accounting.counts.seen, self._seen_before
-        self._seen_before = seen
-        if seen - self._trimmed_at < _BURST:
-            return False
-        if seen - before > _CALM:
-            return True
-        libbpf.trim_heap()
-        self._trimmed_at = seen
-        return False
 
     def close(self) -> None:
         """Note what the closed sinks have delivered, and release what was opened here."""

@@ -19,7 +19,7 @@ from execaudit.formats.zstd_file import open_zstd
 from execaudit.records.place import FieldDict
 from execaudit.records.quoting import make_printable
 
-_LINE_LIMIT = 16 << 20  # the longest a record can be, as `sinks.log_tail` has it
+_LINE_LIMIT = 16 << 20  # the longest a record can be, as `sinks.file_tail` has it
 _REPORTED = 20
 _NEEDED = ("time", "type", "host", "boot")
 # What adapters raise of members that have another type than the vocabulary's.

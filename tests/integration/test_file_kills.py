@@ -9,10 +9,9 @@ import select
 import signal
 from pathlib import Path
 
-from execaudit.config.schema import File
 from execaudit.sinks.file import FileSink
 from tests.lines import lines
-from tests.sinks import FinishedEntries, write
+from tests.sinks import FinishedEntries, plain_file, write
 
 KILLS = 50
 _RANDOM = random.Random(1)  # noqa: S311 - not for secrets
@@ -21,19 +20,7 @@ RUN = 10**6
 
 
 def open_sink(path: Path) -> FileSink:
-    return FileSink(
-        File(
-            path=str(path),
-            keep_age=0,
-            keep_bytes=0,
-            space_left=0,
-            space_low=0,
-            max_file_bytes=8 << 20,
-            num_logs=0,
-            compress="gzip",
-        ),
-        FinishedEntries(),
-    )
+    return FileSink(plain_file(path, max_file_bytes=8 << 20, compress="gzip"), FinishedEntries())
 
 
 def write_for_ever(path: Path, run: int, started: int) -> None:

@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from execaudit.daemon.overview import overview
+from execaudit.daemon.control import overview
 
 STATUS: dict[str, Any] = {
     "pid": 71,
