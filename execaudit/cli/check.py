@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
 
 from execaudit.config.configuration import Loaded, Problem, load
 from execaudit.config.files import choose_paths
@@ -17,6 +18,7 @@ from execaudit.config.toml_places import KeyPath
 from execaudit.config.values import TablesOf, kinds
 from execaudit.errors import EXIT_OK, NotConfigured
 from execaudit.records.quoting import make_printable
+from execaudit.rules.notes import find_notes
 from execaudit.rules.rule_set import find_problems
 
 
@@ -29,6 +31,8 @@ def run(args: argparse.Namespace) -> int:
             print(problem, file=sys.stderr)
         print(f"execaudit: {_count(problems)}", file=sys.stderr)
         return NotConfigured.exit_status
+    for note in find_notes(loaded, is_of_host=args.root == Path("/")):
+        print(note, file=sys.stderr)
     if args.print:
         sys.stdout.write(render(loaded))
     else:

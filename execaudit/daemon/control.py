@@ -19,6 +19,7 @@ from execaudit.config.configuration import load
 from execaudit.config.files import choose_paths
 from execaudit.errors import EXIT_OK, ExecauditError, NoPermission
 from execaudit.records.quoting import quote_cell
+from execaudit.rules.notes import find_notes
 from execaudit.rules.rule_set import find_problems
 
 Status = dict[str, Any]
@@ -82,13 +83,23 @@ def reload(args: argparse.Namespace) -> int:
     _send(before, signal.SIGHUP)
     deadline = time.monotonic() + _RELOAD_WAIT_S
     while time.monotonic() < deadline:
-        result = read_status(path).get("reload", {})
+        status = read_status(path)
+        result = status.get("reload", {})
         if result.get("count", 0) != before.get("reload", {}).get("count", 0):
             if result["result"] == "ok":
+                failures_work = not status.get("failure_hook_error")
+                _print_notes(args, result.get("notes", []), failures_work=failures_work)
                 return EXIT_OK
             raise ExecauditError(f"{result['result']}\nThe old configuration stays in force")
         time.sleep(_LOOK_S)
     raise ExecauditError(f"The daemon did not answer within {_RELOAD_WAIT_S:.0f} s")
+
+
+def _print_notes(args: argparse.Namespace, notes: list[str], *, failures_work: bool = True) -> None:
+    """Print what the daemon has to say of a reload, and which rules do nothing."""
+    in_rules = find_notes(load(choose_paths(args.config, args.root)), failures_work=failures_work)
+    for note in (*notes, *in_rules):
+        print(note, file=sys.stderr)
 
 
 def _reload_unseen(args: argparse.Namespace) -> int:
@@ -104,6 +115,7 @@ def _reload_unseen(args: argparse.Namespace) -> int:
         lines = "\n".join(map(str, problems))
         raise ExecauditError(f"{lines}\nThe old configuration stays in force")
     _send({"pid": pid}, signal.SIGHUP)
+    _print_notes(args, [])
     return EXIT_OK
 
 

@@ -222,7 +222,7 @@ class Daemon:
     def reload(self) -> None:
         """Put a new configuration in force between two batches, or keep the old and say why."""
         reloading()
-        result = "ok"
+        result, notes = "ok", []
         flow = self._flow
         try:
             reconfigure(flow, build_setup(load(self._paths), flow.host, flow.setup))
@@ -233,11 +233,13 @@ class Daemon:
         else:
             loaded = flow.setup.loaded
             if capture_settings(loaded.config) != flow.capture.settings:
-                log(WARNING, "A change in [capture] takes effect when execaudit is restarted")
+                notes.append("A change in [capture] takes effect when execaudit is restarted")
+                log(WARNING, notes[0])
             log(NOTICE, f"Configuration {loaded.config_hash[:12]} is in force")
         self._status.reload = {
             "time": flow.host.time(time.clock_gettime_ns(time.CLOCK_BOOTTIME)),
             "result": result,
+            "notes": notes,
             "count": self._status.reload.get("count", 0) + 1,
         }
         self._status.write()

@@ -90,8 +90,8 @@ def test_path_through_a_link_is_pointed_out(
     _, _, errors = run(capsys, "--config", str(write_file(tmp_path, "execaudit.toml", "")))
 
     assert errors == (
-        f"execaudit: {tmp_path}/rules.d/1.toml:1: {tmp_path}/link is a link, records have "
-        f"{program}\n"
+        f"{tmp_path}/rules.d/1.toml:3:1: rule[0].exe: note: {tmp_path}/link is a link,"
+        f" records have {program}\n"
     )
 
 

@@ -39,7 +39,7 @@ WHAT = (
         " root. For a script: the interpreter. Of a failed exec: the caller's program, which goes"
         " on running", unreadable=record.FLAG_BAD_EXE_PATH, cut=record.FLAG_CUT_EXE, is_bytes=True,
         condition=ABSOLUTE_PATH._replace(note="the program. It is resolved: on most systems"
-        " `/bin/ls` is `/usr/bin/ls`, and `execaudit rules` says where a rule names a link"),
+        " `/bin/ls` is `/usr/bin/ls`, and `execaudit check` notes where a rule names a link"),
         ecs=("process.executable", "process.name", OWN), ocsf=("process.file.path", "process.name"),
         cim="process_path"),
     Field("root", kinds.TEXT, "the process's root directory in its mount namespace, where it is not"
