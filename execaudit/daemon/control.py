@@ -168,6 +168,9 @@ def _daemon(status: Status) -> Iterator[str]:
         state = "execs are seen" if status["is_tracing"] else "EXECS ARE NOT SEEN"
         yield f"self-check  {status['looked'][:19]}Z: {state} ({status['repairs']} repairs in all)"
     yield f"config      SHA-256 {status['config_hash'][:12]}"
+    if status.get("config_error"):
+        count = len(status["config_error"].splitlines())
+        yield f"            THE LAST GOOD ONE; on disk are {count} mistakes (execaudit check)"
     reload = status.get("reload") or {}
     if reload:
         first = quote_cell(str(reload["result"]).split("\n", 1)[0])

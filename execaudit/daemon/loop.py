@@ -14,6 +14,7 @@ import time
 from execaudit.config.configuration import Paths, load
 from execaudit.config.files import choose_paths
 from execaudit.daemon.flow import Flow
+from execaudit.daemon.last_good import keep, set_up
 from execaudit.daemon.log import log
 from execaudit.daemon.priority import warn_of_ordinary_priority
 from execaudit.daemon.replacement import reconfigure
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     """Run until SIGTERM; return the exit status."""
     paths = choose_paths(args.config, args.root)
     host = Host.this()
-    Daemon(paths, begin(host, build_setup(load(paths), host))).run()
+    Daemon(paths, begin(host, set_up(paths, host))).run()
     return EXIT_OK
 
 
@@ -79,6 +80,8 @@ class Daemon:
         log(NOTICE, f"Tracing with engine {flow.capture.engine} ({flow.capture.reason})")
         if flow.capture.failure_hook_error:
             log(WARNING, f"{flow.capture.failure_hook_error}, logging successful execs alone")
+        if not flow.setup.config_error:
+            keep(self._paths, flow.setup.loaded)
         self._check(is_first=True)
         self._status.write()  # whoever waits for READY may ask at once
         notify("READY=1", self._status.line())
@@ -232,6 +235,7 @@ class Daemon:
                 log(WARNING, f"{line}, keeping the old configuration")
         else:
             loaded = flow.setup.loaded
+            keep(self._paths, loaded)
             if capture_settings(loaded.config) != flow.capture.settings:
                 notes.append("A change in [capture] takes effect when execaudit is restarted")
                 log(WARNING, notes[0])

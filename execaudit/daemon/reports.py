@@ -23,6 +23,8 @@ def report_start(flow: Flow, capture: Capture, missed: FieldDict) -> None:
     hook = capture.failure_hook
     how = (hook.name if hook else "", capture.failure_hook_error)
     config_hash = flow.setup.loaded.config_hash
+    if flow.setup.config_error:
+        missed = {"config_error": flow.setup.config_error, **missed}
     flow.emit(service_records.start_fields(flow.host, capture.engine, how, config_hash, missed))
 
 

@@ -88,6 +88,7 @@ class Setup:
         changes: list[Callable[[], None]],  # of sinks that go on, for when this comes into force
     ) -> None:
         self.loaded = loaded
+        self.config_error = ""  # what is wrong on disk, where an earlier configuration is used
         self.rules = rules
         # The part of the rules that the kernel decides, and the programs that it is about: closed
         # after these rules are not in force any more.

@@ -84,6 +84,8 @@ class StatusWriter:
         """Return the assignment of STATUS= for the manager."""
         totals = self._flow.totals()
         text = f"{totals['seen']} seen, {totals['dropped']} dropped by rule, {totals['lost']} lost"
+        if self._flow.setup.config_error:
+            text += "; the configuration has mistakes, the last one without is in force"
         result = self.reload.get("result", "ok")
         if result != "ok":
             text += f"; last reload failed: {result.splitlines()[0]}"
@@ -107,6 +109,7 @@ class StatusWriter:
             },
             **self._selfcheck.status(),
             "config_hash": flow.setup.loaded.config_hash,
+            "config_error": flow.setup.config_error,
             "events": totals,
             "sinks": _sink_states(flow),
             "rules": _rule_states(flow),

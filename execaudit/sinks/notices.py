@@ -5,6 +5,7 @@ Owns the texts until they are taken, and their bound. They never hold arguments 
 """
 
 _MOST_TEXTS = 64
+ERROR = 3
 WARNING = 4
 NOTICE = 5
 """Priorities, as syslog(3) numbers them."""

@@ -52,6 +52,8 @@ START = (
     Field("config_hash", kinds.HASH, "SHA-256, in hexadecimal, over all files of configuration and"
         " rules", ("start", "config"), ("start", "config"), {"config": "the same, of the"
         " configuration from here on"}),
+    Field("config_error", kinds.TEXT, "what is wrong with the configuration on disk, one mistake a"
+        " line. The last one that had none is in force, `config_hash` is of that", ("start",)),
     Field("last_record", kinds.RECORD, "the last whole record that was found in the file: the end"
         " of the run before", ("start",)),
     Field("gap", kinds.GAP, "the time since the run before. Left out on a first start", ("start",)),
