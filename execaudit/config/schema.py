@@ -17,6 +17,7 @@ from execaudit.config.quantities import (
     MIB,
     MINUTE,
     TIB,
+    ByteRateLimit,
     Count,
     Duration,
     PowerOfTwo,
@@ -283,6 +284,13 @@ class Limits:
     )
     per_unit: Rate | None = key(  # noqa: RUF009
         RateLimit(), "", "Records of one systemd unit, likewise."
+    )
+    bytes_per_user: Rate | None = key(  # noqa: RUF009
+        ByteRateLimit(),
+        "256K/m burst 64M",
+        "Arguments and variables of one login user (of one user where nobody logged in). Beyond it"
+        " 512 bytes of each record's are kept, the record says how much is missing, and one summary"
+        " per interval how many were cut.",
     )
     interval: float = key(
         Duration(1, HOUR), "10s", "How often a summary is written while a limit is exceeded."

@@ -146,6 +146,8 @@ class Flow:
             return
         if setup.redactor is not None:
             redact_event(event, setup.redactor)
+        if setup.limits is not None:
+            setup.limits.bound(event, now_ns)  # after secrets are gone: no half of one is left
         for sink in setup.sinks:
             if sink.selection is None or sink.selects(event):
                 sink.add(event)

@@ -127,7 +127,11 @@ def _build_limits(config: Config) -> Limits | None:
         for name, rate in (("uid", config.limits.per_uid), ("unit", config.limits.per_unit))
         if rate is not None
     }
-    return Limits(by_field) if by_field else None
+    rate = config.limits.bytes_per_user
+    if rate is None:
+        return Limits(by_field) if by_field else None
+    volume = Rate(rate.count / rate.per_s, rate.burst)
+    return Limits(by_field, {"auid": Limit(volume), "uid": Limit(volume)})
 
 
 def _build_redactor(config: Config) -> Redactor | None:

@@ -38,6 +38,7 @@ DAEMON_RECORDS: list[FieldDict] = [
     {**_HEAD, "type": "repair", "reason": "detached", "result": "success", **_SPAN},
     {**_HEAD, "type": "summary", "uid": 1000, "count": 3, **_SPAN},
     {**_HEAD, "type": "summary", "unit": "cron.service", "count": 3, **_SPAN},
+    {**_HEAD, "type": "summary", "auid": 1000, "count": 3, "cut_bytes": 9000, **_SPAN},
     {**_HEAD, "type": "exit", "hook": "exit", "cpu": 0, "seq": 1,
      "unreadable": ["uid", "id", "parent_id", "pid", "ppid", "comm"], "exit_code": 0},
 ]  # fmt: skip
@@ -95,7 +96,7 @@ def emitted_fields() -> dict[str, set[str]]:
         *sink_lost_fields(host, "file", incident),
     }
     hook = ("fexit", "refused")
-    missed: dict[str, object] = {"last_record": {}, "gap": {}, "previous": {}}
+    missed: dict[str, object] = {"last_record": {}, "gap": {}, "previous": {}, "config_error": ""}
     found["start"] = set(service_records.start_fields(host, "bcc", hook, "", missed))
     found["stop"] = set(service_records.stop_fields(host, Totals(0, 0, 0, 0, 0, 0)._asdict()))
     found["config"] = set(service_records.config_fields(host, "", ""))
@@ -103,7 +104,7 @@ def emitted_fields() -> dict[str, set[str]]:
     found["repair"] = set(service_records.repair_fields(host, how, 1, 1))
     found["summary"] = {
         name
-        for field in ("uid", "unit")
-        for name in service_records.summary_fields(host, (field, 1), 1, 1, 1)
+        for field in ("uid", "auid", "unit")
+        for name in service_records.summary_fields(host, (field, 1), (1, 1), 1, 1)
     }
     return found

@@ -127,7 +127,7 @@ _CUT = _object(
     ("index", Kind({"type": "integer", "minimum": -1}, "number")),
     ("missing_bytes", COUNT),
     ("missing_args", COUNT),
-    ("reason", Kind({"enum": ["budget", "ring", "unreadable", "display", "line"]})),
+    ("reason", Kind({"enum": ["budget", "ring", "unreadable", "display", "line", "limit"]})),
     name="gap",
     required=("reason",),
 )

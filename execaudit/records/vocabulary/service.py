@@ -11,7 +11,8 @@ _SPANS = ("lost", "repair", "summary")
 
 LOST = (
     Field("count", kinds.COUNT, "how many", ("lost", "summary"), ("lost", "summary"),
-        {"summary": "how many were kept back since the last summary"}, ocsf=("count", OWN_OR_TEXT)),
+        {"summary": "how many were kept back since the last summary; with `cut_bytes`, how many"
+        " were shortened"}, ocsf=("count", OWN_OR_TEXT)),
     Field("reason", kinds.NAME, "`ring` (the ring buffer was full), `recursion` (the kernel skipped"
         " the program), `undecodable` (bytes that are not a record of this version), of the daemon"
         " also `handover` (took place while other programs were put in the place of the old ones),"
@@ -34,6 +35,8 @@ LOST = (
         " where the records are not known any more (`crash`)", ("lost",)),
     Field("last_missed", kinds.MARK, "the same of the last record; those between may be of other"
         " processors and hooks, too", ("lost",)),
+    Field("cut_bytes", kinds.COUNT, "bytes of arguments and variables that were left out of these"
+        " records, which are there ([limits] `bytes_per_user`)", ("summary",)),
     Field("sink", kinds.SINK, "`file`, `journal` or `stdout`: captured, but this sink could not"
         " take them (daemon). `reason` is then the sink's, such as `disk_full`, `quota`,"
         " `read_only`, `io_error`, `disk_low`, `unavailable`, `overflow`; `crash` or `closed`: the"
