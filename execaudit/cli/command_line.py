@@ -24,7 +24,7 @@ from execaudit.cli.options import (
     add_schema_options,
     add_trace_options,
 )
-from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
+from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, failed_call
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -99,7 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
         _silence()
         return EXIT_OK
     except OSError as error:
-        return _fail(f"Failed to {_describe(error)}", ExecauditError.exit_status)
+        return _fail_call(error)
     except KeyboardInterrupt:  # before the loop took the signal over
         return 130
 
@@ -141,12 +141,11 @@ def _run_verb(args: argparse.Namespace) -> int:
     return int(run(args))
 
 
-def _describe(error: OSError) -> str:
-    """Return what failed, for an error that nothing below could explain."""
-    if error.filename:
-        return f"open '{error.filename}': {error.strerror}"
+def _fail_call(error: OSError) -> int:
+    """Say what failed, for an error that nothing below could explain."""
     doing = "write standard output" if error.errno in _DISK_ERRORS else "go on"
-    return f"{doing}: {error.strerror}"
+    failure = failed_call(f"open '{error.filename}'" if error.filename else doing, error)
+    return _fail(str(failure), failure.exit_status)
 
 
 def _fail(message: str, status: int) -> int:

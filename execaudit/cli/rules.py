@@ -17,7 +17,8 @@ from typing import Any
 from execaudit.config.configuration import Loaded, load
 from execaudit.config.files import choose_paths
 from execaudit.config.redactor import make_redactor
-from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, NotConfigured
+from execaudit.config.source import mistakes_error
+from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, failed_call
 from execaudit.records.host import Host
 from execaudit.records.place import FieldDict
 from execaudit.records.quoting import make_printable
@@ -60,15 +61,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def load_rules(args: argparse.Namespace) -> tuple[Loaded, RuleSet]:
-    """Load what --config and --root mean, and its rules. Raises NotConfigured with all problems."""
+    """Load what --config and --root mean, and its rules. Raises with all problems."""
     loaded = load(choose_paths(args.config, args.root))
     problems = list(loaded.problems)
     rules = None
     if not problems:
         rules, problems = compile_rules(loaded.rules, regex_bytes=loaded.config.limits.regex_bytes)
     if rules is None:
-        text = "\n".join(map(str, problems))
-        raise NotConfigured(f"Failed to load the rules: they have mistakes\n{text}")
+        raise mistakes_error(problems, "Failed to load the rules: they have mistakes")
     return loaded, rules
 
 
@@ -141,7 +141,7 @@ def _read_line(path: str) -> FieldDict:
             with open(path, "rb") as file:
                 line = file.readline(_MOST_BYTES)
         except OSError as error:
-            raise InvalidArgument(f"Failed to open '{path}': {error.strerror}") from None
+            raise failed_call(f"open '{path}'", error, InvalidArgument) from None
     try:
         fields = json.loads(line)
     except (ValueError, RecursionError):

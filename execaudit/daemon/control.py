@@ -22,6 +22,8 @@ from execaudit.records.quoting import quote_cell
 from execaudit.rules.notes import find_notes
 from execaudit.rules.rule_set import find_problems
 
+_WHERE_TO_LOOK = "journalctl -u execaudit says why, where it is the service"
+
 Status = dict[str, Any]
 _EVENTS = ("seen", "dropped", "limited", "collapsed", "lost", "undecodable")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -50,7 +52,9 @@ def read_status(path: str) -> Status:
     try:
         status: Status = json.loads(Path(path).read_bytes())
     except FileNotFoundError:
-        raise ExecauditError(f"Failed to read '{path}': the daemon is not running") from None
+        raise ExecauditError(
+            f"Failed to read '{path}': the daemon is not running; {_WHERE_TO_LOOK}"
+        ) from None
     except PermissionError:
         raise NoPermission(
             f"Failed to read '{path}': not permitted; run as root, or as a member of its group"
@@ -59,7 +63,9 @@ def read_status(path: str) -> Status:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ExecauditError(f"Failed to read '{path}': {reason}") from error
     if not Path(f"/proc/{status.get('pid')}").exists():
-        raise ExecauditError(f"The daemon that wrote '{path}' is not running any more")
+        raise ExecauditError(
+            f"The daemon that wrote '{path}' is not running any more; {_WHERE_TO_LOOK}"
+        )
     return status
 
 

@@ -15,7 +15,7 @@ from execaudit.config.source import Source
 from execaudit.daemon.log import log
 from execaudit.daemon.setup import Setup, build_setup
 from execaudit.daemon.status_writer import replace_file
-from execaudit.errors import ExecauditError, NotConfigured
+from execaudit.errors import ExecauditError, NoPermission, NotConfigured
 from execaudit.records.host import Host
 from execaudit.sinks.notices import ERROR, WARNING
 
@@ -30,23 +30,30 @@ def set_up(paths: Paths, host: Host) -> Setup:
     """
     try:
         setup = build_setup(load(paths), host)
-    except NotConfigured as error:
-        last = _read(paths)
-        if last is None:
-            raise
-        try:
-            setup = build_setup(last, host)
-        except ExecauditError:
-            raise error from None
+    except (NotConfigured, NoPermission) as error:
+        setup_again = _set_up_again(paths, host)
+        if setup_again is None:
+            raise type(error)(f"Failed to use the configuration:\n{error}") from None
+        setup = setup_again
         setup.config_error = str(error)
         for line in setup.config_error.splitlines():
             log(ERROR, line)
         log(
             ERROR,
             "Failed to use the configuration: it has mistakes; going on with the last one that had"
-            f" none, {last.config_hash[:12]}",
+            f" none, {setup.loaded.config_hash[:12]}",
         )
     return setup
+
+
+def _set_up_again(paths: Paths, host: Host) -> Setup | None:
+    last = _read(paths)
+    if last is None:
+        return None
+    try:
+        return build_setup(last, host)
+    except ExecauditError:
+        return None
 
 
 def keep(paths: Paths, loaded: Loaded) -> None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from execaudit.config.configuration import Config, Loaded
 from execaudit.config.redactor import make_redactor
+from execaudit.config.source import Problem, mistakes_error
 from execaudit.daemon.limits import Limit, Limits, Rate
-from execaudit.errors import ExecauditError, NotConfigured
+from execaudit.errors import ExecauditError, NotConfigured, failed_call
 from execaudit.formats.encoders import AnyEncoder, make_encoder
 from execaudit.kernel.capture import Settings
 from execaudit.records.host import Host
@@ -51,8 +52,8 @@ def env_names(config: Config) -> tuple[bytes, ...]:
     return tuple(os.fsencode(f"{name}=") for name in config.capture.env)
 
 
-def compile_all(loaded: Loaded) -> "tuple[RuleSet | None, list[str]]":
-    """The rules, or every problem as a line; None where there are no rules."""
+def compile_all(loaded: Loaded) -> "tuple[RuleSet | None, list[Problem]]":
+    """The rules, or every problem; None where there are no rules."""
     if not loaded.rules:
         return None, []
     # What rules take, some 30 modules, is loaded where there are any.
@@ -63,7 +64,7 @@ def compile_all(loaded: Loaded) -> "tuple[RuleSet | None, list[str]]":
     if rules is not None and rules.wants_programs:
         for program in running_programs():
             rules.programs.remember_running(*program)
-    return rules, [str(problem) for problem in problems]
+    return rules, problems
 
 
 def _kernel_rules(rules: "RuleSet | None") -> tuple[KernelRules, KernelLookups]:
@@ -152,9 +153,7 @@ def _read_key(name: str) -> bytes:
             )
         key = path.read_bytes().strip()
     except OSError as error:
-        raise NotConfigured(
-            f"Failed to read key '{path}' (redact.hmac_key): {error.strerror}"
-        ) from error
+        raise failed_call(f"read key '{path}' (redact.hmac_key)", error, NotConfigured) from error
     if len(key) < 16:
         raise ExecauditError(f"Failed to use key '{path}' (redact.hmac_key): under 16 bytes")
     return key
@@ -166,9 +165,8 @@ def build_setup(loaded: Loaded, host: Host, old: Setup | None = None) -> Setup:
     Raises ExecauditError, one problem a line; nothing that was opened for it stays open then.
     """
     rules, rule_problems = compile_all(loaded)
-    problems = list(dict.fromkeys([*map(str, loaded.problems), *rule_problems]))
-    if problems:
-        raise NotConfigured("\n".join(problems))
+    if loaded.problems or rule_problems:
+        raise mistakes_error([*loaded.problems, *rule_problems])
     config = loaded.config
     redactor = _build_redactor(config)
     encoders: dict[Encoding, AnyEncoder] = {}

@@ -18,7 +18,7 @@ from execaudit.daemon.log import log
 from execaudit.daemon.priority import is_realtime
 from execaudit.daemon.selfcheck.tracing_check import SelfCheck
 from execaudit.daemon.systemd import notify
-from execaudit.errors import ExecauditError
+from execaudit.errors import ExecauditError, failed_call
 from execaudit.sinks.notices import WARNING
 
 Status = dict[str, Any]
@@ -184,7 +184,7 @@ def replace_file(path: str, text: str, mode: int) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             Path(temporary).unlink()
-        raise ExecauditError(f"Failed to write '{path}': {error.strerror}") from error
+        raise failed_call(f"write '{path}'", error) from error
 
 
 def metrics_text(status: Status) -> str:

@@ -217,9 +217,61 @@ def other_message(fields: FieldDict) -> str:
         since = fields.get("first", "?")
         why = f"{fields.get('reason', '?')}{programs}"
         return f"Tracing was broken: {why}, {end}; execs since {since} may be missing"[:_SAID_LIMIT]
+    if kind in _SENTENCES:
+        return _SENTENCES[kind](fields)[:_SAID_LIMIT]
     said = [
         f"{key} {quote_name(str(value))}"
         for key, value in fields.items()
         if key not in ("time", "type", "host", "boot") and isinstance(value, str | int)
     ]
     return (f"execaudit {kind}: {', '.join(said)}" if said else f"execaudit {kind}")[:_SAID_LIMIT]
+
+
+def _start_message(fields: FieldDict) -> str:
+    text = (
+        f"execaudit {fields.get('version', '?')} records execs, by engine"
+        f" {fields.get('engine', '?')} on kernel {quote_name(str(fields.get('kernel', '?')))}"
+    )
+    if "failure_hook_error" in fields:
+        text += f"; failed ones are NOT SEEN ({quote_name(str(fields['failure_hook_error']))})"
+    elif "failure_hook" in fields:
+        text += f", failed ones by {fields['failure_hook']}"
+    if "config_error" in fields:
+        text += "; THE CONFIGURATION HAS MISTAKES, the last good one is in force"
+    gap = fields.get("gap")
+    if isinstance(gap, dict):
+        since = f"{gap.get('events', 0)} events since were" if gap.get("traced") else "nothing was"
+        text += f"; the run before ended by a {gap.get('ended', 'stop')}, {since} traced"
+    return text
+
+
+def _stop_message(fields: FieldDict) -> str:
+    names = {"seen": "seen", "dropped": "dropped by rule", "limited": "over a limit"}
+    names |= {"lost": "lost"}
+    counts = ", ".join(f"{fields.get(name, '?')} {text}" for name, text in names.items())
+    return f"execaudit ended: {counts}"
+
+
+def _config_message(fields: FieldDict) -> str:
+    digest = str(fields.get("config_hash", "?"))[:12]
+    return f"Another configuration is in force: SHA-256 {quote_name(digest)}"
+
+
+def _summary_message(fields: FieldDict) -> str:
+    by = next((name for name in ("auid", "uid", "unit") if name in fields), "uid")
+    whose = f"{by} {quote_name(str(fields.get(by, '?')))}"
+    count = fields.get("count", "?")
+    if "cut_bytes" in fields:
+        return (
+            f"Over its limit, {whose}: {fields['cut_bytes']} bytes of arguments were left out of"
+            f" {count} records"
+        )
+    return f"Over its limit, {whose}: {count} records were kept back"
+
+
+_SENTENCES = {
+    "start": _start_message,
+    "stop": _stop_message,
+    "config": _config_message,
+    "summary": _summary_message,
+}

@@ -13,7 +13,7 @@ import time
 from typing import Any
 
 from execaudit.config.schema import File
-from execaudit.errors import ExecauditError
+from execaudit.errors import failed_call
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.compression import find_compressor
 from execaudit.sinks.disk_space import NO_SPACE, DiskSpace, Room
@@ -70,9 +70,7 @@ class FileSink(Sink):
             self.last_record = self._open(patience_s)
         except OSError as error:
             if error.errno not in _TRANSIENT:
-                raise ExecauditError(
-                    f"Failed to open '{settings.path}': {error.strerror}"
-                ) from error
+                raise failed_call(f"open '{settings.path}'", error) from error
             self._pause(self._trouble_of(error), self._clock.steady_s())
         else:
             self._generations.start(self._file.size)

@@ -35,8 +35,9 @@ LOST = (
         " where the records are not known any more (`crash`)", ("lost",)),
     Field("last_missed", kinds.MARK, "the same of the last record; those between may be of other"
         " processors and hooks, too", ("lost",)),
-    Field("cut_bytes", kinds.COUNT, "bytes of arguments and variables that were left out of these"
-        " records, which are there ([limits] `bytes_per_user`)", ("summary",)),
+    Field("cut_bytes", kinds.COUNT, "bytes left out of records ([limits] `bytes_per_user`)",
+        ("summary",), meanings={"summary": "bytes of arguments and variables that were left out of"
+        " these records, which are there ([limits] `bytes_per_user`)"}),
     Field("sink", kinds.SINK, "`file`, `journal` or `stdout`: captured, but this sink could not"
         " take them (daemon). `reason` is then the sink's, such as `disk_full`, `quota`,"
         " `read_only`, `io_error`, `disk_low`, `unavailable`, `overflow`; `crash` or `closed`: the"
