@@ -21,6 +21,7 @@ from execaudit.errors import EXIT_OK, ExecauditError, NoPermission
 from execaudit.records.quoting import quote_cell
 from execaudit.rules.notes import find_notes
 from execaudit.rules.rule_set import find_problems
+from execaudit.sinks.retention import days_kept, journal_room
 
 _WHERE_TO_LOOK = "journalctl -u execaudit says why, where it is the service"
 
@@ -135,9 +136,25 @@ def show(args: argparse.Namespace) -> int:
     """Print the daemon's state."""
     path = _needed_path(args)
     status = _refreshed(path, read_status(path))
+    if "journal" in status.get("sinks", {}):
+        status["sinks"]["journal"]["room_bytes"] = journal_room(namespace=_log_namespace(status))
     lines = [json.dumps(status)] if args.json else overview(status)
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     return EXIT_OK
+
+
+def _log_namespace(status: Status) -> str:
+    """Return the daemon's namespace of the journal; "" for the common one."""
+    # LogNamespace= mounts /run/systemd/journal.NAME where the service looks for its journal.
+    try:
+        text = Path(f"/proc/{status['pid']}/mountinfo").read_text()
+    except OSError:
+        return ""
+    for line in text.splitlines():
+        source, target = line.split()[3:5]
+        if target == "/run/systemd/journal" and "/journal." in source:
+            return source.rpartition("/journal.")[2]
+    return ""
 
 
 def _refreshed(path: str, status: Status) -> Status:
@@ -211,6 +228,21 @@ def _sinks(status: Status) -> Iterator[str]:
         ]
         path = f"   {quote_cell(sink['path'])}" if sink.get("path") else ""
         yield f"{name:12}{_columns(counts)}{path}"
+    yield from _retention(status)
+
+
+def _retention(status: Status) -> Iterator[str]:
+    """Say for how long records stay, at the rate since the start."""
+    said: list[str] = []
+    for name, sink in status["sinks"].items():
+        room_bytes, room_s = sink.get("room_bytes", 0), sink.get("room_s", 0)
+        days = days_kept(sink, status["uptime_s"], room_bytes, room_s)
+        if days is None or not room_bytes:
+            continue
+        others = ", if nobody else writes there" if name == "journal" else ""
+        said.append(f"{name} {days:,.1f} days in {_size(room_bytes)}{others}")
+    if said:
+        yield f"kept        at this rate: {'; '.join(said)}"
 
 
 def _rules(status: Status) -> Iterator[str]:

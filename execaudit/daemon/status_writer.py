@@ -28,7 +28,7 @@ _COUNTERS = {
     *("written", "bytes", "deselected", "hits", "count", "repairs"),
 }
 """Last words of what only grows."""
-_GAUGES = ("queue_bytes", "size_bytes", "water_bytes", "resident_bytes", "file_bytes")
+_GAUGES = ("queue_bytes", "size_bytes", "water_bytes", "resident_bytes", "file_bytes", "room_bytes")
 
 
 class StatusWriter:

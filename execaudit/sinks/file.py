@@ -20,6 +20,7 @@ from execaudit.sinks.disk_space import NO_SPACE, DiskSpace, Room
 from execaudit.sinks.generations import Generations
 from execaudit.sinks.line_file import Held, Refused, find_group
 from execaudit.sinks.notices import NOTICE, WARNING
+from execaudit.sinks.retention import file_room
 from execaudit.sinks.rotating_file import RotatingFile
 from execaudit.sinks.rotation import Series
 from execaudit.sinks.sink import Encoder, Selection, Sink, Trouble
@@ -224,9 +225,12 @@ class FileSink(Sink):
 
     def status(self) -> dict[str, Any]:
         """Return what `execaudit status` shows beside the counters."""
+        room_bytes, room_s = file_room(self._settings)
         return {
             "path": self._settings.path,
             "file_bytes": self._file.size,
+            "room_bytes": room_bytes,
+            "room_s": room_s,
             "is_failing": self._is_failing,
         }
 
