@@ -21,6 +21,7 @@ from execaudit.cli.options import (
     add_doctor_options,
     add_rules_options,
     add_schema_options,
+    add_seal_options,
     add_trace_options,
 )
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
@@ -71,6 +72,7 @@ _VERBS = {
     "daemon": _Verb("log every exec on this host", add_daemon_options, "daemon.loop"),
     "convert": _Verb("print records in another format", add_convert_options, "formats.convert"),
     "schema": _Verb("print the JSON Schema of a format", add_schema_options, "formats.schema"),
+    "seal": _Verb("set up the seals of the log", add_seal_options, "evidence.setup"),
     "status": _control("show what the running daemon does", "show", wants_json=True),
     "reload": _control("have the running daemon read its configuration again", "reload"),
     "rotate": _control("have the running daemon rotate its file", "rotate"),

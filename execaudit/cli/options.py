@@ -187,6 +187,23 @@ def add_schema_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, default="execaudit", help="default: execaudit")
 
 
+def add_seal_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `execaudit seal` takes."""
+    parser.description = "Set up the seals of the log."
+    verbs = parser.add_subparsers(dest="seal_verb", metavar="VERB", required=True)
+    text = "make the first key, and show the key that verifies"
+    setup = verbs.add_parser("setup", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    _add_configuration_options(setup, "use")
+    setup.add_argument(
+        "--public",
+        action="store_true",
+        help="sign seals, so that a key that is no secret verifies them (takes libsodium)",
+    )
+    setup.add_argument(
+        "--force", action="store_true", help="make another key, where there is one already"
+    )
+
+
 def add_control_options(parser: argparse.ArgumentParser, *, text: str, wants_json: bool) -> None:
     """Add what `execaudit status`, `reload` and `rotate` take."""
     parser.description = f"{text[0].upper()}{text[1:]}."

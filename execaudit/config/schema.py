@@ -226,6 +226,32 @@ class Stdout:
 
 
 @dataclass(frozen=True, slots=True)
+class Seal:
+    """Seals in the file, by which execaudit verify recognises what was altered afterwards."""
+
+    enabled: bool = key(
+        Flag(), True, "Whether to seal. Nothing is sealed before execaudit seal setup made a key."
+    )
+    state: str = key(
+        AbsolutePath(),
+        "/var/lib/execaudit/seal.state",
+        "The key of the next seal: readable by the daemon alone, overwritten with each seal.",
+    )
+    interval: float = key(
+        Duration(1, HOUR),
+        "10s",
+        "Longest time until a record is sealed. Who becomes root can rewrite what is not sealed"
+        " yet.",
+    )
+    idle_interval: float = key(
+        Duration(10, DAY),
+        "1m",
+        "How often a seal is written while there are no records, so that its absence means"
+        " something.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class RedactPattern:
     """A secret of your own to redact, besides those that execaudit knows."""
 
@@ -313,6 +339,7 @@ class Config:
     file: File = File()
     journal: Journal = Journal()
     stdout: Stdout = Stdout()
+    seal: Seal = Seal()
     redact: Redact = Redact()
     limits: Limits = Limits()
     status: Status = Status()

@@ -16,6 +16,7 @@ from execaudit.daemon.handover.duplicates import Duplicates
 from execaudit.daemon.log import log
 from execaudit.daemon.path_search import PathSearch
 from execaudit.daemon.reporter import Reporter, log_notices
+from execaudit.daemon.sealing import Sealer
 from execaudit.daemon.selfcheck.canary import Canary
 from execaudit.daemon.setup import Setup, env_names, kernel_keys, kernel_rules
 from execaudit.kernel import libbpf
@@ -62,6 +63,7 @@ class Flow:
         self.high_water = 0
         self.counts = Counts()
         self.report = Reporter(self)
+        self.sealer = Sealer(self)
         self.canary = Canary()
         self.duplicates: Duplicates | None = None
         self.path_search = PathSearch() if setup.collapses else None
@@ -306,6 +308,7 @@ class Flow:
         self.report.suppressed(self.setup.limits)
         self.report.incidents(self.sinks)
         self.report.stop(self.totals())
+        self.sealer.seal("stop")
         for sink in self.sinks:
             sink.close()
         log_notices(self.sinks)

@@ -167,6 +167,7 @@ class Daemon:
             self._limits_at = now_s + flow.setup.config.limits.interval
             flow.report.suppressed(flow.setup.limits)
         flow.report.incidents(flow.sinks)
+        flow.sealer.pass_on()
         log_notices(flow.sinks)
         flow.keep_up()
         is_checking = now_s >= self._check_at

@@ -32,6 +32,7 @@ def reconfigure(flow: Flow, setup: Setup) -> None:
     flow.decoder.select_env(env_names(setup.config))
     flow.decoder.forget_places()  # their fields hold, what rules and encoders kept does not
     flow.report.suppressed(old.limits)
+    flow.sealer.reconfigure(setup.config.seal, old.sinks)
     _close_sinks(flow, old)
     flow.report.config(old.loaded.config_hash, setup.loaded.config_hash)
 

@@ -16,7 +16,9 @@ from execaudit.daemon.log import log
 from execaudit.daemon.recapture import keep_descriptors, replace_capture
 from execaudit.daemon.setup import Setup, capture_settings, kernel_keys
 from execaudit.engine.choice import open_capture
+from execaudit.kernel.capture import Capture
 from execaudit.records.host import Host
+from execaudit.records.place import FieldDict
 from execaudit.sinks.notices import NOTICE, WARNING
 
 
@@ -30,17 +32,16 @@ def begin(host: Host, setup: Setup) -> Flow:
     flow = Flow(host, setup, previous.capture)
     flow.resume(previous.file, previous.checkpoint)
     missed = _last_record(setup) | adopted_fields(host, previous, flow.ring, _now_ns())
-    config_hash = setup.loaded.config_hash
     if previous.mismatch:
         log(NOTICE, f"Loading other programs than those of the run before: {previous.mismatch}")
         with open_capture(config.capture.engine, settings) as fresh:
-            flow.report.start(fresh, config_hash, missed)
+            _begin_log(flow, fresh, missed)
             _account_previous(flow, previous)
             adoption.withdraw(previous.names)
             replace_capture(flow, fresh)
         keep_descriptors(flow)
     else:
-        flow.report.start(previous.capture, config_hash, missed)
+        _begin_log(flow, previous.capture, missed)
         _account_previous(flow, previous)
         flow.set_rules(kernel_keys(setup), setup)
     return flow
@@ -57,9 +58,17 @@ def _begin_fresh(host: Host, setup: Setup, unusable: Unusable | None) -> Flow:
     with open_capture(capture.engine, capture_settings(setup.config)) as fresh:
         flow = Flow(host, setup, fresh.take())
     flow.attach()
-    flow.report.start(flow.capture, setup.loaded.config_hash, missed | gap)
+    _begin_log(flow, flow.capture, missed | gap)
     keep_descriptors(flow)
     return flow
+
+
+def _begin_log(flow: Flow, capture: Capture, missed: FieldDict) -> None:
+    """Write the `start` record and seal it, with what the run before wrote and did not seal."""
+    loaded = flow.setup.loaded
+    flow.sealer.begin(loaded.config.seal)
+    flow.report.start(capture, loaded.config_hash, missed)
+    flow.sealer.seal("start")
 
 
 def _account_previous(flow: Flow, previous: Adopted) -> None:

@@ -55,6 +55,7 @@ _KINDS: dict[str, FieldDict] = {
         "action": "audit-repaired",
     },
     "summary": {"kind": "metric", "type": ["info"], "action": "events-limited"},
+    "seal": {"kind": "event", "type": ["info"], "action": "audit-sealed"},
 }
 _UNKNOWN = {"kind": "event", "type": ["info"]}
 

@@ -66,6 +66,11 @@ def repair_fields(
     }
 
 
+def seal_head(host: Host, events: FieldDict) -> FieldDict:
+    """Return what a `seal` begins with; `events` are the counts so far, as in `stop`."""
+    return {**_head(host, "seal"), "events": events}
+
+
 def summary_fields(
     host: Host, by: tuple[str, int | str], count: int, first_ns: int, last_ns: int
 ) -> FieldDict:

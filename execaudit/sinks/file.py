@@ -12,8 +12,9 @@ import errno
 import time
 from typing import TYPE_CHECKING, Any
 
-from execaudit.config.schema import File
+from execaudit.config.schema import File, Seal
 from execaudit.errors import ExecauditError
+from execaudit.evidence.chain import Chain
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.compression import find_compressor
 from execaudit.sinks.disk_space import NO_SPACE, DiskSpace, Room
@@ -24,6 +25,7 @@ from execaudit.sinks.log_tail import Tail, last_record
 from execaudit.sinks.notices import NOTICE, WARNING
 from execaudit.sinks.queued_sink import QueuedSink, Trouble
 from execaudit.sinks.rotation import Series
+from execaudit.sinks.sealing import Sealing
 from execaudit.sinks.selection import Selection
 
 if TYPE_CHECKING:
@@ -85,6 +87,35 @@ class FileSink(QueuedSink):
             if not self._file.size and self.tail.last is None:
                 self.tail = self.tail._replace(last=last_record(series))
 
+    # -- seals ------------------------------------------------------------------------------
+
+    def use_chain(self, chain: Chain, settings: Seal) -> None:
+        """Have the file sealed from now on."""
+        encode = self.encoder.encode_fields
+        self._file.use_sealing(Sealing(chain, settings, encode, self.notices))
+        self._generations.announce_removal = self._file.announce_removal
+
+    def release_chain(self) -> Chain | None:
+        """Return what seals the file, for another one; None where it is not sealed."""
+        return self._file.release_chain()
+
+    @property
+    def sealing(self) -> Sealing | None:
+        """What seals the file; None where it is not sealed."""
+        return self._file.sealing
+
+    def seal(self, reason: str) -> None:
+        """Write a seal over all that was written; not while something waits to be written."""
+        self.flush()
+        if self._trouble is not None or self._queue:
+            return
+        now_s = self._clock.steady_s()
+        try:
+            self._file.prepare(now_s, 0)
+            self._file.seal(reason)
+        except (OSError, Refused) as error:
+            self._pause(self._trouble_of(error), now_s)
+
     def _open(self, patience_s: float) -> Tail:
         end_s = self._clock.steady_s() + patience_s
         while True:
@@ -114,6 +145,8 @@ class FileSink(QueuedSink):
         self._settings = settings
         self._space.settings = settings
         self._file.configure(settings)
+        if self.sealing is not None:
+            self.sealing.encode = encoder.encode_fields
         self._generations.keep_up(self._file.size)
 
     # -- writing ----------------------------------------------------------------------------

@@ -19,6 +19,7 @@ PACKAGES = (
     ("config",),
     ("rules",),
     ("formats",),
+    ("evidence",),
     ("sinks",),
     ("doctor", "trace", "daemon"),
     ("cli",),

@@ -170,6 +170,23 @@ GAP = _object(
     required=("traced",),
 )
 RECORD = _object(is_open=True)
+SHORT_HASH = Form({**_TEXT, "pattern": "^[0-9a-f]{16}$"})
+SIGNATURE = Form({**_TEXT, "pattern": "^[0-9a-f]{128}$"}, column="String", search="bytes")
+COVERS = _object(
+    ("lines", COUNT),
+    ("bytes", COUNT),
+    ("first", TIME),
+    ("last", TIME),
+    ("apart", FLAG),
+    ("missing", _object(("first", COUNT), ("last", COUNT), required=("first", "last"))),
+    ("shortened", _object(("from", COUNT), ("to", COUNT), required=("from", "to"))),
+    required=("lines", "bytes"),
+)
+REMOVED = _object(("before", COUNT), ("files", TEXTS), required=("before",))
+CERTIFICATE = _object(
+    ("period", COUNT), ("key", HASH), ("signature", SIGNATURE),
+    required=("period", "key", "signature"),
+)  # fmt: skip
 COUNTS = _object(schema={"type": "object", "additionalProperties": _COUNT}, is_open=True)
 
 _CUT = _object(
