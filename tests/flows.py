@@ -21,6 +21,7 @@ from execaudit.records.host import Host
 from execaudit.records.redact import Redactor
 from execaudit.sinks.queued_sink import QueuedSink, Trouble
 from execaudit.sinks.selection import Selection
+from execaudit.sinks.sink import Sink
 from tests.records import slots
 from tests.rule_tables import compile_all
 
@@ -108,14 +109,36 @@ class FakeCapture:
         return cast("Capture", self)
 
 
-class ListSink(QueuedSink):
+class EncodingSink(QueuedSink):
+    """Encodes what it is given, and drops it."""
+
+    name = "file"
+
+    def __init__(self, encoder: AnyEncoder) -> None:
+        super().__init__("nothing", 1 << 20, encoder, None, None)
+
+    def _write(self, entries: list[bytes]) -> tuple[int, Trouble | None]:
+        return len(entries), None
+
+    def _reopen(self) -> Trouble | None:
+        return None
+
+    def _wait_writable(self, seconds: float) -> bool:
+        del seconds
+        return False
+
+    def _close(self) -> None:
+        """Nothing is open."""
+
+
+class ListSink(EncodingSink):
     """Keeps what it writes. While `is_blocked`, what it is given waits."""
 
     def __init__(
         self, encoder: AnyEncoder, name: str = "file", selection: Selection | None = None
     ) -> None:
-        super().__init__(name, 1 << 20, encoder, selection, None)
-        self.name = name
+        super().__init__(encoder)
+        self.name, self.selection = name, selection
         self.written: list[bytes] = []
         self.is_blocked = False
         self.is_closed = False
@@ -130,13 +153,6 @@ class ListSink(QueuedSink):
         self.written += entries
         self.counters.written += len(entries)
         return len(entries), None
-
-    def _reopen(self) -> Trouble | None:
-        return None
-
-    def _wait_writable(self, seconds: float) -> bool:
-        del seconds
-        return False
 
     def _close(self) -> None:
         self.is_closed = True
@@ -174,7 +190,7 @@ def make_sink(host: Host, name: str = "file", selection: Selection | None = None
 
 
 def make_setup(
-    *sinks: ListSink,
+    *sinks: Sink[Any],
     rules: Iterable[Mapping[str, Any]] = (),
     rate: Rate | None = None,
     env: tuple[str, ...] = ("LD_PRELOAD",),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from execaudit.config.coherence import find_contradictions
+from execaudit.config.digest import sha256
 from execaudit.config.files import Paths, read_sources
 from execaudit.config.merge import Merged, Origin
 from execaudit.config.problem import Problem
@@ -18,7 +19,6 @@ from execaudit.config.schema import Config
 from execaudit.config.source import Source
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_path
-from execaudit.config.digest import sha256
 
 __all__ = ["Config", "Loaded", "Origin", "Paths", "Problem", "RuleTable", "load", "read_rules"]
 

@@ -88,9 +88,13 @@ class Encoder:
         argv = None if event.argv is None else json_strings(event.argv)
         env = path_search = duration_ns = None
         if shape is not None:
-            env = json_strings(event.env or b"")
-            path_search = json_strings(b"".join([name + b"\0" for name in event.path_search]))
-            duration_ns = event.duration_ns if event.type == "exit" else None
+            env = path_search = b""
+            if event.type == "exit":
+                duration_ns = event.duration_ns
+            elif event.env:
+                env = json_strings(event.env)
+            if event.path_search:
+                path_search = json_strings(b"\0".join(event.path_search) + b"\0")
             if env is None or path_search is None or not shape:
                 return self._render(record_fields(event, self._host))
         if argv is None:

@@ -20,7 +20,12 @@ def compile_here(
     tables: Iterable[RuleTable], regex_bytes: int
 ) -> tuple[RuleSet | None, list[Problem]]:
     """Compile rules with the users and groups of this host."""
-    return compile_rules(tables, Lookups(user=_find_user, group=_find_group), regex_bytes)
+    return compile_rules(tables, lookups_here(), regex_bytes)
+
+
+def lookups_here() -> Lookups:
+    """Return what finds the users and groups of this host."""
+    return Lookups(user=_find_user, group=_find_group)
 
 
 def find_problems(loaded: Loaded) -> tuple[Problem, ...]:

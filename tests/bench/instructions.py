@@ -2,7 +2,7 @@
 """How many instructions of this processor an event takes in the daemon, counted by valgrind.
 
 Counts do not depend on what else the machine does, so a test can hold them to a baseline
-(`instructions.json`, made anew by `./dev bench baseline`). A run of many events less a run of few
+(`instructions.json`, made again by `./dev bench baseline`). A run of many events less a run of few
 leaves out the start of Python. `python -m tests.bench.instructions WAY EVENTS` is such a run.
 """
 
@@ -26,7 +26,7 @@ _TUNABLES = {"GLIBC_TUNABLES": "glibc.cpu.x86_rep_movsb_threshold=0x7fffffff"}
 FEW, MANY, BATCH = 256, 1792, 128
 WAYS: dict[str, dict[str, Any]] = {
     "json": {},
-    "journal": {"form": "journal"},
+    "journal": {"format": "journal"},
     "rules and limits": {"has_rules": True, "has_limits": True},
     "secret": {"word": b"--password=######"},
     "failure": {"error": -2, "filename": b"/bin/######/grep\0", "pids": 1, "word": b"x"},
@@ -90,36 +90,24 @@ def _batch(
 
 
 def run(name: str, events: int) -> None:
-    """Put so many events of a way through a stage; nothing is written."""
-    from execaudit.daemon.collapse import Collapser
-    from execaudit.daemon.outlets import Outlet
-    from execaudit.daemon.stage import Stage
-    from execaudit.records.pipeline import Pipeline
-
-    from execaudit.daemon.limits import Limit, Rate
-    from execaudit.records.redact import Redactor
+    """Put so many events of a way through a flow; nothing is written."""
+    from execaudit.daemon.limits import Rate
+    from execaudit.formats.encoders import make_encoder
+    from tests.flows import EncodingSink, make_setup, running
     from tests.records import make_host
 
     way = dict(WAYS[name])
     host = make_host()
-    rate = Rate(1e9, 10**9)
-    stage = Stage(
-        host,
-        (b"LD_PRELOAD=",),
-        [Outlet(way.pop("form", "execaudit"), None)],
-        rules=_rules() if way.pop("has_rules", False) else None,
-        redactor=Redactor(),
-        collapser=Collapser(),
-        limits={"uid": Limit(rate), "unit": Limit(rate)} if way.pop("has_limits", False) else None,
+    encoder = make_encoder(way.pop("format", "execaudit"), host, "execaudit")
+    setup = make_setup(
+        EncodingSink(encoder), rate=Rate(1e9, 10**9) if way.pop("has_limits", False) else None
     )
-    pipeline = Pipeline(host, (b"LD_PRELOAD=",), encoder=stage, finish=stage.finish)
-    pipeline.measure_durations()
-    for begin in range(1, events, BATCH):
-        buf, offsets = _batch(begin, **way)
-        pipeline.lines(buf, offsets)
-        for outlet in stage.outlets:
-            outlet.batch.clear()
-        stage.finish_held()
+    setup.rules = _rules() if way.pop("has_rules", False) else None
+    with running(setup, host, exits=True) as (flow, _):
+        for begin in range(1, events, BATCH):
+            flow._take(*_batch(begin, **way))
+            flow.release_failures(0, are_all=True)
+            flow.flush()
 
 
 def _count(name: str, events: int) -> int:

@@ -15,10 +15,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from execaudit.wire.decode import HEAD
-from execaudit.wire.recording import open_recording, read_steps
-
 from execaudit.kernel.ring import Ring
+from execaudit.records.recording import open_recording, read_steps
 from execaudit.wire import record
 from tests.bench.daemons import Trace
 from tests.bench.session import make_mark, running
@@ -33,6 +31,8 @@ if TYPE_CHECKING:
 _RING = "64M"  # no loss also while another process records
 _FRAME = struct.Struct("@II")
 _POSITION = struct.Struct("@Q")
+_HEAD = struct.Struct(record.HEAD.format)
+_MEMBERS = [name for name, _ in record.HEAD.members]
 _SEQUENCE_AT = record.HEAD.offset("seq")
 
 
@@ -66,7 +66,8 @@ class Recorded:
                 continue
             buf, offsets = value
             for at in offsets:
-                length, _, _, hook, _, _, _, cpu, _, _ = HEAD(buf, at)
+                head = dict(zip(_MEMBERS, _HEAD.unpack_from(buf, at), strict=True))
+                length, hook, cpu = head["size"], head["hook"], head["cpu"]
                 event = bytearray(buf[at : at + length])
                 if mark not in event:
                     continue

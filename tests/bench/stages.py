@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each step inside the daemon costs per event: CPU time over replayed recordings.
 
-Owns the steps and how they are told apart. The daemon's steps are fused for speed, so no clock is
-put between them: the same events go through chains of which each has one step more than another,
-and a step costs the difference, round by round. Sinks are the real ones; the journal's a journald
-of the benchmark's own, and nothing waits for it that would count.
+Owns the steps and how they are told apart. No clock is put between them: the same events go through
+chains of which each has one step more than another, and a step costs the difference, round by
+round. Sinks are the real ones; the journal's a journald of the benchmark's own, and nothing waits
+for it that would count.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from execaudit.daemon.build import env_names
-from execaudit.daemon.collapse import Collapser
-from execaudit.daemon.outlets import Outlet
-from execaudit.daemon.stage import Stage
-from execaudit.records.pipeline import Pipeline
+from typing import TYPE_CHECKING, Any
 
 from execaudit.config.configuration import Config
-from execaudit.records.redact import Redactor
+from execaudit.config.schema import File, Journal
+from execaudit.daemon.setup import env_names
+from execaudit.formats.encoders import make_encoder
+from execaudit.records.accounting import Accounting
+from execaudit.records.place import PlaceDescriber
 from execaudit.sinks.file import FileSink
-from execaudit.sinks.journal import JournalSettings, JournalSink
-from execaudit.sinks.live_file import FileSettings
+from execaudit.sinks.journal import JournalSink
 from execaudit.sinks.stdout import StdoutSink
+from execaudit.wire.decoder import Decoder
 from tests.bench import workloads
 from tests.bench.mixed_rules import compile_mixed
 from tests.bench.recorded import record_and_load
 from tests.bench.report import Spread
 from tests.bench.workloads import SHARED_MEMORY
+from tests.flows import EncodingSink, make_setup, running
 from tests.journald import running_journald
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from execaudit.daemon.build import Sink
-
+    from execaudit.daemon.flow import Flow
     from execaudit.rules.rule_set import RuleSet
+    from execaudit.sinks.sink import Sink
+    from execaudit.wire.event import Event
     from tests.bench.recorded import Recorded
 
 _UNROTATED = 1 << 40
@@ -53,16 +53,15 @@ _PAUSE_S = 0.001
 
 STEPS = {
     "read": ("ring", None),
-    "decode and account": ("decode", "ring"),
-    "redact and collapse": ("judge", "decode"),
-    "enrich (JSON)": ("JSON", "JSON, warm"),
-    "encode JSON": ("JSON, warm", "judge"),
+    "decode": ("decode", "ring"),
+    "account": ("account", "decode"),
+    "collapse and redact": ("redact", "account"),
+    "encode JSON": ("JSON", "redact"),
     "write file": ("file", "JSON"),
-    "enrich (journal)": ("entry", "entry, warm"),
-    "encode journal entry": ("entry, warm", "judge"),
+    "encode journal entry": ("entry", "redact"),
     "send to journald": ("journal", "entry"),
-    "rules: 10": ("10 rules", "judge"),
-    "rules: 1000": ("1000 rules", "judge"),
+    "rules: 10": ("10 rules", "redact"),
+    "rules: 1000": ("1000 rules", "redact"),
 }
 """Step to the chain that has it, and the one that lacks only it."""
 TOTALS = {
@@ -72,48 +71,41 @@ TOTALS = {
 }
 
 
-class _Taker:
-    """An encoder that takes every record and makes nothing of it."""
-
-    def encode(self, _buf: bytes, _at: int, _head: tuple[int, ...], /) -> bytes:
-        return b""
-
-    def encode_exit(
-        self, _buf: bytes, _at: int, _head: tuple[int, ...], _duration_ns: int | None, /
-    ) -> bytes:
-        return b""
-
-    def follow_host(self) -> None:
-        """Nothing depends on it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Steps to go through. `outlets` are formats; `sinks` go with them."""
+    """Steps to go through. `formats` are what is encoded; `sinks` go with them."""
 
     name: str
-    outlets: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
     sinks: tuple[str, ...] = ()
     rules: int = 0
-    has_stage: bool = True
-    has_decoder: bool = True
-    is_warm: bool = False  # the caches hold all that the events need
 
 
 CHAINS = (
-    Chain("ring", has_stage=False, has_decoder=False),
-    Chain("decode", has_stage=False),
-    Chain("judge"),
+    Chain("ring"),
+    Chain("decode"),
+    Chain("account"),
+    Chain("redact"),
     Chain("10 rules", rules=10),
     Chain("1000 rules", rules=1000),
-    Chain("JSON, warm", ("execaudit",), is_warm=True),
     Chain("JSON", ("execaudit",)),
     Chain("file", ("execaudit",), ("file",)),
-    Chain("entry, warm", ("journal",), is_warm=True),
     Chain("entry", ("journal",)),
     Chain("journal", ("journal",), ("journal",)),
     Chain("both", ("execaudit", "journal"), ("file", "journal")),
 )
+
+
+class _Unset:
+    """Stands for an encoder until a chain gives the sink its own."""
+
+    format = "execaudit"
+
+    def encode(self, _: Event, /) -> bytes:
+        return b""
+
+    def encode_fields(self, _: dict[str, Any], /) -> bytes:
+        return b""
 
 
 class Sinks:
@@ -121,12 +113,12 @@ class Sinks:
 
     def __init__(self, directory: Path, journal_socket: str, null_fd: int) -> None:
         directory.mkdir(mode=0o750, exist_ok=True)
-        settings = FileSettings(str(directory / "execaudit.jsonl"), max_file_bytes=_UNROTATED)
-        self.path = Path(settings.path)
-        self.by_name: dict[str, Sink] = {
-            "file": FileSink(settings),
-            "journal": JournalSink(JournalSettings(socket_path=journal_socket)),
-            "stdout": StdoutSink(null_fd),
+        self.path = directory / "execaudit.jsonl"
+        file = File(path=str(self.path), max_file_bytes=_UNROTATED)
+        self.by_name: dict[str, Sink[Any]] = {
+            "file": FileSink(file, _Unset()),
+            "journal": JournalSink(Journal(), _Unset(), socket_path=journal_socket),
+            "stdout": StdoutSink(_Unset(), fd=null_fd),
         }
 
     def wait(self) -> None:
@@ -167,49 +159,56 @@ def run_chain(
     chain: Chain, recorded: Recorded, sinks: Sinks, rules: RuleSet | None = None
 ) -> float:
     """Replay all events once; CPU time of this process in µs per event."""
-    stage = _make_stage(chain, recorded, rules) if chain.has_stage else None
-    if chain.is_warm:
-        _replay(chain, recorded, sinks, stage)
-    begin = time.process_time_ns()
-    _replay(chain, recorded, sinks, stage)
+    if chain.name in ("ring", "decode", "account"):
+        begin = time.process_time_ns()
+        _replay_part(chain.name, recorded)
+    else:
+        used = [_find_sink(sinks, recorded, chain, at) for at in range(len(chain.formats))]
+        setup = make_setup(*used)
+        setup.rules = rules
+        with running(setup, recorded.host) as (flow, _):
+            begin = time.process_time_ns()
+            _replay(flow, recorded, sinks if "journal" in chain.sinks else None)
     return (time.process_time_ns() - begin) / 1000 / recorded.count
 
 
-def _make_stage(chain: Chain, recorded: Recorded, rules: RuleSet | None) -> Stage:
-    return Stage(
-        recorded.host,
-        env_names(Config()),
-        [Outlet(form, None) for form in chain.outlets],
-        rules=rules,
-        redactor=Redactor(),
-        collapser=Collapser(),
-    )
+def _find_sink(sinks: Sinks, recorded: Recorded, chain: Chain, at: int) -> Sink[Any]:
+    """Give the sink of a chain, with an encoder that knows nothing yet."""
+    encoder = make_encoder(chain.formats[at], recorded.host, "execaudit")
+    if not chain.sinks:
+        return EncodingSink(encoder)
+    sink = sinks.by_name[chain.sinks[at]]
+    sink.encoder = encoder
+    return sink
 
 
-def _replay(chain: Chain, recorded: Recorded, sinks: Sinks, stage: Stage | None) -> None:
+def _replay_part(name: str, recorded: Recorded) -> None:
+    """Go the first steps only."""
     ring = recorded.rewind()
-    names = env_names(Config())
-    pipeline = Pipeline(
-        recorded.host,
-        names,
-        encoder=stage or _Taker(),
-        finish=stage.finish if stage else lambda _: b"",
-    )
-    targets = [sinks.by_name[name] for name in chain.sinks]
+    decoder = Decoder(env_names(Config()), PlaceDescriber(recorded.host))
+    accounting = Accounting()
+    while True:
+        buf, offsets = ring.read()
+        if not buf:
+            return
+        if name == "decode":
+            for _ in decoder.decode(buf, offsets):
+                pass
+        elif name == "account":
+            for _ in accounting.admit(decoder.decode(buf, offsets)):
+                pass
+
+
+def _replay(flow: Flow, recorded: Recorded, sinks: Sinks | None) -> None:
+    """Go all steps, batch by batch; wait for the journal where it is among `sinks`."""
+    ring = recorded.rewind()
     while True:
         buf, offsets = ring.read()
         if not buf:
             break
-        if not chain.has_decoder:
-            continue
-        pipeline.lines(buf, offsets)
-        if stage is None:
-            continue
-        for at, outlet in enumerate(stage.outlets):
-            batch, outlet.batch = outlet.batch, []
-            if targets:
-                targets[at].write(batch)
-        if "journal" in chain.sinks:
+        flow._take(buf, offsets)
+        flow.flush()
+        if sinks is not None:
             sinks.wait()
     if ring.position != recorded.bytes:
         raise RuntimeError("not all events were replayed: the figures mean nothing")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the real auditd beside a test, with rules for execs, and reads what it logged.
 
-Owns the daemon, its private configuration and log, and the kernel's audit state, which is put back
-as it was. The log's format is that of audit(8), raw. It must not know execaudit's records.
+Owns the daemon and its log; the benchmark's way of keeping the kernel's audit state is used. The
+log's format is that of audit(8), raw. It must not know execaudit's records.
 """
 
 import contextlib
@@ -20,36 +20,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench import audit
 from tests.integration.requirements import DEADLINE_S, give_up
 
 AuditEvent = dict[str, list[str]]
 """Lines of one event by type, such as SYSCALL, without the time and serial number."""
 
-_CONFIGURATION = """
-log_file = {directory}/audit.log
-log_format = RAW
-log_group = root
-flush = INCREMENTAL_ASYNC
-freq = 1
-max_log_file = 512
-max_log_file_action = IGNORE
-num_logs = 0
-name_format = NONE
-local_events = yes
-write_logs = yes
-plugin_dir = {directory}/plugins
-q_depth = 8192
-space_left = 2
-space_left_action = IGNORE
-admin_space_left = 1
-admin_space_left_action = IGNORE
-disk_full_action = IGNORE
-disk_error_action = IGNORE
-"""
 _LOCK = Path("/run/lock/execaudit-test-audit")
-_BACKLOG = 16384
-# Rather slow down the storm than lose events; in hundredths of a second.
-_BACKLOG_WAIT = 60000
 _LINE = re.compile(rb"type=(\w+) msg=audit\([\d.]+:(\d+)\): (.*)")
 _FIELD = re.compile(r'(\w+)=("[^"]*"|\S+)')
 _IN_MODIFY = 2
@@ -122,67 +99,31 @@ def run_auditd(directory: Path) -> Iterator[Auditd]:
     with _LOCK.open("w") as lock:
         # The kernel has one audit daemon: another run of these tests comes to its end first.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with _run_alone(directory) as auditd:
-            yield auditd
+        if reason := audit.why_not_ours():
+            give_up(reason)
+        audit.write_configuration(directory, laurel=False)
+        with audit.state_kept():
+            yield from _run(directory)
 
 
-@contextlib.contextmanager
-def _run_alone(directory: Path) -> Iterator[Auditd]:
-    before = _status()
-    if before["pid"]:
-        give_up(f"another audit daemon runs (pid {before['pid']}): stop it first")
-    (directory / "plugins").mkdir()
-    configuration = directory / "auditd.conf"
-    configuration.write_text(_CONFIGURATION.format(directory=directory))
-    configuration.chmod(0o640)
+def _run(directory: Path) -> Iterator[Auditd]:
     daemon = subprocess.Popen(["auditd", "-n", "-s", "nochange", "-c", str(directory)])
     try:
-        _wait(lambda: _status()["pid"] == daemon.pid or daemon.poll() is not None)
+        _wait(lambda: audit.status()["pid"] == daemon.pid or daemon.poll() is not None)
         assert daemon.poll() is None, f"auditd ended with {daemon.returncode}"
-        with _rules(before) as key:
-            yield Auditd(directory / "audit.log", key)
+        key = f"execaudit-{uuid.uuid4().hex[:8]}"
+        # Among the rules may be a "never,task", as distributions have it, which would mute all.
+        audit.auditctl("-D")
+        # Rather slow down the storm than lose events; in hundredths of a second.
+        audit.auditctl("-b", "16384", "--backlog_wait_time", "60000")
+        audit.auditctl("-e", "1")
+        for width in ("b64", *(["b32"] if platform.machine() == "x86_64" else [])):
+            calls = ["-F", f"arch={width}", "-S", "execve", "-S", "execveat"]
+            audit.auditctl("-a", "always,exit", *calls, "-k", key)
+        yield Auditd(directory / "audit.log", key)
     finally:
         daemon.terminate()
         daemon.wait()
-
-
-@contextlib.contextmanager
-def _rules(before: dict[str, int]) -> Iterator[str]:
-    """Log all execs under a key of their own, by these rules only; afterwards be as before."""
-    key = f"execaudit-{uuid.uuid4().hex[:8]}"
-    widths = ["b64", "b32"] if platform.machine() == "x86_64" else ["b64"]
-    # Among the rules may be a "never,task", as distributions have it, which would mute everything.
-    rules = [line.split() for line in _auditctl("-l").splitlines() if line.startswith("-")]
-    try:
-        _auditctl("-D")
-        _auditctl("-b", str(_BACKLOG))
-        _auditctl("--backlog_wait_time", str(_BACKLOG_WAIT))
-        _auditctl("-e", "1")
-        for width in widths:
-            calls = ["-F", f"arch={width}", "-S", "execve", "-S", "execveat"]
-            _auditctl("-a", "always,exit", *calls, "-k", key)
-        yield key
-    finally:
-        _auditctl("-D")
-        for rule in rules:
-            _auditctl(*rule)
-        _auditctl("-e", str(before["enabled"]))
-        _auditctl("--backlog_wait_time", str(before["backlog_wait_time"]))
-        _auditctl("-b", str(before["backlog_limit"]))
-
-
-def _auditctl(*arguments: str) -> str:
-    return subprocess.run(
-        ["auditctl", *arguments], capture_output=True, check=True, text=True
-    ).stdout
-
-
-def _status() -> dict[str, int]:
-    answer = subprocess.run(["auditctl", "-s"], capture_output=True, check=False, text=True)
-    if answer.returncode:
-        give_up(f"the kernel's audit cannot be used: {answer.stderr}")
-    words = (line.split() for line in answer.stdout.splitlines())
-    return {word[0]: int(word[1]) for word in words if len(word) == 2}
 
 
 def _wait(condition: Callable[[], bool]) -> None:

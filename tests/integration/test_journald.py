@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from execaudit.records.encode_journal import JournalEncoder
-from execaudit.wire.decode import HEAD
 
 from execaudit.config.schema import Journal
 from execaudit.records.journal import wire_entry
+from execaudit.records.journal_encoder import JournalEncoder
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.journal import JournalSink
+from tests.events import decode
 from tests.journald import Journald, running_journald
-from tests.records import exec_record, join, leaf_first, make_host
+from tests.records import exec_record, leaf_first, make_host
 from tests.sinks import FinishedEntries, write
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def sent_seqs(journald: Journald, marker: str) -> list[int]:
 
 
 def test_query_by_fields_finds_exactly_the_record(shared: Journald, connect: Connect) -> None:
-    encoder = JournalEncoder(HOST, (), "execaudit")
+    encoder = JournalEncoder(HOST, "execaudit")
     entries = []
     for seq, (auid, exe) in enumerate(
         [(1000, b"/usr/bin/curl"), (1000, b"/usr/bin/curlew"), (10, b"/usr/bin/curl")]
@@ -116,10 +116,8 @@ def test_query_by_fields_finds_exactly_the_record(shared: Journald, connect: Con
             b"curl", b"-s", "https://ex\u00e4mple/".encode(), b"a b", b"",
             exe=leaf_first(exe), auid=auid, seq=seq + 1, cwd=leaf_first(b"/query"),
         )  # fmt: skip
-        buf, (at,) = join(raw)
-        made = encoder.encode(buf, at, HEAD(buf, at))
-        assert made
-        entries.append(made)
+        (event,) = decode(raw, host=HOST)
+        entries.append(encoder.encode(event))
     sender = connect(shared)
     sender.write(*entries)
     sender.settle()

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -66,9 +67,13 @@ def _build(unfinished: Path, wanted: Path, build: Callable[[Path], None]) -> Non
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(unfinished)
     unfinished.mkdir()
+    start = time.monotonic()
+    print(f"tests: making {wanted.name}", file=sys.stderr, flush=True)
     try:
         build(unfinished)
     except BaseException:
         shutil.rmtree(unfinished)
         raise
     unfinished.rename(wanted)
+    took = time.monotonic() - start
+    print(f"tests: made {wanted.name} ({took:.0f} s)", file=sys.stderr, flush=True)

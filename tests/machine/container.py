@@ -8,7 +8,6 @@ what is installed or tested in it.
 """
 
 import contextlib
-import json
 import secrets
 import select
 import shutil
@@ -16,10 +15,11 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
+
+from tests.machine.running import RunningSystem, checked
 
 _BOOT_S = 90.0
 _STOP_S = 60.0
@@ -45,7 +45,7 @@ def _cgroup_root() -> Path:
     return beside if beside.is_dir() else Path("/sys/fs/cgroup")
 
 
-class Container:
+class Container(RunningSystem):
     """A context manager: entering boots it, leaving it ends all that runs in it."""
 
     def __init__(self, tree: Path, name: str = "execaudit-test") -> None:
@@ -176,12 +176,7 @@ class Container:
     # -- use --------------------------------------------------------------------------------
 
     def run(
-        self,
-        *command: str,
-        check: bool = True,
-        timeout_s: float = _COMMAND_S,
-        stdin: str = "",
-        environment: Mapping[str, str] | None = None,
+        self, *command: str, check: bool = True, timeout_s: float = _COMMAND_S
     ) -> "subprocess.CompletedProcess[str]":
         """Run a command as the container's root; with `check`, a failure raises RuntimeError."""
         done = subprocess.run(
@@ -190,38 +185,20 @@ class Container:
             check=False,
             encoding="utf-8",
             errors="replace",
-            env={"PATH": _PATH, "LANG": "C.UTF-8", "HOME": "/root", **(environment or {})},
-            input=stdin,
+            env={"PATH": _PATH, "LANG": "C.UTF-8", "HOME": "/root"},
+            input="",
             timeout=timeout_s,
         )
-        if check and done.returncode:
-            said = f"{done.stdout}{done.stderr}"
-            raise RuntimeError(f"Failed to run {command}: status {done.returncode}\n{said}")
-        return done
+        return checked(done, check=check)
 
     def inside(self, *command: str) -> list[str]:
         """The command that runs `command` in the container."""
         assert self._leader, "the container is not running"
         return ["nsenter", f"--target={self._leader}", "--all", "--", *command]
 
-    def output(self, *command: str) -> str:
-        """What a command printed, without white space around it."""
-        return self.run(*command).stdout.strip()
-
-    def main_pid(self, unit: str) -> int:
-        """Pid of a unit's main process in the container; 0 if there is none."""
-        return int(self.output("systemctl", "show", "--value", "--property=MainPID", unit))
-
     def path(self, path: str) -> Path:
         """A file of the container, as this side sees it. Absolute links lead astray."""
         return Path(f"/proc/{self._leader}/root{path}")
-
-    def write(self, path: str, text: str, mode: int = 0o644) -> None:
-        """Write a file of root's in the container, with the directories above it."""
-        target = self.path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text)
-        target.chmod(mode)
 
     def copy(self, source: Path, path: str, mode: int = 0o644) -> None:
         """Copy a file of this side into the container, as root's."""
@@ -229,12 +206,6 @@ class Container:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(source.read_bytes())
         target.chmod(mode)
-
-    def journal(self, *matches: str) -> list[dict[str, Any]]:
-        """Entries of the container's journal that match; all that was sent is waited for."""
-        self.run("journalctl", "--sync")
-        text = self.run("journalctl", "--quiet", "--output=json", "--all", *matches).stdout
-        return [json.loads(line) for line in text.splitlines()]
 
     def describe(self, *matches: str) -> str:
         """The end of its journal, as far as it matches, and of its console, after a failure."""

@@ -4,9 +4,9 @@
 Owns the options that every one of them needs. It must not know what the packages are for.
 """
 
+import os
+import signal
 import subprocess
-import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,20 +16,33 @@ _APT_OPTIONS = ('Acquire::Check-Valid-Until "false"', 'Acquire::Languages "none"
 
 
 def run(command: Sequence[str | Path]) -> None:
-    """Run a command; the end of what it said becomes the error. Raises RuntimeError."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        tail = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
-        raise RuntimeError(f"Failed to run '{command[0]}': exit status {done.returncode}\n{tail}")
+    """Run a command; the end of what it said becomes the error. Raises RuntimeError.
 
-
-def say(message: str, start: float | None = None) -> None:
-    """Tell what takes a while, and at its end how long it took."""
-    took = "" if start is None else f" ({time.monotonic() - start:.0f} s)"
-    print(f"machine: {message}{took}", file=sys.stderr, flush=True)
+    All that it has started ends with it, also when waiting for it is interrupted.
+    """
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0
+    ) as process:
+        try:
+            said, _ = process.communicate()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+    if process.returncode:
+        tail = "\n".join(said.splitlines()[-30:])
+        raise RuntimeError(f"Failed to run '{command[0]}': status {process.returncode}\n{tail}")
 
 
 def mmdebstrap(suite: str, tree: Path, packages: Sequence[str], *options: str) -> None:
     """Make a tree of a suite's `packages` and, unless the variant says no, what they depend on."""
     apt = [f"--aptopt={option}" for option in _APT_OPTIONS]
     run(["mmdebstrap", *options, *apt, f"--include={','.join(packages)}", suite, tree])
+
+
+def minimal(suite: str, tree: Path, packages: Sequence[str], *left_out: str) -> None:
+    """Make the smallest tree with `packages`, without these folders of /usr/share."""
+    excluded = [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in left_out]
+    # It is made again where a crash leaves it half way, so nothing need wait for the disk.
+    unsafe = "--dpkgopt=force-unsafe-io"
+    mmdebstrap(suite, tree, packages, "--variant=minbase", unsafe, *excluded)

@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,11 +74,8 @@ def userland() -> Path:
     requirements = _test_requirements()
 
     def build(directory: Path) -> None:
-        start = time.monotonic()
-        debian.say(f"making a {USERLAND_SUITE} root file system")
         tree = directory / "tree"
-        no_docs = [f"--dpkgopt=path-exclude=/usr/share/{d}/*" for d in ("doc", "man", "locale")]
-        debian.mmdebstrap(USERLAND_SUITE, tree, USERLAND_PACKAGES, "--variant=minbase", *no_docs)
+        debian.minimal(USERLAND_SUITE, tree, USERLAND_PACKAGES, "doc", "man", "locale")
         pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         pip += ["--root-user-action=ignore", "--no-compile", "--only-binary=:all:"]
         pip += ["--python-version", USERLAND_PYTHON, "--target", str(tree / TOOLS)]
@@ -91,7 +87,6 @@ def userland() -> Path:
         (tree / "kernel").mkdir()
         _pack(tree, directory / "root.img", free_mib=1024)
         shutil.rmtree(tree)
-        debian.say("root file system made", start)
 
     version = cache.key([*requirements, _SOURCES[0]])
     return cache.entry("userland", version, build) / "root.img"
@@ -132,13 +127,8 @@ def kernel(suite: str, *, fetch: bool = False) -> Kernel:
     if fetch:
         cache.forget(kind)
 
-    def build(directory: Path) -> None:
-        start = time.monotonic()
-        debian.say(f"fetching the kernel of {suite}")
-        _fetch_kernel(suite, directory)
-        debian.say(f"kernel of {suite} fetched", start)
-
-    directory = cache.entry(kind, cache.key([suite, *_SOURCES]), build)
+    key = cache.key([suite, *_SOURCES])
+    directory = cache.entry(kind, key, lambda directory: _fetch_kernel(suite, directory))
     release = (directory / "release").read_text()
     image, first, disk = (directory / name for name in ("vmlinuz", "initrd", "kernel.img"))
     return Kernel(suite, release, image, first, disk)

@@ -5,7 +5,6 @@ Owns what is installed in them before execaudit is. The trees are never booted t
 written: a container works on an overlay. It must not know how a container boots.
 """
 
-import time
 from pathlib import Path
 
 from tests.machine import cache, debian
@@ -26,6 +25,8 @@ PACKAGES = (
 )
 # The bcc engine's: a compiler, and headers to compile with.
 BCC = ("python3-bpfcc", "linux-headers-amd64")
+# The package's own tests'.
+AUTOPKGTEST = ("autopkgtest", "dpkg-dev")
 _SOURCES = [Path(module).read_text() for module in (__file__, debian.__file__)]
 
 
@@ -34,16 +35,12 @@ def tree(release: str, *more: str) -> Path:
     packages = sorted({*PACKAGES, *more})
 
     def build(directory: Path) -> None:
-        start = time.monotonic()
-        debian.say(f"making a {release} system")
         root = directory / "tree"
-        no_docs = [f"--dpkgopt=path-exclude=/usr/share/{d}/*" for d in ("doc", "locale")]
-        debian.mmdebstrap(release, root, packages, "--variant=minbase", *no_docs)
+        debian.minimal(release, root, packages, "doc", "locale")
         (root / "etc/hostname").write_text("execaudit-test\n")
         (root / "etc/fstab").write_text("")
         # Empty, not absent: every boot gets an id of its own, and none is a first boot.
         (root / "etc/machine-id").write_text("")
-        debian.say(f"{release} system made", start)
 
     kind = f"system-{release}" + ("-more" if more else "")
     return cache.entry(kind, cache.key([release, *packages, *_SOURCES]), build) / "tree"

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from execaudit.formats.lines import FORMATS, make_line
 
+from execaudit.formats.encoders import RENDERS, make_line
 from execaudit.formats.event_key import event_key, is_event
 from execaudit.records.incident import EventKey
 from execaudit.records.journal import wire_entry
@@ -17,7 +17,7 @@ HOST = {"host": "h", "boot": BOOT}
 FORGED = '","type":"exit","cpu":9,"seq":9,\nEXECAUDIT_SEQ=9\n'
 EVENT: dict[str, Any] = {"hook": "execve", "cpu": 3, "seq": 77, "id": f"{BOOT[:12]}-1-1-1"}
 ENCODE: dict[str, Callable[[dict[str, Any]], bytes]] = {
-    name: lambda fields, name=name: make_line(fields, name) for name in FORMATS
+    name: lambda fields, name=name: make_line(fields, name) for name in RENDERS
 } | {"journal": lambda fields: wire_entry(fields, "execaudit")}
 
 

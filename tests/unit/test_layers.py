@@ -21,6 +21,8 @@ PACKAGES = (
     ("formats",),
     ("evidence",),
     ("sinks",),
+    ("store", "table"),
+    ("query",),
     ("doctor", "trace", "daemon"),
     ("cli",),
     ("__main__",),

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from execaudit.engine.locations import object_path, source_directory
 
 from execaudit.engine import offsets
+from execaudit.engine.locations import object_path, source_directory
 from execaudit.kernel.btf import Btf
 from execaudit.wire import places, record
 from execaudit.wire.record import Layout

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import vrl_python
 import yaml  # type: ignore[import-untyped]
-from execaudit.formats.lines import make_line
 
+from execaudit.formats.encoders import make_line
 from tests.siem import SHIPPERS, SIEM
 from tests.unit.record_samples import DAEMON_RECORDS, golden_records
 
