@@ -23,6 +23,7 @@ from execaudit.cli.options import (
     add_schema_options,
     add_seal_options,
     add_trace_options,
+    add_verify_options,
 )
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
 
@@ -80,6 +81,7 @@ _VERBS = {
     "convert": _Verb("print records in another format", add_convert_options, "formats.convert"),
     "schema": _Verb("print the JSON Schema of a format", add_schema_options, "formats.schema"),
     "seal": _Verb("set up the seals of the log", add_seal_options, "evidence.setup"),
+    "verify": _Verb("say whether a log is whole", add_verify_options, "verify.verb"),
     "status": _control("show what the running daemon does", "show", wants_json=True),
     "reload": _control("have the running daemon read its configuration again", "reload"),
     "rotate": _control("have the running daemon rotate its file", "rotate"),

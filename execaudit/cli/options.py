@@ -187,6 +187,45 @@ def add_schema_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, default="execaudit", help="default: execaudit")
 
 
+def add_verify_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `execaudit verify` takes."""
+    parser.description = (
+        "Say whether a log is whole and unaltered, and up to when. Exit status: 0 whole, 1 altered,"
+        " 2 cannot tell."
+    )
+    parser.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="log with all its rotated files, a rotated file alone, or a directory (default: the"
+        " log that the configuration names)",
+    )
+    parser.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="verifying key, as execaudit seal setup showed it, or a file that holds it",
+    )
+    parser.add_argument(
+        "--expect",
+        action="append",
+        default=[],
+        metavar="EPOCH[:SEAL]",
+        help="a seal that the log must have: the last one of an earlier verification",
+    )
+    parser.add_argument(
+        "--against",
+        choices=("journal",),
+        help="compare with the seals that the journal has",
+    )
+    parser.add_argument(
+        "--directory", metavar="DIR", default="", help="with --against: journal files in DIR"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    _add_configuration_options(parser, "use")
+
+
 def add_seal_options(parser: argparse.ArgumentParser) -> None:
     """Add what `execaudit seal` takes."""
     parser.description = "Set up the seals of the log."

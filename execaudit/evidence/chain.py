@@ -7,19 +7,22 @@ writes no file: the sink that owns the log does, and says what came of it.
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from execaudit.evidence.blake2 import blake2b
-from execaudit.evidence.seal import Fields, make_mac, sealed_text
+from execaudit.evidence.keys import next_key
+from execaudit.evidence.seal import Fields, hour_of, make_mac, sealed_text
 from execaudit.evidence.state import StateFile
+
+if TYPE_CHECKING:
+    from execaudit.evidence import signing
 
 _BEGINNING_BYTES = 256
 # In every format the time stands before whatever a traced program chose.
 _time = re.compile(rb'[^"]*"(?:time|@timestamp|metadata":\{"original_time)":"([^"]*)"').match
 
 _MOST_NAMES = 20
-NEW_PERIODS = ("rotate", "moved", "emptied")
-"""Reasons of seals behind which a file begins; a certificate goes with the next one."""
+_CERTIFIED = ("start", "begin")
 
 
 class Chain:
@@ -106,32 +109,41 @@ class Chain:
             return fields
         from execaudit.evidence import signing  # noqa: PLC0415 - loads libsodium
 
-        signer = signing.seal_signer(state.key)
-        if state.begins_period:
-            certificate = self.file.certificate(state.period)
-            fields["certificate"] = {
-                "period": state.period,
-                "key": signer.public.hex(),
-                "signature": certificate.hex(),
-            }
-        following = state.following_key(new_period=self._starts_period(fields["reason"]))
-        fields["next_key"] = signing.seal_signer(following).public.hex()
-        fields["signature"] = signer.sign(signing.seal_message(sealed_text(fields))).hex()
+        signer, following = signing.seal_signer(state.key), signing.seal_signer(next_key(state.key))
+        fields["next_key"] = following.public.hex()
+        endorser = self._certify(fields, signer.public)
+        text = sealed_text(fields)
+        fields["signature"] = signer.sign(signing.seal_message(text)).hex()
+        if endorser is not None:
+            fields["endorsement"] = endorser.sign(signing.seal_message(text)).hex()
+            endorser.forget()
         signer.forget()
+        following.forget()
         return fields
 
-    def _starts_period(self, reason: str) -> bool:
+    def _certify(self, fields: Fields, public: bytes) -> "signing.Signer | None":
+        """Have a seal that begins a file or a run show whose key it is; return who endorses it."""
+        from execaudit.evidence import signing  # noqa: PLC0415
+
         state = self.file.state
-        return (
-            not state.is_secret
-            and reason in NEW_PERIODS
-            and bool(self.file.certificate(state.period + 1))
-        )
+        if fields["reason"] not in _CERTIFIED:
+            return None
+        state.enter_period(hour_of(fields["time"]))
+        certificate = self.file.certificate()
+        if not certificate:
+            return None
+        endorser = signing.seal_signer(state.seed)
+        fields["certificate"] = {
+            "period": state.period,
+            "key": endorser.public.hex(),
+            "signature": certificate.hex(),
+            "seal_key": public.hex(),
+        }
+        return endorser
 
     def sealed(self, fields: Fields, line: bytes) -> None:
-        """Go on behind a seal: its line is in the log."""
-        state = self.file.state
-        state.evolve(blake2b(line).digest(), new_period=self._starts_period(fields["reason"]))
+        """Go on behind a seal: its line is in the log. Other sinks are to get its record."""
+        self.file.state.evolve(blake2b(line).digest())
         self.taken.append(fields)
         self._removed = []
         self._marks = {}

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 
 from execaudit.evidence.blake2 import blake2b
-from execaudit.evidence.chain import NEW_PERIODS, Chain
+from execaudit.evidence.chain import Chain
 from execaudit.evidence.seal import MARK, Fields, is_seal, make_mac, read_seal, sealed_text
 from execaudit.evidence.state import KeyState
 
@@ -62,18 +62,9 @@ def _follow(state: KeyState, found: list[tuple[int, bytes, Fields]]) -> bool:
         line, fields = by_epoch.get(trial.epoch, (b"", {}))
         if fields and not _is_made_by(trial, fields):
             return False
-        trial.evolve(
-            blake2b(line).digest(), new_period=_begins_period(fields, by_epoch, trial.epoch)
-        )
+        trial.evolve(blake2b(line).digest())
     state.take(trial)
     return True
-
-
-def _begins_period(fields: Fields, by_epoch: dict[int, tuple[bytes, Fields]], epoch: int) -> bool:
-    following = by_epoch.get(epoch + 1)
-    if following is not None:
-        return "certificate" in following[1]
-    return fields.get("reason") in NEW_PERIODS
 
 
 def _is_made_by(state: KeyState, fields: Fields) -> bool:

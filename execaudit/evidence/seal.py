@@ -9,13 +9,14 @@ much.
 import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from execaudit.evidence.blake2 import blake2b
 
 Fields = dict[str, Any]
 
-PROOFS = ("mac", "signature")
+PROOFS = ("mac", "signature", "endorsement")
 """Members that are made of all others."""
 
 # Beginnings of lines, which no argument of a traced program can imitate (formats/event_key.py).
@@ -79,3 +80,8 @@ def sealed_text(fields: Mapping[str, Any]) -> bytes:
 def make_mac(fields: Mapping[str, Any], key: bytes | bytearray) -> str:
     """Return the MAC of a seal under the key of its epoch."""
     return blake2b(_MAC + sealed_text(fields), key=key).hexdigest()
+
+
+def hour_of(time: str) -> int:
+    """Return the hour since 1970 of a record's time. Raises ValueError."""
+    return int(datetime.fromisoformat(time[:19] + "Z").timestamp()) // 3600

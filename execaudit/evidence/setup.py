@@ -8,6 +8,7 @@ import argparse
 import os
 import pwd
 import sys
+import time
 from pathlib import Path
 
 from execaudit.config.configuration import load
@@ -16,6 +17,7 @@ from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
 from execaudit.evidence.keys import KEY_BYTES, VerifyingKey, next_key
 from execaudit.evidence.qr import draw
 from execaudit.evidence.state import (
+    MOST_PERIODS,
     KeyState,
     certificates_path,
     create_private,
@@ -23,7 +25,6 @@ from execaudit.evidence.state import (
 )
 
 _USER = "execaudit"
-_PERIODS = 4096
 
 
 def run(args: argparse.Namespace) -> int:
@@ -45,14 +46,16 @@ def run(args: argparse.Namespace) -> int:
 
 def make_state(path: str, *, is_public: bool, owner: tuple[int, int]) -> VerifyingKey:
     """Write the key state of a new chain; return what verifies it. Raises ExecauditError."""
-    first, certificates = os.urandom(KEY_BYTES), b""
+    first = os.urandom(KEY_BYTES)
     try:
         for old in (path, certificates_path(path)):
             Path(old).unlink(missing_ok=True)
         if is_public:
-            key, certificates = certify(first)
+            seed, hour = os.urandom(KEY_BYTES), int(time.time()) // 3600
+            key, certificates = certify(seed, hour)
             create_private(certificates_path(path), certificates, owner)
-            state = KeyState(first, key.chain, is_secret=False, seed=next_key(first))
+            state = KeyState(first, key.chain, is_secret=False)
+            state.seed[:], state.period, state.first_period = seed, hour, hour
         else:
             key = VerifyingKey(first, is_secret=True)
             state = KeyState(first, key.chain, is_secret=True)
@@ -64,13 +67,13 @@ def make_state(path: str, *, is_public: bool, owner: tuple[int, int]) -> Verifyi
     return key
 
 
-def certify(seed: bytes, periods: int = _PERIODS) -> tuple[VerifyingKey, bytes]:
-    """Certify the keys of all periods with a key that nobody keeps; return it, and certificates."""
+def certify(seed: bytes, hour: int, count: int = MOST_PERIODS) -> tuple[VerifyingKey, bytes]:
+    """Certify the keys of all hours with a key that nobody keeps; return it, and certificates."""
     from execaudit.evidence import signing  # noqa: PLC0415 - loads libsodium
 
     root = signing.Signer(os.urandom(signing.SEED_BYTES))
     certificates: list[bytes] = []
-    for period in range(periods):
+    for period in range(hour, hour + count):
         public = signing.seal_signer(seed).public
         certificates.append(root.sign(signing.certificate_message(period, public)))
         seed = next_key(seed)

@@ -25,7 +25,7 @@ class Signer:
 
     def __init__(self, seed: bytes) -> None:
         """Raises NotConfigured where libsodium is missing."""
-        self._library = _load()
+        self._library = load()
         self.public = bytes(PUBLIC_BYTES)
         public = ctypes.create_string_buffer(PUBLIC_BYTES)
         self._secret = ctypes.create_string_buffer(_SECRET_BYTES)
@@ -56,11 +56,12 @@ def seal_message(text: bytes) -> bytes:
 
 
 def certificate_message(period: int, public: bytes) -> bytes:
-    """Return what a period's certificate is a signature of."""
+    """Return what the certificate of an hour is a signature of."""
     return _CERTIFICATE + b"%d\n" % period + public
 
 
-def _load() -> ctypes.CDLL:
+def load() -> ctypes.CDLL:
+    """Return the library. Raises NotConfigured."""
     for name in _LIBRARIES:
         try:
             library = ctypes.CDLL(name)

@@ -17,9 +17,12 @@ from execaudit.evidence.keys import KEY_BYTES, next_key
 
 SECRET, PUBLIC = 1, 2
 
-# Magic, mode, whether the key begins a period, number of that period, chain, epoch, its key, hash
-# of the seal before, first epoch that is not removed, seed of the period after.
-_LAYOUT = struct.Struct("<8sBBxxI8sQ32s32sQ32s")
+MOST_PERIODS = 1 << 16
+"""Hours that certificates are made for: seven years."""
+
+# Magic, mode, hour of the seed, first hour, chain, epoch, its key, hash of the seal before, first
+# epoch that is not removed, seed.
+_LAYOUT = struct.Struct("<8sBxxxII8sQ32s32sQ32s")
 _MAGIC = b"EXSEAL1\n"
 _CHECK_BYTES = 16
 _CERTIFICATE_BYTES = 64
@@ -35,35 +38,34 @@ class KeyState:
         epoch: number of the next seal.
         key: its key; for a signature, what its key pair is made of.
         previous: hash of the line of the seal before; zeros where there is none.
-        removed_before: seals of lower epochs were removed by retention.
-        period: number of the period that the epoch begins or belongs to.
-        begins_period: the key pair of this epoch is certified.
+        removed_before: seals of lower epochs are not in the log any more.
+        period: of signed seals: the hour, since 1970, that `seed` is of.
+        first_period: the hour of the first certificate.
+        seed: what the key pair of the hour is made of.
 
     """
 
-    def __init__(self, key: bytes, chain: str, *, is_secret: bool, seed: bytes = b"") -> None:
+    def __init__(self, key: bytes, chain: str, *, is_secret: bool) -> None:
         self.is_secret = is_secret
         self.chain = chain
         self.epoch = 0
         self.key = bytearray(key)
         self.previous = bytes(KEY_BYTES)
         self.removed_before = 0
-        self.period = 0
-        self.begins_period = not is_secret
-        self._seed = bytearray(seed or bytes(KEY_BYTES))
+        self.period = self.first_period = 0
+        self.seed = bytearray(KEY_BYTES)
 
-    def evolve(self, line_hash: bytes, *, new_period: bool = False) -> None:
+    def evolve(self, line_hash: bytes) -> None:
         """Go on to the next epoch; the seal of this one has been written, with this hash."""
-        if new_period and not self.is_secret:
-            following = bytes(self._seed)
-            self._seed[:] = next_key(self._seed)
-            self.period += 1
-        else:
-            following = next_key(self.key)
-        self.begins_period = new_period and not self.is_secret
-        self.key[:] = following
+        self.key[:] = next_key(self.key)
         self.epoch += 1
         self.previous = line_hash
+
+    def enter_period(self, period: int) -> None:
+        """Go on to an hour; the key pairs of those before are gone."""
+        for _ in range(min(period - self.period, MOST_PERIODS)):
+            self.seed[:] = next_key(self.seed)
+            self.period += 1
 
     def copy(self) -> "KeyState":
         """Return another one like it."""
@@ -73,16 +75,12 @@ class KeyState:
         """Become like another one."""
         self.__dict__ = other.__dict__
 
-    def following_key(self, *, new_period: bool) -> bytes:
-        """Return the key that the next epoch will have."""
-        return bytes(self._seed) if new_period else next_key(self.key)
-
     def pack(self) -> bytes:
         """Return it as the file has it."""
         data = _LAYOUT.pack(
-            _MAGIC, SECRET if self.is_secret else PUBLIC, self.begins_period, self.period,
+            _MAGIC, SECRET if self.is_secret else PUBLIC, self.period, self.first_period,
             bytes.fromhex(self.chain), self.epoch, bytes(self.key), self.previous,
-            self.removed_before, bytes(self._seed),
+            self.removed_before, bytes(self.seed),
         )  # fmt: skip
         return data + blake2b(data, size=_CHECK_BYTES).digest()
 
@@ -92,12 +90,12 @@ def unpack(data: bytes) -> KeyState:
     body, check = data[: _LAYOUT.size], data[_LAYOUT.size : _LAYOUT.size + _CHECK_BYTES]
     if len(body) != _LAYOUT.size or blake2b(body, size=_CHECK_BYTES).digest() != check:
         raise ValueError("its checksum is wrong")
-    magic, mode, begins, period, chain, epoch, key, previous, removed, seed = _LAYOUT.unpack(body)
+    magic, mode, period, first, chain, epoch, key, previous, removed, seed = _LAYOUT.unpack(body)
     if magic != _MAGIC or mode not in (SECRET, PUBLIC):
         raise ValueError("it is of another version")
-    state = KeyState(key, chain.hex(), is_secret=mode == SECRET, seed=seed)
+    state = KeyState(key, chain.hex(), is_secret=mode == SECRET)
     state.epoch, state.previous, state.removed_before = epoch, previous, removed
-    state.period, state.begins_period = period, bool(begins)
+    state.period, state.first_period, state.seed = period, first, bytearray(seed)
     return state
 
 
@@ -141,11 +139,11 @@ class StateFile:
         os.pwrite(self._fd, data, 0)
         os.fdatasync(self._fd)
 
-    def certificate(self, period: int) -> bytes:
-        """Return the certificate of a period; empty where there are no more."""
+    def certificate(self) -> bytes:
+        """Return the certificate of the hour that the state is in; empty where there is none."""
         try:
             with Path(certificates_path(self.path)).open("rb") as file:
-                file.seek(period * _CERTIFICATE_BYTES)
+                file.seek((self.state.period - self.state.first_period) * _CERTIFICATE_BYTES)
                 data = file.read(_CERTIFICATE_BYTES)
         except OSError:
             return b""

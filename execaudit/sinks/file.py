@@ -18,7 +18,7 @@ from execaudit.evidence.chain import Chain
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.compression import find_compressor
 from execaudit.sinks.disk_space import NO_SPACE, DiskSpace, Room
-from execaudit.sinks.generations import Generations
+from execaudit.sinks.generations import Generations, remove_at_once
 from execaudit.sinks.live_file import LiveFile
 from execaudit.sinks.log_file import Held, Refused, find_group
 from execaudit.sinks.log_tail import Tail, last_record
@@ -69,7 +69,7 @@ class FileSink(QueuedSink):
         super().__init__(f"'{settings.path}'", 0, encoder, selection, clock)
         self.tail = Tail(None)
         self._settings = settings
-        series = Series(settings.path)
+        self._series = series = Series(settings.path)
         self._generations = Generations(series, settings, self._clock, self.notices)
         self._file = LiveFile(settings, series, self._generations, self._clock, self.notices)
         self._space = DiskSpace(series.directory, settings)
@@ -91,13 +91,18 @@ class FileSink(QueuedSink):
 
     def use_chain(self, chain: Chain, settings: Seal) -> None:
         """Have the file sealed from now on."""
-        encode = self.encoder.encode_fields
-        self._file.use_sealing(Sealing(chain, settings, encode, self.notices))
-        self._generations.announce_removal = self._file.announce_removal
+        sealing = Sealing(
+            chain, settings, self.encoder.encode_fields, self._series, self._clock, self.notices
+        )
+        self._file.use_sealing(sealing)
+        self._generations.announce_removal = sealing.announce_removal
 
-    def release_chain(self) -> Chain | None:
-        """Return what seals the file, for another one; None where it is not sealed."""
-        return self._file.release_chain()
+    def release_chain(self) -> None:
+        """Leave the chain to another file, or to its end; this one is sealed no longer."""
+        if self.sealing is not None:
+            self.sealing.release()
+        self._file.use_sealing(None)
+        self._generations.announce_removal = remove_at_once
 
     @property
     def sealing(self) -> Sealing | None:

@@ -29,7 +29,8 @@ class Announce(Protocol):
         """Have `remove` called, at once if it is urgent."""
 
 
-def _remove_at_once(_: list[Generation], remove: Callable[[], None], *, is_urgent: bool) -> None:
+def remove_at_once(_: list[Generation], remove: Callable[[], None], *, is_urgent: bool) -> None:
+    """Remove files without a word."""
     del is_urgent
     remove()
 
@@ -49,7 +50,7 @@ class Generations:
         self._clock = clock
         self._notices = notices
         self.configure(settings)
-        self.announce_removal: Announce = _remove_at_once
+        self.announce_removal: Announce = remove_at_once
         self._background = Background("compress")
         self._queued: set[str] = set()
         self._lock = threading.Lock()

@@ -8,20 +8,18 @@ again, is decided by `sink_file`.
 import contextlib
 import errno
 import os
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 from execaudit.background import Background
 from execaudit.config.schema import File
-from execaudit.evidence.chain import Chain
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.compression import sync_directory
 from execaudit.sinks.generations import Generations
 from execaudit.sinks.log_file import LogFile, Refused, find_group
 from execaudit.sinks.log_tail import Tail, first_time, mend
 from execaudit.sinks.notices import NOTICE, WARNING, Notices
-from execaudit.sinks.rotation import Generation, Series
+from execaudit.sinks.rotation import Series
 from execaudit.sinks.sealing import Sealing
 
 _ROTATION_RETRY_S = 60.0
@@ -57,7 +55,6 @@ class LiveFile:
         self._rotate_ns: int | None = None  # CLOCK_BOOTTIME at which the file is old enough
         self._rotation_retry_s = 0.0
         self._sync_s: float | None = None
-        self._appended = 0  # bytes of the last write
         self.sealing: Sealing | None = None
 
     def open(self) -> Tail:
@@ -68,7 +65,6 @@ class LiveFile:
         before, self._file = self._file, file
         if before is not None:
             self._leave(before)
-            self._follow_writing()
         self._tell_notes(file)
         tail = Tail(None)
         if file.size():
@@ -82,63 +78,24 @@ class LiveFile:
                 f"'{settings.path}' ended in {tail.torn_bytes} torn bytes: {'; '.join(said)}",
             )
         self._rotate_ns = self._age_limit_ns(file)
-        if before is not None:
-            self.seal("moved")
-            self.seal("begin")
+        if self.sealing is not None and before is not None:
+            self.sealing.begin_file(file, "moved")
         elif self.sealing is not None:  # which began when nothing could be opened
-            self.use_sealing(self.sealing)
+            self.sealing.resume(file)
         return tail
 
-    # -- seals --------------------------------------------------------------------------------
-
-    def use_sealing(self, sealing: Sealing) -> None:
-        """Have the file sealed from now on."""
-        self.sealing = sealing
-        if self._file is not None:
-            sealing.resume(self._file.fd, self._settings.path)
-            self.size = self._file.size()
-        self._follow_writing()
-
-    def release_chain(self) -> Chain | None:
-        """Return what seals the file, which is not sealed any more."""
-        sealing, self.sealing = self.sealing, None
-        if self._file is not None:
+    def use_sealing(self, sealing: Sealing | None) -> None:
+        """Have the file sealed from now on, or no longer."""
+        if self.sealing is not None and self._file is not None:
             self._file.note_written = None
-        if sealing is None:
-            return None
-        sealing.stop()
-        return sealing.chain
+        self.sealing = sealing
+        if sealing is not None and self._file is not None:
+            sealing.resume(self._file)
 
-    def _follow_writing(self) -> None:
-        if self._file is not None and self.sealing is not None:
-            self._file.note_written = self.sealing.chain.update
-
-    def seal(self, reason: str, name: str = "") -> bool:
-        """Write a seal; `name` is the one that the file is about to get. False where it failed."""
-        file, sealing = self._file, self.sealing
-        if file is None or sealing is None or file.finish_line() is not None:
-            return False
-        seal = sealing.make(reason, name or self._series.base)
-        file.note_written = None
-        done, _ = file.append(seal[1])
-        self._follow_writing()
-        if not done:
-            return False
-        self.size += done
-        self._appended = done
-        sealing.sealed(seal, file.fd, self._clock.steady_s())
-        return True
-
-    def _note_loss(self, at_path: int) -> None:
-        """Have a seal say that somebody else shortened the file."""
-        before, self.size = self.size, at_path
-        if self.sealing is None:
-            return
-        # Emptied between our last look and our last write, it has that write.
-        is_emptied = at_path in (0, self._appended)
-        self.sealing.chain.mark(shortened={"from": before, "to": at_path})
-        self.seal("emptied" if is_emptied else "shortened")
-        self.seal("begin")
+    def seal(self, reason: str) -> None:
+        """Seal what was written so far."""
+        if self.sealing is not None:
+            self.sealing.seal(reason)
 
     def configure(self, settings: File) -> None:
         """Go on with the same file under other settings. Raises NotConfigured as `find_group`."""
@@ -186,9 +143,9 @@ class LiveFile:
         at_path = self._file.size_at_path() if self._file else None
         if at_path is None:
             self.open()
-        elif self._file and at_path < self.size - self._file.missing_bytes:
-            self._note_loss(at_path)
         else:
+            if self.sealing is not None:
+                self.sealing.look_for_loss(at_path)
             self.size = at_path
         limit = self._settings.max_file_bytes
         is_full = limit and self.size + size > limit and now_s >= self._rotation_retry_s
@@ -218,7 +175,6 @@ class LiveFile:
 
     def _note_written(self, done: int, now_s: float) -> None:
         self.size += done
-        self._appended = done
         settings = self._settings
         if self._rotate_ns is None and settings.max_age:
             self._rotate_ns = self._clock.boot_ns() + int(settings.max_age * 1e9)
@@ -247,7 +203,8 @@ class LiveFile:
             if error:
                 raise error
             name = self._generations.next_name()
-            self.seal("rotate", name)
+            if self.sealing is not None:
+                self.sealing.seal("rotate", name)
             self._generations.retire(name)
             try:
                 fresh = LogFile(settings.path, settings.mode, self._gid, exclusive=True)
@@ -262,8 +219,8 @@ class LiveFile:
             )
             return
         self._file, self.size, self._rotate_ns = fresh, 0, None
-        self._follow_writing()
-        self.seal("begin")
+        if self.sealing is not None:
+            self.sealing.begin_file(fresh)
         if settings.fsync != "none":
             self._sync_later(file.fd, with_directory=True)
         file.close()
@@ -318,22 +275,6 @@ class LiveFile:
             deadlines.append(max(now_s + left_s, self._rotation_retry_s))
         return min(deadlines, default=None)
 
-    def announce_removal(
-        self, expired: list[Generation], remove: Callable[[], None], *, is_urgent: bool
-    ) -> None:
-        """Have files removed once a seal says so; at once where the disk is full."""
-        sealing, file = self.sealing, self._file
-        if sealing is None or file is None:
-            remove()
-            return
-        sealing.announce_removal(self._series, expired)
-        if is_urgent:
-            sealing.save_now(file.fd)
-            remove()
-        else:
-            self.seal("retention")
-            sealing.remove_after(file.fd, remove)
-
     def _is_old(self, now_s: float) -> bool:
         return (
             self._rotate_ns is not None
@@ -351,6 +292,5 @@ class LiveFile:
             self._file.close()
             self._file = None
         if self.sealing is not None:
-            self.sealing.stop()
-            self.sealing.chain.close()
+            self.sealing.close()
         self._syncing.stop(_STOP_PATIENCE_S, finish=True)

@@ -161,11 +161,6 @@ class LogFile:
             self.note_written(self._half)
         return error
 
-    @property
-    def missing_bytes(self) -> int:
-        """How much of a line that counts as written is not in the file yet."""
-        return len(self._rest)
-
     def _write(self, data: bytes) -> tuple[int, OSError | None]:
         done = 0
         try:

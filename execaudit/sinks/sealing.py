@@ -18,6 +18,8 @@ from execaudit.evidence.resume import resume
 from execaudit.evidence.seal import Fields, read_seal
 from execaudit.evidence.state import read_new_chain
 from execaudit.formats.zstd_file import open_zstd
+from execaudit.sinks.clock import Clock
+from execaudit.sinks.log_file import LogFile
 from execaudit.sinks.notices import WARNING, Notices
 from execaudit.sinks.rotation import Generation, Series
 
@@ -33,46 +35,100 @@ class Sealing:
     Attributes:
         chain: the chain of its seals.
         settings: the section [seal].
+        encode: makes the line of a seal.
 
     """
 
     def __init__(
-        self, chain: Chain, settings: Seal, encode: Callable[[Fields], bytes], notices: Notices
+        self,
+        chain: Chain,
+        settings: Seal,
+        encode: Callable[[Fields], bytes],
+        series: Series,
+        clock: Clock,
+        notices: Notices,
     ) -> None:
         self.chain = chain
         self.settings = settings
         self.encode = encode
+        self._series = series
+        self._clock = clock
         self._notices = notices
+        self._file: LogFile | None = None
+        self._size = self._appended = 0  # of the file; of the last write
         self._syncing = Background("seal", _MOST_SYNCS)
         self._first_s: float | None = None  # when the first line that is not sealed was seen
-        self._sealed_s = 0.0
+        self._sealed_s = clock.steady_s()
         self._is_failing = False
 
-    def resume(self, fd: int, path: str) -> None:
-        """Take up what an earlier run wrote to the file."""
+    # -- the file -----------------------------------------------------------------------------
+
+    def resume(self, file: LogFile) -> None:
+        """Take up a file that an earlier run wrote."""
         try:
-            problem = resume(self.chain, fd)
+            problem = resume(self.chain, file.fd)
         except OSError as error:
             problem = error.strerror or str(error)
             self.chain.start_apart()
         if problem:
-            self._notices.add(WARNING, f"'{path}' does not go on where it was sealed: {problem}")
+            self._notices.add(
+                WARNING, f"'{file.path}' does not go on where it was sealed: {problem}"
+            )
+        self._follow(file)
+
+    def begin_file(self, file: LogFile, reason: str = "") -> None:
+        """Go on in another file; `reason`: why, where others did it."""
+        self._follow(file)
+        if reason:
+            self.seal(reason)
+        self.seal("begin")
+
+    def _follow(self, file: LogFile) -> None:
+        self._file = file
+        file.note_written = self._note_written
+        self._size = file.size()
+
+    def _note_written(self, data: bytes) -> None:
+        self.chain.update(data)
+        self._appended = len(data)
+        self._size += len(data)
+
+    def look_for_loss(self, size: int) -> None:
+        """Have a seal say that somebody else shortened the file to so many bytes."""
+        if size >= self._size:
+            return
+        self.chain.mark(shortened={"from": self._size, "to": size})
+        self._size = size
+        # Emptied between our last look and our last write, it has that write.
+        self.seal("emptied" if size in (0, self._appended) else "shortened")
+        self.seal("begin")
 
     # -- one seal -----------------------------------------------------------------------------
 
-    def make(self, reason: str, file: str) -> tuple[Fields, bytes]:
-        """Return a seal over all that was written since the last one, and its line."""
-        fields = self.chain.next_seal(reason, file)
-        return fields, self.encode(fields)
+    def seal(self, reason: str, name: str = "") -> None:
+        """Write a seal; `name` is the one that the file is about to get.
 
-    def sealed(self, seal: tuple[Fields, bytes], fd: int, now_s: float) -> None:
-        """Go on behind a seal that was written; have the key before gone once it is on the disk."""
-        self.chain.sealed(*seal)
+        Where it cannot be written, the next one covers these lines as well.
+        """
+        file = self._file
+        if file is None or file.finish_line() is not None:
+            return
+        fields = self.chain.next_seal(reason, name or self._series.base)
+        line = self.encode(fields)
+        file.note_written = None
+        done, _ = file.append(line)
+        file.note_written = self._note_written
+        if not done:
+            return
+        self._size += done
+        self._appended = done
+        self.chain.sealed(fields, line)
         self._first_s = None
-        self._sealed_s = now_s
-        self._save(fd)
+        self._sealed_s = self._clock.steady_s()
+        self._save(file.fd)
 
     def _save(self, fd: int, then: Callable[[], None] | None = None) -> None:
+        """Have the seal on the disk, then the key state, in the background."""
         own, state = os.dup(fd), self.chain.file.state.pack()
 
         def job() -> None:
@@ -119,22 +175,28 @@ class Sealing:
 
     # -- retention ----------------------------------------------------------------------------
 
-    def announce_removal(self, series: Series, expired: list[Generation]) -> None:
-        """Have the next seal say which files are going to be removed."""
+    def announce_removal(
+        self, expired: list[Generation], remove: Callable[[], None], *, is_urgent: bool
+    ) -> None:
+        """Have files removed once a seal says so; at once where the disk is full."""
+        file = self._file
         gone = {one.name for one in expired}
         remaining = [
-            series.full_path(one.name) for one in series.members()
+            self._series.full_path(one.name) for one in self._series.members()
             if not one.is_torn and one.name not in gone
         ]  # fmt: skip
-        before = first_epoch(next(iter(remaining), series.path))
-        names = [one.name for one in expired if not one.is_torn]
-        self.chain.note_removed(names, before)
+        before = first_epoch(next(iter(remaining), self._series.path))
+        self.chain.note_removed([one.name for one in expired if not one.is_torn], before)
+        if file is None:
+            remove()
+        elif is_urgent:
+            self._save_now(file.fd)
+            remove()
+        else:
+            self.seal("retention")
+            self._save(file.fd, remove)
 
-    def remove_after(self, fd: int, remove: Callable[[], None]) -> None:
-        """Remove files once the seal that says so is on the disk."""
-        self._save(fd, remove)
-
-    def save_now(self, fd: int) -> None:
+    def _save_now(self, fd: int) -> None:
         """Write the key state, in which a removal is noted, and wait for the disk."""
         try:
             os.fdatasync(fd)
@@ -142,9 +204,19 @@ class Sealing:
         except OSError as error:
             self._complain(error)
 
-    def stop(self) -> None:
-        """Finish what is being synced."""
+    # -- the end ------------------------------------------------------------------------------
+
+    def release(self) -> Chain:
+        """Return the chain, for another file; this one is sealed no longer."""
+        if self._file is not None:
+            self._file.note_written = None
+            self._file = None
         self._syncing.stop(_STOP_PATIENCE_S, finish=True)
+        return self.chain
+
+    def close(self) -> None:
+        """Finish what is being synced, release the key state."""
+        self.release().close()
 
 
 def first_epoch(path: str) -> int | None:

@@ -23,6 +23,7 @@ PACKAGES = (
     ("sinks",),
     ("store", "table"),
     ("query",),
+    ("verify",),
     ("doctor", "trace", "daemon"),
     ("cli",),
     ("__main__",),

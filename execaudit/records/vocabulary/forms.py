@@ -184,8 +184,8 @@ COVERS = _object(
 )
 REMOVED = _object(("before", COUNT), ("files", TEXTS), required=("before",))
 CERTIFICATE = _object(
-    ("period", COUNT), ("key", HASH), ("signature", SIGNATURE),
-    required=("period", "key", "signature"),
+    ("period", COUNT), ("key", HASH), ("signature", SIGNATURE), ("seal_key", HASH),
+    required=("period", "key", "signature", "seal_key"),
 )  # fmt: skip
 COUNTS = _object(schema={"type": "object", "additionalProperties": _COUNT}, is_open=True)
 

@@ -108,10 +108,12 @@ SEAL = (
         ("seal",)),
     Field("mac", forms.HASH, "keyed BLAKE2b of all other members, by the key of the epoch",
         ("seal",)),
-    Field("certificate", forms.CERTIFICATE, "where seals are signed, in the first seal of a file:"
-        " the `key` of this epoch, certified for a `period` by the public key that"
-        " `execaudit seal setup` showed", ("seal",)),
+    Field("certificate", forms.CERTIFICATE, "where seals are signed, in the first one of a file"
+        " or run: `signature` by the verifying key of the `key` of an hour, the `period` since"
+        " 1970, and the `seal_key` that signs this seal", ("seal",)),
     Field("next_key", forms.HASH, "public key (Ed25519) of the next epoch", ("seal",)),
     Field("signature", forms.SIGNATURE, "Ed25519 signature of all other members, by the key of the"
         " epoch", ("seal",)),
+    Field("endorsement", forms.SIGNATURE, "the same by the key of the hour, with `certificate`",
+        ("seal",)),
 )  # fmt: skip

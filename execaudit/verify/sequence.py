@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether events are missing that no record explains: by their numbers, not by seals.
+
+Owns following `seq` per processor and hook over starts, stops and restarts, and comparing what is
+missing with what the log's own records say was lost, dropped, limited or put together.
+"""
+
+import json
+import re
+from typing import Any
+
+from execaudit.verify.findings import UNKNOWN, WHOLE, Finding
+
+_HOST = rb'"(?:[^"\\]|\\.)*"'
+# By the encoders' order of members: nothing that a traced program chose stands before these.
+_NATIVE = re.compile(
+    rb'^\{"time":"[^"]*","type":"(?:exec|exit)","host":' + _HOST
+    + rb',"boot":"([^"]*)",(?:"hook":"([a-z_]+)",)?"cpu":(\d+),"seq":(\d+)',
+    re.MULTILINE,
+)  # fmt: skip
+_OTHERS = re.compile(
+    rb'^\{(?:"@timestamp":"[^"]*","event":\{"dataset":"execaudit\.'
+    rb'|"metadata":\{"original_time":"[^"]*","event_code":")(?:exec|exit)"'
+    rb',"(?:id|uid)":"([0-9a-f]*)-([a-z_]+)-(\d+)-(\d+)"',
+    re.MULTILINE,
+)
+_OWN = re.compile(
+    rb'^\{(?:"time":"[^"]*","type":"'
+    rb'|"@timestamp":"[^"]*","event":\{"dataset":"execaudit\.'
+    rb'|"metadata":\{"original_time":"[^"]*","event_code":")(?:start|stop|lost|repair)".*$',
+    re.MULTILINE,
+)
+_SEARCH = re.compile(rb'"path_search":\[((?:"(?:[^"\\]|\\.)*",?)*)\]')
+_FAILED = b'"failure"'
+
+
+class _Run:
+    """Numbers of one kernel side: from the loading of the programs to their end."""
+
+    def __init__(self, boot: bytes, *, begins: bool) -> None:
+        self.boot = boot
+        self.begins = begins  # in this log, so that the first number must be 1
+        self.streams: dict[tuple[bytes, bytes], list[int]] = {}  # first, newest, how many
+        self.explained = 0
+        self.bounded = 0  # dropped, limited: counts of whole runs of the daemon
+        self.is_open = False  # the daemon has not said yet how many it dropped
+
+    def missing(self) -> int:
+        return sum(
+            newest - (0 if self.begins else first - 1) - count
+            for first, newest, count in self.streams.values()
+        )
+
+
+class Sequence:
+    """Takes all lines of a log but the seals."""
+
+    def __init__(self) -> None:
+        self.events = 0
+        self.lost = 0
+        self.findings: list[Finding] = []
+        self._run = _Run(b"", begins=False)
+
+    def take(self, data: bytes) -> None:
+        """Take whole lines."""
+        own = list(_OWN.finditer(data))
+        at = 0
+        for found in own:
+            self._take_events(data, at, found.start())
+            self._take_own(found[0])
+            at = found.end()
+        self._take_events(data, at, len(data))
+
+    def _take_events(self, data: bytes, begin: int, end: int) -> None:
+        pattern = _OTHERS if data.startswith((b'{"@', b'{"metadata'), begin) else _NATIVE
+        run = self._run
+        for found in pattern.finditer(data, begin, end):
+            boot, hook, cpu, seq = found.groups()
+            if boot != run.boot:
+                run = self._change(boot, begins=False) if run.boot else run
+                run.boot = boot
+            number = int(seq)
+            stream = run.streams.get((hook or b"exec", cpu))
+            if stream is None:
+                run.streams[hook or b"exec", cpu] = [number, number, 1]
+            else:
+                stream[0] = min(stream[0], number)
+                stream[1] = max(stream[1], number)
+                stream[2] += 1
+            self.events += 1
+        for found in _SEARCH.finditer(data, begin, end):
+            line = data[data.rfind(b"\n", 0, found.start()) + 1 : data.find(b"\n", found.end())]
+            run.explained += found[1].count(b'","') + 1 - (_FAILED in line)
+
+    def _change(self, boot: bytes, *, begins: bool) -> _Run:
+        self._judge()
+        self._run = _Run(boot, begins=begins)
+        return self._run
+
+    def _take_own(self, line: bytes) -> None:
+        try:
+            document = json.loads(line)
+        except ValueError:
+            return
+        # What ECS and OCSF have no field for stands there by its own name.
+        fields: dict[str, Any] = {
+            **document, **document.get("execaudit", {}), **document.get("unmapped", {}),
+        }  # fmt: skip
+        kind = _type_of(document)
+        run = self._run
+        if kind == "lost":
+            if "sink" not in fields or fields["sink"] == "file":
+                run.explained += int(fields.get("count", 0))
+                self.lost += int(fields.get("count", 0))
+        elif kind == "stop":
+            run.bounded += _unrecorded(fields)
+            run.is_open = False
+        elif kind == "start":
+            gap = fields.get("gap") or {}
+            if gap.get("traced") and not gap.get("why"):
+                run.explained += int(gap.get("repeated", 0))
+                if run.is_open:
+                    run.bounded += _unrecorded(fields.get("previous") or {})
+            else:
+                run = self._change(_boot_of(document), begins=not gap.get("traced"))
+            run.is_open = True
+        elif kind == "repair" and fields.get("programs"):
+            is_open = run.is_open
+            self._change(_boot_of(document), begins=False).is_open = is_open
+
+    def _judge(self) -> None:
+        run = self._run
+        missing = run.missing() - run.explained
+        if missing <= run.bounded:
+            return
+        count = missing - run.bounded
+        if run.is_open:
+            self.findings.append(
+                Finding(
+                    "not-counted-yet",
+                    WHOLE,
+                    f"{count} events have a number and no record: rules that drop, limits and the"
+                    " self-check do that, and the daemon says how many when it stops",
+                    lines=count,
+                )
+            )
+            return
+        self.findings.append(
+            Finding(
+                "unexplained",
+                UNKNOWN,
+                f"{count} events are missing that no record explains, of boot"
+                f" {run.boot.decode(errors='replace')[:12]}: lines were removed, or [file] takes"
+                " only some labels or severities",
+                lines=count,
+            )
+        )
+
+    def end(self) -> None:
+        """Judge what no other run follows."""
+        self._judge()
+
+
+def _type_of(document: dict[str, Any]) -> str:
+    if "metadata" in document:
+        return str(document["metadata"].get("event_code"))
+    if "@timestamp" in document:
+        return str(document["event"].get("dataset")).removeprefix("execaudit.")
+    return str(document.get("type"))
+
+
+def _boot_of(document: dict[str, Any]) -> bytes:
+    device, host = document.get("device"), document.get("host")
+    boot = document.get("boot") or (device or {}).get("boot_uid", "")
+    if not boot and isinstance(host, dict):
+        boot = host.get("boot", {}).get("id", "").replace("-", "")
+    return str(boot).encode()
+
+
+def _unrecorded(totals: dict[str, Any]) -> int:
+    """Return how many events of a run have a number and no record, as far as that is counted."""
+    return sum(int(totals.get(name, 0)) for name in ("dropped", "limited", "checks"))
