@@ -44,15 +44,20 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def make_state(path: str, *, is_public: bool, owner: tuple[int, int]) -> VerifyingKey:
-    """Write the key state of a new chain; return what verifies it. Raises ExecauditError."""
+def make_state(
+    path: str, *, is_public: bool, owner: tuple[int, int], periods: int = MOST_PERIODS
+) -> VerifyingKey:
+    """Write the key state of a new chain; return what verifies it. Raises ExecauditError.
+
+    `periods`: for how many hours signatures are certified.
+    """
     first = os.urandom(KEY_BYTES)
     try:
         for old in (path, certificates_path(path)):
             Path(old).unlink(missing_ok=True)
         if is_public:
             seed, hour = os.urandom(KEY_BYTES), int(time.time()) // 3600
-            key, certificates = certify(seed, hour)
+            key, certificates = certify(seed, hour, periods)
             create_private(certificates_path(path), certificates, owner)
             state = KeyState(first, key.chain, is_secret=False)
             state.seed[:], state.period, state.first_period = seed, hour, hour
@@ -67,7 +72,7 @@ def make_state(path: str, *, is_public: bool, owner: tuple[int, int]) -> Verifyi
     return key
 
 
-def certify(seed: bytes, hour: int, count: int = MOST_PERIODS) -> tuple[VerifyingKey, bytes]:
+def certify(seed: bytes, hour: int, count: int) -> tuple[VerifyingKey, bytes]:
     """Certify the keys of all hours with a key that nobody keeps; return it, and certificates."""
     from execaudit.evidence import signing  # noqa: PLC0415 - loads libsodium
 

@@ -11,7 +11,14 @@ from execaudit.verify.findings import ALTERED, UNKNOWN, WHOLE
 from execaudit.verify.judge import Judge
 from execaudit.verify.proofs import Proofs
 from execaudit.verify.walk import Stretch
-from execaudit.verify.words import line_time, say_epochs, say_lines, say_time, seconds_between
+from execaudit.verify.words import (
+    line_time,
+    say_are,
+    say_epochs,
+    say_time,
+    say_were,
+    seconds_between,
+)
 
 _LATE_S = 120.0
 
@@ -59,8 +66,8 @@ def _judge_beginning(judge: Judge, epoch: int, *, is_part: bool) -> None:
     elif epoch > before:
         add(
             "beginning", ALTERED,
-            f"{say_epochs((before, epoch - 1))} are missing at the beginning, and retention did not"
-            " remove them: files were deleted by hand, or are not given here",
+            f"{say_are((before, epoch - 1))} missing at the beginning, and retention did not remove"
+            " that: files were deleted by hand, or are not given here",
             epochs=(before, epoch - 1),
         )  # fmt: skip
 
@@ -104,8 +111,8 @@ def _judge_rest(judge: Judge, rest: Stretch, last_line: bytes) -> None:
     begin = str((judge.last or {}).get("time", ""))
     seconds = seconds_between(begin, line_time(last_line))
     verdict = UNKNOWN if seconds is not None and seconds > _LATE_S else WHOLE
-    since = "" if seconds is None else f" (the last {max(seconds, 0):.0f} s)"
-    text = f"{say_lines(rest.lines)} at the end{since} are not sealed yet"
+    since = "" if seconds is None else f": the last {max(seconds, 0):.0f} s"
+    text = f"{say_were(rest.lines)} not sealed yet when this was read{since}"
     judge.findings.add("unsealed-end", verdict, text, rest, lines=rest.lines)
 
 

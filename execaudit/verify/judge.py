@@ -12,7 +12,7 @@ from execaudit.store.broken import Broken
 from execaudit.verify.findings import ALTERED, UNKNOWN, WHOLE, Findings
 from execaudit.verify.proofs import Proofs
 from execaudit.verify.walk import Found
-from execaudit.verify.words import covers_of, proof_of, say_epochs, say_lines, say_time
+from execaudit.verify.words import covers_of, proof_of, say_are, say_time, say_were
 
 Span = tuple[int, int]
 
@@ -86,8 +86,8 @@ class Judge:
         if stretch.lines > lines:
             self.findings.add(
                 "unsealed-before", WHOLE,
-                f"{say_lines(stretch.lines - lines)} were written before sealing began: nothing"
-                " protects them",
+                f"{say_were(stretch.lines - lines)} written before sealing began: nothing protects"
+                " them",
                 stretch, lines=stretch.lines - lines,
             )  # fmt: skip
         self._compare(found, epochs=(found.fields["epoch"],) * 2)
@@ -145,15 +145,15 @@ class Judge:
             self.findings.add(
                 "cut", UNKNOWN,
                 f"the log had lost its end when the daemon started on {say_time(found.fields)}:"
-                f" {say_epochs(missing)} were made and are not there. Somebody cut them off, put"
-                " an older log back, or a power cut took them",
+                f" {say_are(missing)} missing, and what they sealed. Somebody cut them off, put an"
+                " older log back, or a power cut took them",
                 found.where, epochs=missing, lines=count,
             )  # fmt: skip
             self._compare(found, epochs=(last, found.fields["epoch"]))
             return
         self.findings.add(
             "missing", ALTERED,
-            f"{say_epochs(missing)} are missing, with what they sealed between"
+            f"{say_are(missing)} missing, with what they sealed between"
             f" {say_time(self.last)} and {say_time(found.fields)}: a file or lines were removed",
             found.where, epochs=missing, lines=count,
         )  # fmt: skip
@@ -186,8 +186,8 @@ class Judge:
             self.findings.add(
                 "emptied", UNKNOWN,
                 f"another program emptied the file before {say_time(found.fields)}, as logrotate"
-                f" does with copytruncate: {say_lines(lines - stretch.lines)} written since"
-                f" {say_time(self.last)} are lost",
+                f" does with copytruncate: {say_were(lines - stretch.lines)} lost, of those since"
+                f" {say_time(self.last)}",
                 found.where, epochs=epochs, lines=lines - stretch.lines,
             )  # fmt: skip
             return
@@ -196,7 +196,7 @@ class Judge:
     def _report_apart(self, found: Found, count: int, epochs: Span) -> None:
         self.findings.add(
             "never-sealed", UNKNOWN,
-            f"{say_lines(count)} were never sealed: the run that wrote them ended without a seal,"
+            f"{say_were(count)} never sealed: the run that wrote them ended without a seal,"
             " and the file was moved before the next one",
             found.stretch, epochs=epochs, lines=count,
         )  # fmt: skip
@@ -209,9 +209,9 @@ class Judge:
             how = "edited" if stretch.bytes != size else "edited, or lines were exchanged,"
             kind, text = "edited", f"lines were {how} {between}"
         elif stretch.lines < lines:
-            kind, text = "deleted", f"{say_lines(lines - stretch.lines)} were deleted {between}"
+            kind, text = "deleted", f"{say_were(lines - stretch.lines)} deleted {between}"
         else:
-            kind, text = "inserted", f"{say_lines(stretch.lines - lines)} were inserted {between}"
+            kind, text = "inserted", f"{say_were(stretch.lines - lines)} inserted {between}"
         if found.fields.get("reason") == "shortened":
             text += ", while the daemon was running, which noticed it"
         count = abs(stretch.lines - lines) or None

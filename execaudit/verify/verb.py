@@ -7,7 +7,7 @@ Owns its options, what is read, and its exit status: 0 whole, 1 altered, 2 canno
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from execaudit.config.configuration import load
@@ -25,6 +25,10 @@ from execaudit.verify.proofs import Proofs
 from execaudit.verify.report import LogVerdict
 from execaudit.verify.sequence import Sequence
 from execaudit.verify.walk import Found, Stretch, walk
+
+
+def _ignore(_: int) -> None:
+    """Take no notice of progress."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,26 +55,36 @@ def _run(args: argparse.Namespace) -> int:
         done += count
 
     with ProgressBar(total, lambda: done):
-        verdicts = [
-            verify_log(log, keys, expected, elsewhere, progress, is_part=_is_part(log, paths))
-            for log in logs
-        ]
-    if len(logs) == 1:
-        verdicts = [_compare_keys(verdicts[0], keys)]
+        verdicts = verify_all(logs, paths, keys, expected, elsewhere, progress)
     _print(verdicts, broken, is_json=args.json)
     return weigh([each.verdict for each in verdicts] + [UNKNOWN] * (not broken.is_empty))
 
 
-def verify_log(
+def verify_all(
+    logs: list[LogFiles],
+    paths: list[str],
+    keys: list[VerifyingKey],
+    expected: Expected,
+    elsewhere: Expected,
+    progress: Callable[[int], None] = _ignore,
+) -> list[LogVerdict]:
+    """Return the verdict of each log of what was found at `paths`."""
+    is_part = all(not path.endswith(".jsonl") and Path(path).is_file() for path in paths)
+    verdicts = [
+        _verify_log(log, keys, expected, elsewhere, progress, is_part=is_part) for log in logs
+    ]
+    return [_compare_keys(verdicts[0], keys)] if len(logs) == 1 else verdicts
+
+
+def _verify_log(
     log: LogFiles,
     keys: list[VerifyingKey],
     expected: Expected,
     elsewhere: Expected,
-    progress: object = None,
+    progress: Callable[[int], None],
     *,
-    is_part: bool = False,
+    is_part: bool,
 ) -> LogVerdict:
-    """Return the verdict of one log."""
     broken = Broken()
     proofs, sequence = Proofs(keys), Sequence()
     judge = Judge(proofs, broken)
@@ -81,9 +95,8 @@ def verify_log(
         sequence.take(data)
         last_line = data[data.rfind(b"\n", 0, -1) + 1 :][:256]
 
-    note = progress if callable(progress) else lambda _: None
     rest = Stretch()
-    for found in walk(log.parts, broken, see, note):
+    for found in walk(log.parts, broken, see, progress):
         if isinstance(found, Found):
             judge.take(found)
         else:
@@ -91,8 +104,8 @@ def verify_log(
     judge_all(judge, proofs, rest, last_line, is_part=is_part)
     compare(judge, expected, "--expect")
     compare(judge, [each for each in elsewhere if each[0] in judge.chains], "the journal")
-    sequence.end()
-    findings = [*judge.findings, *_about_files(log, broken), *sequence.findings]
+    missing = sequence.end(is_sealed=judge.first is not None)
+    findings = [*judge.findings, *_about_files(log, broken), *missing]
     return LogVerdict(
         name=log.parts[-1].path,
         files=[part.path for part in log.parts],
@@ -115,13 +128,6 @@ def _about_files(log: LogFiles, broken: Broken) -> Iterator[Finding]:
         yield Finding("torn", WHOLE, text)
     for problem in broken.named:
         yield Finding("unreadable", UNKNOWN, problem)
-
-
-def _is_part(log: LogFiles, paths: list[str]) -> bool:
-    """Return True if rotated files alone were asked for."""
-    return all(not path.endswith(".jsonl") and Path(path).is_file() for path in paths) and bool(
-        log.chain
-    )
 
 
 def _compare_keys(verdict: LogVerdict, keys: list[VerifyingKey]) -> LogVerdict:

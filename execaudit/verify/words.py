@@ -47,6 +47,16 @@ def say_lines(count: int) -> str:
     return f"{count} line" if count == 1 else f"{count} lines"
 
 
+def say_were(count: int) -> str:
+    """Return so many lines as the subject of something that was done to them."""
+    return f"{say_lines(count)} {'was' if count == 1 else 'were'}"
+
+
+def say_are(span: tuple[int, int]) -> str:
+    """Return epochs as the subject of a sentence."""
+    return f"{say_epochs(span)} {'is' if span[0] == span[1] else 'are'}"
+
+
 def say_epochs(span: tuple[int, int]) -> str:
     """Return epochs in words."""
     if span[0] == span[1]:
