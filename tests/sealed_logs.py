@@ -5,7 +5,7 @@ import importlib.util
 import itertools
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,7 +20,6 @@ from execaudit.records.service_records import seal_head
 from execaudit.records.text import dumps
 from execaudit.sinks.file import FileSink
 from execaudit.store.broken import Broken
-from execaudit.verify.ending import Expected
 from execaudit.verify.files import find_logs
 from execaudit.verify.findings import WHOLE, weigh
 from execaudit.verify.report import LogVerdict
@@ -30,7 +29,7 @@ from execaudit.wire.event import Event
 SINGLE_FILE = Path(__file__).resolve().parents[1] / "packaging/verify/execaudit-verify.py"
 
 _OFFSET_NS = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-OURS_ALONE = {"unexplained", "not-counted-yet", "torn"}
+OURS_ALONE = {"unexplained", "not-counted", "torn"}
 """What the single file does not look for."""
 
 
@@ -178,7 +177,7 @@ def _single_file() -> Any:
 
 
 def verify(
-    paths: Iterable[Path | str], keys: Iterable[VerifyingKey], expected: Expected = ()
+    paths: Iterable[Path | str], keys: Iterable[VerifyingKey], expected: Sequence[tuple[str, int, str]] = ()
 ) -> tuple[int, list[LogVerdict]]:
     """Verify with the package and with the single file, which must find the same."""
     names, known = [str(path) for path in paths], list(keys)

@@ -43,6 +43,7 @@ class Counts:
     dropped: int = 0
     limited: int = 0
     collapsed: int = 0  # failures that became part of another record
+    checks: int = 0  # our own execs: not among those seen, and yet they have numbers
 
 
 class Flow:
@@ -135,6 +136,7 @@ class Flow:
                 self._add_fields(lost_fields(event, self.host))
             elif canary.is_pending and canary.owns(event):
                 self.accounting.uncount()
+                self.counts.checks += 1
             elif search is not None and (event.error or event.pid in search.pending):
                 for certain in search.add(event, now_ns):
                     self._deliver(certain, now_ns)
@@ -248,7 +250,7 @@ class Flow:
     def totals(self) -> FieldDict:
         """Return what happened to all events since the start, as the `stop` record has it."""
         dropped = self.capture.dropped() - self.dropped_at_start + self.dropped_before
-        return self._totals(dropped)._asdict()
+        return {**self._totals(dropped)._asdict(), "checks": self.counts.checks}
 
     # -- settling -----------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ Status = dict[str, Any]
 
 _COUNTERS = {
     *("seen", "dropped", "limited", "collapsed", "lost", "undecodable"),
-    *("written", "bytes", "deselected", "hits", "count", "repairs"),
+    *("written", "bytes", "deselected", "hits", "count", "repairs", "checks"),
 }
 """Last words of what only grows."""
 

@@ -20,13 +20,16 @@ _MOST_BEHIND = 10_000  # epochs
 _MOST_SEALS = 64
 
 
-def resume(chain: Chain, fd: int) -> str:
+def resume(chain: Chain, fd: int, before_fd: int | None = None) -> str:
     """Take up a log that is open; return what is wrong with it, for the daemon's log.
 
-    What stands behind its last seal is covered by the next one. Raises OSError.
+    What stands behind its last seal is covered by the next one. `before_fd`: the file that was
+    written to before, where others moved it away. Raises OSError.
     """
     state = chain.file.state
-    found = _last_seals(fd, state)
+    found, where = _last_seals(fd, state), fd
+    if not found and before_fd is not None:
+        found, where = _last_seals(before_fd, state), before_fd
     if not found:
         if state.epoch or os.fstat(fd).st_size:
             chain.start_apart()
@@ -46,7 +49,9 @@ def resume(chain: Chain, fd: int) -> str:
             " off, an older log was put back, or a power cut took it"
         )
     state.previous = blake2b(line).digest()
-    for data in _read(fd, end):
+    for data in _read(where, end):
+        chain.update(data)
+    for data in _read(fd, 0) if where != fd else ():
         chain.update(data)
     return problem
 

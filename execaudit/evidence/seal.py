@@ -25,6 +25,7 @@ _is_seal = re.compile(
     rb'|\{"@timestamp":"[^"]*","event":\{"dataset":"execaudit\.seal"'
     rb'|\{"metadata":\{"original_time":"[^"]*","event_code":"seal"'
 ).match
+_BEGINNINGS = {"execaudit": b'{"time"', "ecs": b'{"@timestamp"', "ocsf": b'{"metadata"'}
 MARK = b'seal"'
 """Stands in the line of every seal, and seldom elsewhere."""
 
@@ -40,35 +41,16 @@ def read_seal(line: bytes) -> Fields | None:
     """Return the record of a seal's line, in any format; None where it is none."""
     if not is_seal(line):
         return None
+    name = next(name for name, begin in _BEGINNINGS.items() if line.startswith(begin))
     try:
         document = json.loads(line)
-        if "metadata" in document:
-            return _from_ocsf(document)
-        return _from_ecs(document) if "@timestamp" in document else dict(document)
+        if name == "execaudit":
+            return dict(document)
+        from execaudit.formats.restore import restore  # noqa: PLC0415 - most logs are our own
+
+        return restore(name, document)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-
-
-def _from_ecs(document: Mapping[str, Any]) -> Fields:
-    return {
-        **document["execaudit"],
-        "time": document["@timestamp"],
-        "type": "seal",
-        "host": document["host"]["name"],
-        "boot": document["host"]["boot"]["id"].replace("-", ""),
-        "reason": document["event"]["reason"],
-    }
-
-
-def _from_ocsf(document: Mapping[str, Any]) -> Fields:
-    return {
-        **document["unmapped"],
-        "time": document["metadata"]["original_time"],
-        "type": "seal",
-        "host": document["device"]["hostname"],
-        "boot": document["device"]["boot_uid"],
-        "reason": document["status_code"],
-    }
 
 
 def sealed_text(fields: Mapping[str, Any]) -> bytes:

@@ -5,6 +5,7 @@ Owns the pace of seals, and the order log, fdatasync, key state. What a seal say
 `evidence.chain`, where its line goes that of `live_file`.
 """
 
+import contextlib
 import os
 import zlib
 from collections.abc import Callable
@@ -26,7 +27,7 @@ from execaudit.sinks.rotation import Generation, Series
 _HEAD_BYTES = 256 << 10
 _GZIP_WBITS = 31
 _STOP_PATIENCE_S = 2.0
-_MOST_SYNCS = 8  # each holds a descriptor while a disk hangs
+_MOST_SYNCS = 32  # each holds a descriptor while a disk hangs
 
 
 class Sealing:
@@ -66,7 +67,10 @@ class Sealing:
     def resume(self, file: LogFile) -> None:
         """Take up a file that an earlier run wrote."""
         try:
-            problem = resume(self.chain, file.fd)
+            with contextlib.ExitStack() as stack:
+                before = self._series.newest_other()
+                fd = None if before is None else stack.enter_context(open(before, "rb")).fileno()
+                problem = resume(self.chain, file.fd, fd)
         except OSError as error:
             problem = error.strerror or str(error)
             self.chain.start_apart()

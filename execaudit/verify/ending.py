@@ -15,6 +15,7 @@ from execaudit.verify.words import (
     line_time,
     say_are,
     say_epochs,
+    say_files,
     say_time,
     say_were,
     seconds_between,
@@ -57,9 +58,9 @@ def _judge_beginning(judge: Judge, epoch: int, *, is_part: bool) -> None:
         text = f"files with epochs before {before}, which retention removed, are still here"
         add("kept-longer", WHOLE, text)
     elif epoch == before and epoch:
-        names = f"{judge.removed_files} files" if judge.removed_files else "older files"
-        on = f" on {judge.removed_on}" if judge.removed_on else ""
-        text = f"{names} with the epochs before {epoch} were removed by retention{on}"
+        text = f"what was before epoch {epoch} was removed by retention"
+        if judge.removed_files:
+            text += f", {say_files(judge.removed_files)} at last on {judge.removed_on}"
         add("retention", WHOLE, text)
     elif epoch > before and is_part:
         add("part", WHOLE, f"a part of the log: it begins with epoch {epoch}")

@@ -222,5 +222,5 @@ class Judge:
         if removed.get("before", 0) > self.removed_before:
             self.removed_before = removed["before"]
         if removed.get("files"):
-            self.removed_files += len(removed["files"])
+            self.removed_files = len(removed["files"])
             self.removed_on = say_time(fields)

@@ -31,6 +31,7 @@ _OWN = re.compile(
     re.MULTILINE,
 )
 _SEARCH = re.compile(rb'"path_search":\[((?:"(?:[^"\\]|\\.)*",?)*)\]')
+_BOOT_DIGITS = 12
 _FAILED = b'"failure"'
 
 
@@ -44,6 +45,7 @@ class _Run:
         self.explained = 0
         self.bounded = 0  # dropped, limited: counts of whole runs of the daemon
         self.is_open = False  # the daemon has not said yet how many it dropped
+        self.is_inexact = False
 
     def missing(self) -> int:
         return sum(
@@ -76,6 +78,7 @@ class Sequence:
         run = self._run
         for found in pattern.finditer(data, begin, end):
             boot, hook, cpu, seq = found.groups()
+            boot = boot[:_BOOT_DIGITS]  # ids have no more of it
             if boot != run.boot:
                 run = self._change(boot, begins=False) if run.boot else run
                 run.boot = boot
@@ -119,8 +122,9 @@ class Sequence:
             gap = fields.get("gap") or {}
             if gap.get("traced") and not gap.get("why"):
                 run.explained += int(gap.get("repeated", 0))
-                if run.is_open:
+                if run.is_open:  # killed, and nobody counted the self-checks
                     run.bounded += _unrecorded(fields.get("previous") or {})
+                    run.is_inexact = True
             else:
                 run = self._change(_boot_of(document), begins=not gap.get("traced"))
             run.is_open = True
@@ -135,27 +139,21 @@ class Sequence:
         if missing <= run.bounded:
             return
         count = missing - run.bounded
-        if run.is_open:
-            self.findings.append(
-                Finding(
-                    "not-counted-yet",
-                    WHOLE,
-                    f"{count} events have a number and no record: rules that drop, limits and the"
-                    " self-check do that, and the daemon says how many when it stops",
-                    lines=count,
-                )
-            )
-            return
-        self.findings.append(
-            Finding(
-                "unexplained",
-                UNKNOWN,
-                f"{count} events are missing that no record explains, of boot"
-                f" {run.boot.decode(errors='replace')[:12]}: they were not written, or their lines"
-                " were removed",
-                lines=count,
-            )
-        )
+        if run.is_open or run.is_inexact:
+            self._add(
+                "not-counted", WHOLE, count,
+                "have a number and no record: rules that drop, limits and the self-check do that;"
+                " how many they were, the daemon had not said yet",
+            )  # fmt: skip
+        else:
+            self._add(
+                "unexplained", UNKNOWN, count,
+                f"are missing that no record explains, of boot {run.boot.decode()}: they were"
+                " not written, or their lines were removed",
+            )  # fmt: skip
+
+    def _add(self, kind: str, verdict: int, count: int, text: str) -> None:
+        self.findings.append(Finding(kind, verdict, f"{count} events {text}", lines=count))
 
     def end(self, *, is_sealed: bool) -> list[Finding]:
         """Return what there is to say. Where seals show that no line was removed, it is a note."""
@@ -178,7 +176,7 @@ def _boot_of(document: dict[str, Any]) -> bytes:
     boot = document.get("boot") or (device or {}).get("boot_uid", "")
     if not boot and isinstance(host, dict):
         boot = host.get("boot", {}).get("id", "").replace("-", "")
-    return str(boot).encode()
+    return str(boot).encode()[:_BOOT_DIGITS]
 
 
 def _unrecorded(totals: dict[str, Any]) -> int:

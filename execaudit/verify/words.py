@@ -47,6 +47,11 @@ def say_lines(count: int) -> str:
     return f"{count} line" if count == 1 else f"{count} lines"
 
 
+def say_files(count: int) -> str:
+    """Return so many files in words."""
+    return f"{count} file" if count == 1 else f"{count} files"
+
+
 def say_were(count: int) -> str:
     """Return so many lines as the subject of something that was done to them."""
     return f"{say_lines(count)} {'was' if count == 1 else 'were'}"

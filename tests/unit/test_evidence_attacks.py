@@ -220,9 +220,7 @@ def test_tail_cut_with_nothing_after_it_is_found_by_a_seal_known_elsewhere(
     assert "sealed lines were removed" in findings(logs)["expected"]
 
 
-def test_history_rewritten_with_a_key_of_today_is_forged(
-    host: SealedHost, tmp_path: Path
-) -> None:
+def test_history_rewritten_with_a_key_of_today_is_forged(host: SealedHost, tmp_path: Path) -> None:
     """The thief has the key of now, makes a chain of it, and writes the past as he likes it."""
     thief = SealedHost(tmp_path, "thief")
     stolen = StateFile(str(host.state))

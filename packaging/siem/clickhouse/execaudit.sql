@@ -135,6 +135,7 @@ CREATE TABLE IF NOT EXISTS execaudit
     collapsed UInt64,
     lost UInt64,
     undecodable UInt64,
+    checks UInt64,
     old_hash String,
     programs Array(LowCardinality(String)),
     epoch UInt64,
@@ -149,7 +150,8 @@ CREATE TABLE IF NOT EXISTS execaudit
     mac String,
     certificate String,
     next_key String,
-    signature String
+    signature String,
+    endorsement String
     -- end of generated
 )
 ENGINE = ReplacingMergeTree
