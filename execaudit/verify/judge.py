@@ -157,12 +157,6 @@ class Judge:
             f" {say_time(self.last)} and {say_time(found.fields)}: a file or lines were removed",
             found.where, epochs=missing, lines=count,
         )  # fmt: skip
-        if found.stretch.lines > covers_of(found.fields).get("lines", 0):
-            self.findings.add(
-                "unsealed", ALTERED,
-                "lines stand where the seals were removed; nothing shows what was done to them",
-                found.stretch, epochs=missing,
-            )  # fmt: skip
 
     # -- what a seal covers -------------------------------------------------------------------
 

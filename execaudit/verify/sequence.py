@@ -70,7 +70,7 @@ class Sequence:
         for found in own:
             self._take_events(data, at, found.start())
             self._take_own(found[0])
-            at = found.end()
+            at = found.end() + 1
         self._take_events(data, at, len(data))
 
     def _take_events(self, data: bytes, begin: int, end: int) -> None:

@@ -1,16 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Verify logs that execaudit sealed, with nothing but Python 3.11: no package, no library.
+"""Verify a log that execaudit sealed, with nothing but Python 3.11: no package, no library.
 
-usage: execaudit-verify.py [--key KEY]... [--expect EPOCH[:SEAL]]... FILE|DIRECTORY...
+usage: execaudit-verify.py [--key KEY]... [--expect EPOCH[:SEAL]]... FILE...
 
-Give all files of a log, or their directory; compressed with gzip or not, in any order, whatever
-they are called now. KEY is the verifying key as `execaudit seal setup` showed it, or a file with
-it. Exit status: 0 whole, 1 altered, 2 cannot tell. Written to be read; docs/evidence.md says what
-a seal is. It looks at seals alone: `execaudit verify` follows sequence numbers and the journal too.
+Give all files of one log, compressed with gzip or not, in any order, by any names. KEY is the
+verifying key, or a file with it. Exit status: 0 whole, 1 altered, 2 cannot tell (docs/evidence.md).
 """
 
-import glob
 import gzip
 import hashlib
 import json
@@ -20,24 +17,23 @@ import sys
 from datetime import datetime
 
 WHOLE, ALTERED, UNKNOWN = 0, 1, 2
-WORDS = {WHOLE: "whole", ALTERED: "ALTERED", UNKNOWN: "cannot tell"}
+ORDER, WORDS = (ALTERED, UNKNOWN, WHOLE), ("whole", "ALTERED", "cannot tell")
 PROOFS = ("mac", "signature", "endorsement")
 SEAL = re.compile(
-    rb'\{"time":"[^"]*","type":"seal"'
-    rb'|\{"@timestamp":"[^"]*","event":\{"dataset":"execaudit\.seal"'
-    rb'|\{"metadata":\{"original_time":"[^"]*","event_code":"seal"'
-)
+    rb'\{"(?:time":"[^"]*","type":"|@timestamp":"[^"]*","event":\{"dataset":"execaudit\.'
+    rb'|metadata":\{"original_time":"[^"]*","event_code":")seal"')
 TIME = re.compile(rb'[^"]*"(?:time|@timestamp|metadata":\{"original_time)":"([^"]*)"')
-LATE_S = 120
-MOST_STEPS = 100_000_000
-
+LATE_S, MOST_STEPS, TROUBLE = 120, 100_000_000, {}
 
 def blake2b(data=b"", key=b"", size=32):
     return hashlib.blake2b(data, key=key, digest_size=size)
-
-
-# -- seals: what is proved by what ------------------------------------------------------------
-
+def moment(time):
+    return datetime.fromisoformat(time[:26].rstrip("Z") + "Z").timestamp()
+def stop(text):
+    print(text, file=sys.stderr)
+    sys.exit(UNKNOWN)
+def proof_of(seal):
+    return str(seal.get("mac") or seal.get("signature"))
 
 def read_seal(line):
     """The record of a seal in our own format, ECS or OCSF; None for any other line."""
@@ -46,9 +42,9 @@ def read_seal(line):
     try:
         doc = json.loads(line)
         if "@timestamp" in doc:
-            boot = doc["host"]["boot"]["id"].replace("-", "")
-            doc = {**doc["execaudit"], "time": doc["@timestamp"], "type": "seal", "boot": boot,
-                   "host": doc["host"]["name"], "reason": doc["event"]["reason"]}
+            doc = {**doc["execaudit"], "time": doc["@timestamp"], "type": "seal",
+                   "boot": doc["host"]["boot"]["id"].replace("-", ""), "host": doc["host"]["name"],
+                   "reason": doc["event"]["reason"]}
         elif "metadata" in doc:
             doc = {**doc["unmapped"], "time": doc["metadata"]["original_time"], "type": "seal",
                    "boot": doc["device"]["boot_uid"], "host": doc["device"]["hostname"],
@@ -57,16 +53,27 @@ def read_seal(line):
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
+def lines_of(path):
+    """Whole lines, and a last one that lacks nothing but its newline: half a line is no record."""
+    try:
+        with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
+            for line in file:
+                if line.endswith((b"\n", b"}")):
+                    yield line.rstrip(b"\n") + b"\n"
+    except (OSError, EOFError) as error:
+        TROUBLE[path] = str(error)
 
-def sealed_text(seal):
-    """What MAC and signatures are of: all other members, sorted, as JSON without blanks."""
-    content = {name: value for name, value in seal.items() if name not in PROOFS}
-    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
-
+def in_order(paths):
+    """Files in the order of their first seals; those without stand first."""
+    heads = {path: next(filter(None, map(read_seal, lines_of(path))), None) for path in paths}
+    begins = {}
+    for seal in filter(None, heads.values()):
+        begins[seal["chain"]] = min(begins.get(seal["chain"], "~"), seal["time"])
+    return sorted(heads, key=lambda path: (begins[heads[path]["chain"]], heads[path]["chain"],
+                                           heads[path]["epoch"]) if heads[path] else ("", "", 0))
 
 class Key:
     """A verifying key, and how far it was followed."""
-
     def __init__(self, text):
         found = re.match(r"(secret|public):([0-9a-f]{64})$", re.sub(r"[\s-]", "", text).lower())
         if not found:
@@ -76,39 +83,36 @@ class Key:
         self.epoch, self.key = (0, self.first) if self.is_secret else (-1, b"")
 
     def check(self, seal):
-        """True: genuine. False: not made with this chain's keys. None: cannot tell."""
+        """True: genuine. False: not made with the keys of this chain. None: cannot tell."""
+        # MAC and signatures are of all other members: as JSON, sorted, without blanks.
+        content = {name: value for name, value in seal.items() if name not in PROOFS}
+        text = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
         try:
-            return self.check_mac(seal) if self.is_secret else self.check_signature(seal)
+            return (self.check_mac if self.is_secret else self.check_signature)(seal, text)
         except (ValueError, KeyError, TypeError):
             return False
 
-    def check_mac(self, seal):
-        epoch, key = self.epoch, self.key
-        if seal["epoch"] < epoch:
-            epoch, key = 0, self.first
-        if seal["epoch"] - epoch > MOST_STEPS:
-            return False
-        for _ in range(seal["epoch"] - epoch):
-            key = blake2b(b"execaudit seal next", key).digest()
-        mac = blake2b(b"execaudit seal mac\n" + sealed_text(seal), key).hexdigest()
-        if mac != seal["mac"]:
-            return False
-        self.epoch, self.key = seal["epoch"], key
-        return True
+    def check_mac(self, seal, text):
+        """The key of an epoch follows from the one before, and never the other way round."""
+        if seal["epoch"] < self.epoch:
+            self.epoch, self.key = 0, self.first
+        while self.epoch < min(seal["epoch"], MOST_STEPS):
+            self.epoch, self.key = self.epoch + 1, blake2b(b"execaudit seal next", self.key).digest()
+        return blake2b(b"execaudit seal mac\n" + text, self.key).hexdigest() == seal["mac"]
 
-    def check_signature(self, seal):
-        message, public = b"execaudit seal signature\n" + sealed_text(seal), self.key
-        if seal["epoch"] != self.epoch:  # not named by the seal before: is it certified?
-            certificate = seal.get("certificate")
-            if certificate is None:
+    def check_signature(self, seal, text):
+        """The key of an epoch is named by the seal before, or certified for an hour."""
+        message, public = b"execaudit seal signature\n" + text, self.key
+        if seal["epoch"] != self.epoch:
+            if "certificate" not in seal:
                 return None
+            certificate = seal["certificate"]
             hour, period = bytes.fromhex(certificate["key"]), certificate["period"]
             certified = b"execaudit seal period\n%d\n" % period + hour
             if not (ed25519(self.first, certificate["signature"], certified)
                     and ed25519(hour, seal["endorsement"], message)):
                 return False
-            moment = datetime.fromisoformat(seal["time"][:19] + "Z")
-            if period != int(moment.timestamp()) // 3600:
+            if period != int(moment(seal["time"])) // 3600:
                 return None
             public = bytes.fromhex(certificate["seal_key"])
         if not ed25519(public, seal["signature"], message):
@@ -116,19 +120,15 @@ class Key:
         self.epoch, self.key = seal["epoch"] + 1, bytes.fromhex(seal["next_key"])
         return True
 
-
-# -- Ed25519, RFC 8032 section 5.1.7 ----------------------------------------------------------
-
+# Ed25519, RFC 8032 section 5.1.7, in extended coordinates
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
-D = -121665 * pow(121666, -1, P) % P
-
+D, BASE_Y = -121665 * pow(121666, -1, P) % P, 4 * pow(5, -1, P) % P
 
 def add(a, b):
     s, t = (a[1] - a[0]) * (b[1] - b[0]) % P, (a[1] + a[0]) * (b[1] + b[0]) % P
     u, v = 2 * a[3] * b[3] * D % P, 2 * a[2] * b[2] % P
     e, f, g, h = t - s, v - u, v + u, t + s
     return e * f % P, g * h % P, f * g % P, e * h % P
-
 
 def multiply(factor, point):
     result = (0, 1, 1, 0)
@@ -137,257 +137,164 @@ def multiply(factor, point):
         point, factor = add(point, point), factor >> 1
     return result
 
-
 def decode(data):
     number = int.from_bytes(data, "little")
     y, sign = number & (2**255 - 1), number >> 255
     square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
     x = pow(square, (P + 3) // 8, P)
-    x = x if not (x * x - square) % P else x * pow(2, (P - 1) // 4, P) % P
+    x = x * pow(2, (P - 1) // 4, P) % P if (x * x - square) % P else x
     if y >= P or (x * x - square) % P or (sign and not x):
         raise ValueError
     x = x if x & 1 == sign else P - x
     return x, y, 1, x * y % P
 
-
 def ed25519(public, signature, message):
     raw = bytes.fromhex(signature)
-    if len(raw) != 64 or len(public) != 32 or int.from_bytes(raw[32:], "little") >= L:
+    response = int.from_bytes(raw[32:], "little")
+    if len(raw) != 64 or len(public) != 32 or response >= L:
         return False
     digest = hashlib.sha512(raw[:32] + public + message).digest()
-    challenge = int.from_bytes(digest, "little") % L
-    a = multiply(int.from_bytes(raw[32:], "little"), decode((4 * pow(5, -1, P) % P).to_bytes(32, "little")))
-    b = add(decode(raw[:32]), multiply(challenge, decode(public)))
+    a = multiply(response, decode(BASE_Y.to_bytes(32, "little")))
+    b = add(decode(raw[:32]), multiply(int.from_bytes(digest, "little") % L, decode(public)))
     return not ((a[0] * b[2] - b[0] * a[2]) % P or (a[1] * b[2] - b[1] * a[2]) % P)
 
+class Log:
+    """Judges the seals of a log one after the other; `found` is what there is to say."""
+    def __init__(self, keys):
+        self.keys, self.found, self.seen, self.lines = keys, [], {}, []
+        self.first = self.last = None  # seals
+        self.seal_line, self.place, self.removed, self.forged, self.unproved = b"", "", 0, [], []
 
-# -- files ------------------------------------------------------------------------------------
+    def say(self, kind, verdict, text):
+        self.found.append((kind, verdict, f"{text} ({self.place})" if self.place else text))
 
-
-def find(paths):
-    for path in paths:
-        if not os.path.isdir(path):
-            yield path
-        if path.endswith(".jsonl"):
-            yield from (other for other in sorted(glob.glob(glob.escape(path) + "[.-]*"))
-                        if ".torn-" not in other and any(map(read_seal, lines_of(other, {}))))
-        for where, folders, names in os.walk(path):
-            folders.sort()
-            yield from (os.path.join(where, name) for name in sorted(names)
-                        if ".jsonl" in name and name[0] != "." and ".torn-" not in name)
-
-
-def lines_of(path, trouble):
-    """Yield whole lines; a last one that is not whole was never a record."""
-    try:
-        with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
-            for line in file:
-                if line.endswith(b"\n"):
-                    yield line
-                elif read_seal(line) or is_json(line):
-                    yield line + b"\n"
-    except (OSError, EOFError) as error:
-        trouble[path] = str(error)
-
-
-def is_json(line):
-    try:
-        json.loads(line)
-    except ValueError:
-        return False
-    return True
-
-
-def group(paths, trouble):
-    """Sort files into logs: of one chain or one name; in the order of their first seals."""
-    logs = []
-    for path in paths:
-        seal = next(filter(None, map(read_seal, lines_of(path, {}))), None)
-        stem = path[: path.find(".jsonl") + 6] if ".jsonl" in path else path
-        names, heads = {stem} | ({seal["chain"]} if seal else set()), [(path, seal)]
-        for log in [log for log in logs if log[0] & names]:
-            logs.remove(log)
-            names, heads = names | log[0], log[1] + heads
-        logs.append((names, heads))
-    for _, heads in logs:
-        sealed = [head for head in heads if head[1]]
-        begins = {}
-        for _, seal in sealed:
-            begins[seal["chain"]] = min(begins.get(seal["chain"], "~"), seal["time"])
-        sealed.sort(key=lambda head: (begins[head[1]["chain"]], head[1]["chain"], head[1]["epoch"]))
-        kept, copies = {}, []
-        for path, seal in sealed:  # of copies the longest counts
-            other = kept.setdefault(json.dumps(seal), path)
-            if other != path:
-                size, known = (sum(map(len, lines_of(each, trouble))) for each in (path, other))
-                kept[json.dumps(seal)] = path if size > known else other
-                copies.append(other if size > known else path)
-        yield [head[0] for head in heads if not head[1]] + list(kept.values()), copies
-
-
-# -- the verdict ------------------------------------------------------------------------------
-
-
-def verify(paths, keys, expected, is_part, trouble):
-    """Walk over the lines of a log; return its first and last seal, and what was found."""
-    found, first, last, last_line, seen = [], None, None, b"", {}
-    removed, forged, unproved = 0, [], []
-    pending, count, size, tail, place = blake2b(), 0, 0, [], ""
-
-    def say(kind, verdict, text):
-        found.append((kind, verdict, text))
-
-    def compare(seal, span):
-        covers, reason = seal["covers"], seal["reason"]
-        if count == covers["lines"] and pending.hexdigest() == seal["hash"]:
+    def take(self, line, place):
+        seal = read_seal(line)
+        if seal is None:
+            self.lines.append(line)
             return
-        extra = covers.get("apart") or seal is first or "missing" in covers
-        if extra and count > covers["lines"]:
-            if blake2b(b"".join(tail[count - covers["lines"]:])).hexdigest() == seal["hash"]:
-                if seal is not first:
-                    say("never-sealed", UNKNOWN, f"{count - covers['lines']} lines were never sealed")
+        self.place = place
+        key = next((key for key in self.keys if key.chain == seal["chain"]), None)
+        proof = key.check(seal) if key else None
+        if proof is not True:
+            (self.unproved if proof is None else self.forged).append(seal)
+        if self.follow(seal):
+            self.seen[seal["chain"], seal["epoch"]] = proof_of(seal)
+            self.removed = max(self.removed, (seal.get("removed") or {}).get("before", 0))
+            self.last, self.seal_line = seal, line
+        self.lines = []
+
+    def follow(self, seal):
+        """Judge a seal by the one before; whether the next one is to be judged by it."""
+        epoch, chain, last = seal["epoch"], seal["chain"], self.last
+        spare = len(self.lines) - seal["covers"]["lines"]
+        if last is None:
+            self.first = seal
+            if spare > 0:
+                self.say("unsealed-before", WHOLE, f"{spare} lines at the beginning are not sealed")
+            if spare >= 0 or not epoch:  # else they stood in a file that is gone
+                self.compare(seal, spare)
+        elif chain != last["chain"] and last.get("next_chain") == chain and not epoch:
+            self.say("key-changed", WHOLE, f"chain {chain} follows, as the seal before says")
+            self.compare(seal, spare)
+        elif chain != last["chain"]:
+            self.say("other-chain", ALTERED, f"chain {chain}, unannounced, of host {seal['host']}")
+        elif epoch <= last["epoch"]:
+            self.say("twice", ALTERED, f"epoch {epoch} again: lines replayed, or two histories")
+            return False
+        elif epoch > last["epoch"] + 1:
+            span = {"first": last["epoch"] + 1, "last": epoch - 1}
+            if seal["covers"].get("missing") == span:
+                self.say("cut", UNKNOWN, f"epochs {span}: cut off, a power cut, or an older log")
+                self.compare(seal, spare)
+                return True
+            self.say("missing", ALTERED, f"epochs {span} missing: a file or lines were removed")
+        else:
+            if seal["previous_hash"] != blake2b(self.seal_line).hexdigest():
+                self.say("seal-altered", ALTERED, f"the line of seal {epoch - 1} was altered")
+            self.compare(seal, spare)
+        return True
+
+    def compare(self, seal, spare):
+        """Compare the lines in front of a seal with those that it covers; `spare` are too many."""
+        covers = seal["covers"]
+        is_open = covers.get("apart") or seal is self.first or "missing" in covers
+        if spare >= 0 and (not spare or is_open):
+            if blake2b(b"".join(self.lines[spare:])).hexdigest() == seal["hash"]:
+                if spare and seal is not self.first:
+                    self.say("never-sealed", UNKNOWN, f"{spare} lines were never sealed")
                 return
-        elif reason == "emptied" and count < covers["lines"]:
-            say("emptied", UNKNOWN, f"another program emptied the file (copytruncate?):"
-                f" {covers['lines'] - count} lines are lost")
+        elif spare < 0 and seal["reason"] == "emptied":
+            self.say("emptied", UNKNOWN, f"another program emptied the file: {-spare} lines lost")
             return
-        kind = ("edited" if count == covers["lines"] else
-                "deleted" if count < covers["lines"] else "inserted")
-        say(kind, ALTERED, f"lines were {kind} {span}, {place}: sealed were {covers['lines']} lines"
-            f" of {covers['bytes']} bytes, there are {count} of {size}")
+        kind = "inserted" if spare > 0 else "deleted" if spare else "edited"
+        self.say(kind, ALTERED, f"lines were {kind} before the seal of epoch {seal['epoch']}")
 
-    for path in paths:
-        for number, line in enumerate(lines_of(path, trouble), 1):
-            seal = read_seal(line)
-            if seal is None:
-                pending.update(line)
-                tail.append(line)
-                count, size, last_line, place = count + 1, size + len(line), line, f"{path}:{number}"
-                continue
-            place, epoch, chain = f"{path}:{number}", seal["epoch"], seal["chain"]
-            key = next((key for key in keys if key.chain == chain), None)
-            proof = key.check(seal) if key else None
-            if proof is not True:
-                (unproved if proof is None else forged).append(seal)
-            if first is None:
-                first = seal
-                if count > seal["covers"]["lines"]:
-                    say("unsealed-before", WHOLE, "lines at the beginning were never sealed")
-                if count >= seal["covers"]["lines"] or not epoch:
-                    compare(seal, f"before epoch {epoch}")
-            elif chain != last[0]["chain"]:
-                if last[0].get("next_chain") == chain and not epoch:
-                    say("key-changed", WHOLE, f"chain {chain} follows, as the seal before says")
-                    compare(seal, "before epoch 0")
-                else:
-                    say("other-chain", ALTERED, f"{place}: chain {chain} of host {seal['host']}"
-                        f" follows chain {last[0]['chain']} of host {last[0]['host']} unannounced")
-            elif epoch <= last[0]["epoch"]:
-                say("twice", ALTERED, f"{place}: epoch {epoch} again: replayed, or two histories")
-                pending, count, size, tail = blake2b(), 0, 0, []
-                continue
-            elif epoch > last[0]["epoch"] + 1:
-                span = {"first": last[0]["epoch"] + 1, "last": epoch - 1}
-                if seal["covers"].get("missing") == span:
-                    say("cut", UNKNOWN, f"{place}: epochs {span} were made and are gone: cut off, an"
-                        " older log put back, or a power cut")
-                    compare(seal, f"before epoch {epoch}")
-                else:
-                    say("missing", ALTERED, f"{place}: epochs {span} are missing: file or lines removed")
-                    if count > seal["covers"]["lines"]:
-                        say("unsealed", ALTERED, "lines stand where seals were removed")
-            else:
-                if seal["previous_hash"] != blake2b(last[1]).hexdigest():
-                    say("seal-altered", ALTERED, f"the line of seal {epoch - 1} was altered")
-                compare(seal, f"between the seals of epoch {epoch - 1} and {epoch}")
-            seen[chain, epoch] = seal.get("mac") or seal.get("signature")
-            removed = max(removed, (seal.get("removed") or {}).get("before", 0))
-            last, pending, count, size, tail = (seal, line), blake2b(), 0, 0, []
-    if first is None:
-        return None, None, [("not-sealed", UNKNOWN, "the log is not sealed")]
-    if first["epoch"] < removed:
-        say("kept-longer", WHOLE, "files that retention removed are still here")
-    elif first["epoch"] == removed and removed:
-        say("retention", WHOLE, f"epochs before {removed} were removed by retention")
-    elif first["epoch"] > removed:
-        say(*(("part", WHOLE, f"a part of the log, from epoch {first['epoch']}") if is_part else
-              ("beginning", ALTERED, f"epochs {removed} to {first['epoch'] - 1} are missing at the"
-               " beginning, and retention did not remove them")))
-    if forged:
-        say("forged", ALTERED, f"{len(forged)} seals, from epoch {forged[0]['epoch']} on, were not"
-            " made with the keys of this chain")
-    if unproved:
-        known = all(any(key.chain == seal["chain"] for key in keys) for seal in unproved)
-        say("no-certificate" if known else "no-key", UNKNOWN, f"{len(unproved)} seals, from epoch"
-            f" {unproved[0]['epoch']} on, cannot be proved")
-    if count:
-        begin, end = last[0]["time"], (TIME.match(last_line) or [b"", b""])[1].decode()
-        try:
-            late = datetime.fromisoformat(end[:26] + "Z") - datetime.fromisoformat(begin[:26] + "Z")
-            is_late = late.total_seconds() > LATE_S
-        except ValueError:
-            is_late = False
-        say("unsealed-end", UNKNOWN if is_late else WHOLE, f"{count} lines at the end are not sealed")
-    elif last[0]["reason"] not in ("stop", "rotate"):
-        say("open-end", WHOLE, "whether more was sealed, only a seal known elsewhere can tell")
-    for epoch, proof in expected:
-        mine = seen.get((last[0]["chain"], epoch))
-        if mine is None and epoch >= removed:
-            say("expected", ALTERED, f"epoch {epoch} is expected and not there")
-        elif mine is not None and not mine.startswith(proof):
-            say("conflict", ALTERED, f"epoch {epoch} is another seal than expected")
-    return first, last[0], found
-
-
-def stop(text):
-    print(text, file=sys.stderr)
-    sys.exit(UNKNOWN)
-
-
-ORDER = (ALTERED, UNKNOWN, WHOLE)
-
+    def end(self, expected, is_part):
+        first, last, removed, self.place = self.first, self.last, self.removed, ""
+        if first is None:
+            self.say("not-sealed", UNKNOWN, "the log is not sealed")
+            return
+        begin, chains = first["epoch"], {key.chain for key in self.keys}
+        if begin == removed and begin:
+            self.say("retention", WHOLE, f"retention removed what was before epoch {begin}")
+        elif begin > removed and is_part:
+            self.say("part", WHOLE, f"a part of the log, from epoch {begin} on")
+        elif begin > removed:
+            self.say("beginning", ALTERED, f"epochs {removed} to {begin - 1} removed by hand")
+        if self.forged:
+            epoch = self.forged[0]["epoch"]
+            self.say("forged", ALTERED, f"from epoch {epoch} on seals are not of this chain's keys")
+        if self.unproved:
+            is_known = {seal["chain"] for seal in self.unproved} <= chains
+            kind, epoch = "no-certificate" if is_known else "no-key", self.unproved[0]["epoch"]
+            self.say(kind, UNKNOWN, f"from epoch {epoch} on seals cannot be proved")
+        if chains and last["chain"] not in chains:
+            self.say("wrong-chain", ALTERED, "the log is not of the chain of the key given")
+        if self.lines:
+            time = (TIME.match(self.lines[-1]) or [b"", last["time"].encode()])[1].decode()
+            is_late = moment(time) - moment(last["time"]) > LATE_S
+            text = f"{len(self.lines)} lines at the end are not sealed"
+            self.say("unsealed-end", UNKNOWN if is_late else WHOLE, text)
+        for epoch, proof in expected:
+            mine = self.seen.get((last["chain"], epoch))
+            if mine is None and epoch >= removed:
+                self.say("expected", ALTERED, f"epoch {epoch} is expected and not there")
+            elif mine is not None and not mine.startswith(proof):
+                self.say("conflict", ALTERED, f"epoch {epoch} is another seal than expected")
 
 def judge(paths, keys, expected):
-    """Return (files, first seal, last seal, findings) of each log, and the verdict over all."""
-    trouble, results = {}, []
-    logs = list(group(list(dict.fromkeys(find(paths))), trouble))
-    is_part = all(os.path.isfile(path) and not path.endswith(".jsonl") for path in paths)
-    for files, copies in logs:
-        first, last, found = verify(files, keys, expected, is_part, trouble)
-        if len(logs) == 1 and keys and last and all(key.chain != last["chain"] for key in keys):
-            found.append(("wrong-chain", ALTERED, "the log is not of the chain of the key given"))
-        found += [("copy", WHOLE, f"{path} is left out as a copy") for path in copies]
-        found += [("unreadable", UNKNOWN, f"{path}: {why}") for path, why in trouble.items()]
-        results.append((files, first, last, found))
-    every = [each[1] for *_, found in results for each in found]
-    return results, min(every, key=ORDER.index, default=WHOLE)
+    log = Log(keys)
+    TROUBLE.clear()
+    for path in in_order(paths):
+        for number, line in enumerate(lines_of(path), 1):
+            log.take(line, f"{path}, line {number}")
+    log.end(expected, is_part=all(not path.endswith(".jsonl") for path in paths))
+    for path, why in TROUBLE.items():
+        log.say("unreadable", UNKNOWN, f"{path}: {why}")
+    return log, min((verdict for _, verdict, _ in log.found), key=ORDER.index, default=WHOLE)
 
-
-def main(arguments):
-    keys, expected, paths = [], [], []
-    rest = iter(arguments)
+def main(words):
+    keys, expected, paths, rest = [], [], [], iter(words)
     for word in rest:
         if word == "--key":
             text = next(rest)
-            keys.append(Key(text if ":" in text else open(text).read()))
+            keys.append(Key(text if ":" in text else next(lines_of(text), b"").decode()))
         elif word == "--expect":
             epoch, _, proof = next(rest).partition(":")
             expected.append((int(epoch), proof))
-        elif word.startswith("-"):
-            stop(__doc__)
-        else:
+        elif ".torn-" not in word:  # what a crash left of a line
             paths.append(word)
-    if not paths:
+    if not paths or any(word.startswith("-") or os.path.isdir(word) for word in paths):
         stop(__doc__)
-    results, verdict = judge(paths, keys, expected)
-    for files, first, last, found in results:
-        own = min((each[1] for each in found), key=ORDER.index, default=WHOLE)
-        span = f", sealed from {first['time'][:19]} to {last['time'][:19]} UTC" if first else ""
-        print(f"{files[-1]}: {WORDS[own]}{span}")
-        for _, each, text in sorted(found, key=lambda each: ORDER.index(each[1])):
-            print(f"  {WORDS[each]}: {text}" if each else f"  {text}")
+    log, verdict = judge(paths, keys, expected)
+    print(f"{WORDS[verdict]} ({len(log.seen)} seals)")
+    for _, each, text in sorted(log.found, key=lambda found: ORDER.index(found[1])):
+        print(f"  {WORDS[each]}: {text}" if each else f"  {text}")
+    if log.last:
+        print(f"  sealed from {log.first['time']} to {log.last['time']}")
+        print(f"  the last seal, for --expect: {log.last['epoch']}:{proof_of(log.last)[:16]}")
     return verdict
-
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
