@@ -58,8 +58,12 @@ class _Verb(NamedTuple):
     function: str = "run"
 
 
-def _control(text: str, function: str, *, wants_json: bool = False) -> _Verb:
-    add_options = partial(add_control_options, text=text, wants_json=wants_json)
+def _control(
+    text: str, function: str, *, wants_json: bool = False, wants_prune: bool = False
+) -> _Verb:
+    add_options = partial(
+        add_control_options, text=text, wants_json=wants_json, wants_prune=wants_prune
+    )
     return _Verb(text, add_options, "daemon.control", function)
 
 
@@ -84,7 +88,7 @@ _VERBS = {
     "verify": _Verb("say whether a log is whole", add_verify_options, "verify.verb"),
     "status": _control("show what the running daemon does", "show", wants_json=True),
     "reload": _control("have the running daemon read its configuration again", "reload"),
-    "rotate": _control("have the running daemon rotate its file", "rotate"),
+    "rotate": _control("have the running daemon rotate its file", "rotate", wants_prune=True),
 }
 
 

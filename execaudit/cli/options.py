@@ -243,7 +243,9 @@ def add_seal_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_control_options(parser: argparse.ArgumentParser, *, text: str, wants_json: bool) -> None:
+def add_control_options(
+    parser: argparse.ArgumentParser, *, text: str, wants_json: bool, wants_prune: bool
+) -> None:
     """Add what `execaudit status`, `reload` and `rotate` take."""
     parser.description = f"{text[0].upper()}{text[1:]}."
     _add_configuration_options(parser, "use")
@@ -255,6 +257,19 @@ def add_control_options(parser: argparse.ArgumentParser, *, text: str, wants_jso
     )
     if wants_json:
         parser.add_argument("--json", action="store_true", help="print JSON")
+    if wants_prune:
+        parser.add_argument(
+            "--prune",
+            type=_count,
+            metavar="N",
+            help="then remove all rotated files but the newest N, and record that they were",
+        )
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a number of files, not {text!r}")
+    return int(text)
 
 
 def _add_configuration_options(

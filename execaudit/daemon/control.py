@@ -16,7 +16,7 @@ from pathlib import Path
 from execaudit.config.configuration import load
 from execaudit.config.files import choose_paths
 from execaudit.daemon.overview import overview
-from execaudit.daemon.status import Status, read_status
+from execaudit.daemon.status import Status, prune_path, read_status, replace_file
 from execaudit.errors import EXIT_OK, ExecauditError, NoPermission
 from execaudit.rules.host_rules import find_problems
 
@@ -86,8 +86,12 @@ def _reload_unseen(args: argparse.Namespace) -> int:
 
 
 def rotate(args: argparse.Namespace) -> int:
-    """Have the file rotated now."""
-    _send(read_status(_needed_path(args)), signal.SIGUSR1)
+    """Have the file rotated now, and old ones removed where that is asked for."""
+    path = _needed_path(args)
+    status = read_status(path)
+    if args.prune is not None:
+        replace_file(prune_path(path), b"%d\n" % args.prune, 0o644)
+    _send(status, signal.SIGUSR1)
     return EXIT_OK
 
 

@@ -21,10 +21,12 @@ from execaudit.daemon.reporter import log_notices
 from execaudit.daemon.selfcheck.tracing_check import SelfCheck
 from execaudit.daemon.setup import build_setup, capture_settings
 from execaudit.daemon.start import begin
+from execaudit.daemon.status import take_prune
 from execaudit.daemon.status_writer import StatusWriter
 from execaudit.daemon.traced import TracedFlow
 from execaudit.errors import EXIT_OK, ExecauditError
 from execaudit.records.host import Host
+from execaudit.sinks.file import FileSink
 from execaudit.sinks.notices import NOTICE, WARNING
 
 _GATHER_S = 0.1  # a turn costs as much as forty events: its code is in no cache any more
@@ -206,11 +208,19 @@ class Daemon:
             elif number == signal.SIGHUP:
                 self.reload()
             elif number == signal.SIGUSR1:
-                for sink in self._flow.sinks:
-                    sink.rotate()
+                self._rotate()
             elif number == signal.SIGCONT:  # auditd's signal for the same
                 self._flow.drain()
                 self._status.write()
+
+    def _rotate(self) -> None:
+        """Rotate the file, and remove rotated ones where `execaudit rotate --prune` asks for it."""
+        path = self._flow.setup.config.status.path
+        keep = take_prune(path) if path else None
+        for sink in self._flow.sinks:
+            sink.rotate()
+            if keep is not None and isinstance(sink, FileSink):
+                sink.prune(keep)
 
     def reload(self) -> None:
         """Put a new configuration in force between two batches, or keep the old and say why."""

@@ -45,14 +45,6 @@ class Sealer:
     def _sink(self) -> FileSink | None:
         return _find_file(self._stream.sinks)
 
-    @property
-    def epoch(self) -> int | None:
-        """The number of the next seal; None where nothing is sealed."""
-        sink = self._sink
-        if sink is None or sink.sealing is None:
-            return None
-        return sink.sealing.chain.file.state.epoch
-
     def begin(self, settings: Seal) -> None:
         """Have the file sealed from now on, where there is a key."""
         sink = self._sink
@@ -118,6 +110,7 @@ class Sealer:
                 chain.close()
                 self.begin(settings)
             elif sink is not None:
+                chain.note_removed([], chain.file.state.epoch)  # they are in another log
                 self._use(sink, chain, settings)
             self.seal("start")
         else:

@@ -48,6 +48,27 @@ def replace_file(path: str, data: bytes, mode: int) -> None:
         raise ExecauditError(f"Failed to write '{path}': {error.strerror}") from error
 
 
+def prune_path(path: str) -> str:
+    """Where it is written how many rotated files are to be kept; beside the status file."""
+    return f"{path}.prune"
+
+
+def take_prune(path: str) -> int | None:
+    """Remove and return how many rotated files are to be kept; None where nobody asked."""
+    request = Path(prune_path(path))
+    try:
+        fd = os.open(request, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            is_ours = os.fstat(fd).st_uid in (0, os.geteuid())
+            text = os.read(fd, 32).strip()
+        finally:
+            os.close(fd)
+        request.unlink()
+    except OSError:
+        return None
+    return int(text) if is_ours and text.isdigit() else None
+
+
 def write_status(path: str, status: Status) -> None:
     """Replace the status file."""
     replace_file(path, json.dumps(status).encode() + b"\n", 0o640)

@@ -21,6 +21,7 @@ from execaudit.evidence.state import (
     KeyState,
     certificates_path,
     create_private,
+    make_folder,
     new_path,
 )
 
@@ -53,6 +54,7 @@ def make_state(
     """
     first = os.urandom(KEY_BYTES)
     try:
+        make_folder(Path(path).parent, owner)
         for old in (path, certificates_path(path)):
             Path(old).unlink(missing_ok=True)
         if is_public:
@@ -91,7 +93,7 @@ def _owner(path: str) -> tuple[int, int]:
     try:
         user = pwd.getpwnam(_USER)
     except KeyError:
-        status = Path(path).parent.stat()
+        status = next(each for each in Path(path).parents if each.exists()).stat()
         return status.st_uid, status.st_gid
     return user.pw_uid, user.pw_gid
 

@@ -191,6 +191,14 @@ def take_new_state(path: str) -> None:
             Path(old).unlink(missing_ok=True)
 
 
+def make_folder(folder: Path, owner: tuple[int, int]) -> None:
+    """Make the folder of the key state where there is none. Raises OSError."""
+    if not folder.exists():
+        folder.mkdir(mode=0o700)
+        if os.geteuid() == 0:
+            os.chown(folder, *owner)
+
+
 def create_private(path: str, data: bytes, owner: tuple[int, int]) -> None:
     """Make a file that only its owner can read, on the disk when this returns. Raises OSError."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -270,6 +270,10 @@ class FileSink(QueuedSink):
         except (OSError, Refused) as error:
             self._pause(self._trouble_of(error), now_s)
 
+    def prune(self, keep: int) -> None:
+        """Remove rotated files but for the newest, as somebody asks for."""
+        self._generations.prune(keep)
+
     def on_timer(self, now_s: float) -> float | None:
         """Do what is due at `now_s`; return when to call again."""
         retry_s = super().on_timer(now_s)
@@ -287,6 +291,7 @@ class FileSink(QueuedSink):
             "path": self._settings.path,
             "file_bytes": self._file.size,
             "is_failing": self._is_failing,
+            **(self.sealing.status() if self.sealing is not None else {}),
         }
 
     def _close(self) -> None:

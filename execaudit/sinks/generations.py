@@ -7,6 +7,7 @@ Owns what happens to files that are no longer written to. It never touches the o
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -91,7 +92,9 @@ class Generations:
             return
         expired = choose_expired(generations, self._settings, self._clock.wall_s(), active_bytes)
         if expired:
-            self.announce_removal(expired, lambda: self._remove_all(expired), is_urgent=False)
+            self.announce_removal(
+                expired, partial(self._remove_all, expired, "as configured"), is_urgent=False
+            )
         if self._make_stream is None:
             return
         gone = {one.name for one in expired}
@@ -99,9 +102,21 @@ class Generations:
             if not one.suffix and not one.is_torn and one.name not in gone:
                 self._submit(one.name)
 
-    def _remove_all(self, expired: list[Generation]) -> None:
+    def prune(self, keep: int) -> None:
+        """Remove all but the newest so many."""
+        try:
+            rotated = [one for one in self._series.members() if not one.is_torn]
+        except OSError as error:
+            self._complain("list", error)
+            return
+        expired = rotated[: max(len(rotated) - keep, 0)]
+        if expired:
+            remove = partial(self._remove_all, expired, "as asked for")
+            self.announce_removal(expired, remove, is_urgent=False)
+
+    def _remove_all(self, expired: list[Generation], why: str) -> None:
         for one in expired:
-            self._remove(one, "as configured")
+            self._remove(one, why)
 
     def _remove(self, one: Generation, why: str) -> bool:
         try:

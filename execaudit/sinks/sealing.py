@@ -10,6 +10,7 @@ import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from execaudit.background import Background
 from execaudit.config.schema import Seal
@@ -207,6 +208,11 @@ class Sealing:
             self.chain.file.write(self.chain.file.state.pack())
         except OSError as error:
             self._complain(error)
+
+    def status(self) -> dict[str, Any]:
+        """Return what `execaudit status` shows of seals."""
+        state = self.chain.file.state
+        return {"seal_chain": state.chain, "seal_epoch": state.epoch}
 
     # -- the end ------------------------------------------------------------------------------
 

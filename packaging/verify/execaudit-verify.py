@@ -23,7 +23,7 @@ SEAL = re.compile(
     rb'\{"(?:time":"[^"]*","type":"|@timestamp":"[^"]*","event":\{"dataset":"execaudit\.'
     rb'|metadata":\{"original_time":"[^"]*","event_code":")seal"')
 TIME = re.compile(rb'[^"]*"(?:time|@timestamp|metadata":\{"original_time)":"([^"]*)"')
-LATE_S, MOST_STEPS, TROUBLE = 120, 100_000_000, {}
+LATE_S, MOST_STEPS, NEXT, TROUBLE = 120, 100_000_000, b"execaudit seal next", {}
 
 def blake2b(data=b"", key=b"", size=32):
     return hashlib.blake2b(data, key=key, digest_size=size)
@@ -97,7 +97,7 @@ class Key:
         if seal["epoch"] < self.epoch:
             self.epoch, self.key = 0, self.first
         while self.epoch < min(seal["epoch"], MOST_STEPS):
-            self.epoch, self.key = self.epoch + 1, blake2b(b"execaudit seal next", self.key).digest()
+            self.epoch, self.key = self.epoch + 1, blake2b(NEXT, self.key).digest()
         return blake2b(b"execaudit seal mac\n" + text, self.key).hexdigest() == seal["mac"]
 
     def check_signature(self, seal, text):
