@@ -80,12 +80,12 @@ class Sealer:
         """Give the seals that were written to the other sinks as well."""
         source = self._sink
         if source is not None and source.sealing is not None:
-            self._give(source.sealing.chain.take(), source)
+            self._give(source.sealing.chain.take())
 
-    def _give(self, seals: Iterable[FieldDict], source: FileSink) -> None:
+    def _give(self, seals: Iterable[FieldDict]) -> None:
         for fields in seals:
             for sink in self._stream.sinks:
-                if sink is not source:
+                if not isinstance(sink, FileSink):
                     sink.add_fields(fields)
                     sink.flush()
 
@@ -102,7 +102,7 @@ class Sealer:
         if has_new:
             sealing.announce_chain(settings.state)
         before.seal("setup" if has_new else "reload")
-        self._give(chain.take(), before)
+        self._give(chain.take())
         is_over = sink is None or not settings.enabled or has_new
         if is_over or sink is not before or settings.state != chain.file.path:
             before.release_chain()

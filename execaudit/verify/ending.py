@@ -39,6 +39,9 @@ def judge_all(
         text = "the log is not sealed: nothing shows what was done to it"
         judge.findings.add("not-sealed", UNKNOWN, text)
         return
+    # Files that retention removed may be there in part: removing them takes time.
+    lasting = [gap for gap in judge.gaps if gap.epochs and gap.epochs[1] >= judge.removed_before]
+    judge.findings.extend(lasting)
     _judge_beginning(judge, judge.first["epoch"], is_part=is_part)
     _judge_disproved(judge)
     _judge_unproved(judge, proofs)

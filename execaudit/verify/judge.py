@@ -9,7 +9,7 @@ from typing import Any
 
 from execaudit.evidence.blake2 import blake2b
 from execaudit.store.broken import Broken
-from execaudit.verify.findings import ALTERED, UNKNOWN, WHOLE, Findings
+from execaudit.verify.findings import ALTERED, UNKNOWN, WHOLE, Finding, Findings
 from execaudit.verify.proofs import Proofs
 from execaudit.verify.walk import Found
 from execaudit.verify.words import covers_of, proof_of, say_are, say_time, say_were
@@ -24,6 +24,7 @@ class Judge:
         seals: how many were found.
         proved: how many of these are genuine beyond doubt.
         first, last: records of the first and last seal.
+        gaps: what is missing between two seals, unless retention removed it.
         by_epoch: proof of each seal by chain and epoch, for comparison with copies elsewhere.
 
     """
@@ -33,6 +34,7 @@ class Judge:
         self.seals = self.proved = self.sealed_lines = 0
         self.first: dict[str, Any] | None = None
         self.last: dict[str, Any] | None = None
+        self.gaps: list[Finding] = []
         self.by_epoch: dict[tuple[str, int], str] = {}
         self.removed_files = 0
         self.removed_before = 0
@@ -151,11 +153,14 @@ class Judge:
             )  # fmt: skip
             self._compare(found, epochs=(last, found.fields["epoch"]))
             return
-        self.findings.add(
-            "missing", ALTERED,
-            f"{say_are(missing)} missing, with what they sealed between"
-            f" {say_time(self.last)} and {say_time(found.fields)}: a file or lines were removed",
-            found.where, epochs=missing, lines=count,
+        since = say_time(self.last)
+        self.gaps.append(
+            Finding(
+                "missing", ALTERED,
+                f"{say_are(missing)} missing, with what they sealed between {since} and"
+                f" {say_time(found.fields)}: a file or lines were removed",
+                str(found.where), missing,
+            )
         )  # fmt: skip
 
     # -- what a seal covers -------------------------------------------------------------------

@@ -30,8 +30,7 @@ def blake2b(data=b"", key=b"", size=32):
 def moment(time):
     return datetime.fromisoformat(time[:26].rstrip("Z") + "Z").timestamp()
 def stop(text):
-    print(text, file=sys.stderr)
-    sys.exit(UNKNOWN)
+    sys.exit(print(text, file=sys.stderr) or UNKNOWN)
 def proof_of(seal):
     return str(seal.get("mac") or seal.get("signature"))
 
@@ -161,7 +160,7 @@ def ed25519(public, signature, message):
 class Log:
     """Judges the seals of a log one after the other; `found` is what there is to say."""
     def __init__(self, keys):
-        self.keys, self.found, self.seen, self.lines = keys, [], {}, []
+        self.keys, self.found, self.seen, self.lines, self.gaps = keys, [], {}, [], []
         self.first = self.last = None  # seals
         self.seal_line, self.place, self.removed, self.forged, self.unproved = b"", "", 0, [], []
 
@@ -208,7 +207,7 @@ class Log:
                 self.say("cut", UNKNOWN, f"epochs {span}: cut off, a power cut, or an older log")
                 self.compare(seal, spare)
                 return True
-            self.say("missing", ALTERED, f"epochs {span} missing: a file or lines were removed")
+            self.gaps.append((epoch, f"epochs {span} missing: a file or lines were removed"))
         else:
             if seal["previous_hash"] != blake2b(self.seal_line).hexdigest():
                 self.say("seal-altered", ALTERED, f"the line of seal {epoch - 1} was altered")
@@ -236,6 +235,8 @@ class Log:
             self.say("not-sealed", UNKNOWN, "the log is not sealed")
             return
         begin, chains = first["epoch"], {key.chain for key in self.keys}
+        for _, text in (gap for gap in self.gaps if gap[0] > removed):  # retention takes time
+            self.say("missing", ALTERED, text)
         if begin == removed and begin:
             self.say("retention", WHOLE, f"retention removed what was before epoch {begin}")
         elif begin > removed and is_part:
@@ -253,9 +254,8 @@ class Log:
             self.say("wrong-chain", ALTERED, "the log is not of the chain of the key given")
         if self.lines:
             time = (TIME.match(self.lines[-1]) or [b"", last["time"].encode()])[1].decode()
-            is_late = moment(time) - moment(last["time"]) > LATE_S
-            text = f"{len(self.lines)} lines at the end are not sealed"
-            self.say("unsealed-end", UNKNOWN if is_late else WHOLE, text)
+            verdict = UNKNOWN if moment(time) - moment(last["time"]) > LATE_S else WHOLE
+            self.say("unsealed-end", verdict, f"{len(self.lines)} lines at the end are not sealed")
         for epoch, proof in expected:
             mine = self.seen.get((last["chain"], epoch))
             if mine is None and epoch >= removed:

@@ -409,3 +409,20 @@ def test_copy_of_a_file_beside_it_is_left_out(host: SealedHost) -> None:
     shutil.copy(rotated, f"{rotated}.bak")
 
     assert "left out as a copy" in assert_whole(host)
+
+
+def test_files_of_which_retention_removed_the_middle_first_are_no_false_alarm(
+    tmp_path: Path,
+) -> None:
+    """A file that was being compressed when it was to be removed stays until the next rotation."""
+    host = SealedHost(tmp_path, num_logs=2)
+    host.start()
+    kept = b""
+    for _ in range(5):
+        host.write()
+        host.running.rotate()
+        kept = kept or host.files()[0].read_bytes()
+    host.stop()
+    Path(f"{host.path}.20200101T000000Z.gz").write_bytes(gzip.compress(kept))
+
+    assert "which retention removed, are still here" in assert_whole(host)

@@ -73,8 +73,8 @@ STOP = (
         ("stop",)),
     Field("undecodable", forms.COUNT, "events that were not records of this version; among the"
         " `lost`", ("stop",)),
-    Field("checks", forms.COUNT, "execs of the daemon's own, by which it checked that it sees execs:"
-        " not among `seen`, never recorded, and numbered as all others", ("stop",)),
+    Field("checks", forms.COUNT, "execs of the daemon's own, by which it checked that it sees"
+        " execs: not among `seen`, never recorded, and numbered as all others", ("stop",)),
 )  # fmt: skip
 
 CONFIG = (
