@@ -11,6 +11,7 @@ import select
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,12 +40,16 @@ def key(request: pytest.FixtureRequest, place: Path) -> VerifyingKey:
 
 
 def sections(place: Path, **file: object) -> dict[str, dict[str, object]]:
-    seal = {"state": str(place / "seal.state"), "interval": "1s", "idle_interval": "10s"}
+    seal: dict[str, object] = {"state": str(place / "seal.state"), "interval": "1s", "idle_interval": "10s"}
     return {"seal": seal, "file": file}
 
 
 def seals(daemon: Daemon) -> list[Record]:
     return daemon.of_type("seal")
+
+
+def has_files(daemon: Daemon, count: int) -> bool:
+    return len(daemon.files()) == count
 
 
 @contextmanager
@@ -136,7 +141,7 @@ def test_files_pruned_by_hand_are_recorded(engine: str, place: Path, key: Verify
     with Daemon(place, engine, sections(place)) as daemon:
         for count in (2, 3):
             daemon.call("rotate")
-            wait_until(lambda count=count: len(daemon.files()) == count)
+            wait_until(partial(has_files, daemon, count))
         assert daemon.call("rotate", "--prune", "1").returncode == 0
         wait_until(lambda: len(daemon.files()) == 2)
         daemon.stop()
@@ -180,7 +185,7 @@ def test_state_that_others_can_read_is_refused_and_records_are_written(
 
 def test_other_sinks_get_the_seals(engine: str, place: Path, key: VerifyingKey) -> None:
     pipe = place / "out"
-    settings = {**sections(place), "stdout": {"enabled": True}}
+    settings = sections(place) | {"stdout": {"enabled": True}}
     command = ["sh", "-c", f'exec "$@" > {pipe}', "sh"]
     with Daemon(place, engine, settings, command=command) as daemon:
         daemon.call("rotate")
