@@ -15,6 +15,7 @@
 #define ARG_EXECVE_ARGV	      (OFF(pt_regs, regs) + 8)
 #define ARG_EXECVEAT_FILENAME (OFF(pt_regs, regs) + 8)
 #define ARG_EXECVEAT_ARGV     (OFF(pt_regs, regs) + 16)
+#define ARG_EXECVEAT_FLAGS    (OFF(pt_regs, regs) + 32)
 #define RETURN_VALUE	      OFF(pt_regs, regs)
 #define SYSCALL_NUMBER	      OFF(pt_regs, syscallno)
 #define SYSCALL_EXECVE	      "__arm64_sys_execve"
@@ -26,6 +27,7 @@
 #define ARG_EXECVE_ARGV	      OFF(pt_regs, si)
 #define ARG_EXECVEAT_FILENAME OFF(pt_regs, si)
 #define ARG_EXECVEAT_ARGV     OFF(pt_regs, dx)
+#define ARG_EXECVEAT_FLAGS    OFF(pt_regs, r8)
 #define RETURN_VALUE	      OFF(pt_regs, ax)
 #define SYSCALL_NUMBER	      OFF(pt_regs, orig_ax)
 #define SYSCALL_EXECVE	      "__x64_sys_execve"
@@ -39,6 +41,8 @@
 /* THREAD_SIZE of the kernels that lack bpf_task_pt_regs (before 5.15): x86-64, arm64 with 4K pages
  */
 #define STACK_BYTES 16384
+/* include/uapi/linux/fcntl.h since 6.14: look whether it could be executed, and do not */
+#define AT_EXECVE_CHECK 0x10000
 /* errno values from here on restart the call; user space never sees them */
 #define ERESTARTSYS 512
 
@@ -159,7 +163,7 @@ static __always_inline void record__add_user_filename(
 }
 
 static __always_inline int failure__record(
-	u32 hook, u64 filename, u64 argv, const u32 width, long error)
+	u32 hook, u64 filename, u64 argv, u32 flags, const u32 width, long error)
 {
 	void *thread = (void *)bpf_get_current_task();
 	void *task = POINTER(thread, task_struct, group_leader);
@@ -192,6 +196,9 @@ static __always_inline int failure__record(
 	r->old_comm[0] = 0;
 	r->env_bytes = r->env_inline = r->env_head = r->env_tail = 0;
 	identity__namespaces(r, slot, task, cred);
+	r->execveat_flags = flags;
+	if (flags & AT_EXECVE_CHECK)
+		slot->flags |= FLAG_CHECKED;
 	identity__tty(r, slot, task);
 	identity__ancestors(r, slot, task);
 	record__add_user_filename(buf, slot, filename);
@@ -220,21 +227,23 @@ static __always_inline int failure__native(u32 hook, void *regs, long error)
 {
 	if (hook == HOOK_EXECVE)
 		return failure__record(hook, regs__word(regs, ARG_EXECVE_FILENAME),
-			regs__word(regs, ARG_EXECVE_ARGV), 8, error);
+			regs__word(regs, ARG_EXECVE_ARGV), 0, 8, error);
 	return failure__record(hook, regs__word(regs, ARG_EXECVEAT_FILENAME),
-		regs__word(regs, ARG_EXECVEAT_ARGV), 8, error);
+		regs__word(regs, ARG_EXECVEAT_ARGV), regs__word(regs, ARG_EXECVEAT_FLAGS), 8,
+		error);
 }
 
 #ifdef COMPAT_EXECVE
-/* Registers of a 32-bit call: bx, cx, dx. */
+/* Registers of a 32-bit call: bx, cx, dx, si, di. */
 static __always_inline int failure__compat(u32 hook, void *regs, long error)
 {
 	u32 filename =
 		regs__word(regs, hook == HOOK_COMPAT_EXECVE ? OFF(pt_regs, bx) : OFF(pt_regs, cx));
 	u32 argv =
 		regs__word(regs, hook == HOOK_COMPAT_EXECVE ? OFF(pt_regs, cx) : OFF(pt_regs, dx));
+	u32 flags = hook == HOOK_COMPAT_EXECVE ? 0 : regs__word(regs, OFF(pt_regs, di));
 
-	return failure__record(hook, filename, argv, 4, error);
+	return failure__record(hook, filename, argv, flags, 4, error);
 }
 #endif
 

@@ -94,7 +94,7 @@ static __always_inline void identity__namespaces(
 	err |= READ_AT(upid, pid, OFF(pid, numbers) + (level & 63) * sizeof(upid));
 	err |= namespace__inum(&r->ns_pid, upid.ns, OFF(pid_namespace, ns));
 	r->nspid = upid.nr;
-	r->pad_ns = 0;
+	r->execveat_flags = 0;
 	if (err)
 		slot->flags |= FLAG_BAD_NS;
 }

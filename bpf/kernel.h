@@ -163,7 +163,7 @@ struct linux_binprm {
 
 struct pt_regs {
 #if defined(__TARGET_ARCH_x86)
-	unsigned long bx, cx, dx, si, di, orig_ax, ax;
+	unsigned long bx, cx, dx, si, di, r8, orig_ax, ax;
 #elif defined(__TARGET_ARCH_arm64)
 	unsigned long long regs[31];
 	unsigned long long orig_x0;

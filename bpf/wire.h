@@ -13,7 +13,7 @@ typedef unsigned short w16;
 typedef unsigned int w32;
 typedef unsigned long long w64;
 
-#define WIRE_VERSION 1
+#define WIRE_VERSION 2
 
 enum event_kind {
 	KIND_EXEC = 1,	  /* struct exec_record: a successful exec */
@@ -45,6 +45,7 @@ enum record_flag {
 	FLAG_PRIVILEGED = 1 << 0, /* this exec gained privilege, see success.h */
 	FLAG_SCRIPT = 1 << 1,	  /* an interpreter was chosen for the file (binfmt_script, misc) */
 	FLAG_CWD_DELETED = 1 << 2, /* the working directory is unhashed */
+	FLAG_CHECKED = 1 << 3,	   /* failures only: AT_EXECVE_CHECK, which executes nothing */
 
 	FLAG_CUT_FILENAME = 1 << 8,
 	FLAG_CUT_EXE = 1 << 9,
@@ -150,7 +151,7 @@ struct exec_record {
 	w32 ns_ipc;	     /* */
 	w32 ns_cgroup;	     /* */
 	w32 ns_user;	     /* cred->user_ns */
-	w32 pad_ns;	     /* 0 */
+	w32 execveat_flags;  /* AT_… flags of a failed execveat, else 0 */
 	w64 exe_ino;	     /* inode->i_ino of mm->exe_file */
 	w32 exe_dev;	     /* super_block->s_dev, kernel form: major << 20 | minor */
 	w32 exe_nlink;	     /* inode->i_nlink */

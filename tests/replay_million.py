@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sends made events through the daemon's pipeline, stage and sinks, and says what memory that took.
+"""Sends made events through the daemon's flow and sinks, and says what memory that took.
 
     python -m tests.replay_million EVENTS DIRECTORY
 
@@ -19,25 +19,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-from execaudit.daemon.collapse import Collapser
-from execaudit.daemon.outlets import Outlet
-from execaudit.daemon.stage import Stage
-from execaudit.options import DEFAULT_ENV
-from execaudit.records.pipeline import Pipeline
-
 from execaudit.config.schema import File, Journal
-from execaudit.daemon.limits import Limit, Rate
-from execaudit.records.redact import Redactor
-from execaudit.rules.rule_set import compile_rules
-from execaudit.rules.text_conditions import Lookups
+from execaudit.daemon.flow import Flow
+from execaudit.daemon.limits import Rate
+from execaudit.formats.encoders import make_encoder
 from execaudit.sinks.file import FileSink
 from execaudit.sinks.journal import JournalSink
 from execaudit.wire import record
+from tests.flows import make_setup, running
 from tests.records import PARENT, START_NS, exec_record, exit_record, leaf_first, make_host
-from tests.rule_tables import Table
-from tests.sinks import FinishedEntries, write
 
-ENV_NAMES = tuple(f"{name}=".encode() for name in DEFAULT_ENV)
 RULES: list[dict[str, Any]] = [
     {"action": "label", "labels": ["tree"], "exe": "/opt/*1", "descendants": True},
     {"action": "label", "labels": ["child"], "parent": {"exe": "/opt/*"}},
@@ -122,43 +113,25 @@ def read_and_forget(listener: socket.socket) -> int:
 
 
 class Chain:
-    """The daemon's way of an event, as `flow` puts it together."""
+    """The daemon's flow, with both its sinks and all that can be configured."""
 
-    def __init__(self, directory: Path) -> None:
-        rules, problems = compile_rules(
-            [Table(table, index) for index, table in enumerate(RULES)],
-            Lookups(user=lambda _: None, group=lambda _: None),
-        )
-        assert rules is not None, problems
-        host = make_host()
-        self.stage = Stage(
-            host,
-            ENV_NAMES,
-            [Outlet("execaudit", None), Outlet("journal", None)],
-            rules=rules,
-            redactor=Redactor(),
-            collapser=Collapser(),
-            limits={name: Limit(Rate(1e9, 1000)) for name in ("uid", "unit")},
-        )
-        self.pipeline = Pipeline(host, ENV_NAMES, encoder=self.stage, finish=self.stage.finish)
-        self.pipeline.measure_durations()
-        self.file = FileSink(
-            File(path=str(directory / "execaudit.jsonl"), max_file_bytes=FILE_BYTES, num_logs=2),
-            FinishedEntries(),
-        )
+    def __init__(self, flow: Flow, directory: Path) -> None:
+        setup, host = flow.setup, flow.host
+        file = File(path=str(directory / "execaudit.jsonl"), max_file_bytes=FILE_BYTES, num_logs=2)
+        self.flow = flow
+        self.file = FileSink(file, make_encoder("execaudit", host, "execaudit"))
         self.journal = JournalSink(
-            Journal(), FinishedEntries(), socket_path=str(directory / "socket")
+            Journal(),
+            make_encoder("journal", host, "execaudit"),
+            socket_path=str(directory / "socket"),
         )
-        self._sinks: tuple[FileSink | JournalSink, ...] = (self.file, self.journal)
+        setup.sinks += [self.file, self.journal]
 
-    def take(self, buf: bytes, offsets: list[int], now_ns: int) -> None:
-        stage = self.stage
-        stage.now_ns = now_ns
-        self.pipeline.lines(buf, offsets)
-        stage.expire(now_ns)
-        for outlet, sink in zip(stage.outlets, self._sinks, strict=True):
-            batch, outlet.batch = outlet.batch, []
-            write(sink, batch)
+    def take(self, buf: bytes, offsets: list[int]) -> None:
+        self.flow._take(buf, offsets)
+        self.flow.release_failures(time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+        self.flow.flush()
+        for sink in (self.file, self.journal):
             sink.notices.take()
         while (deadline := self.journal.on_timer(time.monotonic())) is not None:
             time.sleep(max(deadline - time.monotonic(), 0))
@@ -186,7 +159,7 @@ def replay(chain: Chain, events: int) -> list[int]:
             offsets.append(len(buf))
             buf += template.fill(seqs[template.hook], now_ns, number, process)
             buf += bytes(-len(buf) % 8)
-        chain.take(bytes(buf), offsets, now_ns)
+        chain.take(bytes(buf), offsets)
         if number * 10 // events > len(resident):
             resident.append(resident_kib())
     return resident
@@ -197,14 +170,16 @@ def main() -> None:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     listener.bind(str(directory / "socket"))
     reader = read_and_forget(listener)
+    setup = make_setup(rules=RULES, rate=Rate(1e9, 1000))
     try:
-        chain = Chain(directory)
-        resident = replay(chain, events)
-        counts, stage = chain.pipeline.counts, chain.stage.counts
+        with running(setup, make_host(), exits=True) as (flow, _):
+            chain = Chain(flow, directory)
+            resident = replay(chain, events)
+            totals = flow.totals()
         answer = {
             "resident_kib": resident,
-            "seen": counts.seen,
-            "gone": stage.dropped + stage.limited + stage.collapsed + counts.lost,
+            "seen": totals["seen"],
+            "gone": sum(totals[name] for name in ("dropped", "limited", "collapsed", "lost")),
             "written": [sink.counters.written for sink in (chain.file, chain.journal)],
             "lost": [sink.counters.lost for sink in (chain.file, chain.journal)],
             "file_bytes": chain.file.counters.bytes,

@@ -16,18 +16,18 @@ from typing import Any
 from chdb import session
 
 from execaudit.records.vocabulary import FIELDS
-from execaudit.records.vocabulary.forms import DECIMAL, TIME
+from execaudit.records.vocabulary.kinds import DECIMAL, TIME
 from tests.siem import SIEM, queries
 
 _KEY = ("host", "type", "time", "boot", "hook", "cpu", "seq", "sink", "reason")
-_FORMS = {name: field.form for name, field in FIELDS.items()}
+_KINDS = {name: field.kind for name, field in FIELDS.items()}
 _AS_TEXT = {
-    name for name, form in _FORMS.items() if form.shown == "object" and form.column == "String"
+    name for name, kind in _KINDS.items() if kind.shown == "object" and kind.column == "String"
 }
 
 
 def _as_loaded(name: str, value: Any) -> Any:
-    if _FORMS[name] == TIME:
+    if _KINDS[name] == TIME:
         return value.replace("T", " ").removesuffix("Z")
     if name in _AS_TEXT:
         return json.loads(value) if isinstance(value, str) else value
@@ -55,7 +55,7 @@ def _differences(record: dict[str, Any], row: dict[str, Any]) -> list[str]:
             back = json.loads(back)
         elif isinstance(value, dict):
             back = {member: back[member] for member in value}
-        elif _FORMS[name] == DECIMAL:
+        elif _KINDS[name] == DECIMAL:
             back = str(back)
         if back != wanted:
             wrong.append(f"{name}: {wanted!r} came back as {back!r}")

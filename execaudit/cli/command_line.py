@@ -19,6 +19,7 @@ from execaudit.cli.options import (
     add_convert_options,
     add_daemon_options,
     add_doctor_options,
+    add_redact_options,
     add_rules_options,
     add_schema_options,
     add_seal_options,
@@ -83,6 +84,9 @@ _VERBS = {
     "daemon": _Verb("log every exec on this host", add_daemon_options, "daemon.loop"),
     "search": _Verb("search the log, or the journal", _add_search_options, "query.search"),
     "convert": _Verb("print records in another format", add_convert_options, "formats.convert"),
+    "redact": _Verb(
+        "replace secrets in lines and recordings", add_redact_options, "formats.redact_files"
+    ),
     "schema": _Verb("print the JSON Schema of a format", add_schema_options, "formats.schema"),
     "seal": _Verb("set up the seals of the log", add_seal_options, "evidence.setup"),
     "verify": _Verb("say whether a log is whole", add_verify_options, "verify.verb"),

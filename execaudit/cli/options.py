@@ -98,13 +98,16 @@ def add_rules_options(parser: argparse.ArgumentParser) -> None:
     """Add what `execaudit rules` and `execaudit rules test` take."""
     parser.description = "List the rules in order, with who decides them and where they stand."
     _add_configuration_options(parser, "use")
-    subjects = parser.add_subparsers(dest="subject", metavar="test")
+    subjects = parser.add_subparsers(dest="subject", metavar="SUBJECT")
     test = subjects.add_parser("test", help="say which rule decides about a record, and why")
     test.description = (
         "Say which rule decides, and why: about a process (--pid), a recorded JSON line"
         " (--record-line, or standard input), or a command as if it were run here and now."
     )
     add_rules_test_options(test)
+    from execaudit.query.backtest import add_arguments  # noqa: PLC0415 - of use to it only
+
+    add_arguments(subjects.add_parser("backtest", help="say what rules would have matched so far"))
 
 
 def add_rules_test_options(test: argparse.ArgumentParser) -> None:
@@ -178,6 +181,26 @@ def add_convert_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="file of records, .gz and .zst too; - for standard input. With --journal: a match"
         " as journalctl takes it, such as EXECAUDIT_AUID=1000",
+    )
+
+
+def add_redact_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `execaudit redact` takes."""
+    parser.description = (
+        "Replace secrets in lines (of execaudit, ECS or OCSF) and in recordings that were made"
+        " before, with today's patterns, and print what is clean."
+    )
+    _add_configuration_options(parser, "use")
+    parser.add_argument(
+        "--in-place",
+        action="store_true",
+        help="replace the files instead, each as a whole; mode, owner and times stay",
+    )
+    parser.add_argument(
+        "sources",
+        nargs="+",
+        metavar="FILE",
+        help="file of lines, .gz and .zst too, or a recording; - for standard input",
     )
 
 

@@ -16,11 +16,13 @@ from typing import Any
 
 from execaudit.config.configuration import load
 from execaudit.config.files import choose_paths
+from execaudit.config.redactor import make_redactor
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, NotConfigured
 from execaudit.records.host import Host
 from execaudit.records.place import FieldDict
 from execaudit.records.quoting import make_printable
 from execaudit.records.readback import event_of_record
+from execaudit.records.redact import Redactor
 from execaudit.records.vocabulary import FIELDS as RECORD_FIELDS
 from execaudit.rules.fields import COMM_BYTES, FIELDS, TYPES
 from execaudit.rules.host_rules import compile_here, linked_programs
@@ -43,7 +45,11 @@ _MOST_BYTES = 16 << 20  # of a record line
 
 
 def run(args: argparse.Namespace) -> int:
-    """List or test; returns the exit status."""
+    """List, test or backtest; returns the exit status."""
+    if args.subject == "backtest":
+        from execaudit.query import backtest  # noqa: PLC0415 - of use to it only
+
+        return backtest.run(args)
     rules = load_rules(args)
     if args.subject == "test":
         return _test(rules, args)
@@ -111,7 +117,9 @@ def _test(rules: RuleSet, args: argparse.Namespace) -> int:
     if rules.wants_programs:
         for pid, start_ticks, exe in running_programs():
             rules.programs.remember_running(pid, start_ticks, exe)
-    for line in describe(rules, fields, everything=args.all):
+    redactor = make_redactor(load(choose_paths(args.config, args.root)).config.redact)
+    lines = describe(rules, fields, everything=args.all)
+    for line in (*lines, *describe_secrets(fields, redactor)):
         print(line)
     return EXIT_OK
 
@@ -232,6 +240,16 @@ def describe(rules: RuleSet, fields: FieldDict, *, everything: bool) -> list[str
     if any(rule.descendants for rule in rules.rules):
         lines.append("Rules with descendants = true may decide otherwise below what they matched.")
     return lines
+
+
+def describe_secrets(fields: FieldDict, redactor: Redactor) -> list[str]:
+    """Return a line for each secret in the arguments: which one, the pattern, and its entry."""
+    argv = fields.get("argv")
+    words = [str(word).encode(errors="surrogateescape") for word in argv or ()]
+    return [
+        f"redacted: argument {secret.argument}, by pattern {secret.name}: {secret.reason}"
+        for secret in redactor.explain(words)
+    ]
 
 
 def _command(fields: FieldDict) -> str:

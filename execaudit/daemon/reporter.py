@@ -15,8 +15,7 @@ from execaudit.daemon.selfcheck.tracing_check import Repair
 from execaudit.kernel.capture import Capture
 from execaudit.records import service_records
 from execaudit.records.host import Host
-from execaudit.records.incident import Incident
-from execaudit.records.lost import Lost, lost_fields
+from execaudit.records.lost import Incident, Lost, lost_fields, sink_lost_fields
 from execaudit.records.place import FieldDict
 from execaudit.sinks.sink import Sink
 
@@ -82,7 +81,7 @@ class Reporter:
         now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         self.emit(
             *[
-                service_records.sink_lost_fields(
+                sink_lost_fields(
                     self._stream.host, name, Incident(reason, count, first_ns, now_ns, None, None)
                 )
                 for name, count in counts.items()
@@ -94,7 +93,7 @@ class Reporter:
         """Report each outage of a sink that has ended."""
         for sink in sinks:
             for incident in sink.losses.take():
-                self.emit(service_records.sink_lost_fields(self._stream.host, sink.name, incident))
+                self.emit(sink_lost_fields(self._stream.host, sink.name, incident))
 
     def suppressed(self, limits: Limits | None) -> None:
         """Write one summary for each key that was over its limit."""

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from execaudit.config.configuration import Config, Loaded
+from execaudit.config.redactor import make_redactor
 from execaudit.daemon.limits import Limit, Limits, Rate
 from execaudit.errors import ExecauditError, NotConfigured
 from execaudit.formats.encoders import AnyEncoder, make_encoder
 from execaudit.kernel.capture import Settings
 from execaudit.records.host import Host
 from execaudit.records.redact import Redactor
-from execaudit.records.secret_patterns import PATTERNS, Pattern
 from execaudit.rules.kernel_lookups import PinnedPrograms, kernel_lookups
 from execaudit.rules.kernel_rules import MOST_KEYS, KernelRules, translate_rules
 from execaudit.sinks.sink import Sink
@@ -120,9 +120,7 @@ def _build_redactor(config: Config) -> Redactor | None:
     redact = config.redact
     if not redact.enabled:
         return None
-    patterns = [pattern for pattern in PATTERNS if pattern.name not in redact.disable]
-    patterns += [Pattern(pattern.name, pattern.regex) for pattern in redact.pattern]
-    return Redactor(patterns, _read_key(redact.hmac_key) if redact.hmac_key else None)
+    return make_redactor(redact, _read_key(redact.hmac_key) if redact.hmac_key else None)
 
 
 def _read_key(name: str) -> bytes:

@@ -26,34 +26,15 @@ VERSION = "9.4.0"
 _TTY = re.compile(r"(pts|tty|ttyS)(\d{1,6})").fullmatch
 # include/uapi/linux/major.h, Documentation/admin-guide/devices.txt
 _TTY_DEVICES = {"pts": (136, 0), "tty": (4, 0), "ttyS": (4, 64)}
+_DAEMON = {"kind": "event", "category": ["configuration"]}
 _KINDS: dict[str, FieldDict] = {
     "exec": {"kind": "event", "category": ["process"], "type": ["start"], "action": "exec"},
     "exit": {"kind": "event", "category": ["process"], "type": ["end"], "action": "exit"},
     "lost": {"kind": "pipeline_error", "type": ["error"], "action": "events-lost"},
-    "start": {
-        "kind": "event",
-        "category": ["configuration"],
-        "type": ["info"],
-        "action": "audit-started",
-    },
-    "stop": {
-        "kind": "event",
-        "category": ["configuration"],
-        "type": ["info"],
-        "action": "audit-stopped",
-    },
-    "config": {
-        "kind": "event",
-        "category": ["configuration"],
-        "type": ["change"],
-        "action": "audit-configuration-changed",
-    },
-    "repair": {
-        "kind": "event",
-        "category": ["configuration"],
-        "type": ["change"],
-        "action": "audit-repaired",
-    },
+    "start": {**_DAEMON, "type": ["info"], "action": "audit-started"},
+    "stop": {**_DAEMON, "type": ["info"], "action": "audit-stopped"},
+    "config": {**_DAEMON, "type": ["change"], "action": "audit-configuration-changed"},
+    "repair": {**_DAEMON, "type": ["change"], "action": "audit-repaired"},
     "summary": {"kind": "metric", "type": ["info"], "action": "events-limited"},
     "seal": {"kind": "event", "type": ["info"], "action": "audit-sealed"},
 }

@@ -2,7 +2,7 @@
 """Records read back from the systemd journal, as they were before they went there.
 
 Owns the way from an entry's fields to the record (the reverse of `records.journal`), and reading
-entries with python3-systemd. The vocabulary says which form a field has.
+entries with python3-systemd. The vocabulary says which kind a field has.
 """
 
 import json
@@ -14,7 +14,7 @@ from execaudit.errors import ExecauditError, InvalidArgument, NotConfigured
 from execaudit.records.journal import PREFIX
 from execaudit.records.place import FieldDict
 from execaudit.records.vocabulary import FIELDS, TYPES
-from execaudit.records.vocabulary.forms import Form
+from execaudit.records.vocabulary.kinds import Kind
 
 _FOR_READERS = "cmdline"  # made of argv
 
@@ -27,28 +27,28 @@ def entry_fields(entry: Mapping[str, Any]) -> FieldDict:
         if not key.startswith(PREFIX) or name == _FOR_READERS:
             continue
         if name in FIELDS:
-            found[name] = _read(name, FIELDS[name].form, value)
+            found[name] = _read(name, FIELDS[name].kind, value)
             continue
         outer, _, member = name.partition("_")
-        if outer not in FIELDS or FIELDS[outer].form.journal != "members":
+        if outer not in FIELDS or FIELDS[outer].kind.journal != "members":
             raise ValueError(f"has an unknown field {key!a}")
-        forms = dict(FIELDS[outer].form.members)
-        if member not in forms:
+        kinds = dict(FIELDS[outer].kind.members)
+        if member not in kinds:
             raise ValueError(f"has an unknown field {key!a}")
-        found.setdefault(outer, {})[member] = _read(name, forms[member], value)
+        found.setdefault(outer, {})[member] = _read(name, kinds[member], value)
     if found.get("type") not in TYPES:
         raise ValueError("is not a record: its EXECAUDIT_TYPE is none of ours")
     return {name: found[name] for name in FIELDS if name in found}
 
 
-def _read(name: str, form: Form, value: Any) -> Any:
-    if form.journal == "repeated":
+def _read(name: str, kind: Kind, value: Any) -> Any:
+    if kind.journal == "repeated":
         return list(map(str, value)) if isinstance(value, list) else [str(value)]
     if not isinstance(value, str):
         raise ValueError(f"has a field that is repeated or not UTF-8: {name!a}")  # noqa: TRY004
-    if form.journal == "integer":
+    if kind.journal == "integer":
         return int(value)
-    return json.loads(value) if form.journal == "json" else value
+    return json.loads(value) if kind.journal == "json" else value
 
 
 def read_entries(matches: Sequence[str], directory: str | None) -> Iterator[Mapping[str, Any]]:

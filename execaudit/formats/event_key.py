@@ -8,7 +8,7 @@ newlines escaped.
 
 import re
 
-from execaudit.records.incident import EventKey
+from execaudit.records.lost import EventKey
 
 _JSON = rb'\{"time":"([^"]*)","type":"'
 _ECS = rb'\{"@timestamp":"([^"]*)","event":\{"dataset":"execaudit\.'

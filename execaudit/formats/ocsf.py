@@ -103,9 +103,7 @@ def _device(rest: FieldDict) -> FieldDict:
     return device
 
 
-def _classify(
-    doc: FieldDict, kind: tuple[int, int], activity: int, profiles: tuple[str, ...]
-) -> None:
+def _classify(doc: FieldDict, kind: tuple[int, int], activity: int, *profiles: str) -> None:
     class_uid, category_uid = kind
     doc["class_uid"] = class_uid
     doc["category_uid"] = category_uid
@@ -117,8 +115,10 @@ def _classify(
 def _add_launch(fields: FieldDict, rest: FieldDict, doc: FieldDict) -> None:
     """An exec. Of a failure `process` is what was asked for, and the actor who asked."""
     is_failure = rest.pop("result", "") == "failure"
-    profiles = ("host", "linux/linux_users", *(("container",) if _is_contained(fields) else ()))
-    _classify(doc, _PROCESS, _LAUNCH, profiles)
+    profiles = ["host", "linux/linux_users"]
+    if "container" in fields or "nspid" in fields:
+        profiles.append("container")
+    _classify(doc, _PROCESS, _LAUNCH, *profiles)
     doc["launch_type_id"] = _LAUNCH_EXEC
     doc["status_id"] = _FAILURE if is_failure else _SUCCESS
     move(rest, doc, status_code="errno")
@@ -148,10 +148,6 @@ def _add_launch(fields: FieldDict, rest: FieldDict, doc: FieldDict) -> None:
         process["ancestry"] = to_entities(rest.pop("ancestors"))
     doc["actor"] = _actor(image if is_failure else parent, login)
     doc["process"] = process
-
-
-def _is_contained(fields: FieldDict) -> bool:
-    return "container" in fields or "nspid" in fields
 
 
 def _image_file(rest: FieldDict) -> FieldDict:
@@ -214,7 +210,7 @@ def _actor(process: FieldDict, login: FieldDict) -> FieldDict:
 
 
 def _add_end(fields: FieldDict, rest: FieldDict, doc: FieldDict) -> None:
-    _classify(doc, _PROCESS, _TERMINATE, ("host", "linux/linux_users"))
+    _classify(doc, _PROCESS, _TERMINATE, "host", "linux/linux_users")
     doc["status_id"] = _SUCCESS
     move(rest, doc, exit_code="exit_code", status_code="signal")
     process: FieldDict = {}
@@ -230,7 +226,7 @@ def _add_end(fields: FieldDict, rest: FieldDict, doc: FieldDict) -> None:
 def _add_daemon(fields: FieldDict, rest: FieldDict, doc: FieldDict) -> None:
     kind = str(fields["type"])
     activity, name, cls = _DAEMON.get(kind, (_OTHER, kind.capitalize(), _BASE))
-    _classify(doc, cls, activity, ("host",))
+    _classify(doc, cls, activity, "host")
     if name:
         doc["activity_name"] = name
     doc["message"] = other_message(fields)

@@ -6,11 +6,10 @@ tried along PATH and ancestors, at last parts of long texts. What was left out i
 `truncated` as everything that is cut, with the reason "line".
 """
 
-import base64
 from collections.abc import Callable
 
 from execaudit.records.place import FieldDict
-from execaudit.records.text import decode_all
+from execaudit.records.text import add_texts, exact_strings
 
 REASON = "line"
 MIN_LINE_BYTES = 8 << 10
@@ -63,16 +62,6 @@ def _fit_argv(fields: FieldDict, encode: Encode, limit: int) -> bytes:
     return best
 
 
-def _exact_words(fields: FieldDict, name: str) -> list[bytes]:
-    exact = fields.get(f"{name}_b64", {})
-    return [
-        base64.b64decode(exact[str(index)])
-        if str(index) in exact
-        else text.encode(errors="replace")
-        for index, text in enumerate(fields[name])
-    ]
-
-
 def _find_character(block: bytes, at: int, step: int) -> int:
     """Where a character begins at `at`, or next to it in a direction."""
     for _ in range(3):
@@ -87,7 +76,7 @@ def keep_argv(fields: FieldDict, room: int) -> FieldDict:
 
     The gap is marked as any other; gaps that lie within it become part of it.
     """
-    words = _exact_words(fields, "argv")
+    words = exact_strings(fields, "argv")
     block = b"".join(word + b"\0" for word in words)
     if room >= len(block):
         return fields
@@ -121,10 +110,8 @@ def _mark_gap(
         elif "missing_bytes" in mark:
             mark["missing_bytes"] += gap["missing_bytes"] - 1  # for the NUL between its neighbours
     fields["truncated"] = {**fields.get("truncated", {}), "argv": [*before, mark, *after]}
-    fields["argv"], exact = decode_all(head + tail)
     fields.pop("argv_b64", None)
-    if exact:
-        fields["argv_b64"] = exact
+    add_texts(fields, "argv", head + tail)
     if "argv" in fields.get("redacted", {}):
         kept = [
             index if index <= last else index - first + len(head)
@@ -149,7 +136,7 @@ def _leave_out(fields: FieldDict, name: str) -> FieldDict:
     fields = dict(fields)
     mark: object = True
     if name == "env":
-        missing = sum(len(word) + 1 for word in _exact_words(fields, "env"))
+        missing = sum(len(word) + 1 for word in exact_strings(fields, "env"))
         known = fields.get("truncated", {}).get("env", [])
         mark = [*known, {"missing_bytes": missing, "reason": REASON}]
         fields.pop("env_b64", None)

@@ -17,7 +17,7 @@ from execaudit.rules.condition_tree import AllOf, AnyOf, Node, Not
 from execaudit.rules.conditions import Condition, ConditionError, make_condition
 from execaudit.rules.text_conditions import Lookups
 
-_LARGEST = 2**64 - 1
+_LARGEST = 2**63 - 2  # what the length of a range holds
 _RANGE = re.compile(r"([0-9]{1,20})(-([0-9]{1,20})?)?")
 
 
@@ -32,6 +32,11 @@ def make_asked(field: str, values: Sequence[Any], lookups: Lookups) -> Condition
         return make_condition(
             field, list(values), (), lookups, kind=None if field in CONDITIONS else kind
         )
+    except UnicodeEncodeError as error:
+        raise InvalidArgument(
+            f"Failed to use match '{field}': it is not UTF-8, expected a regular expression with"
+            " \\xNN for such bytes"
+        ) from error
     except ConditionError as error:
         text = error.mistakes[0][1]
         raise InvalidArgument(f"Failed to use match '{field}': it {text}") from error

@@ -8,6 +8,7 @@ that it was cut, unreadable or not UTF-8. Whatever else there is, parsing decide
 from collections.abc import Callable
 
 from execaudit.query.vocabulary import ASKED
+from execaudit.records.vocabulary import FIELDS
 from execaudit.rules.condition_tree import AllOf, AnyOf, Node, Not
 from execaudit.rules.conditions import Condition
 from execaudit.rules.field_values import DERIVED
@@ -98,6 +99,8 @@ def _compile_condition(condition: Condition) -> RawTest | None:
     field, test = condition.field, condition.test
     if field in DERIVED or field in _DEFAULTED or not is_findable(field):
         return None
+    if "exec" not in FIELDS[field].types:
+        return None  # unknown, which is not the same as absent
     kind = ASKED[field].kind
     if kind == "text":
         key, find = text_key(field), find_text

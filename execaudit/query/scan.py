@@ -37,6 +37,13 @@ class Hit(NamedTuple):
     line: bytes
 
 
+class _Fault(NamedTuple):
+    """What is wrong with a line."""
+
+    text: str
+    is_json: bool
+
+
 class Question(NamedTuple):
     """What is searched for: a condition, None for everything, within a period."""
 
@@ -87,10 +94,10 @@ class Scanner:
         """Take in what the daemon says of itself; return where lines of other formats stand."""
         others: list[tuple[int, int]] = []
         for begin, line in walk(chunk, line_format, path, self._broken, self._completeness):
-            own_format = find_format(line) or line_format
+            own_format = find_format(line)
             if own_format is not line_format:
                 others.append((begin, begin + len(line)))
-            self._account_line(restore_line(own_format, line))
+            self._account_line(restore_line(own_format or line_format, line))
         return others
 
     def _account_line(self, fields: dict[str, Any] | None) -> None:
@@ -150,8 +157,8 @@ class Scanner:
         for begin, end in _candidates(chunk.data, ()):
             line = chunk.data[begin:end]
             found = self._decide(line, NATIVE)
-            if isinstance(found, str):
-                self._broken.add_line(path, chunk.offset + begin, found)
+            if isinstance(found, _Fault):
+                self._broken.add_line(path, chunk.offset + begin, found.text)
                 continue
             self._completeness.records += 1
             self._account_line(restore_line(find_format(line) or NATIVE, line))
@@ -161,22 +168,22 @@ class Scanner:
         self, line: bytes, line_format: LineFormat, part: Part, offset: int
     ) -> Iterator[Hit]:
         found = self._decide(line, line_format)
-        if not isinstance(found, str):
+        if not isinstance(found, _Fault):
             yield from found
-        elif line_format.is_event(line) and line.endswith(b"}"):
-            self._broken.add_line(part.path, offset, found)  # else walk() has it
+        elif found.is_json or (line_format.is_event(line) and line.endswith(b"}")):
+            self._broken.add_line(part.path, offset, found.text)  # else walk() has done so
             self._completeness.records -= 1
 
-    def _decide(self, line: bytes, line_format: LineFormat) -> tuple[Hit, ...] | str:
+    def _decide(self, line: bytes, line_format: LineFormat) -> "tuple[Hit, ...] | _Fault":
         """Return the line as a hit, nothing, or what is wrong with it."""
         try:
             fields = restore((find_format(line) or line_format).name, parse_line(line))
             time_ns = read_time(fields["time"].encode())
             matches = self.matches(fields)
         except NotARecordError as error:
-            return str(error)
+            return _Fault(str(error), is_json=False)
         except MALFORMED:
-            return "is not a record"
+            return _Fault("is not a record", is_json=True)
         if matches and self._question.span.has(time_ns):
             return (Hit(time_ns, line),)
         return ()

@@ -51,6 +51,8 @@ def read_moment(text: str, now_ns: int | None = None) -> int:
     now_ns = time.time_ns() if now_ns is None else now_ns
     stripped = text.strip()
     try:
+        if not stripped:
+            raise ValueError(text)  # noqa: TRY301
         relative = _relative(stripped, now_ns)
         if relative is not None:
             return relative

@@ -7,15 +7,16 @@ nothing and writes nothing.
 """
 
 import struct
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from execaudit.records.durations import Durations
 from execaudit.records.lost import Lost
 from execaudit.wire.event import Event
 
 _COUNTERS = struct.Struct("@5Q").unpack_from
+_EXECS_LIMIT = 65536
 
 
 class SlotCounters(NamedTuple):
@@ -78,7 +79,7 @@ class Accounting:
         self.counts = Counts()
         self.duplicates: Duplicates | None = None
         self._streams: dict[int, _Stream] = {}
-        self._durations = Durations() if measures_durations else None
+        self._durations = _Durations() if measures_durations else None
         self._misses: dict[int, int] = {}
         self._since_ns = 0  # the first event, then the last time that misses were read
         self._unreported = 0  # undecodable events in no `lost` record so far
@@ -136,25 +137,17 @@ class Accounting:
             self._unreported -= missing
         else:
             stream.lost += missing
-        return self._lose(reason, event.hook, event.cpu, missing, first_ns, event.time_ns)
+        return self.lose(reason, missing, first_ns, event.time_ns, event.hook, event.cpu)
 
     def uncount(self) -> None:
         """Take back the event admitted last: it is one of our own."""
         self.counts.seen -= 1
 
-    def lose(self, reason: str, count: int, first_ns: int, last_ns: int) -> Lost:
-        """Account for events that this kernel side did not see at all."""
-        return self._lose(reason, None, None, count, first_ns, last_ns)
-
-    def _lose(
-        self,
-        reason: str,
-        hook: int | None,
-        cpu: int | None,
-        count: int,
-        first_ns: int,
-        last_ns: int,
-    ) -> Lost:
+    def lose(
+        self, reason: str, count: int, first_ns: int, last_ns: int,
+        hook: int | None = None, cpu: int | None = None,
+    ) -> Lost:  # fmt: skip
+        """Account for events that did not come, of one stream or of any."""
         self.counts.seen += count
         self.counts.lost += count
         return Lost(reason, hook, cpu, count, first_ns, last_ns)
@@ -178,7 +171,7 @@ class Accounting:
             more = count - self._misses.get(hook, 0)
             if more > 0:
                 self._misses[hook] = count
-                losses.append(self._lose("recursion", hook, None, more, since_ns, now_ns))
+                losses.append(self.lose("recursion", more, since_ns, now_ns, hook))
         if self._unreported:
             losses.append(self.lose("undecodable", self._unreported, since_ns, now_ns))
             self._unreported = self._unnumbered = 0
@@ -202,7 +195,7 @@ class Accounting:
         stream.seq += more
         begin_ns = max(stream.time_ns, counters.lost_first_ns) or now_ns
         stream.time_ns = max(begin_ns, counters.lost_last_ns or now_ns)
-        return self._lose("ring", hook, cpu, more, begin_ns, stream.time_ns)
+        return self.lose("ring", more, begin_ns, stream.time_ns, hook, cpu)
 
     def has_all(self, slots: list[list[bytes]]) -> bool:
         """Return True where every number that was taken has come, or is known to be lost."""
@@ -226,7 +219,7 @@ class Accounting:
         losses = self.settle(slots, misses, now_ns)
         for lost in self._missing(slots):
             first_ns = min(lost.first_ns or now_ns, now_ns)
-            losses.append(self._lose("ring", lost.hook, lost.cpu, lost.count, first_ns, now_ns))
+            losses.append(self.lose("ring", lost.count, first_ns, now_ns, lost.hook, lost.cpu))
         self._streams.clear()
         self._misses, self.duplicates = {}, None
         return losses
@@ -268,13 +261,36 @@ class Accounting:
         self._since_ns = max((s.time_ns for s in self._streams.values()), default=0)
 
 
+class _Durations:
+    """When programs were started, by pid and start of the process, and which of its execs it was.
+
+    Either is packed into one integer: half the memory of pairs. The oldest are forgotten; a plain
+    dict would search through all the places that have become free in front, each time it does.
+    """
+
+    def __init__(self) -> None:
+        self._began: OrderedDict[int, int] = OrderedDict()
+
+    def follow(self, event: Event) -> None:
+        """Note the exec of a program, or set `duration_ns` of its end.
+
+        A second exec ends the first image without an exit.
+        """
+        key = event.start_ns << 32 | event.pid
+        if event.type == "exec":
+            if not event.error:
+                if len(self._began) >= _EXECS_LIMIT:
+                    self._began.popitem(last=False)
+                self._began[key] = event.time_ns << 32 | event.exec_count
+            return
+        began = self._began.get(key)
+        if began is not None and began & 0xFFFFFFFF == event.exec_count:
+            del self._began[key]
+            event.duration_ns = event.time_ns - (began >> 32)
+
+
 def _read_slots(slots: list[list[bytes]]) -> Iterator[tuple[int, int, SlotCounters]]:
-    """Yield hook, processor and counters of each stream."""
+    """Yield hook, processor and counters (the beginning of a struct slot) of each stream."""
     for hook, per_cpu in enumerate(slots):
         for cpu, raw in enumerate(per_cpu):
-            yield hook, cpu, read_slot(raw)
-
-
-def read_slot(raw: bytes) -> SlotCounters:
-    """Return the counters at the beginning of a struct slot."""
-    return SlotCounters(*_COUNTERS(raw))
+            yield hook, cpu, SlotCounters(*_COUNTERS(raw))

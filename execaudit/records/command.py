@@ -38,13 +38,8 @@ def command_words(
     script is the interpreter's: load_script() (fs/binfmt_script.c) puts the interpreter, its
     argument and the script's file name in place of argv[0], once for each nested interpreter. All
     that is left out, as the words of the call are what was asked for; if the file name is not
-    found there (binfmt_misc may pass something else), argv is left as it is.
-
-    Args:
-        filename: None where it could not be read; then argv[0] stands.
-        argv: all arguments.
-        is_script: whether an interpreter was chosen by a `#!` line or by binfmt_misc.
-
+    found there (binfmt_misc may pass something else), argv is left as it is. A `filename` of None
+    could not be read; then argv[0] stands.
     """
     if filename is None:
         return list(argv), 0

@@ -44,18 +44,13 @@ class Encoder:
     """Makes the bytes of records in one schema, for one host.
 
     `render` makes the bytes of a record's fields.
-
-    Attributes:
-        format: name of the schema, as the configuration has it; "journal" for entries.
-        derived: names of further values, which `derive` makes; each with its form, `%d` or `%b`,
-            and True where it stays inside the quotes of a JSON string.
-        derived_of_parents: names of what `derive_of_parents` makes of a place, with the same flag.
-
     """
 
-    format: str
+    format: str  # name of the schema, as the configuration has it; "journal" for entries
+    # Further values, which `derive` makes: name, `%d` or `%b`, and True where it stays inside the
+    # quotes of a JSON string.
     derived: tuple[tuple[str, bytes, bool], ...] = ()
-    derived_of_parents: tuple[tuple[str, bool], ...] = ()
+    derived_of_parents: tuple[tuple[str, bool], ...] = ()  # the same of a place
 
     def __init__(self, host: Host, render: Render) -> None:
         self._host = host

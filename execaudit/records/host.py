@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from execaudit.records.users import Users, repair
 
@@ -85,6 +86,14 @@ class Host:
         self._told = told
         before, self.name = self.name, repair(told)
         return self.name != before
+
+    def head(self, kind: str, boot_ns: int) -> dict[str, Any]:
+        """Return the members that every record begins with."""
+        return {"time": self.time(boot_ns), "type": kind, "host": self.name, "boot": self.boot}
+
+    def span(self, first_ns: int, last_ns: int) -> dict[str, str]:
+        """Return the members that say between which times (CLOCK_BOOTTIME) something happened."""
+        return {"first": self.time(first_ns), "last": self.time(last_ns)}
 
     def time(self, boot_ns: int) -> str:
         """RFC 3339 UTC with nanoseconds of a CLOCK_BOOTTIME time."""

@@ -20,7 +20,7 @@ from execaudit.records.text import dumps
 from execaudit.records.vocabulary import FIELDS
 
 PREFIX = "EXECAUDIT_"
-FLATTENED = frozenset(name for name, field in FIELDS.items() if field.form.journal == "members")
+FLATTENED = frozenset(name for name, field in FIELDS.items() if field.kind.journal == "members")
 _NAME_LIMIT = 64  # journald drops fields with longer names, without a word
 _LABELS_LIMIT = 64
 _MESSAGE_LIMIT = 3800  # journalctl -o json shows no field of 4 KiB and more unless asked to

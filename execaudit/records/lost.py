@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events that did not arrive: how many, why and when, and the `lost` record of them."""
+"""What did not arrive, here or at a sink: how much, why and when, and the `lost` record of it.
+
+Owns the form of both. Who counts it writes the record.
+"""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from execaudit.records.host import Host
 from execaudit.records.place import FieldDict
@@ -10,44 +14,55 @@ from execaudit.wire import record
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Events of one stream that were not delivered.
+    """Events of one stream that were not delivered."""
 
-    Attributes:
-        reason: "ring", "recursion", "undecodable", "crash" or "handover".
-        hook, cpu: None where it is not known.
-        first_ns, last_ns: CLOCK_BOOTTIME, between which they happened.
-
-    """
-
-    reason: str
-    hook: int | None
+    reason: str  # "ring", "recursion", "undecodable", "crash" or "handover"
+    hook: int | None  # None where it is not known, as `cpu`
     cpu: int | None
     count: int
-    first_ns: int
+    first_ns: int  # CLOCK_BOOTTIME, between which and `last_ns` they happened
     last_ns: int
+    type = "lost"
 
-    @property
-    def type(self) -> str:
-        """The type of the record."""
-        return "lost"
+
+class EventKey(NamedTuple):
+    """Which event: `seq` counts the events of one processor and hook."""
+
+    time: str
+    cpu: int
+    hook: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Entries that a sink lost for one reason between two times at which it worked."""
+
+    reason: str
+    count: int
+    first_ns: int  # CLOCK_BOOTTIME of the sink's first and last failure
+    last_ns: int
+    first: EventKey | None  # the first and last event missed, where that is known
+    last: EventKey | None
 
 
 def lost_fields(lost: Lost, host: Host) -> FieldDict:
-    """Return the `lost` record."""
-    fields: FieldDict = {
-        "time": host.time(lost.last_ns),
-        "type": "lost",
-        "host": host.name,
-        "boot": host.boot,
-    }
+    """Return the `lost` record of events."""
+    fields: FieldDict = host.head("lost", lost.last_ns)
     if lost.hook is not None:
         fields["hook"] = record.HOOKS[lost.hook]
     if lost.cpu is not None:
         fields["cpu"] = lost.cpu
-    return {
-        **fields,
-        "reason": lost.reason,
-        "count": lost.count,
-        "first": host.time(lost.first_ns),
-        "last": host.time(lost.last_ns),
-    }
+    fields |= {"reason": lost.reason, "count": lost.count}
+    return fields | host.span(lost.first_ns, lost.last_ns)
+
+
+def sink_lost_fields(host: Host, sink: str, incident: Incident) -> FieldDict:
+    """Return the `lost` record of what a sink could not take."""
+    fields: FieldDict = host.head("lost", incident.last_ns)
+    fields |= {"sink": sink, "reason": incident.reason, "count": incident.count}
+    fields |= host.span(incident.first_ns, incident.last_ns)
+    for name, key in (("first_missed", incident.first), ("last_missed", incident.last)):
+        if key is not None:
+            fields[name] = key._asdict()
+    return fields

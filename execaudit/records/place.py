@@ -117,11 +117,11 @@ class _Block:
     """
 
     def __init__(self, first: str, stop: str) -> None:
-        names = [name for name, _ in record.EXEC.members]
-        members = record.EXEC.members[names.index(first) : names.index(stop)]
-        self.struct = struct.Struct("@" + "".join(code for _, code in members))
-        self._names = [name for name, _ in members]
-        self._plain = [(name, FIELDS[name].omitted) for name in self._names if _is_plain(name)]
+        layout = record.EXEC.part(first, stop)
+        self.struct = struct.Struct(layout.format)
+        self._names = [name for name, _ in layout.members]
+        fields = [FIELDS[name] for name in self._names if name in FIELDS]
+        self._plain = [(field.name, field.omitted) for field in fields if field.is_member]
 
     def read(self, raw: bytes) -> FieldDict:
         """Return the members by name."""
@@ -130,10 +130,6 @@ class _Block:
     def fields(self, members: FieldDict) -> FieldDict:
         """Return members that are fields, but for those that say nothing."""
         return {name: members[name] for name, omitted in self._plain if members[name] != omitted}
-
-
-def _is_plain(name: str) -> bool:
-    return name in FIELDS and FIELDS[name].is_member
 
 
 _CRED = _Block("uid", "ns_mnt")

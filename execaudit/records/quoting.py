@@ -89,14 +89,10 @@ def _quotes(text: str, always: bool, ascii_only: bool) -> str:
 
 
 def quote(text: str, *, always: bool = False, ascii_only: bool = False) -> str:
-    """Return the text as one word of a line.
+    """Return the text as one word of a line; with `always` in double quotes, needed or not.
 
-    Args:
-        text: any characters; bytes that are not UTF-8 as os.fsdecode gives them.
-        always: in double quotes, needed or not.
-        ascii_only: for terminals that do not take UTF-8, where the bytes of a harmless letter can
-            be a C1 control character.
-
+    `ascii_only` is for terminals that do not take UTF-8, where the bytes of a harmless letter can
+    be a C1 control character.
     """
     opening = _quotes(text, always, ascii_only)
     if opening in ("", "'"):

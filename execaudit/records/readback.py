@@ -6,12 +6,14 @@ the past as about the present. Texts get their exact bytes back. Raises TypeErro
 KeyError or AttributeError for what is no record.
 """
 
-import base64
 import signal
 from collections.abc import Mapping
 from typing import Any
 
+from execaudit.records.text import exact_strings
+from execaudit.records.vocabulary import EVENT_FLAGS
 from execaudit.wire import record
+from execaudit.wire.blocks import join_strings
 from execaudit.wire.event import Event, Gap, Place
 
 _CORE_DUMPED = 0x80  # WCOREFLAG, wait(2)
@@ -81,8 +83,7 @@ def _with_sibling_bytes(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _flags(fields: Mapping[str, Any]) -> int:
-    flags = record.FLAG_PRIVILEGED if fields.get("privileged") else 0
-    flags |= record.FLAG_CWD_DELETED if fields.get("cwd_deleted") else 0
+    flags = sum(flag for name, flag in EVENT_FLAGS.items() if fields.get(name))
     return flags | (record.FLAG_SCRIPT if "script" in fields else 0)
 
 
@@ -98,15 +99,7 @@ def _block(fields: Mapping[str, Any], name: str) -> bytes | None:
     """NUL terminated strings of a list and its `…_b64`; None where they were unreadable."""
     if name in fields.get("unreadable", ()):
         return None
-    exact = fields.get(f"{name}_b64", {})
-    return b"".join(
-        (base64.b64decode(exact[str(index)]) if str(index) in exact else _encode(text)) + b"\0"
-        for index, text in enumerate(fields.get(name, ()))
-    )
-
-
-def _encode(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+    return join_strings(exact_strings(fields, name, "surrogateescape"))
 
 
 def _gaps(fields: Mapping[str, Any], name: str) -> tuple[Gap, ...]:

@@ -6,12 +6,12 @@ are made of this dict; `encoder` only remembers what it gave.
 """
 
 import errno
+import signal
 from typing import Any
 
-from execaudit.records.exit_status import status_fields
 from execaudit.records.host import Host
 from execaudit.records.place import FieldDict
-from execaudit.records.text import decode, decode_all
+from execaudit.records.text import add_texts, decode, decode_all
 from execaudit.records.vocabulary import EVENT_FLAGS
 from execaudit.wire import record
 from execaudit.wire.event import Event, Gap
@@ -24,15 +24,13 @@ _ERRNO_NAMES = {
     errno.EOPNOTSUPP: "EOPNOTSUPP",
 }
 
+_SIGNAL_NAMES = {int(number): number.name for number in signal.Signals}
+_CORE_DUMPED = 0x80  # WCOREFLAG
+
 
 def record_fields(event: Event, host: Host) -> FieldDict:
     """Return the record of an exec or exit."""
-    fields: FieldDict = {
-        "time": host.time(event.time_ns),
-        "type": event.type,
-        "host": host.name,
-        "boot": host.boot,
-    }
+    fields: FieldDict = host.head(event.type, event.time_ns)
     if event.hook:
         fields["hook"] = record.HOOKS[event.hook]
     fields |= {
@@ -99,9 +97,7 @@ def _add_env(fields: FieldDict, event: Event) -> None:
         _merge(fields, {"unreadable": ["env"]})
         return
     if event.env:
-        fields["env"], exact = decode_all(strings_of(event.env))
-        if exact:
-            fields["env_b64"] = exact
+        add_texts(fields, "env", strings_of(event.env))
     if event.env_gaps:
         gaps = [gap_fields(gap) for gap in event.env_gaps]
         for gap in gaps:  # among which variables of the whole environment says nothing
@@ -117,7 +113,13 @@ def gap_fields(gap: Gap) -> FieldDict:
 
 
 def _exit_fields(event: Event) -> FieldDict:
-    fields = status_fields(event.status)
+    """Return how a process ended, from its wait status (wait(2)), and how long it ran."""
+    number = event.status & 0x7F
+    fields: FieldDict = {"exit_code": event.status >> 8 & 0xFF}
+    if number:
+        fields = {"signal": _SIGNAL_NAMES.get(number, f"SIG{number}")}
+    if event.status & _CORE_DUMPED:
+        fields["core_dumped"] = True
     if event.duration_ns is not None:
         fields["duration_ns"] = event.duration_ns
     return fields

@@ -28,6 +28,7 @@ _FRAME = struct.Struct("@cI")
 _FRAME_LIMIT = 1 << 22
 _BATCH_LIMIT = 1 << 22
 _CPU_LIMIT = 8192  # NR_CPUS
+_OFFSETS = (1 - (1 << 63), 1 << 63)
 _BOOT = re.compile("[0-9a-f]{32}")
 _NO_RECORD = bytes(record.HEAD_BYTES)
 _DAMAGE = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
@@ -56,12 +57,12 @@ class Recorder:
         """Add a batch, after it was printed: by then the names it needs are known."""
         if self._host.wall_offset_ns != self._offset:
             self._offset = self._host.wall_offset_ns
-            self._frame(b"C", json.dumps(self._offset).encode())
+            self._frame(b"C", self._offset)
         written = self._names_written
         names = {k: v for k, v in self._host.users.items() if k not in written or v != written[k]}
         if names:
             written |= names
-            self._frame(b"U", json.dumps(list(names.items())).encode())
+            self._frame(b"U", list(names.items()))
         for at in offsets:
             (size,) = struct.unpack_from("@I", buf, at)
             self._frame(b"R", buf[at : at + size])
@@ -69,12 +70,13 @@ class Recorder:
 
     def settle(self, slots: list[list[bytes]], misses: dict[int, int], now_ns: int) -> None:
         """Add what the trace was settled with."""
-        state = [[[raw.hex() for raw in cpus] for cpus in slots], list(misses.items()), now_ns]
-        self._frame(b"S", json.dumps(state).encode())
+        counters = [[raw.hex() for raw in cpus] for cpus in slots]
+        self._frame(b"S", [counters, list(misses.items()), now_ns])
 
-    def _frame(self, tag: bytes, data: bytes) -> None:
+    def _frame(self, tag: bytes, content: Any) -> None:
+        data = content if isinstance(content, bytes) else json.dumps(content).encode()
         try:
-            self._file.write(_FRAME.pack(tag, len(data)) + data)
+            self._file.write(pack_frame(tag, data))
         except OSError as error:
             raise ExecauditError(f"Failed to write '{self._path}': {error.strerror}") from error
 
@@ -84,6 +86,11 @@ class Recorder:
             self._file.close()
         except OSError as error:
             raise ExecauditError(f"Failed to write '{self._path}': {error.strerror}") from error
+
+
+def pack_frame(tag: bytes, data: bytes) -> bytes:
+    """Return the bytes of a frame."""
+    return _FRAME.pack(tag, len(data)) + data
 
 
 def _create(path: str) -> int:
@@ -143,12 +150,14 @@ def open_recording(path: str) -> tuple[Host, BinaryIO]:
 def _parse_header(line: bytes) -> tuple[Host, tuple[int, str]]:
     """Return the host, and wire version and byte order. Raises one of _DAMAGE."""
     header = json.loads(line)
-    name, boot = header["host"], header["boot"]
+    boot = header["boot"]
     if header["format"] != _FORMAT or not _BOOT.fullmatch(boot):
         raise ValueError(header)
-    _check_text(name)
-    host = Host(name, boot, _check_offset(header["wall_offset_ns"]), {})
-    return host, (int(header["wire"]), str(header["byteorder"]))
+    offset = _number(header["wall_offset_ns"], *_OFFSETS)
+    return Host(_text(header["host"]), boot, offset, {}), (
+        int(header["wire"]),
+        str(header["byteorder"]),
+    )
 
 
 def read_steps(host: Host, file: BinaryIO, path: str) -> Iterator[tuple[str, Any]]:
@@ -162,7 +171,7 @@ def read_steps(host: Host, file: BinaryIO, path: str) -> Iterator[tuple[str, Any
     for number in count(1):
         reason = "it ends in the middle of a frame"
         try:
-            tag, data = _read_frame(file)
+            tag, data = read_frame(file)
             reason = f"frame {number} is damaged"
             value = _parse_frame(tag, data)
         except _DAMAGE as error:
@@ -193,8 +202,8 @@ def _join(records: list[bytes]) -> tuple[bytes, list[int]]:
     return b"".join(whole), list(accumulate(map(len, whole[:-1]), initial=0))
 
 
-def _read_frame(file: BinaryIO) -> tuple[bytes, bytes]:
-    """Return the next frame, (b"", b"") at the end; ValueError where the file breaks off."""
+def read_frame(file: BinaryIO) -> tuple[bytes, bytes]:
+    """Return the next frame, (b"", b"") at the end. Raises ValueError where the file breaks off."""
     head = file.read(_FRAME.size)
     if not head:
         return b"", b""
@@ -210,51 +219,37 @@ def _parse_frame(tag: bytes, data: bytes) -> Any:
     """Return what a frame carries, checked as far as others rely on it; else raise _DAMAGE."""
     if tag in (b"R", b"B", b""):
         return None
-    if tag not in (b"C", b"U", b"S"):
-        raise ValueError(tag)
     value = json.loads(data)
     if tag == b"C":
-        return _check_offset(value)
-    return _parse_users(value) if tag == b"U" else _parse_settle(value)
-
-
-def _parse_users(value: Any) -> dict[int, str | None]:
-    for uid, name in value:
-        _check_number(uid)
-        if name is not None:
-            _check_text(name)
-    return dict(value)
+        return _number(value, *_OFFSETS)
+    if tag == b"U":
+        return {_number(uid): None if name is None else _text(name) for uid, name in value}
+    if tag == b"S":
+        return _parse_settle(value)
+    raise ValueError(tag)
 
 
 def _parse_settle(value: Any) -> tuple[list[list[bytes]], dict[int, int], int]:
     slots, misses, now_ns = value
     raw = [[bytes.fromhex(slot) for slot in cpus] for cpus in slots]
-    if len(raw) > len(record.HOOKS) or any(len(cpus) > _CPU_LIMIT for cpus in raw):
+    hooks = len(record.HOOKS)
+    if len(raw) > hooks or any(len(cpus) > _CPU_LIMIT for cpus in raw):
         raise ValueError("slots")
     # What follows the counters is the kernel side's own and may differ between versions.
     if any(len(slot) < record.SLOT_COUNTERS_BYTES for cpus in raw for slot in cpus):
         raise ValueError("slot")
-    for hook, runs in misses:
-        _check_number(runs)
-        if _check_number(hook) >= len(record.HOOKS):
-            raise ValueError(hook)
-    return raw, dict(misses), _check_number(now_ns)
+    return raw, {_number(hook, 0, hooks): _number(runs) for hook, runs in misses}, _number(now_ns)
 
 
-def _check_number(value: Any) -> int:
-    """Return what fits into 64 bits; JSON has fractions and numbers of any length."""
-    if type(value) is not int or not 0 <= value < 1 << 64:
+def _number(value: Any, least: int = 0, beyond: int = 1 << 64) -> int:
+    """Return a number within bounds; JSON has fractions and numbers of any length."""
+    if type(value) is not int or not least <= value < beyond:
         raise ValueError(value)
     return value
 
 
-def _check_offset(value: Any) -> int:
-    if type(value) is not int or abs(value) >= 1 << 63:
-        raise ValueError(value)
-    return value
-
-
-def _check_text(value: Any) -> None:
+def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(value)
     value.encode()  # JSON has lone surrogates, UTF-8 has not
+    return value

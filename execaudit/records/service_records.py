@@ -9,21 +9,15 @@ import time
 
 from execaudit import __version__
 from execaudit.records.host import Host
-from execaudit.records.incident import Incident
 from execaudit.records.place import FieldDict
 
 
-def _head(host: Host, kind: str, now_ns: int | None = None) -> FieldDict:
-    now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) if now_ns is None else now_ns
-    return {"time": host.time(now_ns), "type": kind, "host": host.name, "boot": host.boot}
+def _head(host: Host, kind: str) -> FieldDict:
+    return host.head(kind, time.clock_gettime_ns(time.CLOCK_BOOTTIME))
 
 
 def start_fields(
-    host: Host,
-    engine: str,
-    failure_hook: tuple[str, str],
-    config_hash: str,
-    missed: FieldDict,
+    host: Host, engine: str, failure_hook: tuple[str, str], config_hash: str, missed: FieldDict
 ) -> FieldDict:
     """The daemon began; `missed` is what is known of the time before.
 
@@ -55,15 +49,11 @@ def repair_fields(
 ) -> FieldDict:
     """Tracing was not in order; `how` is the reason, the programs, and whether it is now."""
     reason, programs, is_repaired = how
-    fields = {**_head(host, "repair", last_ns), "reason": reason}
+    fields: FieldDict = {**host.head("repair", last_ns), "reason": reason}
     if programs:
         fields["programs"] = programs
-    return {
-        **fields,
-        "result": "success" if is_repaired else "failure",
-        "first": host.time(first_ns),
-        "last": host.time(last_ns),
-    }
+    fields["result"] = "success" if is_repaired else "failure"
+    return fields | host.span(first_ns, last_ns)
 
 
 def seal_head(host: Host, events: FieldDict) -> FieldDict:
@@ -75,27 +65,5 @@ def summary_fields(
     host: Host, by: tuple[str, int | str], count: int, first_ns: int, last_ns: int
 ) -> FieldDict:
     """Return the record of events that a rate limit kept back; `by` is ("uid", 0) or the like."""
-    field, key = by
-    return {
-        **_head(host, "summary", last_ns),
-        field: key,
-        "count": count,
-        "first": host.time(first_ns),
-        "last": host.time(last_ns),
-    }
-
-
-def sink_lost_fields(host: Host, sink: str, incident: Incident) -> FieldDict:
-    """Records that a sink could not take."""
-    fields = {
-        **_head(host, "lost", incident.last_ns),
-        "sink": sink,
-        "reason": incident.reason,
-        "count": incident.count,
-        "first": host.time(incident.first_ns),
-        "last": host.time(incident.last_ns),
-    }
-    for name, mark in (("first_missed", incident.first), ("last_missed", incident.last)):
-        if mark is not None:
-            fields[name] = mark._asdict()
-    return fields
+    fields: FieldDict = {**host.head("summary", last_ns), by[0]: by[1], "count": count}
+    return fields | host.span(first_ns, last_ns)

@@ -34,18 +34,11 @@ class Placeholder(str):
 
 
 class Filling(NamedTuple):
-    """How a placeholder is filled in.
+    """How a placeholder is filled in."""
 
-    Attributes:
-        form: a piece of a bytes format.
-        values: indexes of the values that it takes.
-        is_text: it stays inside the quotes of a JSON string; others take the quotes' place.
-
-    """
-
-    form: bytes
-    values: tuple[int, ...]
-    is_text: bool = False
+    form: bytes  # a piece of a bytes format
+    values: tuple[int, ...]  # indexes of the values that it takes
+    is_text: bool = False  # it stays inside the quotes of a JSON string; others take their place
 
 
 class Format(NamedTuple):

@@ -8,7 +8,7 @@ installed, otherwise the standard library with byte-identical output (a test hol
 import base64
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 SAFE = bytes(code for code in range(0x20, 0x7F) if code not in b'"\\')
@@ -17,14 +17,13 @@ SAFE = bytes(code for code in range(0x20, 0x7F) if code not in b'"\\')
 _SAFE_OR_NUL = SAFE + b"\0"
 
 # Valid in JSON, but a terminal obeys them: DEL, C1 controls, bidirectional overrides.
-_TERMINAL = "\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
-_HAS_TERMINAL = re.compile(f"[{_TERMINAL}]").search
 _ESCAPES = {
     code: f"\\u{code:04x}"
     for code in (
         *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)
     )
 }  # fmt: skip
+_HAS_TERMINAL = re.compile(f"[{''.join(map(chr, _ESCAPES))}]").search
 
 _encode_stdlib = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
@@ -77,6 +76,22 @@ def add_text(fields: dict[str, Any], name: str, raw: bytes) -> None:
     fields[name], exact = decode(raw)
     if exact is not None:
         fields[f"{name}_b64"] = exact
+
+
+def add_texts(fields: dict[str, Any], name: str, parts: list[bytes]) -> None:
+    """Add a list of texts in the same way; exact bytes stand under the index of the element."""
+    fields[name], exact = decode_all(parts)
+    if exact:
+        fields[f"{name}_b64"] = exact
+
+
+def exact_strings(fields: Mapping[str, Any], name: str, errors: str = "replace") -> list[bytes]:
+    """Return the exact bytes of a list of texts; `errors` is for lone surrogates."""
+    exact = fields.get(f"{name}_b64", {})
+    return [
+        base64.b64decode(exact[str(index)]) if str(index) in exact else text.encode(errors=errors)
+        for index, text in enumerate(fields.get(name, ()))
+    ]
 
 
 def json_strings(block: bytes) -> bytes | None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names of the users of this host, without ever making a record wait for them.
 
-Owns /etc/passwd, read here and anew when it has changed, and a thread that asks the Name Service
+Owns /etc/passwd, read here and again when it has changed, and a thread that asks the Name Service
 Switch for who is not in it (LDAP, sssd, systemd's dynamic users), which may take seconds. A record
 whose user is not known in time goes without the name; when it has come, `version` tells.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _FILE = Path("/etc/passwd")
 _FILE_BYTES = 1 << 20  # a larger one is left to NSS: all its names would stay in memory
-_KEPT = 4096
+_NAMES_LIMIT = 4096
 _QUEUE = 256
 _WAIT_S = 0.05  # for all answers of a minute together
 _AGAIN_S = 60.0  # dynamic users come and go, and directories begin to answer
@@ -48,14 +48,13 @@ class Users:
         self.names: dict[int, str | None] = {}
         self.version = 0
         self._ask = ask
-        self._path = path
-        self._name = str(path)
+        self._path = str(path)
         self._state: tuple[int, ...] = ()
         self._local: dict[int, str] = {}
         self._thread: Background | None = None
         self._answers: queue.SimpleQueue[tuple[int, str | None]]
         self._asked: set[int] = set()  # without an answer so far
-        self._nameless: set[int] = set()  # of which records have gone without the name
+        self._nameless: set[int] = set()  # records have gone without their names
         self._is_full = False
         self._patience_s = _WAIT_S
         self._again_at = 0.0
@@ -63,22 +62,18 @@ class Users:
 
     def name(self, uid: int) -> str | None:
         """Name of a uid; None if it has none, or none that is known in time."""
-        try:
+        if uid in self.names:
             return self.names[uid]
-        except KeyError:
-            pass
-        if len(self.names) >= _KEPT:
+        if len(self.names) >= _NAMES_LIMIT:
             self.names.clear()
-        local = self._local.get(uid)
-        if local is not None:
-            self.names[uid] = local
-            return local
-        if uid not in self._asked:
+        if uid in self._local:
+            self.names[uid] = self._local[uid]
+        elif uid not in self._asked:
             if self._send(uid):
                 self._wait(uid)
             else:
                 self._is_full = True
-        if uid not in self.names and len(self._nameless) < _KEPT:
+        if uid not in self.names and len(self._nameless) < _NAMES_LIMIT:
             self._nameless.add(uid)
         return self.names.get(uid)
 
@@ -101,7 +96,7 @@ class Users:
 
     def _read_local(self) -> None:
         try:
-            status = os.stat(self._name)  # noqa: PTH116 - once per batch
+            status = os.stat(self._path)  # noqa: PTH116 - once per batch
             state = (status.st_ino, status.st_dev, status.st_size, status.st_mtime_ns)
             if state == self._state:
                 return
@@ -117,7 +112,7 @@ class Users:
     def _parse(self) -> dict[int, str]:
         """Names by uid, the first of each. Format: passwd(5)."""
         found: dict[int, str] = {}
-        with self._path.open(encoding="utf-8", errors="surrogateescape") as lines:
+        with open(self._path, encoding="utf-8", errors="surrogateescape") as lines:
             for line in lines:
                 name, *rest = line.split(":", 3)
                 # "+" and "-" are for compat mode, which NSS knows.

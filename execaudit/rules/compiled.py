@@ -6,6 +6,7 @@ place.
 """
 
 from execaudit.config.labels import SEVERITIES
+from execaudit.records.vocabulary import EVENT_FLAGS
 from execaudit.rules.condition_tree import SignedCondition
 from execaudit.rules.decision import Decision
 from execaudit.rules.field_values import (
@@ -19,12 +20,11 @@ from execaudit.rules.index import ArgumentsTable, FieldTable, TermSet, Wants
 from execaudit.rules.inherited import InheritedRules
 from execaudit.rules.process_programs import ProcessPrograms
 from execaudit.rules.rule import Rule
-from execaudit.wire import record
 from execaudit.wire.event import Event
 
 _MAX_DECISIONS = 4096
 _MAX_NUMBERS = 1024
-_FLAGS = record.FLAG_PRIVILEGED | record.FLAG_CWD_DELETED
+_FLAGS = sum(EVENT_FLAGS.values())
 _NO_ARGC = (1 << 32) - 1
 
 

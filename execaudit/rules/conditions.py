@@ -14,7 +14,7 @@ from typing import Any
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_short, show_value
 from execaudit.config.values import list_words
-from execaudit.rules.fields import FIELDS, Field, RESULTS, TYPES
+from execaudit.rules.fields import FIELDS, RESULTS, TYPES, Field
 from execaudit.rules.patterns import REGEX_BYTES, Pattern, PatternError, Truth
 from execaudit.rules.text_conditions import (
     Lookups,

@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from execaudit.records.command import restore_text
+from execaudit.records.vocabulary import EVENT_FLAGS
 from execaudit.rules.fields import FIELDS
-from execaudit.wire import record
 from execaudit.wire.event import Event, Gap, Place
 
 Fields = Mapping[str, Any]
@@ -135,8 +135,7 @@ def event_values(event: Event) -> dict[str, Any]:
         "env": env_value(event),
         "result": b"failure" if event.error else b"success",
         "errno": -event.error or None,
-        "privileged": bool(event.flags & record.FLAG_PRIVILEGED),
-        "cwd_deleted": bool(event.flags & record.FLAG_CWD_DELETED),
+        **{name: bool(event.flags & flag) for name, flag in EVENT_FLAGS.items()},
     }
     return values | dict.fromkeys(unreadable_numbers(event.place.fields), UNKNOWN)
 

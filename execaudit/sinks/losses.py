@@ -8,7 +8,7 @@ sink works again; only then can it be taken, because only then will the record o
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from execaudit.records.incident import EventKey, Incident
+from execaudit.records.lost import EventKey, Incident
 
 
 @dataclass(slots=True)

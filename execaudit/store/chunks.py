@@ -18,6 +18,19 @@ _BEYOND_BYTES = 64 << 10  # for the rest of the last line of a range
 _TOO_LONG = f"is longer than {LINE_LIMIT >> 20} MiB"
 
 
+_FREED_BYTES = 8 * CHUNK_BYTES
+
+
+def hold_memory() -> None:
+    """Have chunks read into memory that the process already has: twice as fast.
+
+    malloc(3) takes blocks of 128 KiB and more from the kernel, and gives them back when they are
+    freed, until one of a larger size was: then only blocks larger than that (M_MMAP_THRESHOLD in
+    mallopt(3), which is dynamic). This one is never touched, so that it costs nothing.
+    """
+    bytes(_FREED_BYTES)
+
+
 class Chunk(NamedTuple):
     """Whole lines, each with its newline, and where in the file's text they begin."""
 
@@ -72,7 +85,7 @@ def read_range(
             yield from _end(Chunk(data, at), on_broken, is_growing=is_growing)
             return
         else:
-            size *= 2
+            size = min(size * 2, LINE_LIMIT + 1)
 
 
 def read_stream(stream: Readable, on_broken: OnBroken, offset: int = 0) -> Iterator[Chunk]:

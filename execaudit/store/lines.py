@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from execaudit.store.broken import Broken
 from execaudit.store.chunks import Chunk
 from execaudit.store.completeness import Completeness
-from execaudit.store.line_formats import LineFormat, find_format
+from execaudit.store.line_formats import LineFormat
 
 
 class NotARecordError(ValueError):
@@ -43,8 +43,8 @@ def walk(
 ) -> Iterator[tuple[int, bytes]]:
     """Count the lines of a chunk, note what is broken, and yield those of the daemon itself.
 
-    With each line goes where in the chunk it begins. Lines in another format than the file began in
-    are among them.
+    With each line goes where in the chunk it begins. Among them are lines in another format than
+    the file began in, and JSON objects that are no records: only looking at them can tell.
     """
     data, at_type = chunk.data, line_format.type_at
     at_end = at_type + 2
@@ -63,8 +63,6 @@ def walk(
         line = data[begin:end]
         try:
             parse_line(line)
-            if find_format(line) is None:
-                raise NotARecordError("is not a record")  # noqa: TRY301
         except NotARecordError as error:
             broken.add_line(path, chunk.offset + begin, str(error))
             count -= 1

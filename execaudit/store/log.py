@@ -16,7 +16,7 @@ from typing import NamedTuple
 from execaudit.errors import ExecauditError
 from execaudit.sinks.rotation import Generation, Series
 from execaudit.store.broken import Broken
-from execaudit.store.chunks import CHUNK_BYTES, Chunk
+from execaudit.store.chunks import CHUNK_BYTES, Chunk, hold_memory
 from execaudit.store.part import Clock, Part
 from execaudit.store.pipe import Pipe
 from execaudit.store.times import LATEST_NS, SECOND_NS, Span
@@ -115,6 +115,7 @@ def open_log(path: str, broken: Broken | None = None) -> Log:
     A rotated file that is named itself is opened alone, "-" is standard input. Files that cannot
     be opened are noted; raises ExecauditError where there is none at all.
     """
+    hold_memory()
     broken = Broken() if broken is None else broken
     series = Series(path)
     for _ in range(_LISTINGS_TRIED):

@@ -94,7 +94,8 @@ class Part:
     def chunks(self, broken: Broken, begin: int = 0, end: int | None = None) -> Iterator[Chunk]:
         """Yield the lines that begin in a range of the file's text.
 
-        What cannot be read goes to `broken`. A compressed file is always read from its beginning.
+        What cannot be read goes to `broken`. A compressed file is read from its beginning, and must
+        be given offsets at which lines begin.
         """
 
         def note(offset: int, problem: str) -> None:
@@ -107,10 +108,13 @@ class Part:
                 yield from read_range(self.fd, begin, end, note, is_growing=self.is_growing)
                 return
             with self._open_text() as stream:
-                for chunk in read_stream(stream, note):
-                    if end is not None and chunk.offset >= end:
+                for data, offset in read_stream(stream, note):
+                    if end is not None and offset >= end:
                         return
-                    yield chunk
+                    if offset >= begin:
+                        yield Chunk(data, offset)
+                    elif offset + len(data) > begin:
+                        yield Chunk(data[begin - offset :], begin)
         except (OSError, EOFError, ExecauditError) as error:
             broken.add_file(self.path, getattr(error, "strerror", None) or str(error))
 
@@ -141,8 +145,9 @@ class Part:
     def tail_clock(self) -> Clock | None:
         """Return the clock that the last lines of a plain file show."""
         for step in (_STEP_BYTES * 2, _HEAD_BYTES):
-            data = os.pread(self.fd, step, max(self.size - step, 0))
-            for line in reversed(data.split(b"\n")[1:]):
+            begin = max(self.size - step, 0)
+            lines = os.pread(self.fd, step, begin).split(b"\n")
+            for line in reversed(lines[1:] if begin else lines):
                 clock = read_clock(line)
                 if clock is not None:
                     return clock

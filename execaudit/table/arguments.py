@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ARGS column of the table: the words of a command, marked where cut, fitted to a width.
 
-Owns which words are shown and how the reader is told of those that are not. It knows no other
+Owns which words are shown and the marks for those that are not. It knows no other
 column and no colour. Marks are the only unquoted text with '…' or '<' in it: an argument that
 holds such a character is always quoted, so that no program can write a mark.
 """
@@ -18,18 +18,11 @@ _UNREADABLE = "<unreadable>"
 
 @dataclass(frozen=True, slots=True)
 class ArgumentsStyle:
-    """How arguments are shown.
+    """How arguments are shown."""
 
-    Attributes:
-        quote: every word in double quotes.
-        max_args: words to show, the file name included; None for all.
-        ascii_only: the terminal does not take UTF-8.
-
-    """
-
-    quote: bool = False
-    max_args: int | None = None
-    ascii_only: bool = False
+    quote: bool = False  # every word in double quotes
+    max_args: int | None = None  # words to show, the file name included; None for all
+    ascii_only: bool = False  # the terminal does not take UTF-8
 
     @property
     def ellipsis(self) -> str:
@@ -60,14 +53,7 @@ class _Hidden:
 
 
 def format_arguments(record: Record, style: ArgumentsStyle, room: int | None) -> str:
-    """Return the words of an `exec` record, joined.
-
-    Args:
-        record: fields as in docs/record.md.
-        style: how to show them.
-        room: columns there are; None to show everything.
-
-    """
+    """Return the words of an `exec` record, joined; `room` is in columns, None to show all."""
     words, hidden = _limit(_words(record, style), record, style.max_args)
     return _fit(words, hidden, style, room)
 

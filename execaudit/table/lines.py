@@ -27,7 +27,7 @@ _BOLD_YELLOW = "\x1b[1;33m"
 # With fewer columns left than this, cut arguments tell nothing: the terminal wraps the line.
 _MIN_ARGS_WIDTH = 16
 # Fields that need no note: they have a column, where what is missing is marked; or are always cut
-# at the same place, for want of room in a record and not by whoever was traced.
+# at the same place, as a record has no more room, and not by whoever was traced.
 _UNNOTED = frozenset({"comm", "pcomm", "pid", "ppid", "uid", "filename", "argv", "ancestors"})
 _LOST_REASONS = {
     "ring": "the ring buffer was full",
@@ -38,12 +38,7 @@ _LOST_REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class TableOptions:
-    """What the table shows; the names are those of execsnoop's options.
-
-    Attributes:
-        start_ns: what TIME(s) counts from, wall clock nanoseconds; None for the first record.
-
-    """
+    """What the table shows; the names are those of execsnoop's options."""
 
     date: bool = False
     print_host: bool = False
@@ -54,7 +49,7 @@ class TableOptions:
     print_pcomm: bool = False
     print_cpu: bool = False
     color: bool = False
-    start_ns: int | None = None
+    start_ns: int | None = None  # TIME(s) counts from it, by the wall clock; None: first record
     arguments: ArgumentsStyle = field(default_factory=ArgumentsStyle)
 
 

@@ -70,6 +70,7 @@ class Output:
     and exits; None keeps all.
 
     Attributes:
+        recorder: takes what was printed as well, None without a recording.
         is_writing: a write is under way.
         written: bytes.
 
@@ -86,6 +87,7 @@ class Output:
         measures_durations: bool = False,
     ) -> None:
         self.counts = Counts()
+        self.recorder: Recorder | None = None
         self.accounting = Accounting(measures_durations=measures_durations)
         self.is_writing = False
         self.written = 0
@@ -111,6 +113,8 @@ class Output:
             else:
                 counts.filtered += 1
         self._print(b"".join(out))
+        if self.recorder:
+            self.recorder.batch(buf, offsets)
 
     def settle(self, slots: list[list[bytes]], misses: dict[int, int], now_ns: int) -> None:
         """Print what was lost without a later record that shows it."""
@@ -118,6 +122,8 @@ class Output:
         losses = self.accounting.settle(slots, misses, now_ns)
         fields = [lost_fields(lost, self._host) for lost in losses]
         self._print(b"".join(map(self._lines.encode_fields, fields)))
+        if self.recorder:
+            self.recorder.settle(slots, misses, now_ns)
 
     def _follow_host(self) -> None:
         host = self._host
@@ -190,7 +196,7 @@ class _Signals:
         os.close(self.fd)
 
 
-def follow(capture: Capture, output: Output, recorder: Recorder | None) -> None:
+def follow(capture: Capture, output: Output) -> None:
     """Attach, and print events until SIGINT, SIGTERM or the reader's end; then drain and settle."""
     ring = Ring(capture.maps["events"], capture.settings.ring_bytes)
     signals = _Signals(output)
@@ -201,9 +207,9 @@ def follow(capture: Capture, output: Output, recorder: Recorder | None) -> None:
         capture.attach()
         _announce(capture)
         capture.close_trials()
-        _loop(capture, ring, poll, signals.fd, output, recorder)
+        _loop(capture, ring, poll, signals.fd, output)
         capture.detach()
-        _settle(capture, ring, output, recorder)
+        _settle(capture, ring, output)
     except _ReaderGone as gone:
         if gone.args:
             print(f"execaudit: {gone}", file=sys.stderr)
@@ -224,14 +230,7 @@ def _announce(capture: Capture) -> None:
     )
 
 
-def _loop(
-    capture: Capture,
-    ring: Ring,
-    poll: select.epoll,
-    signal_fd: int,
-    output: Output,
-    recorder: Recorder | None,
-) -> None:
+def _loop(capture: Capture, ring: Ring, poll: select.epoll, signal_fd: int, output: Output) -> None:
     settle_at: float | None = None
     while True:
         timeout = None if settle_at is None else max(0.0, settle_at - time.monotonic())
@@ -242,17 +241,17 @@ def _loop(
             # and what comes after a quiet time is not delayed, for it might be all.
             is_urgent = settle_at is None or ring.pending() >= ring.size // _FILLED
             ready += poll.poll(0 if is_urgent else _GATHER_S)
-            _drain(ring, output, recorder)
+            _drain(ring, output)
             if settle_at is None:
                 settle_at = time.monotonic() + _SETTLE_S
         if any(fd == signal_fd for fd, _ in ready):
             return
         if settle_at is not None and time.monotonic() >= settle_at:
-            _settle(capture, ring, output, recorder)
+            _settle(capture, ring, output)
             settle_at = None
 
 
-def _drain(ring: Ring, output: Output, recorder: Recorder | None) -> None:
+def _drain(ring: Ring, output: Output) -> None:
     """Print what is in the ring now. Reading on to its end might have none in a storm."""
     left = ring.pending()
     while left > 0:
@@ -261,18 +260,13 @@ def _drain(ring: Ring, output: Output, recorder: Recorder | None) -> None:
             return
         left -= len(buf)
         output.batch(buf, offsets)
-        if recorder:
-            recorder.batch(buf, offsets)
 
 
-def _settle(capture: Capture, ring: Ring, output: Output, recorder: Recorder | None) -> None:
+def _settle(capture: Capture, ring: Ring, output: Output) -> None:
     # In this order: whatever the counters count has then come out of the ring, or never will.
     slots, misses = capture.slots(), capture.misses()
-    _drain(ring, output, recorder)
-    now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    output.settle(slots, misses, now_ns)
-    if recorder:
-        recorder.settle(slots, misses, now_ns)
+    _drain(ring, output)
+    output.settle(slots, misses, time.clock_gettime_ns(time.CLOCK_BOOTTIME))
 
 
 def _silence_stdout() -> None:

@@ -22,9 +22,9 @@ from execaudit.records.place import FieldDict
 from execaudit.records.record import record_fields
 from execaudit.records.recording import Recorder
 from execaudit.table.arguments import ArgumentsStyle
-from execaudit.trace.filters import EventFilter, Filters, build_filters
-from execaudit.trace.follow import Keep, Lines, Output, follow, replay
 from execaudit.table.lines import Table, TableOptions
+from execaudit.trace.filters import EventFilter
+from execaudit.trace.follow import Keep, Lines, Output, follow, replay
 from execaudit.wire.event import Event
 
 
@@ -47,12 +47,12 @@ def run(args: argparse.Namespace) -> int:
     host = Host.this()
     with open_capture(args.engine, settings) as capture:
         output = _build_output(args, host, keep)
-        recorder = Recorder(args.record, host) if args.record else None
+        output.recorder = Recorder(args.record, host) if args.record else None
         try:
-            follow(capture, output, recorder)
+            follow(capture, output)
         finally:
-            if recorder:
-                recorder.close()
+            if output.recorder:
+                output.recorder.close()
     _summarize(output)
     return EXIT_OK
 
@@ -115,12 +115,9 @@ def _build_table(args: argparse.Namespace, *, is_terminal: bool) -> Table:
     style = ArgumentsStyle(
         quote=args.quote, max_args=args.max_args, ascii_only=encoding not in ("utf8", "utf8sig")
     )
+    columns = ("time", "timestamp", "print_uid", "print_pcomm", "print_cpu")
     options = TableOptions(
-        time=args.time,
-        timestamp=args.timestamp,
-        print_uid=args.print_uid,
-        print_pcomm=args.print_pcomm,
-        print_cpu=args.print_cpu,
+        **{name: getattr(args, name) for name in columns},
         color=wants_color(args.color, is_terminal=is_terminal, environ=os.environ),
         arguments=style,
     )
@@ -159,10 +156,10 @@ def _limit_arguments(fields: FieldDict, limit: int) -> FieldDict:
 
 def _build_filter(args: argparse.Namespace) -> Keep | None:
     """Return all filters as one; None where there are none."""
-    filters = build_filters(args.uid, args.ppid, args.name, args.line)
+    options = (args.uid, args.ppid, args.name, args.line)
     tests: list[Keep] = []
-    if filters != Filters():
-        tests.append(EventFilter(filters))
+    if options != (None,) * 4:
+        tests.append(EventFilter(*options))
     if args.cgroupmap:
         fd = _open_map(args.cgroupmap)
         tests.append(lambda event: _is_member(fd, event.place.fields.get("cgroup_id")))

@@ -33,31 +33,9 @@ _EXIT = struct.Struct(_HEAD + "QQ8xII8xI").unpack_from
 _BUDGETS = struct.Struct("@8xII8xII").unpack_from
 _BUDGETS_AT = record.EXEC.offset("argv_bytes")
 
-PLACE_FLAGS = (
-    record.FLAG_SCRIPT
-    | record.FLAG_CUT_FILENAME
-    | record.FLAG_CUT_EXE
-    | record.FLAG_CUT_CWD
-    | record.FLAG_CUT_ROOT
-    | record.FLAG_CUT_CGROUP
-    | record.FLAG_CUT_ANCESTORS
-    | record.FLAG_BAD_IDS
-    | record.FLAG_BAD_CAPS
-    | record.FLAG_BAD_NS
-    | record.FLAG_BAD_TTY
-    | record.FLAG_BAD_EXE
-    | record.FLAG_BAD_EXE_PATH
-    | record.FLAG_BAD_CWD
-    | record.FLAG_BAD_ROOT
-    | record.FLAG_BAD_CGROUP
-    | record.FLAG_BAD_FILENAME
-    | record.FLAG_BAD_ANCESTORS
-    | record.FLAG_BAD_OLD_COMM
-)
-"""Flags that say something about a place; all others are about one exec."""
+_EVENT_FLAGS = record.FLAGS_OF_ONE_EXEC
+PLACE_FLAGS = ~_EVENT_FLAGS & 0xFFFFFFFFFFFFFFFF
 EXIT_PLACE_FLAGS = record.FLAG_BAD_IDS | record.FLAG_BAD_START
-"""The same for the place of an exit."""
-_EVENT_FLAGS = ~PLACE_FLAGS & 0xFFFFFFFFFFFFFFFF
 _BLOCK_FLAGS = record.FLAG_CUT_ARGV | record.FLAG_BAD_ARGV | record.FLAG_BAD_ENV
 _ENVIRONMENTS_BYTES = 512 << 10
 
@@ -86,7 +64,7 @@ class Decoder:
         self._env_names = env_names
         self._environments: dict[bytes, bytes] = {}
         self._environments_bytes = 0
-        self._places = PlaceTable(describe or _describe_nothing)
+        self._places = PlaceTable(describe or (lambda _: {}))
         self._chunks = ChunkTable()
 
     def select_env(self, names: tuple[bytes, ...]) -> None:
@@ -286,7 +264,3 @@ def _damaged(buf: bytes, at: int) -> Event:
             event.hook, event.cpu, event.seq = hook, cpu, seq
             event.time_ns, event.lost_first_ns = time_ns, lost_first_ns
     return event
-
-
-def _describe_nothing(_: Place) -> dict[str, Any]:
-    return {}

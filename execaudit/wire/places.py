@@ -64,9 +64,8 @@ class PlaceTable:
         *lengths, chunks, ancestors = _LENGTHS(buf, begin)
         if strings_at + sum(lengths) != strings_end or ancestors > record.ANCESTORS:
             return None
-        raw = (
-            buf[begin : begin + _FIXED + ancestors * _ANCESTOR_BYTES] + buf[strings_at:strings_end]
-        )
+        fixed = _FIXED + ancestors * _ANCESTOR_BYTES
+        raw = buf[begin : begin + fixed] + buf[strings_at:strings_end]
         if chunks:  # a number about the arguments, which stands among these lengths
             raw = raw[:_CHUNKS_AT] + b"\0\0" + raw[_CHUNKS_AT + 2 :]
         key = raw + flags.to_bytes(8) if flags else raw  # lengths tell where the strings end
@@ -100,7 +99,7 @@ class PlaceTable:
 
 def cut_place(raw: bytes, flags: int) -> Place:
     """Cut the place of an exec record into its parts. The lengths in `raw` are right."""
-    place = Place.__new__(Place)
+    place = _new_place("exec", raw, flags)
     filename, interp, exe, cwd, root, _, _, ancestors = _LENGTHS(raw)
     filename_at = _FIXED + ancestors * _ANCESTOR_BYTES
     interp_at = filename_at + filename
@@ -108,9 +107,6 @@ def cut_place(raw: bytes, flags: int) -> Place:
     cwd_at = exe_at + exe
     root_at = cwd_at + cwd
     cgroup_at = root_at + root
-    place.type = "exec"
-    place.raw = raw
-    place.flags = flags
     place.cred = raw[_CRED]
     place.namespaces = raw[_NAMESPACES]
     place.exe = raw[_EXE] + raw[exe_at:cwd_at]
@@ -124,6 +120,24 @@ def cut_place(raw: bytes, flags: int) -> Place:
     (place.uid,) = _UID(place.cred)
     place.ppid = _PARENT_PID(place.ancestors)[0] if place.ancestors else 0
     place.comm = place.names[:16].split(b"\0", 1)[0]
+    return place
+
+
+def cut_exit_place(raw: bytes, flags: int) -> Place:
+    """Cut the place of an exit record: parent_start_ns, ppid, parent_exec_count, uid, comm."""
+    place = _new_place("exit", raw, flags)
+    _, place.ppid, _, place.uid, comm = _EXIT(raw)
+    place.comm = comm.split(b"\0", 1)[0]
+    place.ancestors = raw[:16]
+    place.filename = b""
+    return place
+
+
+def _new_place(kind: str, raw: bytes, flags: int) -> Place:
+    place = Place()
+    place.type = kind
+    place.raw = raw
+    place.flags = flags
     place.made = {}
     place.residue = None
     return place
@@ -131,26 +145,7 @@ def cut_place(raw: bytes, flags: int) -> Place:
 
 def core_of(place: Place) -> bytes:
     """Return the bytes of a place without its parents: equal for all runs of one command."""
+    flags = place.flags.to_bytes(8)
     if place.type == "exit":
-        return place.raw[16:] + place.flags.to_bytes(8)
-    return (
-        place.raw[:_FIXED]
-        + place.raw[_FIXED + len(place.ancestors) :]
-        + place.flags.to_bytes(8)
-        + b"exec"
-    )
-
-
-def cut_exit_place(raw: bytes, flags: int) -> Place:
-    """Cut the place of an exit record: parent_start_ns, ppid, parent_exec_count, uid, comm."""
-    place = Place.__new__(Place)
-    place.type = "exit"
-    place.raw = raw
-    place.flags = flags
-    _, place.ppid, _, place.uid, comm = _EXIT(raw)
-    place.comm = comm.split(b"\0", 1)[0]
-    place.ancestors = raw[:16]
-    place.filename = b""
-    place.made = {}
-    place.residue = None
-    return place
+        return place.raw[16:] + flags
+    return place.raw[:_FIXED] + place.raw[_FIXED + len(place.ancestors) :] + flags + b"exec"

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mirror of bpf/wire.h: what the kernel side writes, as layouts and flag numbers.
 
-Owns the meaning of the bytes and nothing else: it reads none. A test compares every layout with the
-BTF of the compiled object. Byte order and alignment are native.
+Owns the meaning of the bytes and nothing else: it reads none. What a member means stands in wire.h;
+here it has its name there and a format code of `struct`. A test compares every layout with the BTF
+of the compiled object. Byte order and alignment are native.
 """
 
 import struct
 from typing import NamedTuple
 
-WIRE_VERSION = 1
+WIRE_VERSION = 2
 
 KIND_EXEC = 1
 KIND_FAILURE = 2
@@ -24,6 +25,7 @@ AREA_ENV = 1
 FLAG_PRIVILEGED = 1 << 0
 FLAG_SCRIPT = 1 << 1
 FLAG_CWD_DELETED = 1 << 2
+FLAG_CHECKED = 1 << 3
 FLAG_CUT_FILENAME = 1 << 8
 FLAG_CUT_EXE = 1 << 9
 FLAG_CUT_CWD = 1 << 10
@@ -61,6 +63,12 @@ ENDED_ENTRIES = 2048
 SCRATCH_BYTES = 32768
 
 
+FLAGS_OF_ONE_EXEC = (
+    (0xFF & ~FLAG_SCRIPT) | FLAG_CUT_ARGV | FLAG_BAD_ARGV | FLAG_BAD_ENV | FLAG_BAD_START
+)
+"""Flags about one exec; all others say something about its place."""
+
+
 class Layout(NamedTuple):
     """One struct of wire.h: its name there, and (member, struct format code) in order."""
 
@@ -77,182 +85,64 @@ class Layout(NamedTuple):
         """Bytes of the whole; wire.h has no padding that is not a member."""
         return struct.calcsize(self.format)
 
+    def part(self, first: str, stop: str) -> "Layout":
+        """Return the members from one to before another."""
+        names = [name for name, _ in self.members]
+        return Layout(self.name, self.members[names.index(first) : names.index(stop)])
+
     def offset(self, member: str) -> int:
         """Byte offset of a member."""
-        names = [name for name, _ in self.members]
-        before = self.members[: names.index(member)]
-        return struct.calcsize("@" + "".join(code for _, code in before))
+        return self.part(self.members[0][0], member).size
 
 
-HEAD = Layout(
+def _layout(name: str, text: str) -> Layout:
+    """Return a layout out of its members and their format codes, one after the other."""
+    words = text.split()
+    return Layout(name, tuple(zip(words[::2], words[1::2], strict=True)))
+
+
+HEAD = _layout(
     "event_head",
-    (
-        ("size", "I"),
-        ("kind", "B"),
-        ("version", "B"),
-        ("hook", "B"),
-        ("pad", "B"),
-        ("seq", "Q"),
-        ("time_ns", "Q"),
-        ("cpu", "I"),
-        ("lost", "I"),
-        ("lost_first_ns", "Q"),
-    ),
+    "size I  kind B  version B  hook B  pad B  seq Q  time_ns Q  cpu I  lost I  lost_first_ns Q",
 )
-
-ANCESTOR = Layout(
-    "ancestor", (("start_ns", "Q"), ("pid", "I"), ("exec_count", "I"), ("comm", "16s"))
-)
-
-EXEC = Layout(
+ANCESTOR = _layout("ancestor", "start_ns Q  pid I  exec_count I  comm 16s")
+EXEC = _layout(
     "exec_record",
-    (
-        ("head", f"{HEAD.size}s"),
-        ("flags", "Q"),
-        ("error", "i"),
-        ("argc", "I"),
-        ("pid", "I"),
-        ("tid", "I"),
-        ("start_ns", "Q"),
-        ("exec_count", "I"),
-        ("nspid", "I"),
-        ("argv_bytes", "I"),
-        ("argv_inline", "I"),
-        ("argv_head", "I"),
-        ("argv_tail", "I"),
-        ("env_bytes", "I"),
-        ("env_inline", "I"),
-        ("env_head", "I"),
-        ("env_tail", "I"),
-        ("filename_bytes", "H"),
-        ("interp_bytes", "H"),
-        ("exe_bytes", "H"),
-        ("cwd_bytes", "H"),
-        ("root_bytes", "H"),
-        ("cgroup_bytes", "H"),
-        ("chunks", "H"),
-        ("ancestor_count", "H"),
-        ("uid", "I"),
-        ("gid", "I"),
-        ("suid", "I"),
-        ("sgid", "I"),
-        ("euid", "I"),
-        ("egid", "I"),
-        ("fsuid", "I"),
-        ("fsgid", "I"),
-        ("auid", "I"),
-        ("ses", "I"),
-        ("cap_inheritable", "Q"),
-        ("cap_permitted", "Q"),
-        ("cap_effective", "Q"),
-        ("cap_bounding", "Q"),
-        ("cap_ambient", "Q"),
-        ("securebits", "I"),
-        ("pad_cred", "I"),
-        ("ns_mnt", "I"),
-        ("ns_pid", "I"),
-        ("ns_net", "I"),
-        ("ns_uts", "I"),
-        ("ns_ipc", "I"),
-        ("ns_cgroup", "I"),
-        ("ns_user", "I"),
-        ("pad_ns", "I"),
-        ("exe_ino", "Q"),
-        ("exe_dev", "I"),
-        ("exe_nlink", "I"),
-        ("exe_uid", "I"),
-        ("exe_gid", "I"),
-        ("exe_mode", "H"),
-        ("machine", "H"),
-        ("exe_flags", "I"),
-        ("cgroup_id", "Q"),
-        ("comm", "16s"),
-        ("old_comm", "16s"),
-        ("tty", "16s"),
-        ("ancestors", f"{ANCESTORS * ANCESTOR.size}s"),
-    ),
+    f"""head {HEAD.size}s  flags Q  error i  argc I
+    pid I  tid I  start_ns Q  exec_count I  nspid I
+    argv_bytes I  argv_inline I  argv_head I  argv_tail I
+    env_bytes I  env_inline I  env_head I  env_tail I
+    filename_bytes H  interp_bytes H  exe_bytes H  cwd_bytes H  root_bytes H  cgroup_bytes H
+    chunks H  ancestor_count H
+    uid I  gid I  suid I  sgid I  euid I  egid I  fsuid I  fsgid I  auid I  ses I
+    cap_inheritable Q  cap_permitted Q  cap_effective Q  cap_bounding Q  cap_ambient Q
+    securebits I  pad_cred I
+    ns_mnt I  ns_pid I  ns_net I  ns_uts I  ns_ipc I  ns_cgroup I  ns_user I
+     execveat_flags I
+    exe_ino Q  exe_dev I  exe_nlink I  exe_uid I  exe_gid I  exe_mode H  machine H  exe_flags I
+    cgroup_id Q  comm 16s  old_comm 16s  tty 16s  ancestors {ANCESTORS * ANCESTOR.size}s""",
 )
-
-CHUNK = Layout(
-    "chunk_record",
-    (
-        ("head", f"{HEAD.size}s"),
-        ("area", "I"),
-        ("offset", "I"),
-        ("wanted", "I"),
-        ("got", "I"),
-        ("data", f"{CHUNK_BYTES}s"),
-    ),
+CHUNK = _layout(
+    "chunk_record", f"head {HEAD.size}s  area I  offset I  wanted I  got I  data {CHUNK_BYTES}s"
 )
-
-EXIT = Layout(
+EXIT = _layout(
     "exit_record",
-    (
-        ("head", f"{HEAD.size}s"),
-        ("flags", "Q"),
-        ("start_ns", "Q"),
-        ("parent_start_ns", "Q"),
-        ("pid", "I"),
-        ("exec_count", "I"),
-        ("ppid", "I"),
-        ("parent_exec_count", "I"),
-        ("status", "I"),
-        ("uid", "I"),
-        ("comm", "16s"),
-    ),
+    f"""head {HEAD.size}s  flags Q  start_ns Q  parent_start_ns Q  pid I  exec_count I
+    ppid I  parent_exec_count I  status I  uid I  comm 16s""",
 )
-
-SLOT = Layout(
+SLOT = _layout(
     "slot",
-    (
-        ("seq", "Q"),
-        ("lost", "Q"),
-        ("lost_pending", "Q"),
-        ("lost_first_ns", "Q"),
-        ("lost_last_ns", "Q"),
-        ("chunks_lost", "Q"),
-        ("dropped", "Q"),
-        ("end", "Q"),
-        ("flags", "Q"),
-        ("area_start", "Q"),
-        ("area_bytes", "I"),
-        ("area_head", "I"),
-        ("area_tail", "I"),
-        ("area_at", "I"),
-    ),
+    """seq Q  lost Q  lost_pending Q  lost_first_ns Q  lost_last_ns Q
+    chunks_lost Q  dropped Q  end Q  flags Q
+    area_start Q  area_bytes I  area_head I  area_tail I  area_at I""",
 )
-
-WALK = Layout(
-    "walk",
-    (
-        ("dentry", "Q"),
-        ("mnt", "Q"),
-        ("root_dentry", "Q"),
-        ("root_mnt", "Q"),
-        ("limit", "Q"),
-    ),
+WALK = _layout("walk", "dentry Q  mnt Q  root_dentry Q  root_mnt Q  limit Q")
+CONFIG = _layout(
+    "config", "rules Q  wake_bytes Q  argv_bytes I  argv_tail I  env_bytes I  env_tail I"
 )
-
-CONFIG = Layout(
-    "config",
-    (
-        ("rules", "Q"),
-        ("wake_bytes", "Q"),
-        ("argv_bytes", "I"),
-        ("argv_tail", "I"),
-        ("env_bytes", "I"),
-        ("env_tail", "I"),
-    ),
-)
-
-ENDED = Layout("ended", (("start_ns", "Q"), ("pid", "I"), ("exec_count", "I")))
-
-RULE_KEY = Layout("rule_key", (("generation", "I"), ("kind", "I"), ("a", "Q"), ("b", "Q")))
-
-BEFORE = Layout(
-    "before",
-    (("task", "Q"), ("cap_permitted", "Q"), ("euid", "I"), ("egid", "I"), ("comm", "16s")),
-)
+ENDED = _layout("ended", "start_ns Q  pid I  exec_count I")
+RULE_KEY = _layout("rule_key", "generation I  kind I  a Q  b Q")
+BEFORE = _layout("before", "task Q  cap_permitted Q  euid I  egid I  comm 16s")
 
 HEAD_BYTES = HEAD.size
 EXEC_BYTES = EXEC.size

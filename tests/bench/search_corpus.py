@@ -23,7 +23,7 @@ _OFFSET_NS = (BEGIN_S - 86400) * 10**9
 _USERS = (("root", 0), ("alice", 1000), ("bob", 1001), ("carol", 1002), ("www-data", 33))
 _COMMANDS = (
     ("ls", "-la", "/srv"), ("grep", "-r", "pattern", "."), ("git", "status"), ("sh", "-c", "true"),
-    ("make", "-j2", "all"), ("cc", "-O2", "-c", "a b.c"), ("as", "-o", "/tmp/x.o"), ("sed", "s/a/b/"),
+    ("make", "-j2", "all"), ("cc", "-O2", "-c", "a b.c"), ("as", "-o", "x.o"), ("sed", "s/a/b/"),
     ("id",), ("date", "+%s"), ("cat", "/etc/hostname"), ("python3", "-m", "http.server"),
 )  # fmt: skip
 _RARE = ("curl", "-s", "https://example.org/x?a=1|2")
@@ -72,7 +72,7 @@ def _templates() -> list[dict[str, Any]]:
 
 def make_lines(count: int, seed: int = 1) -> Iterator[tuple[int, bytes]]:
     """Make lines and their times in nanoseconds since 1970, over DAYS."""
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311
     templates = _templates()
     step_ns = DAYS * 86400 * 10**9 // count
     init = Process(f"{BOOT[:12]}-1-3b9aca00-3", 1, _time(_OFFSET_NS + 10**9), "systemd")

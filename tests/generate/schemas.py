@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """JSON Schema of the record, and the part of those of ECS and OCSF that has fields of our own.
 
-Owns how a form becomes a schema, and how the files are laid out.
+Owns how a kind becomes a schema, and how the files are laid out.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 from execaudit.records.vocabulary import FIELDS, OWN, TYPES, Field
 from execaudit.records.vocabulary.field import OWN_OR_TEXT
-from execaudit.records.vocabulary.forms import SHARED, Form
+from execaudit.records.vocabulary.kinds import SHARED, Kind
 
 _VERSION = 2
 _WIDTH = 100
@@ -39,30 +39,30 @@ def _lay_out(value: Any, indent: str, before: int, width: int) -> str:
     return "{" + text + "}" if isinstance(value, dict) else "[" + text + "]"
 
 
-def _define(form: Form) -> Schema:
-    """Return the schema of a form, without its name."""
-    if not form.members:
-        return dict(form.schema)
-    if form.schema["type"] == "array":
-        return {**form.schema, "items": _define(form._replace(schema={"type": "object"}))}
-    members = {name: _refer(one) for name, one in form.members}
-    schema = {**form.schema, "properties": members}
-    if form.required:
-        schema["required"] = list(form.required)
-    return schema if form.is_open else {**schema, "additionalProperties": False}
+def _define(kind: Kind) -> Schema:
+    """Return the schema of a kind, without its name."""
+    if not kind.members:
+        return dict(kind.schema)
+    if kind.schema["type"] == "array":
+        return {**kind.schema, "items": _define(kind._replace(schema={"type": "object"}))}
+    members = {name: _refer(one) for name, one in kind.members}
+    schema = {**kind.schema, "properties": members}
+    if kind.required:
+        schema["required"] = list(kind.required)
+    return schema if kind.is_open else {**schema, "additionalProperties": False}
 
 
-def _refer(form: Form) -> Schema:
-    return {"$ref": f"#/$defs/{form.name}"} if form.name else _define(form)
+def _refer(kind: Kind) -> Schema:
+    return {"$ref": f"#/$defs/{kind.name}"} if kind.name else _define(kind)
 
 
-def _named(forms: Iterable[Form]) -> dict[str, Form]:
-    """Return all forms that have names, those of members too."""
-    found: dict[str, Form] = {}
-    for form in forms:
-        if form.name:
-            found[form.name] = form
-        found |= _named(member for _, member in form.members)
+def _named(kinds: Iterable[Kind]) -> dict[str, Kind]:
+    """Return all kinds that have names, those of members too."""
+    found: dict[str, Kind] = {}
+    for kind in kinds:
+        if kind.name:
+            found[kind.name] = kind
+        found |= _named(member for _, member in kind.members)
     return found
 
 
@@ -92,11 +92,11 @@ def _type_schema(kind: str) -> Schema:
 def record_schema() -> str:
     """Return execaudit/schemas/execaudit.json."""
     described = {
-        field.name: {**_refer(field.form), "description": field.meaning}
+        field.name: {**_refer(field.kind), "description": field.meaning}
         for field in FIELDS.values()
         if field.name != "type"
     }
-    named = _named([*(field.form for field in FIELDS.values()), *SHARED])
+    named = _named([*(field.kind for field in FIELDS.values()), *SHARED])
     return lay_out(
         {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -108,7 +108,7 @@ def record_schema() -> str:
             "$defs": {
                 **{kind: _type_schema(kind) for kind in TYPES},
                 "fields": {"description": "Every field by its name.", "properties": described},
-                **{name: _define(form) for name, form in named.items()},
+                **{name: _define(kind) for name, kind in named.items()},
             },
         }
     )

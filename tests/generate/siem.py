@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files of packaging/siem: index templates, columns of ClickHouse, names for Splunk.
 
-Owns how a form becomes a mapping or a column. The types of Elastic's own fields come from Elastic's
+Owns how a kind becomes a mapping or a column. The types of Elastic's own fields come from Elastic's
 list of them.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 from execaudit.formats.ecs import VERSION
 from execaudit.formats.schema import load_schema
 from execaudit.records.vocabulary import FIELDS, SECTIONS, exact_name
-from execaudit.records.vocabulary.forms import Form
+from execaudit.records.vocabulary.kinds import Kind
 from tests.schemas import OUTSIDE_ECS, ecs_fields
 
 Mapping = dict[str, Any]
@@ -37,11 +37,11 @@ _TITLES = {
 }
 
 
-def _own_mapping(form: Form) -> Mapping:
-    if form.search == "members":
-        members = {name: _own_mapping(one) for name, one in form.members}
+def _own_mapping(kind: Kind) -> Mapping:
+    if kind.search == "members":
+        members = {name: _own_mapping(one) for name, one in kind.members}
         return {"properties": members, "dynamic": False}
-    return _MAPPINGS.get(form.search, {"type": form.search})
+    return _MAPPINGS.get(kind.search, {"type": kind.search})
 
 
 def _ecs_mapping(schema: Mapping, path: str) -> Mapping:
@@ -64,7 +64,7 @@ def _template(receiver: str) -> Mapping:
     properties = _ecs_mapping({"properties": schema["properties"]}, "")["properties"]
     properties["execaudit"] = {
         "dynamic": False,
-        "properties": {name: _own_mapping(FIELDS[name].form) for name in own["properties"]},
+        "properties": {name: _own_mapping(FIELDS[name].kind) for name in own["properties"]},
     }
     strings = {"match_mapping_type": "string", "mapping": _KEYWORD}
     return {
@@ -102,11 +102,11 @@ def opensearch_template() -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def _column_type(form: Form) -> str:
-    if "Tuple" not in form.column:
-        return form.column
-    members = ", ".join(f"{name} {_column_type(one)}" for name, one in form.members)
-    return form.column.replace("Tuple", f"Tuple({members})")
+def _column_type(kind: Kind) -> str:
+    if "Tuple" not in kind.column:
+        return kind.column
+    members = ", ".join(f"{name} {_column_type(one)}" for name, one in kind.members)
+    return kind.column.replace("Tuple", f"Tuple({members})")
 
 
 def clickhouse_columns() -> str:
@@ -119,7 +119,7 @@ def clickhouse_columns() -> str:
         for field in fields:
             names += [field.name, exact_name(field.name)] if field.is_bytes else [field.name]
         lines += [
-            f"    {name} {FIELDS[name].column or _column_type(FIELDS[name].form)},"
+            f"    {name} {FIELDS[name].column or _column_type(FIELDS[name].kind)},"
             for name in names
         ]
     return "\n".join(lines).removesuffix(",")

@@ -7,7 +7,7 @@ Owns how a field becomes a row. What it says is the field's.
 from collections.abc import Iterable
 
 from execaudit.records.vocabulary import CONDITIONS, FIELDS, SECTIONS, TYPES, Condition, Field
-from execaudit.records.vocabulary.forms import EXACT
+from execaudit.records.vocabulary.kinds import EXACT
 
 _TAKES = {
     "user": "numbers, names of users",
@@ -34,7 +34,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def _row(field: Field, meaning: str) -> tuple[str, str, str]:
-    return f"`{field.name}`", field.form.shown, meaning
+    return f"`{field.name}`", field.kind.shown, meaning
 
 
 def _type_part(kind: str) -> str:
@@ -59,7 +59,7 @@ def record_tables() -> dict[str, str]:
     for section, fields in SECTIONS.items():
         rows = [_row(field, field.meaning) for field in fields]
         if section == "missing":
-            exact = [field.name for field in FIELDS.values() if field.form == EXACT]
+            exact = [field.name for field in FIELDS.values() if field.kind == EXACT]
             meaning = (
                 "exact bytes in base64 of the text of the name before `_b64`, which were not valid"
                 " UTF-8, so that it shows U+FFFD"

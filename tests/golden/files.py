@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the golden files lie, and how their lines are made: by the command, from the recording."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 FOLDER = Path(__file__).resolve().parent
 CHECKOUT = FOLDER.parents[1]
@@ -27,3 +29,9 @@ def make_lines(recording: Path, form: str) -> bytes:
         env={**os.environ, "TZ": "UTC", "PYTHONIOENCODING": "utf-8"},
     )
     return result.stdout
+
+
+def golden_records() -> list[dict[str, Any]]:
+    """Return the records of all golden files."""
+    lines = [path.read_bytes().splitlines() for path in sorted(FOLDER.glob("*.jsonl"))]
+    return [json.loads(line) for of_file in lines for line in of_file]

@@ -63,7 +63,7 @@ def random_bytes(choose: random.Random) -> bytes:
 
 def raw(record: Record, name: str) -> bytes:
     """The bytes of a string field."""
-    if exact := record.get("b64", {}).get(name):
+    if exact := record.get(f"{name}_b64"):
         return b64decode(exact)
     return str(record[name]).encode()
 

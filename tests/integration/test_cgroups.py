@@ -82,7 +82,7 @@ def test_root_cgroup(tracer: Tracer, programs: Path) -> None:
 
 def test_name_that_is_not_utf8_rides_along(tracer: Tracer, programs: Path) -> None:
     name = os.fsdecode(b"execaudit-\xff")
-    shown = {"cgroup": "/execaudit-�", "b64": {"cgroup": "L2V4ZWNhdWRpdC3/"}}
+    shown = {"cgroup": "/execaudit-�", "cgroup_b64": "L2V4ZWNhdWRpdC3/"}
     run_in(tracer, programs, f"/{name}", **shown)
 
 

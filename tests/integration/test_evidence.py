@@ -40,7 +40,11 @@ def key(request: pytest.FixtureRequest, place: Path) -> VerifyingKey:
 
 
 def sections(place: Path, **file: object) -> dict[str, dict[str, object]]:
-    seal: dict[str, object] = {"state": str(place / "seal.state"), "interval": "1s", "idle_interval": "10s"}
+    seal: dict[str, object] = {
+        "state": str(place / "seal.state"),
+        "interval": "1s",
+        "idle_interval": "10s",
+    }
     return {"seal": seal, "file": file}
 
 

@@ -13,13 +13,14 @@ from execaudit.config.schema import Journal
 from execaudit.formats.encoders import make_line
 from execaudit.records.journal import wire_entry
 from execaudit.sinks.journal import JournalSink
+from tests.golden.files import golden_records
 from tests.integration.daemon_process import Daemon
 from tests.integration.launching import launch
 from tests.integration.requirements import CHECKOUT, PYTHON
 from tests.journald import running_journald
 from tests.schemas import check_all, check_ecs, check_ocsf, check_own
 from tests.sinks import FinishedEntries, write
-from tests.unit.record_samples import DAEMON_RECORDS, golden_records
+from tests.unit.record_samples import DAEMON_RECORDS
 
 CHECKS = {"execaudit": check_all, "ecs": check_ecs, "ocsf": check_ocsf}
 LINE_BYTES = 16 << 10

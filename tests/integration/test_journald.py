@@ -24,7 +24,7 @@ from tests.records import exec_record, leaf_first, make_host
 from tests.sinks import FinishedEntries, write
 
 if TYPE_CHECKING:
-    from execaudit.records.incident import Incident
+    from execaudit.records.lost import Incident
 
 HOST = make_host()
 

@@ -4,7 +4,6 @@
 Owns the samples, and the names of the fields that the code emits for them.
 """
 
-import json
 import os
 import tempfile
 import time
@@ -16,10 +15,9 @@ from execaudit.evidence.setup import make_state
 from execaudit.evidence.state import StateFile
 from execaudit.records import service_records
 from execaudit.records.host import Host
-from execaudit.records.incident import EventKey, Incident
-from execaudit.records.lost import Lost, lost_fields
+from execaudit.records.lost import EventKey, Incident, Lost, lost_fields, sink_lost_fields
 from execaudit.records.place import FieldDict
-from execaudit.records.vocabulary import FIELDS
+from execaudit.records.vocabulary import EVENT_FLAGS, FIELDS
 from execaudit.wire import record
 from tests.events import fields_of
 from tests.golden.files import FOLDER
@@ -60,11 +58,6 @@ DAEMON_RECORDS: list[FieldDict] = [
 """Records that no golden file has."""
 
 
-def golden_records() -> list[dict[str, Any]]:
-    """Return all records of the golden files."""
-    return [json.loads(line) for path in GOLDEN for line in path.read_bytes().splitlines()]
-
-
 def _flags(which: str) -> int:
     """Return all flags together that the vocabulary names as `which` of a field."""
     bits = 0
@@ -84,7 +77,7 @@ def _exec_samples() -> list[bytes]:
         exe=leaf_first(b"/\xff"), cwd=leaf_first(b"/\xff"), root=leaf_first(b"/\xff"),
         cgroup=leaf_first(b"/user.slice/session-1.scope/\xff/docker-%s.scope" % (b"c" * 64)),
         exe_flags=record.EXE_DELETED, ancestors=((1, 1, 1, b"\xff"),),
-        flags=record.FLAG_PRIVILEGED | record.FLAG_SCRIPT | record.FLAG_CWD_DELETED,
+        flags=sum(EVENT_FLAGS.values()) | record.FLAG_SCRIPT,
     )  # fmt: skip
     memfd = exec_record(
         exe=leaf_first(b"/memfd:x"),
@@ -131,7 +124,7 @@ def emitted_fields() -> dict[str, set[str]]:
     incident = Incident("disk_full", 1, 1, 1, key, key)
     found["lost"] = {
         *lost_fields(Lost("ring", 0, 0, 1, 1, 1), host),
-        *service_records.sink_lost_fields(host, "file", incident),
+        *sink_lost_fields(host, "file", incident),
     }
     hook = ("fexit", "refused")
     missed: dict[str, object] = {"last_record": {}, "gap": {}, "previous": {}}

@@ -142,16 +142,6 @@ def test_chunk_outside_the_block_is_ignored() -> None:
     assert assemble(Block(b"abc\0", 4, 4, 4), outside) == ([Piece(0, b"abc\0")], [])
 
 
-def test_empty_block_has_nothing() -> None:
-    assert split_strings(*assemble(Block(b"", 0, 0, 0), [])) == ([], [])
-
-
-def test_block_of_which_nothing_arrived_is_one_gap() -> None:
-    found = split_strings(*assemble(Block(b"", 100, 100, 100), []))
-
-    assert found == ([], [Gap(-1, 100, "ring")])
-
-
 def test_hole_of_two_causes_is_told_in_parts() -> None:
     # The budget took [40, 60); the chunks of [20, 40) and [60, 80) found the ring full.
     _, holes = assemble(Block(b"a" * 20, 100, 40, 60), [Chunk(0, 80, 20, b"b" * 20)])

@@ -16,11 +16,11 @@ from execaudit.formats.entries import entry_fields
 from execaudit.records.journal import wire_entry
 from execaudit.sinks.compression import find_compressor
 from tests.events import fields_of
-from tests.golden.files import FOLDER
+from tests.golden.files import FOLDER, golden_records
 from tests.journald import read_field
 from tests.schemas import check_ecs
 from tests.unit.any_records import ordinary_records
-from tests.unit.record_samples import DAEMON_RECORDS, golden_records
+from tests.unit.record_samples import DAEMON_RECORDS
 
 Capture = pytest.CaptureFixture[bytes]
 

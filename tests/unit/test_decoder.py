@@ -75,8 +75,8 @@ class TestExec:
 
     @pytest.mark.parametrize(
         "members",
-        [{"flags": record.FLAG_PRIVILEGED}, {"flags": 1 << 63}, {"error": -2}, {"hook": 3},
-         {"tid": 7}, {"nspid": 7}, {"env": (b"LD_PRELOAD=",)}, {"argv_inside": 0},
+        [{"flags": record.FLAG_PRIVILEGED}, {"flags": record.FLAG_BAD_START}, {"error": -2},
+         {"hook": 3}, {"tid": 7}, {"nspid": 7}, {"env": (b"LD_PRELOAD=",)}, {"argv_inside": 0},
          {"env": (b"A=1",), "env_inside": 0}, {"flags": record.FLAG_BAD_ENV}],
         ids=str,
     )  # fmt: skip

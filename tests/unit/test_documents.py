@@ -11,7 +11,7 @@ import pytest
 
 from execaudit.cli import build_parser
 from execaudit.records.vocabulary import FIELDS
-from execaudit.records.vocabulary.forms import SHARED, Form
+from execaudit.records.vocabulary.kinds import SHARED, Kind
 
 ROOT = Path(__file__).parents[2]
 MANUAL = ROOT / "docs/man/execaudit.8.scd"
@@ -57,6 +57,7 @@ def sections(text: str) -> dict[str, str]:
         "rules test",
         "daemon",
         "convert",
+        "redact",
         "schema",
         "seal setup",
         "verify",
@@ -103,16 +104,16 @@ def test_manual_is_clean(manual: Path, tmp_path: Path) -> None:
     assert ours == []
 
 
-def members(form: Form) -> Iterator[str]:
-    for name, one in form.members:
+def members(kind: Kind) -> Iterator[str]:
+    for name, one in kind.members:
         yield name
         yield from members(one)
 
 
 def test_every_member_of_an_object_is_documented() -> None:
     documented = set(re.findall(r"`(\w+)`", RECORD.read_text()))
-    forms = [*(field.form for field in FIELDS.values()), *SHARED]
-    assert {name for form in forms for name in members(form)} <= documented
+    kinds = [*(field.kind for field in FIELDS.values()), *SHARED]
+    assert {name for kind in kinds for name in members(kind)} <= documented
 
 
 def test_development_help_has_every_verb() -> None:

@@ -2,14 +2,12 @@
 """Encoders of all formats: events of one kind share a template, and nothing else does."""
 
 import json
-import re
 import tracemalloc
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import given
 
 from execaudit.formats.encoders import RENDERS, make_encoder
 from execaudit.records.host import Host
@@ -19,9 +17,7 @@ from execaudit.records.record import record_fields
 from execaudit.wire import record
 from execaudit.wire.decoder import Decoder
 from tests.events import ENV_NAMES, decode
-from tests.journald import read_field
 from tests.records import exec_record, exit_record, join, make_host
-from tests.unit.any_records import ordinary_records
 
 RENDER: dict[str, Callable[[FieldDict], bytes]] = {
     **RENDERS,
@@ -38,36 +34,6 @@ def assert_exact(name: str, host: Host, encoder: Any, *records: bytes) -> None:
     """Check each record twice: a template is made for it, then it is filled into one."""
     for event in decode(*records, *records, host=host):
         assert encoder.encode(event) == RENDER[name](record_fields(event, host))
-
-
-@every_format
-def test_what_is_decided_about_an_event_is_in_its_record(name: str) -> None:
-    host = make_host()
-    encoder = make(name, host)
-    decisions: list[dict[str, Any]] = [
-        {"labels": ("web", "odd"), "severity": "crit"},
-        {"labels": ("web",)},
-        {"redacted_argv": (1,), "redacted_env": (0,)},
-        {"path_search": (b"/a/ls", b"/b/ls")},
-        {"path_search": (b"/\xff/ls",)},
-        {},
-    ]
-    added: list[FieldDict] = [
-        {"labels": ["web", "odd"], "severity": "crit"},
-        {"labels": ["web"]},
-        {"redacted": {"argv": [1], "env": [0]}},
-        {"path_search": ["/a/ls", "/b/ls"]},
-        {"path_search": ["/\ufffd/ls"]},
-        {},
-    ]
-    (plain,) = decode(exec_record(b"ls", b"x"))
-    events = decode(*[exec_record(b"ls", b"x")] * 6)
-    for event, decision, members in zip(events, decisions, added, strict=True):
-        for member, value in decision.items():
-            setattr(event, member, value)
-        event.is_plain = not decision
-
-        assert encoder.encode(event) == RENDER[name](record_fields(plain, host) | members)
 
 
 @every_format
@@ -146,14 +112,6 @@ def test_another_clock_name_or_user_is_in_what_follows(name: str) -> None:
         assert line == RENDER[name](record_fields(event, host))
 
 
-@pytest.mark.parametrize("name", ["execaudit", "journal"])
-@pytest.mark.parametrize("offset_ns", [-(10**30), -1, 0, 10**30])
-def test_no_clock_of_a_recording_is_out_of_range(name: str, offset_ns: int) -> None:
-    host = make_host(wall_offset_ns=offset_ns)
-
-    assert_exact(name, host, make(name, host), exec_record(b"x", time_ns=2**64 - 1))
-
-
 @every_format
 def test_memory_of_places_that_never_repeat_is_bounded(name: str) -> None:
     # Any user can run programs under thousands of different names of 4,000 bytes.
@@ -204,20 +162,3 @@ def test_line_is_trimmed_to_the_bound_of_its_sink_and_says_so(name: str) -> None
         assert len(line) <= 8 << 10 < len(whole.encode(long))
         assert b'"reason":"line"' in line
         assert json.loads(line)
-
-
-@given(ordinary_records())
-def test_entry_is_valid_in_the_protocol_of_the_journal_whatever_the_bytes(raw: bytes) -> None:
-    # systemd's documentation, "Native Journal Protocol".
-    host = make_host()
-    (event,) = decode(raw, host=host)
-    event.labels, event.is_plain = ("web", "odd"), False
-    entry, at, names = make("journal", host).encode(event), 0, []
-    while at < len(entry):
-        name, _, at = read_field(entry, at)
-        assert re.fullmatch(rb"[A-Z][A-Z0-9_]{0,63}", name)
-        names.append(name)
-
-    names.remove(b"EXECAUDIT_LABELS")
-    assert len(set(names)) == len(names)
-    assert {b"MESSAGE", b"MESSAGE_ID", b"PRIORITY", b"SYSLOG_IDENTIFIER"} <= set(names)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.records import durations
+from execaudit.records import accounting as accounting_module
 from execaudit.records.accounting import Accounting, Standing
 from execaudit.records.lost import Lost
 from execaudit.wire import record
@@ -330,7 +330,7 @@ class TestDurations:
     def test_programs_that_run_are_remembered_up_to_a_bound(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(durations, "_EXECS_LIMIT", 5)
+        monkeypatch.setattr(accounting_module, "_EXECS_LIMIT", 5)
         admission = Admission(measures_durations=True)
 
         admission.feed(*(nth(at, pid=at) for at in range(1, 21)))

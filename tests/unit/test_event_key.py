@@ -8,8 +8,8 @@ import pytest
 
 from execaudit.formats.encoders import RENDERS, make_line
 from execaudit.formats.event_key import event_key, is_event
-from execaudit.records.incident import EventKey
 from execaudit.records.journal import wire_entry
+from execaudit.records.lost import EventKey
 
 BOOT = "0123456789abcdef0123456789abcdef"
 TIME = "2026-11-25T10:00:00.000000001Z"

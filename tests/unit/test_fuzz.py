@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from execaudit.records.encoder import JsonEncoder, render_line
 from execaudit.records.record import record_fields
-from execaudit.trace.filters import EventFilter, build_filters
-from execaudit.trace.follow import Keep, Output
 from execaudit.table.lines import Table, TableOptions
+from execaudit.trace.filters import EventFilter
+from execaudit.trace.follow import Keep, Output
 from execaudit.wire import record
 from execaudit.wire.decoder import Decoder
 from execaudit.wire.event import Event
@@ -164,7 +164,7 @@ def test_any_bytes_behind_a_good_header_give_valid_lines_or_none(
 def test_damaged_records_give_valid_lines_or_are_counted(
     records: list[bytes], is_filtered: bool
 ) -> None:
-    keep = EventFilter(build_filters(user="0", name="s", line="x|"))
+    keep = EventFilter(user="0", name="s", line="x|")
 
     Trace(keep if is_filtered else None).run(join(*records))
 

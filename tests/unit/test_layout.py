@@ -173,8 +173,9 @@ def test_bcc_gets_an_offset_for_every_field_the_programs_use() -> None:
 def test_registers_are_those_of_the_machine() -> None:
     x86 = {m for s, m in offsets.declared_fields(KERNEL, "x86_64") if s == "pt_regs"}
     arm64 = {m for s, m in offsets.declared_fields(KERNEL, "aarch64") if s == "pt_regs"}
-    assert x86 == {"bx", "cx", "dx", "si", "di", "orig_ax", "ax"}
-    assert arm64 == {"regs", "orig_x0", "syscallno"}
+    assert {"bx", "cx", "dx", "si", "di", "orig_ax", "ax"} <= x86
+    assert {"regs", "orig_x0", "syscallno"} <= arm64
+    assert not x86 & arm64
 
 
 def test_fields_that_programs_use_exist_in_the_running_kernel() -> None:

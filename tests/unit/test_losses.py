@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Losses of a sink: counted, added up to incidents, reported once it works again."""
 
-from execaudit.records.incident import EventKey
+from execaudit.records.lost import EventKey
 from execaudit.sinks.losses import Counters, Losses
 from execaudit.sinks.notices import Notices
 from tests.clocks import FakeClock

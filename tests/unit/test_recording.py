@@ -15,11 +15,10 @@ from hypothesis import strategies as st
 from execaudit.errors import ExecauditError, InvalidArgument
 from execaudit.records import host as host_module
 from execaudit.records import recording as recording_module
-from execaudit.records.encoder import JsonEncoder
 from execaudit.records.host import Host
 from execaudit.records.recording import Recorder, open_recording, read_steps
 from execaudit.records.users import Users
-from execaudit.trace.follow import Output
+from execaudit.wire import record
 from tests.records import (
     BOOT,
     WALL_OFFSET_NS,
@@ -30,10 +29,11 @@ from tests.records import (
     slot,
     slots,
 )
+from tests.unit.printed import Printed
 
 HEADER: dict[str, Any] = {
     "format": "execaudit recording",
-    "wire": 1,
+    "wire": record.WIRE_VERSION,
     "byteorder": "little",
     "host": "box",
     "boot": BOOT,
@@ -51,18 +51,6 @@ def write(path: Path, *frames: bytes, **header: Any) -> str:
     return str(path)
 
 
-class Printed:
-    """What a trace of a host prints, live or of a recording."""
-
-    def __init__(self, host: Host) -> None:
-        self.data = b""
-        self.output = Output(host, (b"LD_PRELOAD=",), self._write, JsonEncoder(host))
-
-    def _write(self, data: memoryview) -> int:
-        self.data += data
-        return len(data)
-
-
 def replay(path: str) -> bytes:
     """Return all lines of a recording."""
     return replay_until_error(path, "")
@@ -71,7 +59,7 @@ def replay(path: str) -> bytes:
 def replay_until_error(path: str, message: str) -> bytes:
     """Return the lines of a recording up to an error, which says so; empty: no error is right."""
     host, file = open_recording(path)
-    printed = Printed(host)
+    printed = Printed(host=host)
     try:
         with file:
             for step, arguments in read_steps(host, file, path):
@@ -83,24 +71,21 @@ def replay_until_error(path: str, message: str) -> bytes:
 
 
 class LiveTrace:
-    """A trace that is recorded: batches are printed, then recorded, as follow() does."""
+    """A trace that is recorded."""
 
     def __init__(self, path: Path, host: Host) -> None:
-        self._printed = Printed(host)
-        self._recorder = Recorder(str(path), host)
-        self.close = self._recorder.close
+        self._printed = Printed(host=host)
+        self._output = self._printed.output
+        self._output.recorder = recorder = Recorder(str(path), host)
+        self.close = recorder.close
+        self.settle = self._output.settle
 
     @property
     def printed(self) -> bytes:
         return self._printed.data
 
     def batch(self, *records: bytes) -> None:
-        for each in (self._printed.output, self._recorder):
-            each.batch(*join(*records))
-
-    def settle(self, *arguments: Any) -> None:
-        for each in (self._printed.output, self._recorder):
-            each.settle(*arguments)
+        self._output.batch(*join(*records))
 
 
 @pytest.fixture
@@ -293,7 +278,7 @@ class TestFrames:
         os.write(writer, whole.read_bytes())
         host, file = open_recording(str(fifo))
         os.close(writer)
-        printed = Printed(host)
+        printed = Printed(host=host)
 
         with file:
             for _, arguments in read_steps(host, file, str(fifo)):

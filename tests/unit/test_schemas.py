@@ -15,9 +15,10 @@ from execaudit.formats import ecs, ocsf
 from execaudit.formats.encoders import make_line
 from execaudit.records.place import FieldDict
 from tests.events import fields_of
+from tests.golden.files import golden_records
 from tests.schemas import ECS_FIELDS, check_all, check_own, ecs_fields, leaves
 from tests.unit.any_records import long_records, ordinary_records
-from tests.unit.record_samples import DAEMON_RECORDS, GOLDEN, golden_records
+from tests.unit.record_samples import DAEMON_RECORDS, GOLDEN
 
 PAGE = Path(__file__).parents[2] / "docs/formats.md"
 PARENT = ("parent_id", "ppid", "pcomm", "ancestors")

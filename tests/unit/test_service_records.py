@@ -2,7 +2,7 @@
 """Records about the daemon itself have what docs/record.md says."""
 
 from execaudit.records import service_records
-from execaudit.records.incident import EventKey, Incident
+from execaudit.records.lost import EventKey, Incident, sink_lost_fields
 from tests.records import make_host
 
 HOST = make_host()
@@ -31,7 +31,7 @@ def test_summary_is_of_the_time_of_its_last_event() -> None:
 def test_loss_of_a_sink_names_it_and_the_records_at_both_ends() -> None:
     first, last = EventKey("t1", 0, "exec", 7), EventKey("t2", 3, "execve", 9)
     incident = Incident("disk_full", 3, 10, 20, first, last)
-    fields = service_records.sink_lost_fields(HOST, "file", incident)
+    fields = sink_lost_fields(HOST, "file", incident)
     assert (fields["type"], fields["sink"], fields["reason"]) == ("lost", "file", "disk_full")
     assert "cpu" not in fields
     assert fields["first_missed"] == {"time": "t1", "cpu": 0, "hook": "exec", "seq": 7}
@@ -40,6 +40,6 @@ def test_loss_of_a_sink_names_it_and_the_records_at_both_ends() -> None:
 
 def test_loss_of_records_that_nobody_knows_any_more_has_its_count_and_span() -> None:
     incident = Incident("crash", 3, 10, 20, None, None)
-    fields = service_records.sink_lost_fields(HOST, "journal", incident)
+    fields = sink_lost_fields(HOST, "journal", incident)
     assert fields["count"] == 3
     assert not {"first_missed", "last_missed"} & fields.keys()

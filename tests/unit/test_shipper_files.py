@@ -16,8 +16,9 @@ import vrl_python
 import yaml  # type: ignore[import-untyped]
 
 from execaudit.formats.encoders import make_line
+from tests.golden.files import golden_records
 from tests.siem import SHIPPERS, SIEM
-from tests.unit.record_samples import DAEMON_RECORDS, golden_records
+from tests.unit.record_samples import DAEMON_RECORDS
 
 VECTOR = {"ecs": SHIPPERS / "vector/execaudit.toml", "execaudit": SIEM / "clickhouse/vector.toml"}
 FILES = ["/var/log/execaudit/execaudit.jsonl", "/var/log/execaudit/execaudit.jsonl.2*[Z0-9]"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verifier in one file: short, alone, and of use from a shell. The attacks are tried on it too."""
+"""The verifier in one file: short, alone, of use from a shell. The attacks are tried on it too."""
 
 import ast
 import subprocess

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from execaudit.wire import record
+
 EXECAUDIT = ("/usr/bin/python3", "-m", "execaudit")
 COMMANDS = (
     ["--help"],
@@ -25,7 +27,7 @@ def recording(tmp_path: Path) -> Path:
     """A recording of no events: the table still has its line of titles."""
     header = {
         "format": "execaudit recording",
-        "wire": 1,
+        "wire": record.WIRE_VERSION,
         "byteorder": sys.byteorder,
         "host": "h",
         "boot": "0" * 32,

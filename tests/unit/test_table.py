@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table: columns, marks, colours, and fitting to a terminal."""
 
-import base64
 import re
 import time
 from typing import Any
@@ -51,6 +50,15 @@ def exec_record(*argv: str, **fields: Any) -> dict[str, Any]:
 
 def failed_record(*argv: str, **fields: Any) -> dict[str, Any]:
     return exec_record(*argv, result="failure", errno="ENOENT", errno_code=2, **fields)
+
+
+def gaps(*marks: tuple[int, int | None, str]) -> dict[str, Any]:
+    """Return what `truncated` says of gaps: index, missing bytes (None: not counted), reason."""
+    found = [{"index": at, "missing_bytes": size, "reason": why} for at, size, why in marks]
+    return {"argv": [{k: v for k, v in gap.items() if v is not None} for gap in found]}
+
+
+SCRIPT = {"filename": "./x", "script": "./x"}
 
 
 def arguments(record: dict[str, Any], *, terminal: int | None = None, **style: Any) -> str:
@@ -120,12 +128,8 @@ def test_names_are_escaped_and_exact() -> None:
     table = Table(TableOptions(print_pcomm=True))
     line = table.line(exec_record("ls", comm="\x1b[31mx", pcomm="\ufffd!", pcomm_b64="/yE="))
     assert line.startswith(r"$'\x1b[31mx'     4242    $'\xff!'")
-    assert table.line(exec_record("ls", comm=None, ppid=None, unreadable=["ppid"])).split()[:4] == [
-        "-",
-        "4242",
-        "bash",
-        "?",
-    ]
+    line = table.line(exec_record("ls", comm=None, ppid=None, unreadable=["ppid"]))
+    assert line.split()[:4] == ["-", "4242", "bash", "?"]
 
 
 @pytest.mark.parametrize(
@@ -135,23 +139,11 @@ def test_names_are_escaped_and_exact() -> None:
         (exec_record(argc=0), "/usr/bin/ls"),
         (exec_record("ls", "\ufffd", argv_b64={"1": "/w=="}), r"/usr/bin/ls $'\xff'"),
         (exec_record("ls", "\ufffd"), r"/usr/bin/ls $'\ufffd'"),
-        (
-            exec_record("/bin/sh", "-e", "./x.sh", "a", filename="./x.sh", script="./x.sh"),
-            "./x.sh a",
-        ),
+        (exec_record("/bin/sh", "-e", "./x", "a", **SCRIPT), "./x a"),
         (exec_record("/usr/bin/run", "x", filename="./x.jar", script="./x.jar"), "/usr/bin/run x"),
-        (
-            exec_record("ls", "-l", filename=None, unreadable=["filename"]),
-            "<unreadable> -l",
-        ),
-        (
-            failed_record(argc=None, unreadable=["argv"]),
-            "/usr/bin/ls <unreadable>",
-        ),
-        (
-            exec_record("ls", filename="…/deep/ls", truncated={"filename": True}),
-            "'…/deep/ls'…",
-        ),
+        (exec_record("ls", "-l", filename=None, unreadable=["filename"]), "<unreadable> -l"),
+        (failed_record(argc=None, unreadable=["argv"]), "/usr/bin/ls <unreadable>"),
+        (exec_record("ls", filename="…/deep/ls", truncated={"filename": True}), "'…/deep/ls'…"),
         (
             exec_record(
                 "ls", unreadable=["cwd", "exe"], truncated={"cgroup": True, "ancestors": True}
@@ -159,25 +151,11 @@ def test_names_are_escaped_and_exact() -> None:
             "/usr/bin/ls <unreadable: cwd, exe> <cut: cgroup>",
         ),
         (
-            exec_record(
-                "ls",
-                "he",
-                "ad",
-                truncated={"argv": [{"index": 1, "missing_bytes": 99, "reason": "budget"}]},
-            ),
+            exec_record("ls", "he", "ad", truncated=gaps((1, 99, "budget"))),
             "/usr/bin/ls he…(+99 bytes) ad",
         ),
         (
-            exec_record(
-                "ls",
-                "a b",
-                truncated={
-                    "argv": [
-                        {"index": 0, "missing_bytes": 7, "reason": "ring"},
-                        {"index": 1, "reason": "unreadable"},
-                    ]
-                },
-            ),
+            exec_record("ls", "a b", truncated=gaps((0, 7, "ring"), (1, None, "unreadable"))),
             "/usr/bin/ls…(+7 bytes, ring) 'a b'…(cut, unreadable)",
         ),
         (
@@ -185,14 +163,7 @@ def test_names_are_escaped_and_exact() -> None:
             "/usr/bin/ls '…(+99 bytes)' '<unreadable>'",
         ),
         (
-            exec_record(
-                "/bin/sh",
-                "./x",
-                "a",
-                filename="./x",
-                script="./x",
-                truncated={"argv": [{"index": 2, "missing_bytes": 1, "reason": "budget"}]},
-            ),
+            exec_record("/bin/sh", "./x", "a", **SCRIPT, truncated=gaps((2, 1, "budget"))),
             "./x a…(+1 bytes)",
         ),
     ],
@@ -217,11 +188,7 @@ def test_quote_option_quotes_every_argument() -> None:
             {"argc": 50, "truncated": {"argv": [{"index": 2, "missing_bytes": 9}]}},
             "/usr/bin/ls a … +48",
         ),
-        (
-            2,
-            {"argc": None, "truncated": {"argv": [{"index": 2}]}},
-            "/usr/bin/ls a … +2 or more",
-        ),
+        (2, {"argc": None, "truncated": {"argv": [{"index": 2}]}}, "/usr/bin/ls a … +2 or more"),
         (
             None,
             {"argc": 50, "truncated": {"argv": [{"index": 3, "reason": "display"}]}},
@@ -379,9 +346,3 @@ def test_lost_is_a_line_of_its_own() -> None:
         "*** 12 events lost, hook exec: the ring buffer was full, 12:34:56 to 12:34:57 ***"
     )
     assert line.startswith("\x1b[1;31m")
-
-
-def test_exact_bytes_come_from_the_field_beside() -> None:
-    exact = base64.b64encode(b"\xff/\xc3\xa9").decode()
-    record = exec_record("ls", filename="\ufffd/é", filename_b64=exact)
-    assert arguments(record) == r"$'\xff/é'"

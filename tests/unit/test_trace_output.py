@@ -2,34 +2,11 @@
 """What is traced is printed: filtered, never a loss among it, with the clock of the moment."""
 
 import json
-from typing import Any
 
 import pytest
 
-from execaudit.records.encoder import JsonEncoder
-from execaudit.records.host import Host
-from execaudit.trace.follow import Keep, Output
-from tests.records import exec_record, exit_record, join, make_host, slot, slots
-
-
-class Printed:
-    """An output, and what it has printed."""
-
-    def __init__(self, keep: Keep | None = None, host: Host | None = None) -> None:
-        self.host = host or make_host()
-        self.data = b""
-        self.output = Output(self.host, (), self._write, JsonEncoder(self.host), keep)
-
-    def _write(self, data: memoryview) -> int:
-        part = bytes(data[:1000])  # as a pipe that is nearly full
-        self.data += part
-        return len(part)
-
-    def feed(self, *records: bytes) -> list[dict[str, Any]]:
-        """Put one batch through; return the records that are printed of it."""
-        self.data = b""
-        self.output.batch(*join(*records))
-        return [json.loads(line) for line in self.data.splitlines()]
+from tests.records import exec_record, exit_record, make_host, slot, slots
+from tests.unit.printed import Printed
 
 
 def test_filtered_events_are_counted_and_not_printed() -> None:

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execaudit.formats.encoders import RENDERS, make_line
-from execaudit.formats.trim import MIN_LINE_BYTES, _exact_words, keep_argv
+from execaudit.formats.trim import MIN_LINE_BYTES, keep_argv
 from execaudit.records.place import FieldDict
+from execaudit.records.text import exact_strings
 from tests.events import fields_of
 from tests.records import exec_record
 from tests.unit.any_records import long_records
@@ -40,7 +41,7 @@ def test_arguments_kept_and_missing_bytes_make_the_whole(words: list[bytes], roo
         assert room >= len(block)
         return
     (gap,) = trimmed["truncated"]["argv"]
-    kept = _exact_words(trimmed, "argv")
+    kept = exact_strings(trimmed, "argv")
     head, tail = kept[: gap["index"] + 1], kept[gap["index"] + 1 :]
     begin = b"\0".join(head)
     end = b"".join(word + b"\0" for word in tail)

@@ -11,8 +11,9 @@ from execaudit.records.vocabulary import FIELDS, OWN, TYPES, Field
 from execaudit.records.vocabulary.field import OWN_OR_TEXT
 from execaudit.wire import record
 from tests.generate.outputs import ROOT, outputs
+from tests.golden.files import golden_records
 from tests.schemas import leaves
-from tests.unit.record_samples import DAEMON_RECORDS, emitted_fields, golden_records
+from tests.unit.record_samples import DAEMON_RECORDS, emitted_fields
 
 ADDED = {"labels", "severity", "truncated"}
 """Fields that come from rules, or with max_line_bytes, to records of any type."""

@@ -8,7 +8,7 @@ journal. The declarations stand in the modules of this package; this one puts th
 
 from collections.abc import Iterator
 
-from execaudit.records.vocabulary import forms, outcome, process, program, service
+from execaudit.records.vocabulary import kinds, outcome, process, program, service
 from execaudit.records.vocabulary.field import OWN, TYPES, Condition, Field
 
 __all__ = [
@@ -53,7 +53,7 @@ def _with_exact(fields: tuple[Field, ...]) -> Iterator[Field]:
         yield field
         if field.is_bytes:
             meaning = f"exact bytes of `{field.name}` in base64, where these were not valid UTF-8"
-            yield Field(exact_name(field.name), forms.EXACT, meaning, field.types)
+            yield Field(exact_name(field.name), kinds.EXACT, meaning, field.types)
 
 
 FIELDS: dict[str, Field] = {

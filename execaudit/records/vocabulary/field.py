@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from execaudit.records.vocabulary.forms import Form
+from execaudit.records.vocabulary.kinds import Kind
 
 TYPES = ("exec", "exit", "lost", "start", "stop", "config", "repair", "summary", "seal")
 """Types of records."""
@@ -22,73 +22,44 @@ OWN_OR_TEXT = "(own, or text)"
 
 
 class Condition(NamedTuple):
-    """How a rule asks for a field.
+    """How a rule asks for a field."""
 
-    Attributes:
-        kind: which function of `rules.conditions` reads its value.
-        what: what a plain value is, for messages.
-        note: what docs/rules.md says of it; empty: it is as in the record.
-        is_path: wildcards other than ** stop at "/".
-        is_absolute: a path that always begins with "/".
-        is_short: at most what the kernel keeps of a short name.
-        can_be_absent: `true` and `false` ask whether it is there at all.
-        is_of_event: differs between execs of the same place.
-        absent: number that a record leaves out.
-
-    """
-
-    kind: str
-    what: str = "a text"
-    note: str = ""
-    is_path: bool = False
-    is_absolute: bool = False
-    is_short: bool = False
-    can_be_absent: bool = False
-    is_of_event: bool = False
-    absent: int | None = None
+    kind: str  # which function of `rules.conditions` reads its value
+    what: str = "a text"  # what a plain value is, for messages
+    note: str = ""  # what docs/rules.md says of it; empty: it is as in the record
+    is_path: bool = False  # wildcards other than ** stop at "/"
+    is_absolute: bool = False  # a path that always begins with "/"
+    is_short: bool = False  # at most what the kernel keeps of a short name
+    can_be_absent: bool = False  # `true` and `false` ask whether it is there at all
+    is_of_event: bool = False  # differs between execs of the same place
+    absent: int | None = None  # number that a record leaves out
 
 
 class Field(NamedTuple):
     """One member of a record.
 
-    Attributes:
-        name: in JSON; in the journal it is EXECAUDIT_ and this in capitals.
-        form: how its value looks.
-        meaning: for docs/record.md and the schema, in Markdown.
-        types: types of records that it occurs in.
-        required: those of them in which it always is.
-        meanings: what else it means in records of a type.
-        is_member: it is the member of its name of struct exec_record as it stands.
-        omitted: value of the member with which the field is left out, as it says nothing.
-        unreadable: FLAG_BAD_… bit of an exec record in which it could not be read.
-        cut: FLAG_CUT_… bit of an exec record in which a part of it is missing.
-        flag: FLAG_… bit of an exec record with which it is there and true.
-        is_bytes: it can hold any bytes. Where these are not valid UTF-8, it is repaired text, and a
-            field of its name and `_b64` has them.
-        condition: how rules ask for it; None: they cannot.
-        ecs, ocsf: where it goes in these formats; OWN among others: in some records.
-        cim: Splunk's name for it in the Common Information Model.
-        column: ClickHouse's type and default, where not those of the form.
-
+    Its name is that in JSON; in the journal it is EXECAUDIT_ and this in capitals. Where `is_bytes`
+    is true, it can hold any bytes; where these are not valid UTF-8, it is repaired text, and a
+    field of its name and `_b64` has them.
     """
 
     name: str
-    form: Form
-    meaning: str
-    types: tuple[str, ...] = ("exec",)
-    required: tuple[str, ...] = ()
-    meanings: Mapping[str, str] = MappingProxyType({})
-    is_member: bool = False
-    omitted: int | None = None
-    unreadable: int = 0
-    cut: int = 0
-    flag: int = 0
+    kind: Kind
+    meaning: str  # for docs/record.md and the schema, in Markdown
+    types: tuple[str, ...] = ("exec",)  # types of records that it occurs in
+    required: tuple[str, ...] = ()  # those of them in which it always is
+    meanings: Mapping[str, str] = MappingProxyType({})  # what else it means in records of a type
+    is_member: bool = False  # it is the member of its name of struct exec_record as it stands
+    omitted: int | None = None  # value of the member that says nothing: the field is left out
+    unreadable: int = 0  # FLAG_BAD_… bit of an exec record in which it could not be read
+    cut: int = 0  # FLAG_CUT_… bit of an exec record in which a part of it is missing
+    flag: int = 0  # FLAG_… bit of an exec record with which it is there and true
     is_bytes: bool = False
-    condition: Condition | None = None
-    ecs: tuple[str, ...] = (OWN,)
-    ocsf: tuple[str, ...] = (OWN,)
-    cim: str = ""
-    column: str = ""
+    condition: Condition | None = None  # how rules ask for it; None: they cannot
+    ecs: tuple[str, ...] = (OWN,)  # where it goes in ECS; OWN among others: in some records
+    ocsf: tuple[str, ...] = (OWN,)  # the same in OCSF
+    cim: str = ""  # Splunk's name for it in the Common Information Model
+    column: str = ""  # ClickHouse's type and default, where not those of the kind
 
 
 USER = Condition("user", 'a user id, a range such as "1000-60000", or the name of a user')

@@ -4,7 +4,7 @@
 Owns their declarations, in the order of docs/record.md.
 """
 
-from execaudit.records.vocabulary import forms
+from execaudit.records.vocabulary import kinds
 from execaudit.records.vocabulary.field import (
     GROUP,
     NUMBER,
@@ -21,25 +21,25 @@ from execaudit.wire import record
 _EVENTS = ("exec", "exit")
 
 EVERY = (
-    Field("time", forms.TIME, "when it happened, RFC 3339 UTC with nanoseconds: boot-time clock"
+    Field("time", kinds.TIME, "when it happened, RFC 3339 UTC with nanoseconds: boot-time clock"
         " plus the offset of the wall clock, which is measured when tracing begins and again when"
         " the clock steps by a millisecond or more", TYPES, TYPES,
         ecs=("@timestamp",), ocsf=("metadata.original_time", "time"),
         column="DateTime64(9, 'UTC') CODEC(Delta, ZSTD)"),
-    Field("type", forms.NAME, "type of the record: `exec`, `exit`, `lost`; of the daemon also"
+    Field("type", kinds.NAME, "type of the record: `exec`, `exit`, `lost`; of the daemon also"
         " `start`, `stop`, `config`, `repair`, `summary`, `seal`", TYPES, TYPES,
         condition=Condition("type", '"exec" or "exit"'),
         ecs=("event.dataset",), ocsf=("metadata.event_code",)),
-    Field("host", forms.NAME, "host name, as it is at that time", TYPES, TYPES,
+    Field("host", kinds.NAME, "host name, as it is at that time", TYPES, TYPES,
         ecs=("host.name", "host.hostname"), ocsf=("device.hostname",), cim="dest"),
-    Field("boot", forms.BOOT, "boot id, 32 hex digits, as journald's `_BOOT_ID`", TYPES, TYPES,
+    Field("boot", kinds.BOOT, "boot id, 32 hex digits, as journald's `_BOOT_ID`", TYPES, TYPES,
         ecs=("host.boot.id",), ocsf=("device.boot_uid",)),
-    Field("cpu", forms.CPU, "processor it ran on (`exec`, `exit`). `lost`: left out where not"
+    Field("cpu", kinds.CPU, "processor it ran on (`exec`, `exit`). `lost`: left out where not"
         " known", (*_EVENTS, "lost"), _EVENTS),
-    Field("seq", forms.COUNT, "counts up by one, per `cpu` and `hook`, for every event the kernel"
+    Field("seq", kinds.COUNT, "counts up by one, per `cpu` and `hook`, for every event the kernel"
         " side saw, lost or not (`exec`, `exit`)", _EVENTS, _EVENTS,
         ecs=("event.sequence",), ocsf=("metadata.sequence", OWN_OR_TEXT)),
-    Field("hook", forms.HOOK, "which kernel program saw it: `exec` (success), `execve`, `execveat`,"
+    Field("hook", kinds.HOOK, "which kernel program saw it: `exec` (success), `execve`, `execveat`,"
         " `compat_execve`, `compat_execveat` (failures), `exit`. Left out of records of type `exec`"
         " where it is `exec`", (*_EVENTS, "lost"), ("exit",),
         {"lost": "which kernel program's events. Left out where that is not known (`undecodable`)"},
@@ -49,7 +49,7 @@ EVERY = (
 
 def _id(name: str, meaning: str, condition: Condition, **others: object) -> Field:
     """Return the field of a user or group id of struct cred."""
-    field = Field(name, forms.UNIX_ID, meaning, is_member=True, condition=condition)
+    field = Field(name, kinds.UNIX_ID, meaning, is_member=True, condition=condition)
     return field._replace(unreadable=record.FLAG_BAD_IDS, **others)  # type: ignore[arg-type]
 
 
@@ -57,24 +57,24 @@ _DAEMONS_PID = {"start": "the daemon's", "stop": "the daemon's"}
 _FREE_ID = "Left out when unset (no login)"
 
 WHO = (
-    Field("id", forms.ID, "identity of this program image: the first 12 digits of `boot`, then in"
+    Field("id", kinds.ID, "identity of this program image: the first 12 digits of `boot`, then in"
         " hexadecimal pid, start time since boot in nanoseconds, and the kernel's exec counter."
         " Survives pid reuse; a second exec in the same process has another id. Of a failed exec:"
         " the id of the caller's image, which goes on", _EVENTS, unreadable=record.FLAG_BAD_START,
         ecs=("process.entity_id",), ocsf=("process.uid", "actor.process.uid", OWN),
         cim="process_guid"),
-    Field("parent_id", forms.ID, "the same for the parent, at this moment", _EVENTS,
+    Field("parent_id", kinds.ID, "the same for the parent, at this moment", _EVENTS,
         unreadable=record.FLAG_BAD_ANCESTORS, ecs=("process.parent.entity_id",),
         ocsf=("process.parent_process.uid", OWN), cim="parent_process_guid"),
-    Field("pid", forms.PID, "process (thread group) id in the initial pid namespace",
+    Field("pid", kinds.PID, "process (thread group) id in the initial pid namespace",
         (*_EVENTS, "start", "stop"), ("exec", "start", "stop"), _DAEMONS_PID, is_member=True,
         ecs=("process.pid", OWN), ocsf=("process.pid", OWN), cim="process_id"),
-    Field("tid", forms.PID, "the calling thread, where it was not the leader",
+    Field("tid", kinds.PID, "the calling thread, where it was not the leader",
         ecs=("process.thread.id",), ocsf=("process.ptid",), column="UInt32 DEFAULT pid"),
-    Field("nspid", forms.PID, "pid in the process's own pid namespace, where it differs from `pid`",
+    Field("nspid", kinds.PID, "pid in the process's own pid namespace, where it differs from `pid`",
         unreadable=record.FLAG_BAD_NS, ecs=("process.vpid",), ocsf=("process.namespace_pid",),
         column="UInt32 DEFAULT pid"),
-    Field("ppid", forms.PID, "parent's pid", _EVENTS, unreadable=record.FLAG_BAD_ANCESTORS,
+    Field("ppid", kinds.PID, "parent's pid", _EVENTS, unreadable=record.FLAG_BAD_ANCESTORS,
         condition=NUMBER, ecs=("process.parent.pid",),
         ocsf=("process.parent_process.pid", OWN), cim="parent_process_id"),
     _id("uid", "real user after the exec, host id as all of these (not mapped through a user"
@@ -96,37 +96,37 @@ WHO = (
     _id("ses", f"audit session. {_FREE_ID}", Condition("session", f'{NUMBER.what}, or "unset"',
         'audit session. `"unset"`: nobody logged in'),
         omitted=record.UNSET_ID, ocsf=("process.session.uid",)),
-    Field("user", forms.NAME, "name of `uid`. Names are left out where the id has none. Users of"
+    Field("user", kinds.NAME, "name of `uid`. Names are left out where the id has none. Users of"
         " /etc/passwd are always named; of others (LDAP, dynamic users) the first records may lack"
         " the name, since no record waits for a directory",
         unreadable=record.FLAG_BAD_IDS, condition=SOME_TEXT,
         ecs=("user.name",), ocsf=("process.user.name", OWN)),
-    Field("euser", forms.NAME, "name of `euid`. Left out where it equals `uid`",
+    Field("euser", kinds.NAME, "name of `euid`. Left out where it equals `uid`",
         unreadable=record.FLAG_BAD_IDS, condition=SOME_TEXT._replace(note="name of `euid`, also"
         " there where records leave it out, being the same as `user`"),
         ecs=("process.user.name",), ocsf=("process.user.name",),
         column="LowCardinality(String) DEFAULT user"),
-    Field("auser", forms.NAME, "name of `auid`", unreadable=record.FLAG_BAD_IDS,
+    Field("auser", kinds.NAME, "name of `auid`", unreadable=record.FLAG_BAD_IDS,
         condition=SOME_TEXT, ecs=("user.audit.name",), ocsf=("actor.user.name", OWN)),
-    Field("caps", forms.CAPS, "`permitted`, `effective`, `inheritable`, `ambient`, `bounding`:"
+    Field("caps", kinds.CAPS, "`permitted`, `effective`, `inheritable`, `ambient`, `bounding`:"
         " hexadecimal masks after the exec, as in /proc/PID/status without leading zeros",
         unreadable=record.FLAG_BAD_CAPS, ecs=("process.thread.capabilities", OWN)),
-    Field("securebits", forms.U32, "securebits, where not 0", is_member=True, omitted=0,
+    Field("securebits", kinds.U32, "securebits, where not 0", is_member=True, omitted=0,
         unreadable=record.FLAG_BAD_CAPS, condition=NUMBER._replace(absent=0)),
-    Field("privileged", forms.FLAG, "this exec gained privilege: the file is set-user-id or"
+    Field("privileged", kinds.FLAG, "this exec gained privilege: the file is set-user-id or"
         " set-group-id to another id or has file capabilities, and effective ids or permitted"
         " capabilities are others than before. What such a program executes in turn, with the"
         " rights it keeps, gained nothing", flag=record.FLAG_PRIVILEGED,
         condition=Condition("flag", "true or false", is_of_event=True)),
-    Field("tty", forms.NAME, "controlling terminal, such as `pts0`. Left out when there is none",
+    Field("tty", kinds.NAME, "controlling terminal, such as `pts0`. Left out when there is none",
         unreadable=record.FLAG_BAD_TTY, is_bytes=True, condition=SOME_TEXT._replace(note='such as'
         ' `"pts*"`. `true`: has a terminal'), ecs=("process.tty.char_device", OWN),
         ocsf=("process.session.terminal",)),
-    Field("start", forms.TIME, "when the process was created (fork), RFC 3339 UTC",
+    Field("start", kinds.TIME, "when the process was created (fork), RFC 3339 UTC",
         unreadable=record.FLAG_BAD_START, ecs=("process.start",), ocsf=("process.created_time",)),
-    Field("ns", forms.NAMESPACES, "namespace inode numbers: `mnt`, `pid`, `net`, `user`, `cgroup`,"
+    Field("ns", kinds.NAMESPACES, "namespace inode numbers: `mnt`, `pid`, `net`, `user`, `cgroup`,"
         " `uts`, `ipc`", unreadable=record.FLAG_BAD_NS, ecs=("host.pid_ns_ino", OWN)),
-    Field("ancestors", forms.ANCESTORS, "parent first, up to 8: `id`, `pid`, `start`, `comm`, and"
+    Field("ancestors", kinds.ANCESTORS, "parent first, up to 8: `id`, `pid`, `start`, `comm`, and"
         " `comm_b64`, its exact bytes where it was not valid UTF-8",
         unreadable=record.FLAG_BAD_ANCESTORS, cut=record.FLAG_CUT_ANCESTORS,
         ecs=("process.parent.start", OWN), ocsf=("process.ancestry",)),

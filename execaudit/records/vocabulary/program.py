@@ -4,7 +4,7 @@
 Owns their declarations, in the order of docs/record.md.
 """
 
-from execaudit.records.vocabulary import forms
+from execaudit.records.vocabulary import kinds
 from execaudit.records.vocabulary.field import (
     ABSOLUTE_PATH,
     FLAG,
@@ -23,93 +23,93 @@ from execaudit.wire import record
 _WITH_TYPE = SOME_TEXT._replace(note='with their type: `"cron.service"`, `"user-*.slice"`')
 
 WHAT = (
-    Field("comm", forms.NAME, "the process's short name after the exec (of a failed exec: the"
+    Field("comm", kinds.NAME, "the process's short name after the exec (of a failed exec: the"
         " caller's)", ("exec", "exit"), is_bytes=True, condition=SHORT_NAME,
         ecs=("process.thread.name",), cim="process_exec"),
-    Field("old_comm", forms.NAME, "the short name before this exec (success)",
+    Field("old_comm", kinds.NAME, "the short name before this exec (success)",
         unreadable=record.FLAG_BAD_OLD_COMM, is_bytes=True, condition=SHORT_NAME),
-    Field("pcomm", forms.NAME, "the parent's short name", unreadable=record.FLAG_BAD_ANCESTORS,
+    Field("pcomm", kinds.NAME, "the parent's short name", unreadable=record.FLAG_BAD_ANCESTORS,
         is_bytes=True, condition=SHORT_NAME, ecs=("process.parent.name",),
         ocsf=("process.parent_process.name", OWN), cim="parent_process_name"),
-    Field("filename", forms.TEXT, "the file name as passed to the system call. For execveat"
+    Field("filename", kinds.TEXT, "the file name as passed to the system call. For execveat"
         " relative to a descriptor `/dev/fd/N` or `/dev/fd/N/NAME`; where that failed, the name"
         " alone", unreadable=record.FLAG_BAD_FILENAME, cut=record.FLAG_CUT_FILENAME, is_bytes=True,
         condition=PATH, cim="original_file_name"),
-    Field("exe", forms.NAME, "resolved path of the program running, as seen from the process's"
+    Field("exe", kinds.NAME, "resolved path of the program running, as seen from the process's"
         " root. For a script: the interpreter. Of a failed exec: the caller's program, which goes"
         " on running", unreadable=record.FLAG_BAD_EXE_PATH, cut=record.FLAG_CUT_EXE, is_bytes=True,
         condition=ABSOLUTE_PATH._replace(note="the program. It is resolved: on most systems"
         " `/bin/ls` is `/usr/bin/ls`, and `execaudit rules` says where a rule names a link"),
         ecs=("process.executable", "process.name", OWN), ocsf=("process.file.path", "process.name"),
         cim="process_path"),
-    Field("root", forms.TEXT, "the process's root directory in its mount namespace, where it is not"
+    Field("root", kinds.TEXT, "the process's root directory in its mount namespace, where it is not"
         " `/` (chroot)", unreadable=record.FLAG_BAD_ROOT, cut=record.FLAG_CUT_ROOT, is_bytes=True,
         condition=ABSOLUTE_PATH._replace(can_be_absent=True, note="as in the record. `true`: in any"
         " other root directory")),
-    Field("script", forms.TEXT, "file name of the script, where a `#!` line or binfmt_misc chose"
+    Field("script", kinds.TEXT, "file name of the script, where a `#!` line or binfmt_misc chose"
         " the interpreter", is_bytes=True, condition=PATH._replace(can_be_absent=True,
         note="as in the record. `true`: any script")),
-    Field("interp", forms.NAME, "the interpreter as named there (the last one, if nested)",
+    Field("interp", kinds.NAME, "the interpreter as named there (the last one, if nested)",
         is_bytes=True, condition=PATH._replace(can_be_absent=True)),
-    Field("argv", forms.TEXTS, "all arguments in order, empty ones kept. For a script as the"
+    Field("argv", kinds.TEXTS, "all arguments in order, empty ones kept. For a script as the"
         " interpreter gets them. Of a failed exec as the caller passed them",
         condition=Condition("texts", "an argument", "any single argument, the program's own name"
         ' included. `""` is an empty one', is_of_event=True),
         ecs=("process.args", "process.command_line"), ocsf=("process.cmd_line",)),
-    Field("argc", forms.SMALL_COUNT, "the number of arguments the kernel counted. Of a failed exec:"
+    Field("argc", kinds.SMALL_COUNT, "the number of arguments the kernel counted. Of a failed exec:"
         " of those read", condition=NUMBER._replace(is_of_event=True), ecs=("process.args_count",)),
-    Field("env", forms.TEXTS, "selected environment variables as `NAME=value` (see `--env`), each"
+    Field("env", kinds.TEXTS, "selected environment variables as `NAME=value` (see `--env`), each"
         " occurrence (success)", condition=Condition("texts", "NAME=value", "any of the recorded"
         " variables, as `NAME=value` ([capture] `env`)", is_of_event=True),
         ecs=("process.env_vars",), ocsf=("process.environment_variables",)),
-    Field("cwd", forms.TEXT, "working directory, as seen from the process's root",
+    Field("cwd", kinds.TEXT, "working directory, as seen from the process's root",
         unreadable=record.FLAG_BAD_CWD, cut=record.FLAG_CUT_CWD, is_bytes=True,
         condition=ABSOLUTE_PATH, ecs=("process.working_directory",),
         ocsf=("process.working_directory",), cim="process_current_directory"),
-    Field("deleted", forms.FLAG, "the program's file had been unlinked",
+    Field("deleted", kinds.FLAG, "the program's file had been unlinked",
         unreadable=record.FLAG_BAD_EXE_PATH, condition=FLAG, ocsf=("process.file.is_deleted",)),
-    Field("memfd", forms.FLAG, "the program runs from memory (memfd_create), `exe` is"
+    Field("memfd", kinds.FLAG, "the program runs from memory (memfd_create), `exe` is"
         " `/memfd:NAME`", unreadable=record.FLAG_BAD_EXE_PATH, condition=FLAG),
-    Field("cwd_deleted", forms.FLAG, "the working directory had been removed",
+    Field("cwd_deleted", kinds.FLAG, "the working directory had been removed",
         flag=record.FLAG_CWD_DELETED, unreadable=record.FLAG_BAD_CWD,
         condition=FLAG._replace(is_of_event=True)),
-    Field("arch", forms.NAME, "machine of the program from its ELF header: `x86_64`, `i386`,"
+    Field("arch", kinds.NAME, "machine of the program from its ELF header: `x86_64`, `i386`,"
         " `aarch64`, …, or `em_N` with the number that stands there (success)",
         condition=SOME_TEXT._replace(note='such as `"i386"`')),
-    Field("exe_ino", forms.DECIMAL, "inode number, decimal, of the file that `exe` names",
+    Field("exe_ino", kinds.DECIMAL, "inode number, decimal, of the file that `exe` names",
         unreadable=record.FLAG_BAD_EXE, ocsf=("process.file.uid", OWN)),
-    Field("exe_dev", forms.DEVICE, "device of that file, as `major:minor`",
+    Field("exe_dev", kinds.DEVICE, "device of that file, as `major:minor`",
         unreadable=record.FLAG_BAD_EXE),
-    Field("exe_mode", forms.MODE, "type and permission bits of that file, octal, as audit"
+    Field("exe_mode", kinds.MODE, "type and permission bits of that file, octal, as audit"
         " prints them: `0100755`", unreadable=record.FLAG_BAD_EXE,
         condition=SOME_TEXT._replace(note='such as `"0104*"` for set-user-id files')),
-    Field("exe_uid", forms.UNIX_ID, "owner of that file", is_member=True,
+    Field("exe_uid", kinds.UNIX_ID, "owner of that file", is_member=True,
         unreadable=record.FLAG_BAD_EXE, condition=USER._replace(note="owner of the program's file"),
         ocsf=("process.file.owner.uid", OWN)),
-    Field("exe_gid", forms.UNIX_ID, "group of that file", is_member=True,
+    Field("exe_gid", kinds.UNIX_ID, "group of that file", is_member=True,
         unreadable=record.FLAG_BAD_EXE,
         condition=GROUP._replace(note="group of the program's file")),
-    Field("exe_nlink", forms.U32, "link count of that file", is_member=True,
+    Field("exe_nlink", kinds.U32, "link count of that file", is_member=True,
         unreadable=record.FLAG_BAD_EXE, condition=NUMBER),
 )  # fmt: skip
 
 WHERE = (
-    Field("cgroup", forms.TEXT, "path in the cgroup v2 hierarchy",
+    Field("cgroup", kinds.TEXT, "path in the cgroup v2 hierarchy",
         unreadable=record.FLAG_BAD_CGROUP, cut=record.FLAG_CUT_CGROUP, is_bytes=True,
         condition=ABSOLUTE_PATH._replace(note="this control group **or any below it**")),
-    Field("cgroup_id", forms.DECIMAL, "id of the cgroup, decimal: the inode number of its"
+    Field("cgroup_id", kinds.DECIMAL, "id of the cgroup, decimal: the inode number of its"
         " directory", unreadable=record.FLAG_BAD_CGROUP),
-    Field("unit", forms.NAME, "systemd unit, taken from the cgroup path as journald does, like"
+    Field("unit", kinds.NAME, "systemd unit, taken from the cgroup path as journald does, like"
         " those that follow", ("exec", "summary"), (), {"summary": "or the unit"},
         unreadable=record.FLAG_BAD_CGROUP, condition=_WITH_TYPE),
-    Field("user_unit", forms.NAME, "unit of the user's own service manager",
+    Field("user_unit", kinds.NAME, "unit of the user's own service manager",
         unreadable=record.FLAG_BAD_CGROUP, condition=_WITH_TYPE),
-    Field("slice", forms.NAME, "systemd slice", unreadable=record.FLAG_BAD_CGROUP,
+    Field("slice", kinds.NAME, "systemd slice", unreadable=record.FLAG_BAD_CGROUP,
         condition=_WITH_TYPE),
-    Field("session", forms.NAME, "login session", unreadable=record.FLAG_BAD_CGROUP,
+    Field("session", kinds.NAME, "login session", unreadable=record.FLAG_BAD_CGROUP,
         condition=SOME_TEXT._replace(note="id of the login session"),
         ocsf=("process.session.uid_alt",)),
-    Field("container", forms.TEXT, "full container id", unreadable=record.FLAG_BAD_CGROUP,
+    Field("container", kinds.TEXT, "full container id", unreadable=record.FLAG_BAD_CGROUP,
         condition=SOME_TEXT._replace(note='the full id. `true`: in any container; `"4c01db0b*"`: by'
         " the beginning"), ecs=("container.id",), ocsf=("process.container.uid",)),
 )  # fmt: skip

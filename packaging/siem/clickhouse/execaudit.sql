@@ -95,6 +95,8 @@ CREATE TABLE IF NOT EXISTS execaudit
     result LowCardinality(String),
     errno LowCardinality(String),
     errno_code Int32,
+    execveat_flags UInt32,
+    checked Bool,
     path_search Array(String),
     labels Array(LowCardinality(String)),
     severity LowCardinality(String),

@@ -85,6 +85,12 @@ static void by_execveat_bad_flags(void)
 	execveat_at(AT_FDCWD, file, 1 << 30);
 }
 
+/* Since Linux 6.14; others refuse it with EINVAL. */
+static void by_execveat_check(void)
+{
+	execveat_at(AT_FDCWD, file, 0x10000);
+}
+
 static void by_execveat_nofollow(void)
 {
 	execveat_at(AT_FDCWD, file, AT_SYMLINK_NOFOLLOW);
@@ -277,6 +283,7 @@ static const struct way {
 	{"execveat-directory", by_execveat_directory},
 	{"execveat-bad-descriptor", by_execveat_bad_descriptor},
 	{"execveat-bad-flags", by_execveat_bad_flags},
+	{"execveat-check", by_execveat_check},
 	{"execveat-nofollow", by_execveat_nofollow},
 	{"fexecve", by_fexecve},
 	{"proc-descriptor", by_proc_descriptor},

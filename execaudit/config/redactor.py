@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The redactor that a configuration asks for.
+
+Owns the choice of patterns: the shipped ones, without those that are switched off, and the user's.
+"""
+
+from execaudit.config.schema import Redact
+from execaudit.records.redact import Redactor
+from execaudit.records.secret_patterns import PATTERNS, Pattern
+
+
+def make_redactor(redact: Redact, key: bytes | None = None) -> Redactor:
+    """Return a redactor for `[redact]`, enabled or not; `key` is what Redactor takes."""
+    shipped = [pattern for pattern in PATTERNS if pattern.name not in redact.disable]
+    own = [Pattern(pattern.name, pattern.regex) for pattern in redact.pattern]
+    return Redactor((*shipped, *own), key)

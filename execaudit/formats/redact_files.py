@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`execaudit redact`: secrets out of lines and recordings that were made before.
+
+Owns the verb: which files it reads, where what is clean goes, and that a file in place is replaced
+as a whole or not at all. What is secret in a line or a frame, its neighbours know.
+"""
+
+import argparse
+import contextlib
+import fcntl
+import gzip
+import os
+import stat
+import sys
+import zlib
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any, cast
+
+from execaudit.config.configuration import load
+from execaudit.config.files import choose_paths
+from execaudit.config.redactor import make_redactor
+from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, NotConfigured
+from execaudit.formats.redact_lines import redact_line
+from execaudit.formats.redact_recording import RecordingCleaner
+from execaudit.formats.zstd_file import open_zstd
+from execaudit.records.quoting import make_printable
+from execaudit.records.redact import Redactor
+
+_LINE_LIMIT = 16 << 20  # the longest a record can be, as `sinks.log_tail` has it
+_RECORDING = b'{"format": "execaudit recording"'
+_SHOWN = 20  # lines that are none
+
+
+class _Cleaner:
+    """Cleans files, and counts what it found in them."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self.bad = 0
+        self.records = 0
+        self.cleaned = 0
+        self._redactor = redactor
+
+    def clean(self, path: str) -> Iterator[bytes]:
+        """Yield the content of a file without secrets. Raises OSError and ExecauditError."""
+        with _opened(path) as file:
+            if file is not sys.stdin.buffer and _is_recording(path):
+                recording = RecordingCleaner(self._redactor)
+                yield from recording.clean(path)
+                self.records += recording.records
+                self.cleaned += recording.cleaned
+                return
+            number = 0
+            while line := file.readline(_LINE_LIMIT):
+                number += 1
+                yield self._clean_line(line, f"{path}:{number}")
+
+    def _clean_line(self, line: bytes, place: str) -> bytes:
+        try:
+            clean = redact_line(line, self._redactor)
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+            self._report(place)
+            return line
+        self.records += 1
+        self.cleaned += clean is not None
+        return line if clean is None else clean
+
+    def _report(self, place: str) -> None:
+        self.bad += 1
+        if self.bad <= _SHOWN:
+            print(f"{make_printable(place)}: is no record, left as it is", file=sys.stderr)
+        elif self.bad == _SHOWN + 1:
+            print("Further ones are counted only.", file=sys.stderr)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Clean; return the exit status: 0, or 1 where a line was no record."""
+    cleaner = _Cleaner(_make_redactor(args))
+    for path in args.sources:
+        if not args.in_place:
+            for data in cleaner.clean(path):
+                sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        elif path == "-":
+            raise InvalidArgument("Failed to clean standard input in place: give a file")
+        else:
+            _clean_in_place(path, cleaner)
+    print(
+        f"execaudit: {cleaner.cleaned} of {cleaner.records} records had secrets, now replaced",
+        file=sys.stderr,
+    )
+    if not cleaner.bad:
+        return EXIT_OK
+    print(f"execaudit: {cleaner.bad} lines are no records, left as they are", file=sys.stderr)
+    return ExecauditError.exit_status
+
+
+def _make_redactor(args: argparse.Namespace) -> Redactor:
+    """Return a redactor with the patterns of the configuration; raises NotConfigured."""
+    loaded = load(choose_paths(args.config, args.root))
+    if loaded.problems:
+        text = "\n".join(map(str, loaded.problems))
+        raise NotConfigured(f"Failed to load the configuration: it has mistakes\n{text}")
+    return make_redactor(loaded.config.redact)
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[IO[bytes]]:
+    if path == "-":
+        yield sys.stdin.buffer
+        return
+    if path.endswith(".gz"):
+        with gzip.open(path) as unpacked:
+            yield cast("IO[bytes]", unpacked)
+    elif path.endswith(".zst"):
+        with open_zstd(path) as unpacked:
+            yield unpacked
+    else:
+        with Path(path).open("rb") as file:
+            yield file
+
+
+def _is_recording(path: str) -> bool:
+    with Path(path).open("rb") as file:
+        return file.read(len(_RECORDING)) == _RECORDING
+
+
+def _clean_in_place(path: str, cleaner: _Cleaner) -> None:
+    """Replace a file by what is clean of it, if it has secrets.
+
+    The new one is complete on the disk before it takes the name; mode, owner and times stay.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+            raise InvalidArgument(f"Failed to clean '{path}' in place: it has another name as well")
+        try:
+            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InvalidArgument(
+                f"Failed to clean '{path}' in place: the daemon writes to it; rotate it first"
+            ) from error
+        before = cleaner.cleaned
+        unfinished = Path(path).with_name(f".{Path(path).name}.redacting")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        target = os.open(unfinished, flags, 0o600)
+        try:
+            with os.fdopen(target, "wb") as file:
+                _write_clean(path, cleaner, file)
+                os.fchown(file.fileno(), found.st_uid, found.st_gid)
+                os.fchmod(file.fileno(), stat.S_IMODE(found.st_mode))
+                os.utime(file.fileno(), ns=(found.st_atime_ns, found.st_mtime_ns))
+                os.fsync(file.fileno())
+            if cleaner.cleaned > before:
+                unfinished.rename(path)
+                _sync_directory(Path(path).parent)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    finally:
+        os.close(fd)
+
+
+def _write_clean(path: str, cleaner: _Cleaner, file: IO[bytes]) -> None:
+    stream = _make_compressor(path)
+    for data in cleaner.clean(path):
+        file.write(stream.compress(data) if stream else data)
+    if stream:
+        file.write(stream.flush())
+    file.flush()
+
+
+def _make_compressor(path: str) -> Any:
+    """Return what compresses as the file is, None where it is plain. Raises NotConfigured."""
+    if path.endswith(".gz"):
+        return zlib.compressobj(6, zlib.DEFLATED, 31)  # 31: a gzip header and trailer
+    if not path.endswith(".zst"):
+        return None
+    with contextlib.suppress(ImportError):
+        return import_module("compression.zstd").ZstdCompressor()  # Python 3.14
+    with contextlib.suppress(ImportError):
+        return import_module("zstandard").ZstdCompressor().compressobj()
+    raise NotConfigured(f"Failed to write '{path}': python3-zstandard is not installed")
+
+
+def _sync_directory(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

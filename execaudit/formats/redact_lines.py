@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Secrets out of lines that were written before: records of execaudit, ECS and OCSF.
+
+Owns where each format has arguments and environment. What is secret, the redactor knows; a line
+without a secret stays byte for byte as it is. OCSF has the arguments joined by blanks, nothing
+quoted: a secret with blanks in it cannot be seen whole there.
+"""
+
+import json
+from typing import Any
+
+from execaudit.formats.derived import join_words
+from execaudit.records.place import FieldDict
+from execaudit.records.redact import Redactor
+from execaudit.records.redact_record import redact_record
+from execaudit.records.text import dumps
+
+
+def redact_line(line: bytes, redactor: Redactor) -> bytes | None:
+    """Return the line without its secrets, None where it has none.
+
+    Raises ValueError where it is no JSON object; a line of another program has no secrets of ours.
+    """
+    document = json.loads(line)
+    if not isinstance(document, dict):
+        raise ValueError("is not a JSON object")  # noqa: TRY004 - as for a line that is no JSON
+    if isinstance(document.get("type"), str):
+        clean = redact_record(document, redactor)
+        is_changed = clean != document
+    else:
+        clean = document
+        is_changed = _redact_process(document, redactor)
+    if not is_changed:
+        return None
+    return dumps(clean) + (b"\n" if line.endswith(b"\n") else b"")
+
+
+def _redact_process(document: dict[str, Any], redactor: Redactor) -> bool:
+    """Clean the process of a document in ECS or OCSF, in place; return whether it had secrets."""
+    process = document.get("process")
+    if not isinstance(process, dict):
+        return False
+    is_ecs = "@timestamp" in document
+    rest = document.get("execaudit" if is_ecs else "unmapped", {})
+    fields: FieldDict = {
+        name: rest[name] for name in ("argv_b64", "env_b64", "truncated") if name in rest
+    }
+    if is_ecs:
+        fields |= {"argv": process.get("args", []), "env": process.get("env_vars", [])}
+    else:
+        fields["argv"] = process.get("cmd_line", "").split(" ")
+        pairs = process.get("environment_variables", [])
+        fields["env"] = [f"{pair['name']}={pair['value']}" for pair in pairs]
+    clean = redact_record(fields, redactor)
+    if "redacted" not in clean:
+        return False
+    if is_ecs:
+        _put_ecs(process, clean)
+    else:
+        _put_ocsf(process, clean)
+    for name in ("argv_b64", "env_b64"):
+        rest.pop(name, None)
+        if name in clean:
+            rest[name] = clean[name]
+    rest["redacted"] = {**rest.get("redacted", {}), **clean["redacted"]}
+    document["execaudit" if is_ecs else "unmapped"] = rest
+    return True
+
+
+def _put_ecs(process: dict[str, Any], clean: FieldDict) -> None:
+    if "argv" in clean["redacted"]:
+        process["args"] = clean["argv"]
+        process["command_line"] = join_words(clean["argv"])
+    if "env" in clean["redacted"]:
+        process["env_vars"] = clean["env"]
+
+
+def _put_ocsf(process: dict[str, Any], clean: FieldDict) -> None:
+    if "argv" in clean["redacted"]:
+        process["cmd_line"] = join_words(clean["argv"])
+    if "env" in clean["redacted"]:
+        pairs = [entry.partition("=") for entry in clean["env"]]
+        process["environment_variables"] = [{"name": n, "value": v} for n, _, v in pairs]

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Secrets of one argument, whatever the command: by names in it, URLs, and looks.
+
+Owns which finders are tried on an argument, and what is remembered of arguments seen before. What
+the argument before it or the program says is the business of `commands`.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
+
+from execaudit.records.redaction.assignments import find_assignments
+from execaudit.records.redaction.literals import may_show_secret
+from execaudit.records.redaction.names import is_secret_name, option_name
+from execaudit.records.redaction.texts import Pattern
+from execaudit.records.redaction.urls import find_in_urls
+from execaudit.records.redaction.values import is_harmless
+
+_KEPT = 4096
+_LIMIT = 128  # bytes of the longest argument that is remembered
+_PAIRS = frozenset(
+    b"auth http-auth proxy-auth basic-auth basicauth auth-basic creds src-creds dest-creds"
+    b" credentials proxy-credentials proxy-userpwd userpwd userpass http-user-pass"
+    b" auth-user-pass auth-credentials authentication user-pass login-pass"
+    b" proxy-cred auth-cred httpauth".split()
+)
+
+
+class Secret(NamedTuple):
+    """A secret in an argument: where, and by the pattern of which name."""
+
+    start: int
+    end: int
+    name: str
+    reason: str
+
+
+class Look(NamedTuple):
+    """What is known of an argument by itself.
+
+    Attributes:
+        secrets: in it.
+        announces: it is an option whose value, the next argument, is a secret.
+        is_pair: it is an option whose value is USER:SECRET.
+        is_header: it is an option whose value is a header.
+        leads: one of these three.
+
+    """
+
+    secrets: tuple[Secret, ...]
+    announces: bool = False
+    is_pair: bool = False
+    is_header: bool = False
+    leads: bool = False
+
+
+_PLAIN = Look(())
+_HEADER = Look((), is_header=True, leads=True)
+_HEADER_OPTIONS = frozenset((b"-H", b"--header", b"--headers", b"--proxy-header", b"--add-header"))
+
+
+class ArgumentFinder:
+    """Finds what single arguments show, with the patterns whose names are `enabled`."""
+
+    def __init__(self, patterns: Iterable[Pattern], enabled: Collection[str]) -> None:
+        self._patterns = [pattern for pattern in patterns if pattern.needs]
+        self._enabled = frozenset(enabled)
+        self._looks: dict[bytes, Look] = {}
+
+    def look_at(self, word: bytes) -> Look:
+        """Return what is known of an argument, its digits folded."""
+        look = self._looks.get(word)
+        if look is None:
+            if may_show_secret(word.lower() + b"\0"):
+                look = self._examine(word)
+            else:
+                look = _HEADER if word in _HEADER_OPTIONS else _PLAIN
+            if len(word) <= _LIMIT:
+                if len(self._looks) >= _KEPT:
+                    self._looks.clear()
+                self._looks[word] = look
+        return look
+
+    def find(self, word: bytes, *, is_header: bool = False) -> Iterator[Secret]:
+        """Find secrets in an argument; `is_header` if `-H` stands before it."""
+        lower = word.lower()
+        if b"=" in word or b":" in word:
+            for start, end, name in find_assignments(word, is_header=is_header):
+                if name in self._enabled:
+                    yield Secret(start, end, name, "the name before it")
+        for pattern in self._patterns:
+            for literal in pattern.needs:  # any() takes twice as long
+                if literal in lower:
+                    break
+            else:
+                continue
+            group = "secret" if "secret" in pattern.regex.groupindex else 0
+            for match in pattern.regex.finditer(word):
+                start, end = match.span(group)
+                if not is_harmless(word[start : min(end, start + 1024)], b"password"):
+                    yield Secret(start, end, pattern.name, "its looks")
+        if "url" in self._enabled and b"://" in word:
+            for start, end, name in find_in_urls(word):
+                yield Secret(start, end, name, "a URL")
+
+    def _examine(self, word: bytes) -> Look:
+        secrets = list(self.find(word))
+        if "password" not in self._enabled:
+            return Look(tuple(secrets))
+        name = option_name(word)
+        if name:
+            is_pair = name.lower() in _PAIRS
+            announces = not is_pair and is_secret_name(name)
+            return Look(tuple(secrets), announces, is_pair, leads=announces or is_pair)
+        if word[:2] == b"--":
+            name, _, value = word[2:].partition(b"=")
+            if name.lower() in _PAIRS:
+                secrets = [secret for secret in secrets if secret.start != len(name) + 3]
+                secrets += find_in_pair(value, len(name) + 3)
+        return Look(tuple(secrets))
+
+
+def find_in_pair(value: bytes, at: int = 0) -> Iterator[Secret]:
+    """Find the secret in USER:SECRET, which begins at `at`."""
+    user, colon, secret = value.partition(b":")
+    if colon and not secret.startswith(b"//") and not is_harmless(secret, b"password"):
+        start = at + len(user) + 1
+        yield Secret(start, start + len(secret), "password", "USER:X")

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Secrets in a command: by its program, by the argument before, and in command lines within it.
+
+Owns which program a command runs, below prefixes such as sudo, and what follows from it. Commands
+are given with their digits folded (`finding.FOLD`). All work is linear in the arguments.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from execaudit.records.redaction import shell
+from execaudit.records.redaction.arguments import ArgumentFinder, Look, find_in_pair
+from execaudit.records.redaction.entries import Entry
+from execaudit.records.redaction.finding import FOLD, Finding
+from execaudit.records.redaction.prefixes import Prefix, command_after, find_prefix
+from execaudit.records.redaction.usage import Program
+from execaudit.records.redaction.values import is_harmless
+
+_PREFIXES = 8  # sudo env nice sh ...
+_SCRIPTS = 4  # a command line in one in one
+_ASSIGNMENT = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*=")
+_BEFORE_SCRIPT = re.compile(rb"-[a-zA-Z]{0,16}c|--(?:session-)?command")
+_SCRIPT_OPTION = re.compile(rb"--(?:session-)?command=")
+_NO_SCRIPT = (b"-", b"{", b"[")
+_INTERPRETERS = frozenset(b"python perl ruby node nodejs php lua tclsh rscript java".split())
+_USER_OPTIONS = frozenset(
+    b"-u -U -l --user --username --login -user -username --login-name".split()
+)
+_PASSWORD_OPTIONS = frozenset((b"-p", b"-P"))
+_NO_PASSWORD = re.compile(rb"[-0-9.:,/]+|/.*|-.*|[\w.-]+:[0-9]+|[\w./-]+/[\w./:-]*")
+_STDIN_OPTION = re.compile(
+    rb"--?[a-z-]*(?:pass(?:word|phrase|wd)?|token|secret|key|pin)-?(?:on-|from-)?(?:stdin|fd)[\w=-]*"
+    rb"|--with-token|--stdin-(?:password|pass|key)|-stdinpass"
+)
+_WRITERS = frozenset((b"echo", b"printf", b"yes"))
+
+
+class _Running(NamedTuple):
+    """A program that a command runs."""
+
+    name: bytes
+    at: int
+    entries: Sequence[Entry]
+    prefix: Prefix | None
+
+
+def program_name(word: bytes) -> bytes:
+    """Return the base name of a program, as the table has it: lower case, digits folded."""
+    return word.rpartition(b"/")[2].lower().translate(FOLD)
+
+
+class CommandFinder:
+    """Finds secrets in commands, with the entries of the table and the arguments' own finder."""
+
+    def __init__(
+        self, programs: Iterable[Program], arguments: ArgumentFinder, enabled: Collection[str]
+    ) -> None:
+        self._arguments = arguments
+        self._wants_options = "password" in enabled
+        self._wants_headers = "header" in enabled or "authorization" in enabled
+        self._wants_login = "login" in enabled
+        self._wants_input = "input" in enabled
+        by_name: dict[bytes, tuple[Entry, ...]] = {}
+        same: dict[tuple[Entry, ...], tuple[Entry, ...]] = {}  # one tuple for all names of it
+        for program in programs:
+            entry = Entry(program)
+            for each in program.programs.split():
+                name = program_name(each.encode())
+                entries = (*by_name.get(name, ()), entry)
+                by_name[name] = same.setdefault(entries, entries)
+        self._programs = by_name
+
+    def find(self, words: Sequence[bytes], depth: int = 0) -> list[Finding]:
+        """Return the secrets in a command, in no order, perhaps overlapping."""
+        running = self._run(words)
+        entries = [entry for program in running for entry in program.entries]
+        plain = [option for entry in entries for option in entry.plain]
+        found = list(self._find_by_table(words, running)) if entries else []
+        told = {secret.argument for secret in found}  # more exactly than by an option's name
+        before: Look | None = None
+        for index, word in enumerate(words):
+            if b" " in word or b"\n" in word or b"\t" in word:
+                inside = self._find_in_script(index, words, running, depth)
+                if inside is not None:
+                    found += inside
+                    before = None
+                    continue
+            look = self._arguments.look_at(word)
+            if look.secrets:
+                name = word.partition(b"=")[0] + b"="
+                found += [Finding(index, *secret) for secret in look.secrets if name not in plain]
+            if before is not None and before.leads and index not in told:
+                found += self._find_announced(index, words, before, plain)
+            before = look
+        if self._wants_login and not entries and (b"-p" in words or b"-P" in words):
+            found += _find_login(words)
+        return found
+
+    def _find_by_table(
+        self, words: Sequence[bytes], running: Sequence[_Running]
+    ) -> Iterator[Finding]:
+        for program, arguments in _with_arguments(words, running):
+            for entry in program.entries:
+                for place in entry.find_in_arguments(arguments):
+                    at = place.argument + program.at + 1
+                    yield Finding(
+                        at, place.start, place.end, entry.program.name, _reason(entry, place.usage)
+                    )
+
+    def _run(self, words: Sequence[bytes]) -> list[_Running]:
+        """Return the programs that a command runs: sudo, env, mysql."""
+        running: list[_Running] = []
+        at = 0
+        while at < len(words) and _ASSIGNMENT.match(words[at]):
+            at += 1
+        while 0 <= at < len(words) and len(running) < _PREFIXES:
+            name = program_name(words[at])
+            prefix = find_prefix(name)
+            running.append(_Running(name, at, self._programs.get(name, ()), prefix))
+            at = command_after(prefix, words, at) if prefix else -1
+        return running
+
+    def _script_at(
+        self, index: int, words: Sequence[bytes], running: Sequence[_Running]
+    ) -> tuple[int, list[bytes]]:
+        """Return where in an argument a command line begins, -1 where there is none.
+
+        And the program that the commands are for, where they are in its own language.
+        """
+        word = words[index]
+        if not running or index <= running[0].at:
+            return -1, []
+        option = _SCRIPT_OPTION.match(word)
+        if option:
+            return option.end(), []
+        if word.startswith(_NO_SCRIPT):
+            return -1, []
+        before = words[index - 1]
+        is_announced = _BEFORE_SCRIPT.fullmatch(before)
+        for program in running:
+            prefix = program.prefix if index > program.at else None
+            if prefix and (prefix.is_runner or (prefix.is_shell and is_announced)):
+                return 0, []
+        last = running[-1]
+        for entry in last.entries:
+            if before in entry.scripts or b"..." in entry.scripts:
+                return 0, [last.name]
+        is_known = last.entries or last.name.rstrip(b"0.") in _INTERPRETERS
+        return (0, []) if is_announced and not is_known else (-1, [])
+
+    def _find_announced(
+        self, index: int, words: Sequence[bytes], before: Look, plain: Collection[bytes]
+    ) -> Iterator[Finding]:
+        """Find what the argument before says of this one."""
+        word, option = words[index], words[index - 1]
+        if option in plain:
+            return
+        if before.announces and not _is_option(word):
+            if not is_harmless(word, option.lstrip(b"-")):
+                yield Finding(index, 0, len(word), "password", f"behind {_text(option)}")
+        elif before.is_pair:
+            for secret in find_in_pair(word):
+                yield Finding(index, *secret)
+        elif before.is_header and self._wants_headers:
+            for secret in self._arguments.find(word, is_header=True):
+                yield Finding(index, *secret)
+
+    # -- command lines in arguments --------------------------------------------------------------
+
+    def _find_in_script(
+        self, index: int, words: Sequence[bytes], running: Sequence[_Running], depth: int
+    ) -> list[Finding] | None:
+        """Return the secrets of an argument that is a command line; None where it is none."""
+        begin, leader = self._script_at(index, words, running)
+        commands = shell.read_commands(words[index][begin:]) if begin >= 0 else None
+        if commands is None or depth >= _SCRIPTS:
+            return None
+        found: list[Finding] = []
+        for command in commands:
+            inner = shell.strip_keywords(command)
+            for secret in self.find([*leader, *(word.value for word in inner)], depth + 1):
+                word = inner[secret.argument - len(leader)]
+                start, end = word.locate(secret.start, secret.end)
+                found.append(secret._replace(start=start, end=end))
+            if command.upstream or command.input:
+                found += self._find_in_input(inner, command)
+        return [
+            secret._replace(argument=index, start=begin + secret.start, end=begin + secret.end)
+            for secret in found
+        ]
+
+    def _find_in_input(
+        self, words: Sequence[shell.Word], command: shell.Command
+    ) -> Iterator[Finding]:
+        """Find secrets that are piped into a command; offsets are those in the command line."""
+        texts = list(command.input)
+        for writer in command.upstream:
+            texts += _written(shell.strip_keywords(writer))
+        if not texts:
+            return
+        values = [word.value for word in words]
+        lines = [text.value for text in texts]
+        for program, arguments in _with_arguments(values, self._run(values)):
+            for entry in program.entries:
+                for place in entry.find_in_input(arguments, lines):
+                    start, end = texts[place.argument].locate(place.start, place.end)
+                    yield Finding(0, start, end, entry.program.name, _reason(entry, place.usage))
+        if self._wants_input and any(map(_STDIN_OPTION.fullmatch, values)):
+            for text in texts:
+                value = text.value.removesuffix(b"\\n")
+                if value and not is_harmless(value, b"password"):
+                    yield Finding(0, *text.locate(0, len(value)), "input", "what is piped in")
+
+
+def _with_arguments(
+    words: Sequence[bytes], running: Sequence[_Running]
+) -> Iterator[tuple[_Running, Sequence[bytes]]]:
+    """Yield the programs with their own arguments, which end where another known one begins."""
+    for number, program in enumerate(running):
+        following = running[number + 1 : number + 2]
+        ends = following and (following[0].entries or following[0].prefix)
+        yield program, words[program.at + 1 : following[0].at if ends else len(words)]
+
+
+def _reason(entry: Entry, usage: str) -> str:
+    return f"{usage}, {entry.program.source}"
+
+
+def _written(words: Sequence[shell.Word]) -> Sequence[shell.Word]:
+    """Return the words that `echo`, `printf` or `yes` writes."""
+    if not words or program_name(words[0].value) not in _WRITERS:
+        return ()
+    begin = 1
+    while begin < len(words) and words[begin].value in (b"-n", b"-e", b"-E", b"-ne", b"-en", b"--"):
+        begin += 1
+    if words[0].value.endswith(b"printf") and len(words) > begin + 1:
+        begin += 1
+    return words[begin:]
+
+
+def _is_option(word: bytes) -> bool:
+    return word[:2] == b"--" and word[2:3].isalpha()
+
+
+def _find_login(words: Sequence[bytes]) -> Iterator[Finding]:
+    """Find the password in `-u NAME -p X`, whatever the program."""
+    for index in range(len(words) - 3):
+        if words[index] not in _USER_OPTIONS or words[index + 2] not in _PASSWORD_OPTIONS:
+            continue
+        user, value = words[index + 1], words[index + 3]
+        if user[:1] != b"-" and not _NO_PASSWORD.fullmatch(value) and not is_harmless(value):
+            reason = f"{_text(words[index])} USER {_text(words[index + 2])} X"
+            yield Finding(index + 3, 0, len(value), "login", reason)
+
+
+def _text(option: bytes) -> str:
+    return option.decode(errors="replace")

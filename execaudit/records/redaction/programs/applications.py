@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configuration management and applications: where their programs take secrets."""
+
+from execaudit.records.redaction.usage import Program
+
+PROGRAMS = (
+    Program(
+        "ansible",
+        "ansible ansible-playbook ansible-vault ansible-console ansible-pull ansible-galaxy"
+        " ansible-navigator tower-cli awx",
+        ("encrypt_string X", "encrypt_string < X"),
+        "ansible-vault(1), awx --help",
+        valued="-n --name --vault-id --vault-password-file --encrypt-vault-id -i -e --output",
+        plain="--ask-pass --ask-become-pass --ask-vault-pass --private-key --key-file",
+    ),
+    Program(
+        "configuration",
+        "knife chef-server-ctl chef",
+        ("-P X", "user-create NAME FIRST LAST MAIL X", "password NAME X"),
+        "knife bootstrap --help",
+    ),
+    Program(
+        "configuration",
+        "salt salt-ssh salt-call salt-run salt-key",
+        ("shadow.set_password|user.setpassword USER X", "mysql.user_create USER HOST X"),
+        "salt(1), salt.modules.shadow",
+        valued="-E -L -G -C -t -b",
+    ),
+    Program(
+        "configuration",
+        "bolt puppet",
+        ("-p X",),
+        "bolt help",
+    ),
+    Program(
+        "configuration",
+        "vagrant",
+        ("login -*p X", "login -t X"),
+        "vagrant --help",
+    ),
+    Program(
+        "configuration",
+        "crudini augtool dasel yq-set dconf gsettings snap debconf-set-selections"
+        " debconf-communicate ubus nvram fw_setenv occ kwriteconfig5 kwriteconfig6 kwriteconfig",
+        (
+            "--set FILE SECTION SECRET_NAME X",
+            "set SECRET_NAME X",
+            "set SCHEMA SECRET_NAME X",
+            "SECRET_NAME X",
+            "< PACKAGE~QUESTION~password~X",
+            "config:system:set --value X",
+        ),
+        "crudini(1), gsettings(1), snap(8)",
+    ),
+    Program(
+        "wordpress",
+        "wp wp-cli.phar",
+        ("config set SECRET_NAME X",),
+        "wp help user create",
+    ),
+    Program(
+        "drupal",
+        "drush",
+        ("user:password|user-password|upwd USER X", "config:set NAME SECRET_NAME X"),
+        "drush help user:password",
+    ),
+    Program(
+        "keycloak",
+        "kcadm.sh kcadm kcreg.sh add-user-keycloak.sh add-user.sh jboss-cli.sh kc.sh jboss-cli",
+        ("-p X", "-pX", "-s value=X"),
+        "kcadm.sh help, add-user.sh --help",
+    ),
+    Program(
+        "appserver",
+        "jmxterm twiddle.sh jolokia",
+        ("-p X",),
+        "jmxterm --help",
+    ),
+    Program(
+        "appserver",
+        "digest.sh",
+        ("... X",),
+        "Tomcat: Realm configuration",
+        valued="-a -e -i -s -k -h",
+    ),
+    Program(
+        "appserver",
+        "securityutility",
+        ("encode X",),
+        "Open Liberty: securityUtility encode",
+        valued="--encoding --key",
+    ),
+    Program(
+        "appserver",
+        "nifi.sh",
+        ("set-single-user-credentials USER X",),
+        "nifi.sh help",
+    ),
+    Program(
+        "appserver",
+        "solr",
+        ("-u USER:X",),
+        "solr auth",
+    ),
+    Program(
+        "grafana",
+        "grafana-cli grafana grafana-server",
+        ("admin reset-admin-password X", "reset-admin-password X"),
+        "grafana cli admin --help",
+        valued="--homepath --config",
+    ),
+    Program(
+        "airflow",
+        "airflow superset fab flask",
+        (
+            "users create -*p X",
+            "create-admin -*p X",
+            "variables set SECRET_NAME X",
+            "reset-password -*p X",
+        ),
+        "airflow users create --help",
+    ),
+    Program(
+        "caddy",
+        "caddy",
+        ("hash-password --plaintext X", "hash-password -p X", "hash-password < X"),
+        "caddy hash-password --help",
+    ),
+    Program(
+        "minecraft",
+        "mcrcon rcon rcon-cli rconclt",
+        ("-p X", "-pX"),
+        "mcrcon --help",
+    ),
+    Program(
+        "bitcoin",
+        "bitcoin-cli litecoin-cli dogecoin-cli geth bitcoind lncli monero-wallet-cli cast forge"
+        " solana-keygen electrum electrum.exe elements-cli",
+        (
+            "walletpassphrase X",
+            "encryptwallet X",
+            "walletpassphrasechange X",
+            "walletpassphrasechange OLD X",
+            "importprivkey|signmessagewithprivkey X",
+        ),
+        "bitcoin-cli help, cast --help",
+    ),
+    Program(
+        "huggingface",
+        "huggingface-cli hf wandb llm dvc",
+        (
+            "login X",
+            "keys set NAME --value X",
+            "keys set NAME < X",
+            "remote modify NAME SECRET_NAME X",
+        ),
+        "huggingface-cli login --help, wandb login --help",
+        valued="--host --project --entity",
+    ),
+)

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clouds, object stores and backup: where their programs take secrets."""
+
+from execaudit.records.redaction.usage import Program
+
+PROGRAMS = (
+    Program(
+        "aws-cli",
+        "aws awslocal aws2 saml2aws aws-vault eksctl eb ecs-cli copilot sam",
+        ("configure set SECRET_NAME X", "--secret-string X", "ssm put-parameter --value X"),
+        "aws help, aws secretsmanager create-secret help",
+        plain="--starting-token --next-token --client-token --client-request-token"
+        " --idempotency-token --page-token --secret-id --partition-key",
+    ),
+    Program(
+        "azure",
+        "az az.cmd azcopy",
+        ("login -*p X", "secret set --value X"),
+        "az login --help, az keyvault secret set --help",
+    ),
+    Program(
+        "gcloud",
+        "gcloud gsutil bq cloud-sql-proxy cloud_sql_proxy firebase",
+        ("config set SECRET_NAME X", "secrets create|add < X", "secrets versions add NAME < X"),
+        "gcloud help",
+        plain="--secret --secret= --update-secrets --set-secrets --page-token",
+    ),
+    Program(
+        "ibmcloud",
+        "ibmcloud ibm bluemix bx",
+        ("-p X",),
+        "ibmcloud help login",
+    ),
+    Program(
+        "cloud",
+        "doctl",
+        ("-t X", "-tX"),
+        "doctl auth init --help",
+    ),
+    Program(
+        "cloud",
+        "openstack nova cinder glance keystone neutron swift heat ironic trove",
+        ("-K X",),
+        "openstack(1), swift(1)",
+    ),
+    Program(
+        "cloud",
+        "cf cf7 cf8 ibmcloud-cf",
+        ("auth USER X", "login -*p X", "set-env APP SECRET_NAME X", "create-user USER X"),
+        "cf help auth",
+    ),
+    Program(
+        "cloud",
+        "flyctl",
+        ("-t X", "secrets set NAME=X", "secrets import < X"),
+        "flyctl secrets set --help",
+        valued="-a -c --app --config -t",
+    ),
+    Program(
+        "cloud",
+        "fly",
+        ("login -*p X", "secrets set NAME=X", "secrets import < X"),
+        "fly secrets set --help; Concourse's fly login -h",
+        valued="-a -c -t -u -n",
+    ),
+    Program(
+        "cloud",
+        "vercel now railway deployctl",
+        ("-t X", "secrets|secret add NAME X", "env add < X"),
+        "vercel help",
+    ),
+    Program(
+        "cloud",
+        "netlify",
+        ("--auth|-a X", "env:set SECRET_NAME X"),
+        "netlify help",
+    ),
+    Program(
+        "cloud",
+        "wrangler",
+        ("secret put < X",),
+        "wrangler secret put --help",
+    ),
+    Program(
+        "cloud",
+        "linode-cli hcloud scw vultr vultr-cli exo ovh civo upctl pscale koyeb northflank clever",
+        ("apikey save NAME X", "config set SECRET_NAME X", "env set SECRET_NAME X"),
+        "linode-cli --help",
+    ),
+    Program(
+        "cloud",
+        "dokku balena convox caprover now-cli aptible",
+        ("env add|set SECRET_NAME X", "login -p X", "login -t X"),
+        "balena help",
+    ),
+    Program(
+        "cloud",
+        "pulumi",
+        ("config set SECRET_NAME X", "config set --secret NAME X", "config --secret set NAME X"),
+        "pulumi config set --help",
+        valued="-C -s --stack --cwd",
+        plain="--secret",
+    ),
+    Program(
+        "object-store",
+        "mc mcli",
+        (
+            "alias set NAME URL ACCESS X",
+            "config host add NAME URL ACCESS X",
+            "admin user add ALIAS USER X",
+        ),
+        "mc alias set --help",
+    ),
+    Program(
+        "object-store",
+        "obsutil ossutil ossutil64",
+        ("-k X", "-k=X"),
+        "ossutil config --help",
+    ),
+    Program(
+        "object-store",
+        "coscmd",
+        ("config -s X",),
+        "coscmd config --help",
+    ),
+    Program(
+        "object-store",
+        "qshell",
+        ("account ACCESS X",),
+        "qshell account --help",
+    ),
+    Program(
+        "object-store",
+        "b2 b2v3 b2v4",
+        ("authorize-account|authorize_account|authorize ID X",),
+        "b2 --help",
+    ),
+    Program(
+        "object-store",
+        "rclone",
+        (
+            "obscure X",
+            "obscure - < X",
+            "config password REMOTE NAME X",
+            "config create|update pass|token|password|client_secret|secret_access_key X",
+            "--rc-pass X",
+        ),
+        "rclone(1)",
+    ),
+    Program(
+        "backup",
+        "kopia duck",
+        ("-p X", "-pX"),
+        "kopia help, duck --help",
+    ),
+    Program(
+        "backup",
+        "borg restic",
+        ("init < X",),
+        "borg(1), restic(1)",
+    ),
+)

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Packages, code hosts, continuous integration: where their programs take secrets."""
+
+from execaudit.records.redaction.usage import Program
+
+PROGRAMS = (
+    Program(
+        "npm",
+        "npm pnpm yarn npx bun yarnpkg lerna cnpm",
+        (
+            "config set SECRET_NAME X",
+            "config set _auth X",
+            "set SECRET_NAME X",
+            "c set SECRET_NAME X",
+            "_auth=X",
+            "--_auth X",
+            "--otp X",
+            "token revoke X",
+        ),
+        "npm-config(1), npm(1)",
+        plain="--auth-type",
+    ),
+    Program(
+        "python",
+        "twine",
+        ("-p X", "-pX"),
+        "twine upload --help",
+    ),
+    Program(
+        "python",
+        "poetry",
+        ("config http-basic.REPOSITORY USER X", "config pypi-token.REPOSITORY X", "publish -*p X"),
+        "poetry config --help",
+        valued="-C -P -u --directory",
+    ),
+    Program(
+        "python",
+        "pip pip3 pipx uv flit hatch pdm conda mamba anaconda devpi conda-build rye",
+        (
+            "config set SECRET_NAME X",
+            "publish -*p X",
+            "publish -t X",
+            "publish -a X",
+            "config SECRET_NAME X",
+        ),
+        "pip(1), hatch publish --help, uv publish --help",
+    ),
+    Program(
+        "ruby",
+        "gem bundle bundler",
+        ("config set HOST USER:X", "config HOST USER:X", "config set SECRET_NAME X", "--otp X"),
+        "bundle-config(1)",
+    ),
+    Program(
+        "rust",
+        "cargo",
+        ("login X", "login < X"),
+        "cargo-login(1)",
+        valued="--registry",
+    ),
+    Program(
+        "php",
+        "composer composer.phar",
+        (
+            "config http-basic.HOST USER X",
+            "config github-oauth.HOST X",
+            "config gitlab-token.HOST X",
+            "config gitlab-oauth.HOST X",
+            "config bearer.HOST X",
+            "config bitbucket-oauth.HOST KEY X",
+        ),
+        "composer help config",
+    ),
+    Program(
+        "dotnet",
+        "dotnet nuget nuget.exe",
+        ("push -k X", "setapikey X", "add|update source -p X", "user-secrets set KEY X"),
+        "dotnet nuget push --help, nuget help setapikey",
+    ),
+    Program(
+        "java",
+        "mvn mvnw gradle gradlew sbt ant",
+        ("--encrypt-password|-ep X", "--encrypt-master-password|-emp X"),
+        "mvn --help",
+    ),
+    Program(
+        "artifacts",
+        "conan",
+        ("user|login -*p X",),
+        "conan remote login --help",
+    ),
+    Program(
+        "sonar",
+        "sonar-scanner mvn gradle",
+        ("-Dsonar.login=X",),
+        "https://docs.sonarsource.com",
+    ),
+    Program(
+        "artifacts",
+        "codecov codecovcli coverage-reporter",
+        ("-t X", "-tX"),
+        "codecov --help",
+    ),
+    Program(
+        "github",
+        "gh",
+        (
+            "secret set NAME -*b X",
+            "secret set -*b X",
+            "secret set -bX",
+            "secret set --body X",
+            "auth login --with-token < X",
+            "secret set NAME < X",
+            "secret set < X",
+        ),
+        "gh secret set --help",
+    ),
+    Program(
+        "github",
+        "act",
+        ("-s NAME=X", "--secret NAME=X"),
+        "act --help",
+    ),
+    Program(
+        "github",
+        "config.sh config.cmd",
+        ("--pat X",),
+        "actions/runner",
+    ),
+    Program(
+        "gitlab",
+        "glab",
+        (
+            "auth login -*t X",
+            "variable set NAME X",
+            "variable set -*v X",
+            "variable set --value X",
+            "--stdin < X",
+            "variable set NAME < X",
+        ),
+        "glab variable set --help",
+    ),
+    Program(
+        "gitlab",
+        "gitlab-runner gitlab-ci-multi-runner",
+        ("-r X", "-t X", "-rX"),
+        "gitlab-runner register --help",
+    ),
+    Program(
+        "git",
+        "git",
+        ("config SECRET_NAME X", "config set SECRET_NAME X"),
+        "git-config(1)",
+    ),
+    Program(
+        "git",
+        "tea fj",
+        ("login add -t X", "auth add-key HOST USER X"),
+        "tea login add --help",
+    ),
+    Program(
+        "git",
+        "p4",
+        ("-P X", "passwd -O X", "passwd -P X"),
+        "https://help.perforce.com: p4",
+    ),
+    Program(
+        "ci",
+        "circleci travis drone woodpecker-cli buildkite-agent jenkins-cli.jar jenkins-cli"
+        " jenkins-jobs jjb",
+        (
+            "env set SECRET_NAME X",
+            "encrypt NAME=X",
+            "encrypt X",
+            "secret add --data X",
+            "login -g X",
+        ),
+        "travis help, drone --help, java -jar jenkins-cli.jar",
+    ),
+    Program(
+        "ci",
+        "drone woodpecker-cli",
+        ("-t X",),
+        "drone --help",
+    ),
+    Program(
+        "ci",
+        "jenkins-jobs",
+        ("-p X",),
+        "jenkins-jobs --help",
+    ),
+)

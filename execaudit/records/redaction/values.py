@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is no secret although it stands where one would: numbers, variables, files, placeholders.
+
+Owns the decision about one value.
+"""
+
+import re
+
+SHELL_DOLLAR = 1
+"""Byte that `shell` writes for a `$` that the shell expands."""
+
+_VALUE_LIMIT = 512  # bytes of the longest value that is looked at; all beyond is a secret
+_WORDS = frozenset(
+    b"true false yes no on off none null nil undefined auto always never ask prompt stdin default"
+    b" required optional disabled enabled enable disable public env file - -- @- .".split()
+)
+_VARIABLES = re.compile(
+    rb"[\"'({\[]*(?:\$\{?[A-Z_][A-Z0-9_]*\}?|\x01\{?[A-Za-z_0-9@*#?!][A-Za-z_0-9]*(?::[?=-])?\}?"
+    rb"|\x01\{[A-Za-z_0-9]+:\?[^}]*\}|\x01\([^\x01]*\)|`[^`]*`|\$\(cat [^)]*\)"
+    rb"|\$\{\{[^}]*\}\}|\{\{[^}]*\}\}|%[A-Za-z_][A-Za-z0-9_]*%|\$env:\w+)+[\"')}\]]*"
+)
+_DIRECTORY = re.compile(rb"/[\w./~-]*")  # PWD=/srv
+_NUMBER = re.compile(rb"[+-]?[0-9]+(?:[.,][0-9]+)*(?:[eE][+-]?[0-9]+|[kKmMgGsh%]|ms)?")
+_FILE = re.compile(
+    rb"(?:file|fd|env|stdin|fileb|vault|ssm|secretref|op|gcpsm|awssm|prompt|from-file|session|pcr):.*"
+    rb"|arn:aws[a-z-]*:.*|projects/[^/]+/secrets/.*"
+    rb"|@?(?:~|\.{1,2})/[\w./@%+~-]*"
+    rb"|@?/(?:etc|home|run|var|tmp|opt|usr|root|srv|mnt|dev|proc|data|media|boot|sys|app|secrets?"
+    rb"|vault|certs?|keys?|token|config|conf|path|work|workspace|builds?|nix|Users|lib|s?bin)"
+    rb"(?:/[\w.@%+~-]*)*"
+    rb"|@?[\w./~-]*\.(?:pem|key|txt|json|ya?ml|crt|cer|p12|pfx|jks|conf|cfg|ini|env|gpg|asc|enc|pub"
+    rb"|toml|properties|tfvars|lst|keytab|kdbx|age|ppk|der|sql|dmp|csv|log)"
+    rb"|@[\w.-]+/[\w./-]*"
+)
+_PLACEHOLDER = re.compile(
+    rb"(?:(?:MY|YOUR|THE|SOME|A|NEW|OLD|DB|API|AUTH|ACCESS|ADMIN|ROOT|HERE|NAME|DIR|DIRECTORY|FILE"
+    rb"|PATH|TOKEN|PASSWORD|PASSWD|PASSPHRASE|PASS|PWD|SECRET|KEY|VALUE|STRING|TEXT|USER|USERNAME"
+    rb"|ID|ENV|VAR|VARIABLE|REDACTED|MASKED|HIDDEN|NONE|NULL)(?:[_-]|$))+"
+    rb"|<[A-Za-z][\w .-]*>|\[[A-Z_ ]+\]|\*{3,}|[xX]{3,}|\.{2,}"
+)
+# A regular expression in `grep 'password=.*'` and the like.
+_EXPRESSION = re.compile(
+    rb"[(^]?(?:\.[*+]\??|\[[^\]]{1,32}\][*+]?|\\[wWsSdDb][*+]?|\\[0-9]|\\\(|\\\)|\.\{[0-9,]+\}"
+    rb"|%[sdq]|[|)$])+[/\"']?[gi]?"
+)
+_DEPENDS = (b"token", b"tokens", b"key", b"secret", b"credentials", b"credential", b"creds")
+
+
+def is_harmless(value: bytes, name: bytes = b"") -> bool:
+    """Return True if this value, given for what is called `name`, is no secret."""
+    if len(value) > _VALUE_LIMIT:
+        return False
+    if not value.strip(b"\"'\\"):
+        return True
+    bare = value.strip(b"\"'")
+    if len(bare) == 1 or value.startswith(b"<redacted:") or bare.lower() in _WORDS:
+        return True
+    if name.lower().endswith(b"pwd") and _DIRECTORY.fullmatch(bare):
+        return True
+    if _NUMBER.fullmatch(bare):
+        # A password may be 123456, a token is not 512.
+        return len(bare) <= 2 or name.lower().endswith(_DEPENDS)
+    return any(regex.fullmatch(bare) for regex in (_VARIABLES, _FILE, _PLACEHOLDER, _EXPRESSION))
