@@ -100,7 +100,7 @@ def _owner(path: str) -> tuple[int, int]:
 
 def _show(key: VerifyingKey, *, is_first: bool) -> None:
     kept = (
-        "Keep it off this host, and keep it secret: who has it can make seals.\n"
+        "Keep it off this host, and to yourself: who has it can make seals.\n"
         if key.is_secret
         else "It is no secret. Keep it where nobody on this host can replace it.\n"
     )
