@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from execaudit.config.schema import File, Seal
+from execaudit.config.schema import File
+from execaudit.config.seal import Seal
 from execaudit.evidence.chain import Chain
 from execaudit.evidence.keys import VerifyingKey
 from execaudit.evidence.setup import make_state
@@ -140,7 +141,7 @@ class SealedHost:
         sealing = self.running.sealing
         if sealing is not None:
             sealing.close()
-        self.running._file.use_sealing(None)
+        self.running.release_chain()
         self.running.close()
         self.sink = None
         if state is not None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Matches of every kind, for tests that compare searches with a plain reading."""
 
-from execaudit.rules.text_conditions import Lookups
+from execaudit.rules.conditions import Lookups
 
 LOOKUPS = Lookups(lambda name: {"root": 0, "alice": 1000}.get(name), {"wheel": 10}.get)
 

@@ -9,8 +9,6 @@ import re
 from dataclasses import dataclass, fields
 
 from execaudit.config.environment import DEFAULT_ENV
-from execaudit.config.keys import key, required_key
-from execaudit.config.labels import LABELS, SEVERITY
 from execaudit.config.quantities import (
     DAY,
     GIB,
@@ -21,11 +19,26 @@ from execaudit.config.quantities import (
     TIB,
     Count,
     Duration,
+    PowerOfTwo,
     Rate,
     RateLimit,
     Size,
 )
-from execaudit.config.values import AbsolutePath, Choice, Flag, ListOf, Mode, Regex, TablesOf, Text
+from execaudit.config.seal import Seal
+from execaudit.config.values import (
+    LABELS,
+    SEVERITY,
+    AbsolutePath,
+    Choice,
+    Flag,
+    ListOf,
+    Mode,
+    Regex,
+    TablesOf,
+    Text,
+    key,
+    required_key,
+)
 
 _SPACE_ACTION = Choice(("warn", "rotate-oldest", "drop-new"))
 _PATTERN_NAME = Text(
@@ -94,7 +107,7 @@ class Capture:
         "record says how much is missing.",
     )
     ring_bytes: int = key(
-        Size(64 * KIB, 512 * MIB, power_of_two=True),
+        PowerOfTwo(64 * KIB, 512 * MIB),
         "4M",
         "Buffer between kernel and daemon: memory against losses when execs come in bursts. It "
         "counts as resident memory.",
@@ -226,32 +239,6 @@ class Stdout:
 
 
 @dataclass(frozen=True, slots=True)
-class Seal:
-    """Seals in the file, by which execaudit verify recognises what was altered afterwards."""
-
-    enabled: bool = key(
-        Flag(), True, "Whether to seal. Nothing is sealed before execaudit seal setup made a key."
-    )
-    state: str = key(
-        AbsolutePath(),
-        "/var/lib/execaudit/seal.state",
-        "The key of the next seal: readable by the daemon alone, overwritten with each seal.",
-    )
-    interval: float = key(
-        Duration(1, HOUR),
-        "10s",
-        "Longest time until a record is sealed. Who becomes root can rewrite what is not sealed"
-        " yet.",
-    )
-    idle_interval: float = key(
-        Duration(10, DAY),
-        "1m",
-        "How often a seal is written while there are no records, so that its absence means"
-        " something.",
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class RedactPattern:
     """A secret of your own to redact, besides those that execaudit knows."""
 
@@ -339,7 +326,7 @@ class Config:
     file: File = File()
     journal: Journal = Journal()
     stdout: Stdout = Stdout()
-    seal: Seal = Seal()
+    seal: Seal = Seal()  # noqa: RUF009 - it is frozen
     redact: Redact = Redact()
     limits: Limits = Limits()
     status: Status = Status()

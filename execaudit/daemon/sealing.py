@@ -7,9 +7,9 @@ Owns the key state over the daemon's life: taken at the start, handed on in a re
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from execaudit.config.schema import Seal
+from execaudit.config.seal import Seal
 from execaudit.daemon.log import log
 from execaudit.errors import ExecauditError
 from execaudit.evidence.chain import Chain
@@ -28,7 +28,7 @@ class Stream(Protocol):
     host: Host
 
     @property
-    def sinks(self) -> Sequence[Sink[Any]]:
+    def sinks(self) -> Sequence[Sink]:
         """The sinks that are in use."""
 
     def totals(self) -> FieldDict:
@@ -89,7 +89,7 @@ class Sealer:
                     sink.add_fields(fields)
                     sink.flush()
 
-    def reconfigure(self, settings: Seal, old_sinks: Sequence[Sink[Any]]) -> None:
+    def reconfigure(self, settings: Seal, old_sinks: Sequence[Sink]) -> None:
         """Go on under another configuration; `old_sinks` are not closed yet."""
         before, sink = _find_file(old_sinks), self._sink
         if before is None or before.sealing is None:
@@ -117,5 +117,5 @@ class Sealer:
             sealing.settings = settings
 
 
-def _find_file(sinks: Iterable[Sink[Any]]) -> FileSink | None:
+def _find_file(sinks: Iterable[Sink]) -> FileSink | None:
     return next((sink for sink in sinks if isinstance(sink, FileSink)), None)

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from execaudit.config.files import choose_paths
-from execaudit.config.rule_tables import RuleTable, rule_tables
-from execaudit.config.source import Source
+from execaudit.config.source import RuleTable, Source, rule_tables
 from execaudit.errors import EXIT_OK, InvalidArgument, NotConfigured
 from execaudit.formats.restore import restore
 from execaudit.query import completeness_text
@@ -27,9 +26,8 @@ from execaudit.query.search_arguments import add_source_arguments, add_time_argu
 from execaudit.query.selection import read_span
 from execaudit.records.quoting import make_printable
 from execaudit.records.readback import event_of_record
-from execaudit.rules.fields import TYPES
-from execaudit.rules.host_rules import compile_here
-from execaudit.rules.rule_set import RuleSet
+from execaudit.rules.field_values import TYPES
+from execaudit.rules.rule_set import RuleSet, compile_rules
 from execaudit.store.completeness import Completeness
 from execaudit.store.line_formats import NATIVE
 from execaudit.store.lines import parse_line, walk
@@ -107,7 +105,7 @@ def _load_rules(args: argparse.Namespace) -> RuleSet:
         loaded = load(choose_paths(args.config, args.root))
         tables, problems = list(loaded.rules), list(loaded.problems)
         regex_bytes = loaded.config.limits.regex_bytes
-    rules, mistakes = compile_here(tables, regex_bytes)
+    rules, mistakes = compile_rules(tables, regex_bytes=regex_bytes)
     if problems or rules is None:
         text = "\n".join(map(str, [*problems, *mistakes]))
         raise NotConfigured(f"Failed to load the rules: they have mistakes\n{text}")

@@ -14,8 +14,7 @@ from execaudit.errors import InvalidArgument
 from execaudit.query.vocabulary import ASKED, NUMBER, TYPE
 from execaudit.records.vocabulary import CONDITIONS, TYPES
 from execaudit.rules.condition_tree import AllOf, AnyOf, Node, Not
-from execaudit.rules.conditions import Condition, ConditionError, make_condition
-from execaudit.rules.text_conditions import Lookups
+from execaudit.rules.conditions import Condition, ConditionError, Lookups, make_condition
 
 _LARGEST = 2**63 - 2  # what the length of a range holds
 _RANGE = re.compile(r"([0-9]{1,20})(-([0-9]{1,20})?)?")

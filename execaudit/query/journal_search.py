@@ -16,7 +16,7 @@ from execaudit.records.text import dumps
 from execaudit.records.vocabulary import FIELDS, exact_name
 from execaudit.rules.condition_tree import AllOf, Node, conditions_of, evaluate
 from execaudit.rules.conditions import Condition
-from execaudit.rules.process_programs import ProcessPrograms
+from execaudit.rules.processes import ProcessPrograms
 from execaudit.store.broken import Broken
 from execaudit.store.completeness import Completeness
 from execaudit.store.journal import Journal

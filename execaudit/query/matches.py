@@ -14,7 +14,7 @@ from execaudit.config.values import suggest
 from execaudit.errors import InvalidArgument
 from execaudit.query.conditions import Node, Not, all_of, any_of, make_asked
 from execaudit.query.vocabulary import ALIASES, ASKED
-from execaudit.rules.text_conditions import Lookups
+from execaudit.rules.conditions import Lookups
 
 ANY = "--any"
 _MATCH = re.compile(r"([A-Za-z][A-Za-z0-9_.]*)(!?[=~])(.*)", re.DOTALL).fullmatch

@@ -14,8 +14,7 @@ from execaudit.records.text import dumps
 from execaudit.rules.condition_tree import AllOf, AnyOf, Node, Not
 from execaudit.rules.conditions import Condition
 from execaudit.rules.patterns import Pattern
-from execaudit.rules.regex_parser import parse_regex
-from execaudit.rules.regex_tree import required_literal
+from execaudit.rules.regex_tree import parse_regex, required_literal
 from execaudit.rules.wildcards import WildcardError, translate_wildcards
 from execaudit.store.line_formats import NATIVE, LineFormat
 

@@ -22,7 +22,7 @@ from execaudit.rules.field_values import (
     place_values,
     testable,
 )
-from execaudit.rules.process_programs import ProcessPrograms
+from execaudit.rules.processes import ProcessPrograms
 
 Getter = Callable[[Fields], Any]
 _EVENTS = ("exec", "exit")

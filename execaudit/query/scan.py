@@ -14,7 +14,7 @@ from execaudit.query.needles import Alternatives, Needle, needles_of
 from execaudit.query.raw_test import make_raw_test
 from execaudit.query.record_values import RecordValues
 from execaudit.rules.condition_tree import Node, conditions_of, evaluate
-from execaudit.rules.process_programs import ProcessPrograms
+from execaudit.rules.processes import ProcessPrograms
 from execaudit.store.broken import Broken
 from execaudit.store.chunks import Chunk
 from execaudit.store.completeness import Completeness

@@ -33,7 +33,7 @@ from execaudit.query.scan import MALFORMED, Hit, Question
 from execaudit.query.search_arguments import choice_of
 from execaudit.query.selection import read_condition, read_span
 from execaudit.records.quoting import make_printable
-from execaudit.rules.host_rules import lookups_here
+from execaudit.rules.rule_set import OF_HOST
 from execaudit.store.boots import boots_of_journal, boots_of_log
 from execaudit.store.completeness import Completeness
 from execaudit.store.line_formats import NATIVE, find_format
@@ -129,7 +129,7 @@ class _Run:
         node = read_condition(self._args)
         if self._args.boot is None:
             return node
-        boot = make_asked("boot", [self._boot(self._args.boot)], lookups_here())
+        boot = make_asked("boot", [self._boot(self._args.boot)], OF_HOST)
         return boot if node is None else all_of([node, boot])
 
     def _boot(self, text: str) -> str:

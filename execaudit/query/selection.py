@@ -9,16 +9,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from execaudit.config.rule_tables import rule_tables
-from execaudit.config.source import Source
+from execaudit.config.source import Source, rule_tables
 from execaudit.errors import InvalidArgument
 from execaudit.query.conditions import Node, all_of, any_of, make_asked
 from execaudit.query.matches import read_matches
 from execaudit.query.search_arguments import SEVERITIES
 from execaudit.query.time_options import read_moment
-from execaudit.rules.host_rules import lookups_here
+from execaudit.rules.conditions import Lookups
 from execaudit.rules.rule import read_rules
-from execaudit.rules.text_conditions import Lookups
+from execaudit.rules.rule_set import OF_HOST
 from execaudit.store.times import EARLIEST_NS, LATEST_NS, Span
 
 
@@ -27,7 +26,7 @@ def read_condition(args: argparse.Namespace) -> Node | None:
 
     Raises InvalidArgument.
     """
-    lookups = lookups_here()
+    lookups = OF_HOST
     nodes = _short_forms(args, lookups)
     matched = read_matches(args.match or (), lookups)
     if matched is not None:

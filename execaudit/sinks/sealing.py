@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from execaudit.background import Background
-from execaudit.config.schema import Seal
+from execaudit.config.seal import Seal
 from execaudit.errors import ExecauditError
 from execaudit.evidence.chain import Chain
 from execaudit.evidence.resume import resume
@@ -21,7 +21,7 @@ from execaudit.evidence.seal import Fields, read_seal
 from execaudit.evidence.state import read_new_chain
 from execaudit.formats.zstd_file import open_zstd
 from execaudit.sinks.clock import Clock
-from execaudit.sinks.log_file import LogFile
+from execaudit.sinks.line_file import LineFile
 from execaudit.sinks.notices import WARNING, Notices
 from execaudit.sinks.rotation import Generation, Series
 
@@ -56,7 +56,7 @@ class Sealing:
         self._series = series
         self._clock = clock
         self._notices = notices
-        self._file: LogFile | None = None
+        self._file: LineFile | None = None
         self._size = self._appended = 0  # of the file; of the last write
         self._syncing = Background("seal", _MOST_SYNCS)
         self._first_s: float | None = None  # when the first line that is not sealed was seen
@@ -65,7 +65,7 @@ class Sealing:
 
     # -- the file -----------------------------------------------------------------------------
 
-    def resume(self, file: LogFile) -> None:
+    def resume(self, file: LineFile) -> None:
         """Take up a file that an earlier run wrote."""
         try:
             with contextlib.ExitStack() as stack:
@@ -81,14 +81,14 @@ class Sealing:
             )
         self._follow(file)
 
-    def begin_file(self, file: LogFile, reason: str = "") -> None:
+    def begin_file(self, file: LineFile, reason: str = "") -> None:
         """Go on in another file; `reason`: why, where others did it."""
         self._follow(file)
         if reason:
             self.seal(reason)
         self.seal("begin")
 
-    def _follow(self, file: LogFile) -> None:
+    def _follow(self, file: LineFile) -> None:
         self._file = file
         file.note_written = self._note_written
         self._size = file.size()
@@ -116,7 +116,11 @@ class Sealing:
         Where it cannot be written, the next one covers these lines as well.
         """
         file = self._file
-        if file is None or file.finish_line() is not None:
+        if file is None:
+            return
+        try:
+            file.finish_line()
+        except OSError:
             return
         fields = self.chain.next_seal(reason, name or self._series.base)
         line = self.encode(fields)

@@ -49,7 +49,7 @@ def fingerprint(part: Part) -> str:
         if newline:
             digest = sha256()
             digest.update(line)
-            return digest.hexdigest()
+            return str(digest.hexdigest())
     return ""
 
 

@@ -17,6 +17,7 @@ from tests.bench.comparison import (
     PARTS,
     Comparison,
     all_tracers,
+    checkout_tracers,
     daemon_tracers,
     start_tracers,
 )
@@ -45,11 +46,13 @@ def main() -> int:
         " time to the first event, the memory and the wake-ups of an idle tracer and daemon, with"
         " each engine. daemon: the daemon by stage, sink and in all, beside auditd. stages: each"
         " step inside the daemon, over replayed execs. growth: with rules, sinks, arguments, rate."
+        " checkouts: the daemon of this checkout beside that of another one (--beside)."
         " all: peers, stages and growth. baseline: count instructions per event with valgrind, and"
         " keep the counts for tests/unit/test_instructions.py.",
     )
     add = parser.add_argument
     add("what", nargs="?", choices=tuple(RUNS), default="peers", help="default: peers")
+    add("--beside", action="append", type=Path, metavar="DIR", help="with checkouts: another one")
     add("--rounds", type=int, metavar="N", help="default 5; 1 with --quick")
     add("--quick", action="store_true", help="less of everything, below two minutes")
     add("--only", action="append", metavar="TEXT", help="only tracers with TEXT in their name")
@@ -103,6 +106,12 @@ def run_daemon(options: argparse.Namespace) -> None:
     run_stages(options)
 
 
+def run_checkouts(options: argparse.Namespace) -> None:
+    """Measure the daemon of this checkout beside those of others, in one run."""
+    tracers = checkout_tracers(options.beside or [])
+    _tell(options, "", render(_compare(options, tracers, _storms(options), {PARTS[0]})))
+
+
 def run_peers(options: argparse.Namespace) -> None:
     """Compare with the peers, print the tables, write JSON and chart."""
     tracers = all_tracers(every=options.all)
@@ -135,6 +144,7 @@ def run_baseline(_: argparse.Namespace) -> None:
 RUNS = {
     "peers": run_peers,
     "start": run_start,
+    "checkouts": run_checkouts,
     "daemon": run_daemon,
     "stages": run_stages,
     "growth": run_growth,

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from execaudit.config.configuration import Config
-from execaudit.config.schema import File, Journal, Seal
+from execaudit.config.schema import File, Journal
+from execaudit.config.seal import Seal
 from execaudit.daemon.setup import env_names
 from execaudit.evidence.chain import Chain as SealChain
 from execaudit.evidence.setup import make_state
@@ -135,7 +136,7 @@ class Sinks:
         directory.mkdir(mode=0o750, exist_ok=True)
         self.path = directory / "execaudit.jsonl"
         file = File(path=str(self.path), max_file_bytes=_UNROTATED)
-        self.by_name: dict[str, Sink[Any]] = {
+        self.by_name: dict[str, Sink] = {
             "file": FileSink(file, _Unset()),
             "sealed": _open_sealed(directory.with_name("sealed")),
             "journal": JournalSink(Journal(), _Unset(), socket_path=journal_socket),
@@ -197,7 +198,7 @@ def run_chain(
     return (time.process_time_ns() - begin) / 1000 / recorded.count
 
 
-def _find_sink(sinks: Sinks, recorded: Recorded, chain: Chain, at: int) -> Sink[Any]:
+def _find_sink(sinks: Sinks, recorded: Recorded, chain: Chain, at: int) -> Sink:
     """Give the sink of a chain, with an encoder that knows nothing yet."""
     encoder = make_encoder(chain.formats[at], recorded.host, "execaudit")
     if not chain.sinks:

@@ -38,5 +38,5 @@ def run(program: str) -> str:
 def test_daemon_without_rules_loads_no_more_than_it_uses() -> None:
     loaded = set(json.loads(run(START)))
 
-    assert {"execaudit.daemon.loop", "execaudit.config.digest"} <= loaded
+    assert {"execaudit.daemon.loop", "execaudit.config.configuration"} <= loaded
     assert not loaded & TOO_MUCH

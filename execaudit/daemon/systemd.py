@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The service manager's notification protocol, sd_notify(3).
+"""The service manager: notifications, sd_notify(3), and its store for descriptors.
 
 Owns the socket that $NOTIFY_SOCKET names and the time to wait for it. libsystemd waits without end
 while the manager takes nothing; a logger that stands still with it would lose records. Without the
-variable everything here does nothing.
+variable everything here does nothing. Descriptors that are stored (sd_pid_notify_with_fds(3),
+sd_listen_fds(3)) outlive the process and come back to the next one of the same service.
 """
 
 import os
@@ -13,6 +14,9 @@ import time
 from collections.abc import Sequence
 
 _WAIT_S = 2.0  # for what changes the unit's state; a manager misses a status without harm
+_FIRST_FD = 3  # SD_LISTEN_FDS_START
+_LISTEN_VARIABLES = ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "LISTEN_PIDFDID")
+_NO_POLL = "FDPOLL=0"  # the manager would wake with each wake-up of the ring buffer
 
 
 def notify(*assignments: str, fds: Sequence[int] = ()) -> bool:
@@ -52,3 +56,39 @@ def watchdog_interval_s() -> float | None:
     except (KeyError, ValueError):
         return None
     return interval_s if interval_s > 0 else None
+
+
+def has_manager() -> bool:
+    """Return True if there is a manager. It does not say if its unit has a store."""
+    return "NOTIFY_SOCKET" in os.environ
+
+
+def take_descriptors() -> dict[str, int]:
+    """Return what the manager has stored, by name. The descriptors are the caller's.
+
+    The variables that announce them are removed: a second call returns nothing.
+    """
+    announced = {name: os.environ.pop(name, "") for name in _LISTEN_VARIABLES}
+    if announced["LISTEN_PID"] != str(os.getpid()) or not announced["LISTEN_FDS"].isdigit():
+        return {}
+    names = announced["LISTEN_FDNAMES"].split(":")
+    found: dict[str, int] = {}
+    for index in range(int(announced["LISTEN_FDS"])):
+        fd = _FIRST_FD + index
+        name = names[index] if index < len(names) else ""
+        if name in found:
+            os.close(fd)
+        else:
+            os.set_inheritable(fd, False)
+            found[name] = fd
+    return found
+
+
+def store_descriptor(name: str, fd: int) -> bool:
+    """Have the manager store a descriptor; False where it could not be sent."""
+    return notify("FDSTORE=1", f"FDNAME={name}", _NO_POLL, fds=(fd,))
+
+
+def remove_descriptor(name: str) -> bool:
+    """Have the manager close all descriptors of a name; False where it could not be sent."""
+    return notify("FDSTOREREMOVE=1", f"FDNAME={name}")

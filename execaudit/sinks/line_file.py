@@ -38,7 +38,7 @@ class Held(Refused):
     exit_status = NotConfigured.exit_status
 
 
-class LogFile:
+class LineFile:
     """An open log file, which no other process can open as one meanwhile.
 
     Attributes:
@@ -48,20 +48,16 @@ class LogFile:
     """
 
     def __init__(self, path: str, mode: int, gid: int | None, *, exclusive: bool = False) -> None:
-        """Open the file, make it if need be. Raises Refused or OSError.
+        """Open the file, make it if need be; it must not exist yet if `exclusive`.
 
-        Args:
-            path: where; its directory must exist.
-            mode: permission bits it gets.
-            gid: group it gets; None for the group of the process or of a setgid directory.
-            exclusive: it must not exist yet.
-
+        Its directory must exist. `gid` None: the group of the process or of a setgid directory.
+        Raises Refused or OSError.
         """
         self.path = path
         self.notes: list[str] = []
         self.note_written: Callable[[bytes], None] | None = None
         self._rest = self._half = b""
-        check_directory(os.path.dirname(path) or ".")  # noqa: PTH120
+        _check_directory(os.path.dirname(path) or ".")  # noqa: PTH120
         flags = _FLAGS | (os.O_EXCL if exclusive else 0)
         try:
             self.fd = os.open(path, flags, mode & 0o777)
@@ -106,18 +102,19 @@ class LogFile:
             found = _LOCK.unpack(fcntl.fcntl(self.fd, fcntl.F_OFD_GETLK, want))
             if found[0] == fcntl.F_WRLCK:
                 raise Held(
-                    f"Failed to open '{self.path}': {find_writer(self.fd)} writes to it; each"
+                    f"Failed to open '{self.path}': {_find_writer(self.fd)} writes to it; each"
                     " execaudit needs a file of its own ([file] path)"
                 ) from error
 
     def set_attributes(self, mode: int, gid: int | None) -> None:
         """Give it the mode and group configured; what is refused goes into `notes`."""
+        self.mode, self.gid = mode, gid
         status = os.fstat(self.fd)
         if gid is not None and status.st_gid != gid:
             try:
                 os.fchown(self.fd, -1, gid)
             except OSError as error:
-                group, now = group_name(gid), group_name(status.st_gid)
+                group, now = _group_name(gid), _group_name(status.st_gid)
                 self.notes.append(
                     f"Failed to give '{self.path}' to group {group}: {error.strerror}, leaving it"
                     f" to group {now}. A service gives it to no group but its own: set"
@@ -139,27 +136,29 @@ class LogFile:
         failing disks) it counts as written, and its rest goes before anything else.
         """
         if self._rest:
-            error = self.finish_line()
-            if error is not None:
+            try:
+                self.finish_line()
+            except OSError as error:
                 return 0, error
-        done, error = self._write(data)
-        whole = done if error is None else data.rfind(b"\n", 0, done) + 1
+        done, failure = self._write(data)
+        whole = done if failure is None else data.rfind(b"\n", 0, done) + 1
         if self.note_written is not None and whole:
             self.note_written(data[:whole])
         if whole != done and not self._take_back(data[whole:done]):
             begin, whole = whole, data.index(b"\n", done) + 1
             self._rest, self._half = data[done:whole], data[begin:whole]
-        return whole, error
+        return whole, failure
 
-    def finish_line(self) -> OSError | None:
-        """Write the rest of a line that is half in the file, if there is one."""
+    def finish_line(self) -> None:
+        """Write the rest of a line that is half in the file, if there is one. Raises OSError."""
         if not self._rest:
-            return None
+            return
         done, error = self._write(self._rest)
         self._rest = self._rest[done:]
-        if not self._rest and self.note_written is not None:
+        if error is not None:
+            raise error
+        if self.note_written is not None:
             self.note_written(self._half)
-        return error
 
     def _write(self, data: bytes) -> tuple[int, OSError | None]:
         done = 0
@@ -196,7 +195,7 @@ class LogFile:
     def size_at_path(self) -> int | None:
         """Bytes in the file; None where the path leads to it no longer: moved, removed, replaced.
 
-        Raises OSError where it cannot be told.
+        Raises OSError where it cannot be found out.
         """
         try:
             there = os.stat(self.path, follow_symlinks=False)  # noqa: PTH116 - once per batch
@@ -210,7 +209,7 @@ class LogFile:
             os.close(self.fd)
 
 
-def group_name(gid: int) -> str:
+def _group_name(gid: int) -> str:
     """The name of a group, or its number."""
     try:
         return grp.getgrgid(gid).gr_name
@@ -228,10 +227,10 @@ def find_group(name: str) -> int | None:
         ) from None
 
 
-def find_writer(fd: int) -> str:
+def _find_writer(fd: int) -> str:
     """Name the process that has locked the file, as far as /proc shows us others' files.
 
-    The kernel does not tell: such locks belong to no process (F_OFD_GETLK gives -1).
+    The kernel does not say: such locks belong to no process (F_OFD_GETLK gives -1).
     """
     status = os.fstat(fd)
     for info in Path("/proc").glob("[0-9]*/fdinfo/*"):
@@ -244,7 +243,7 @@ def find_writer(fd: int) -> str:
     return "another process"
 
 
-def check_directory(directory: str) -> None:
+def _check_directory(directory: str) -> None:
     """Refuse a directory in which others could put something else in our file's place.
 
     Every directory on the way must belong to root or to us and be writable for others only with

@@ -9,8 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.sinks.log_file import LogFile
-from execaudit.sinks.log_tail import Tail, find_end, first_time, last_record, mend
+from execaudit.sinks.file_tail import (
+    find_end,
+    find_last_record,
+    first_time,
+    set_torn_end_aside,
+)
+from execaudit.sinks.line_file import LineFile
+from execaudit.sinks.notices import Notices
 from execaudit.sinks.rotation import Series
 from tests.clocks import START_S
 from tests.lines import line, lines
@@ -23,12 +29,14 @@ def path(tmp_path: Path) -> Path:
     return directory / "execaudit.jsonl"
 
 
-def open_and_mend(path: Path) -> Tail:
-    file = LogFile(str(path), 0o640, None)
+def open_and_mend(path: Path) -> tuple[int | None, list[str]]:
+    """Return number of the last record, and what the log says."""
+    file, notices = LineFile(str(path), 0o640, None), Notices()
     try:
-        return mend(file, Series(str(path)), START_S, 0o640, None)
+        last = set_torn_end_aside(file, Series(str(path)), START_S, notices)
     finally:
         file.close()
+    return last["seq"] if last else None, [text for _, text in notices.take()]
 
 
 def torn_files(path: Path) -> list[Path]:
@@ -38,11 +46,7 @@ def torn_files(path: Path) -> list[Path]:
 def test_whole_file_is_left_alone_and_gives_its_last_record(path: Path) -> None:
     path.write_bytes(b"".join(lines(1, 3)))
 
-    tail = open_and_mend(path)
-
-    assert (tail.torn_bytes, tail.torn_name) == (0, None)
-    assert tail.last is not None
-    assert tail.last["seq"] == 3
+    assert open_and_mend(path) == (3, [])
     assert path.read_bytes() == b"".join(lines(1, 3))
 
 
@@ -66,35 +70,28 @@ def test_torn_end_is_set_aside_byte_for_byte(path: Path, torn: bytes) -> None:
     whole = b"".join(lines(1, 3))
     path.write_bytes(whole + torn)
 
-    tail = open_and_mend(path)
+    last, texts = open_and_mend(path)
 
     assert path.read_bytes() == whole
     (kept,) = torn_files(path)
     assert kept.read_bytes() == torn
     assert stat.S_IMODE(kept.stat().st_mode) == 0o640
-    assert tail == Tail(tail.last, len(torn), kept.name, None)
-    assert tail.last is not None
-    assert tail.last["seq"] == 3
+    assert last == 3
+    assert texts == [f"'{path}' ended in {len(torn)} torn bytes: set aside in '{kept.name}'"]
 
 
 def test_file_of_nothing_but_a_torn_line_becomes_empty(path: Path) -> None:
     path.write_bytes(line(1)[:50])
 
-    tail = open_and_mend(path)
-
+    assert open_and_mend(path)[0] is None
     assert path.read_bytes() == b""
-    assert tail.last is None
     assert torn_files(path)[0].read_bytes() == line(1)[:50]
 
 
 def test_line_longer_than_any_block_read_is_whole(path: Path) -> None:
     path.write_bytes(line(1, "x" * 3_000_000))
 
-    tail = open_and_mend(path)
-
-    assert tail.torn_bytes == 0
-    assert tail.last is not None
-    assert tail.last["seq"] == 1
+    assert open_and_mend(path) == (1, [])
 
 
 def test_file_that_is_not_ours_loses_only_its_unfinished_line(path: Path) -> None:
@@ -158,12 +155,12 @@ def test_last_record_is_sought_in_the_newest_plain_rotated_file(path: Path) -> N
     (path.parent / f"{path.name}.20261123T000000Z.gz").write_bytes(b"\x1f\x8b")
     (path.parent / f"{path.name}.torn-20261123T000000Z").write_bytes(b"{")
 
-    last = last_record(Series(str(path)))
+    last = find_last_record(Series(str(path)))
 
     assert last is not None
     assert last["seq"] == 2
 
 
 def test_there_is_no_last_record_without_rotated_files(path: Path) -> None:
-    assert last_record(Series(str(path))) is None
-    assert last_record(Series("/nowhere/at/all")) is None
+    assert find_last_record(Series(str(path))) is None
+    assert find_last_record(Series("/nowhere/at/all")) is None

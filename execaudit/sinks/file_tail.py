@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The end of a log file as the last run left it: what a crash tore off, and the last record.
+"""The end of a file as the last run left it: what a crash tore off, and the last record.
 
 Owns telling a whole last line from a torn one, and setting the torn one aside. After a power cut a
 file may also end in zero bytes that were never written; they count as torn.
@@ -9,10 +9,11 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from execaudit.sinks.compression import sync_directory, write_all
-from execaudit.sinks.log_file import LogFile
+from execaudit.sinks.line_file import LineFile
+from execaudit.sinks.notices import WARNING, Notices
 from execaudit.sinks.rotation import Series
 
 # The longest line: 2 MiB of arguments, in base64 beside their text, with escapes.
@@ -21,23 +22,6 @@ _LINES_TRIED = 64
 _STEP_BYTES = 64 << 10
 # Of all schemas: it stands before whatever a traced program chose.
 _TIME = re.compile(rb'[^"]*"(?:time|@timestamp|metadata":\{"original_time)":"([^"]*)"').match
-
-
-class Tail(NamedTuple):
-    """What a file ended in when it was opened.
-
-    Attributes:
-        last: the last whole record, None if there is none.
-        torn_bytes: how much came after it and was set aside.
-        torn_name: the file that has it now; None where nothing was torn or it could not be kept.
-        problem: why it could not be kept, or not be removed from the file.
-
-    """
-
-    last: dict[str, Any] | None
-    torn_bytes: int = 0
-    torn_name: str | None = None
-    problem: str | None = None
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
@@ -49,10 +33,10 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 
 def find_end(fd: int) -> tuple[int, dict[str, Any] | None]:
-    """Offset behind the last whole line that is a JSON object, and that object. Raises OSError.
+    """Return the offset behind the last whole line that is a JSON object, and that object.
 
     Where not one of the last lines is, the file is hardly one of ours: then the offset is behind
-    the last line, whatever it holds.
+    the last line, whatever it holds. Raises OSError.
     """
     behind_last = end = _find_newline(fd, os.fstat(fd).st_size) + 1
     for _ in range(_LINES_TRIED):
@@ -78,8 +62,10 @@ def _find_newline(fd: int, before: int) -> int:
     return -1
 
 
-def mend(file: LogFile, series: Series, wall_s: float, mode: int, gid: int | None) -> Tail:
-    """Set a torn end of the file aside, in a file named by the time given.
+def set_torn_end_aside(
+    file: LineFile, series: Series, wall_s: float, notices: Notices
+) -> dict[str, Any] | None:
+    """Move a torn end into a file of its own, named by the time; return the last whole record.
 
     Never raises: a file that cannot be read is left alone.
     """
@@ -87,27 +73,29 @@ def mend(file: LogFile, series: Series, wall_s: float, mode: int, gid: int | Non
         end, last = find_end(file.fd)
         torn_bytes = file.size() - end
     except OSError as error:
-        return Tail(None, problem=f"Failed to read '{file.path}': {error.strerror}")
+        notices.add(WARNING, f"Failed to read '{file.path}': {error.strerror}")
+        return None
     if not torn_bytes:
-        return Tail(last)
-    name: str | None = None
-    problem = None
+        return last
+    results: list[str] = []
     try:
         name = series.free_name(wall_s, "torn-")
-        _copy(file, end, LogFile(series.full_path(name), mode, gid, exclusive=True))
+        _copy(file, end, LineFile(series.full_path(name), file.mode, file.gid, exclusive=True))
         sync_directory(series.directory)
+        results.append(f"set aside in '{name}'")
     except OSError as error:
-        name, problem = None, f"Failed to keep {torn_bytes} torn bytes: {error.strerror}"
+        results.append(f"failed to keep them: {error.strerror}")
     try:
         os.ftruncate(file.fd, end)
     except OSError as error:
         # An append-only file: the torn line stays, but the next one does not join it.
         write_all(file.fd, b"\n")
-        problem = f"Failed to remove a torn line from '{file.path}': {error.strerror}, ending it"
-    return Tail(last, torn_bytes, name, problem)
+        results.append(f"failed to remove them: {error.strerror}, ending the line")
+    notices.add(WARNING, f"'{file.path}' ended in {torn_bytes} torn bytes: {'; '.join(results)}")
+    return last
 
 
-def _copy(file: LogFile, begin: int, target: LogFile) -> None:
+def _copy(file: LineFile, begin: int, target: LineFile) -> None:
     try:
         at = begin
         while data := os.pread(file.fd, 1 << 20, at):
@@ -121,8 +109,8 @@ def _copy(file: LogFile, begin: int, target: LogFile) -> None:
         target.close()
 
 
-def last_record(series: Series) -> dict[str, Any] | None:
-    """The last whole record of the newest plain rotated file: of use where the file is empty."""
+def find_last_record(series: Series) -> dict[str, Any] | None:
+    """Return the last whole record of the newest plain rotated file, if there is one."""
     try:
         plain = [one for one in series.members() if not one.suffix and not one.is_torn]
         if not plain:
@@ -137,7 +125,7 @@ def last_record(series: Series) -> dict[str, Any] | None:
 
 
 def first_time(fd: int) -> str:
-    """The time of the first record of a file: its age, whatever the inode says. Empty if none."""
+    """Return the time of a file's first record: its age, whatever the inode says. Empty if none."""
     try:
         line = os.pread(fd, 4096, 0).partition(b"\n")[0]
     except OSError:

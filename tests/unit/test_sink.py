@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from execaudit.sinks.queued_sink import RESERVE_BYTES, QueuedSink, Trouble
-from execaudit.sinks.selection import Selection
+from execaudit.sinks.sink import RESERVE_BYTES, Selection, Sink, Trouble
 from tests.clocks import FakeClock
 from tests.lines import line, lines
 from tests.sinks import FinishedEntries, write
@@ -19,7 +18,7 @@ BUSY = Trouble("overflow", 0.1, 1.0, waits=True)
 BROKEN = Trouble("io_error", 0.5, 4.0, text="Failed to write the pond")
 
 
-class Pond(QueuedSink):
+class Pond(Sink):
     """Takes entries until there are `most`; then `trouble` is in the way."""
 
     name = "pond"
@@ -100,13 +99,13 @@ def test_events_wait_in_order_while_the_trouble_passes_soon() -> None:
     sink.most = 2
     write(sink, lines(1, 5))
     write(sink, lines(6, 5))
-    assert (sink.counters.queue_depth, sink.undelivered) == (8, 8)
+    assert (sink.queue_depth, sink.undelivered) == (8, 8)
 
     sink.most = 100
     sink.turn()
 
     assert sink.taken == lines(1, 10)
-    assert (sink.counters.queue_depth, sink.counters.queue_bytes) == (0, 0)
+    assert (sink.queue_depth, sink.queue_bytes) == (0, 0)
     assert sink.counters.lost == 0
     assert sink.texts() == ""
 
@@ -132,7 +131,7 @@ def test_what_exceeds_the_queue_is_lost_and_reported_once_it_is_empty() -> None:
     sink.most = 0
     write(sink, lines(1, 1000))
     lost = sink.counters.lost
-    kept = sink.counters.queue_depth
+    kept = sink.queue_depth
     assert lost + kept == 1000
     assert sink.losses.take() == []
     assert "dropping new ones" in sink.texts()
@@ -154,7 +153,7 @@ def test_events_are_lost_at_once_where_the_trouble_lasts() -> None:
     write(sink, lines(1, 5))
     write(sink, lines(6, 1))
 
-    assert (sink.counters.queue_depth, sink.counters.lost) == (0, 4)
+    assert (sink.queue_depth, sink.counters.lost) == (0, 4)
     assert sink.texts() == "Failed to write the pond"
 
 
@@ -165,7 +164,7 @@ def test_events_that_wait_are_lost_when_the_trouble_turns_out_to_last() -> None:
     sink.trouble = BROKEN
     sink.turn()
 
-    assert (sink.counters.queue_depth, sink.counters.lost) == (1, 3)
+    assert (sink.queue_depth, sink.counters.lost) == (1, 3)
 
 
 @pytest.mark.parametrize("kind", ["lost", "start", "stop", "config", "repair", "summary"])
@@ -174,7 +173,7 @@ def test_records_of_the_daemon_wait_whatever_the_trouble(trouble: Trouble, kind:
     sink = Pond(queue_bytes=0)
     sink.most, sink.trouble = 0, trouble
     write(sink, [line(1), line(2, kind=kind), line(3)])
-    assert (sink.counters.queue_depth, sink.counters.lost) == (1, 2)
+    assert (sink.queue_depth, sink.counters.lost) == (1, 2)
 
     sink.most = 10
     sink.turn()
@@ -190,8 +189,8 @@ def test_records_of_the_daemon_have_a_bound_and_beyond_it_are_counted() -> None:
     many = [line(seq, str(hash((seq, at))), kind="config") for at in range(90) for seq in range(90)]
     write(sink, many)
 
-    assert sink.counters.queue_bytes <= RESERVE_BYTES
-    assert sink.counters.queue_depth + sink.counters.lost == len(many)
+    assert sink.queue_bytes <= RESERVE_BYTES
+    assert sink.queue_depth + sink.counters.lost == len(many)
     assert sink.counters.lost > 0
 
 

@@ -2,7 +2,7 @@
 """The file that is being written to: opened again when others move it, rotated when it is due.
 
 Owns the path, when to rotate and when to sync. What a failure means for records, and when to try
-again, is decided by `sink_file`.
+again, is decided by `file`.
 """
 
 import contextlib
@@ -10,14 +10,15 @@ import errno
 import os
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from execaudit.background import Background
 from execaudit.config.schema import File
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.compression import sync_directory
+from execaudit.sinks.file_tail import find_last_record, first_time, set_torn_end_aside
 from execaudit.sinks.generations import Generations
-from execaudit.sinks.log_file import LogFile, Refused, find_group
-from execaudit.sinks.log_tail import Tail, first_time, mend
+from execaudit.sinks.line_file import LineFile, Refused, find_group
 from execaudit.sinks.notices import NOTICE, WARNING, Notices
 from execaudit.sinks.rotation import Series
 from execaudit.sinks.sealing import Sealing
@@ -28,7 +29,7 @@ _STOP_PATIENCE_S = 2.0
 _MOST_SYNCS = 8  # each holds a descriptor while a disk hangs
 
 
-class LiveFile:
+class RotatingFile:
     """The file at `settings.path`. Everything but `open` and `rotate` needs it open.
 
     Raises NotConfigured as `find_group`.
@@ -51,38 +52,33 @@ class LiveFile:
         self._clock = clock
         self._notices = notices
         self._syncing = Background("fsync", _MOST_SYNCS)
-        self._file: LogFile | None = None
+        self._file: LineFile | None = None
         self._rotate_ns: int | None = None  # CLOCK_BOOTTIME at which the file is old enough
         self._rotation_retry_s = 0.0
         self._sync_s: float | None = None
         self.sealing: Sealing | None = None
 
-    def open(self) -> Tail:
-        """Open what is at the path, or make it; what it ended in. Raises OSError or Refused."""
+    def open(self) -> dict[str, Any] | None:
+        """Open what is at the path, or make it; return the last record. Raises OSError, Refused."""
         settings = self._settings
         self._make_directory()
-        file = LogFile(settings.path, settings.mode, self._gid)
+        file = LineFile(settings.path, settings.mode, self._gid)
         before, self._file = self._file, file
         if before is not None:
             self._leave(before)
-        self._tell_notes(file)
-        tail = Tail(None)
+        self._report_notes(file)
+        last = None
         if file.size():
-            tail = mend(file, self._series, self._clock.wall_s(), settings.mode, self._gid)
+            last = set_torn_end_aside(file, self._series, self._clock.wall_s(), self._notices)
         self.size = file.size()
-        if tail.torn_bytes:
-            said = [f"set aside in '{tail.torn_name}'"] if tail.torn_name else []
-            said += [tail.problem] if tail.problem else []
-            self._notices.add(
-                WARNING,
-                f"'{settings.path}' ended in {tail.torn_bytes} torn bytes: {'; '.join(said)}",
-            )
+        if not self.size:
+            last = find_last_record(self._series)
         self._rotate_ns = self._age_limit_ns(file)
         if self.sealing is not None and before is not None:
             self.sealing.begin_file(file, "moved")
         elif self.sealing is not None:  # which began when nothing could be opened
             self.sealing.resume(file)
-        return tail
+        return last
 
     def use_sealing(self, sealing: Sealing | None) -> None:
         """Have the file sealed from now on, or no longer."""
@@ -106,10 +102,10 @@ class LiveFile:
         if self._file is not None:
             self._file.notes.clear()
             self._file.set_attributes(settings.mode, self._gid)
-            self._tell_notes(self._file)
+            self._report_notes(self._file)
             self._rotate_ns = self._age_limit_ns(self._file)
 
-    def _tell_notes(self, file: LogFile) -> None:
+    def _report_notes(self, file: LineFile) -> None:
         for note in file.notes:
             self._notices.add(WARNING, note)
 
@@ -119,16 +115,15 @@ class LiveFile:
             directory.mkdir(mode=0o750)
             self._notices.add(NOTICE, f"Made directory '{directory}'")
 
-    def _leave(self, before: LogFile) -> None:
+    def _leave(self, before: LineFile) -> None:
         """Close a file that others moved, removed or replaced."""
-        if before.finish_line() is not None:
-            self.half_lines_left += 1
+        self._finish_line(before)
         before.close()
         self._notices.add(
             NOTICE, f"'{self._settings.path}' was moved, removed or replaced: opened it again"
         )
 
-    def _age_limit_ns(self, file: LogFile) -> int | None:
+    def _age_limit_ns(self, file: LineFile) -> int | None:
         """When the file will be old enough, going by its first record. None while it is empty."""
         if not self._settings.max_age or not self.size:
             return None
@@ -183,9 +178,10 @@ class LiveFile:
         elif settings.fsync == "interval" and self._sync_s is None:
             self._sync_s = now_s + settings.fsync_interval
 
-    def finish_line(self) -> OSError | None:
-        """Write the rest of a line that is half in the file and could not be taken back."""
-        return self._file.finish_line() if self._file else None
+    def finish_line(self) -> None:
+        """Write the rest of a line that is half there and could not be taken back; or OSError."""
+        if self._file:
+            self._file.finish_line()
 
     def rotate(self, now_s: float) -> None:
         """Rotate now. A file that others moved is only opened again. Raises as `open`."""
@@ -199,15 +195,13 @@ class LiveFile:
         file, settings = self._file, self._settings
         assert file is not None  # noqa: S101 - callers looked
         try:
-            error = file.finish_line()
-            if error:
-                raise error
+            file.finish_line()
             name = self._generations.next_name()
             if self.sealing is not None:
                 self.sealing.seal("rotate", name)
             self._generations.retire(name)
             try:
-                fresh = LogFile(settings.path, settings.mode, self._gid, exclusive=True)
+                fresh = LineFile(settings.path, settings.mode, self._gid, exclusive=True)
             except (OSError, Refused):
                 self._generations.reinstate(name)
                 raise
@@ -282,11 +276,17 @@ class LiveFile:
             and now_s >= self._rotation_retry_s
         )
 
+    def _finish_line(self, file: LineFile) -> None:
+        """Finish a line before the file is given up."""
+        try:
+            file.finish_line()
+        except OSError:
+            self.half_lines_left += 1
+
     def close(self) -> None:
         """Sync as configured and close."""
         if self._file:
-            if self._file.finish_line() is not None:
-                self.half_lines_left += 1
+            self._finish_line(self._file)
             if self._settings.fsync != "none":
                 self._sync(self._file.fd)
             self._file.close()
