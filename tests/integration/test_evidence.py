@@ -74,12 +74,12 @@ def test_log_of_a_daemon_is_whole_from_start_to_stop(
     with Daemon(place, engine, sections(place)) as daemon:
         launch([str(programs / "tiny")]).wait()
         wait_until(lambda: len(seals(daemon)) > 1)
-        running, _ = verify([daemon.log], [key])
+        running = daemon.call("verify", "--key", str(key))
         status = daemon.status()
         daemon.stop()
     verdict, logs = verify([daemon.log], [key])
 
-    assert running == verdict == 0
+    assert running.returncode == verdict == 0, running.stdout
     assert logs[0].is_proved
     assert [seals(daemon)[0]["reason"], seals(daemon)[-1]["reason"]] == ["start", "stop"]
     assert status["sinks"]["file"]["seal_chain"] == key.chain
