@@ -13,24 +13,22 @@ from execaudit.verify.findings import UNKNOWN, WHOLE, Finding
 
 _HOST = rb'"(?:[^"\\]|\\.)*"'
 # By the encoders' order of members: nothing that a traced program chose stands before these.
-_NATIVE = re.compile(
-    rb'^\{"time":"[^"]*","type":"(?:exec|exit)","host":' + _HOST
-    + rb',"boot":"([^"]*)",(?:"hook":"([a-z_]+)",)?"cpu":(\d+),"seq":(\d+)',
-    re.MULTILINE,
-)  # fmt: skip
-_OTHERS = re.compile(
-    rb'^\{(?:"@timestamp":"[^"]*","event":\{"dataset":"execaudit\.'
+_native = re.compile(
+    rb'\{"time":"[^"]*","type":"(?:exec|exit)","host":' + _HOST
+    + rb',"boot":"([^"]*)",(?:"hook":"([a-z_]+)",)?"cpu":(\d+),"seq":(\d+)'
+).match  # fmt: skip
+_others = re.compile(
+    rb'\{(?:"@timestamp":"[^"]*","event":\{"dataset":"execaudit\.'
     rb'|"metadata":\{"original_time":"[^"]*","event_code":")(?:exec|exit)"'
-    rb',"(?:id|uid)":"([0-9a-f]*)-([a-z_]+)-(\d+)-(\d+)"',
-    re.MULTILINE,
-)
-_OWN = re.compile(
-    rb'^\{(?:"time":"[^"]*","type":"'
+    rb',"(?:id|uid)":"([0-9a-f]*)-([a-z_]+)-(\d+)-(\d+)"'
+).match
+_is_own = re.compile(
+    rb'\{(?:"time":"[^"]*","type":"'
     rb'|"@timestamp":"[^"]*","event":\{"dataset":"execaudit\.'
-    rb'|"metadata":\{"original_time":"[^"]*","event_code":")(?:start|stop|lost|repair)".*$',
-    re.MULTILINE,
-)
-_SEARCH = re.compile(rb'"path_search":\[((?:"(?:[^"\\]|\\.)*",?)*)\]')
+    rb'|"metadata":\{"original_time":"[^"]*","event_code":")(?:start|stop|lost|repair)"'
+).match
+_SEARCHED = b'"path_search":['
+_names = re.compile(rb'((?:"(?:[^"\\]|\\.)*",?)*)\]').match
 _BOOT_DIGITS = 12
 _FAILED = b'"failure"'
 
@@ -46,6 +44,17 @@ class _Run:
         self.bounded = 0  # dropped, limited: counts of whole runs of the daemon
         self.is_open = False  # the daemon has not said yet how many it dropped
         self.is_inexact = False
+
+    def add(self, hook: bytes, cpu: bytes, seq: int) -> None:
+        stream = self.streams.get((hook, cpu))
+        if stream is None:
+            self.streams[hook, cpu] = [seq, seq, 1]
+            return
+        if seq > stream[1]:
+            stream[1] = seq
+        elif seq < stream[0]:
+            stream[0] = seq
+        stream[2] += 1
 
     def missing(self) -> int:
         return sum(
@@ -65,35 +74,38 @@ class Sequence:
 
     def take(self, data: bytes) -> None:
         """Take whole lines."""
-        own = list(_OWN.finditer(data))
-        at = 0
-        for found in own:
-            self._take_events(data, at, found.start())
-            self._take_own(found[0])
-            at = found.end() + 1
-        self._take_events(data, at, len(data))
+        match = _others if data.startswith((b'{"@', b'{"metadata')) else _native
+        begin, run, find = 0, self._run, data.find
+        searched = 0  # up to here
+        while begin < len(data):
+            found = match(data, begin)
+            end = find(b"\n", begin if found is None else found.end()) + 1 or len(data)
+            if found is not None:
+                boot, hook, cpu, seq = found.groups()
+                boot = boot[:_BOOT_DIGITS]  # ids have no more of it
+                if boot != run.boot:
+                    self._take_searches(data, searched, begin)
+                    searched = begin
+                    run = self._change(boot, begins=False) if run.boot else run
+                    run.boot = boot
+                run.add(hook or b"exec", cpu, int(seq))
+                self.events += 1
+            elif _is_own(data, begin):
+                self._take_searches(data, searched, begin)
+                searched = begin
+                self._take_own(data[begin:end])
+                run = self._run
+            begin = end
+        self._take_searches(data, searched, len(data))
 
-    def _take_events(self, data: bytes, begin: int, end: int) -> None:
-        pattern = _OTHERS if data.startswith((b'{"@', b'{"metadata'), begin) else _NATIVE
-        run = self._run
-        for found in pattern.finditer(data, begin, end):
-            boot, hook, cpu, seq = found.groups()
-            boot = boot[:_BOOT_DIGITS]  # ids have no more of it
-            if boot != run.boot:
-                run = self._change(boot, begins=False) if run.boot else run
-                run.boot = boot
-            number = int(seq)
-            stream = run.streams.get((hook or b"exec", cpu))
-            if stream is None:
-                run.streams[hook or b"exec", cpu] = [number, number, 1]
-            else:
-                stream[0] = min(stream[0], number)
-                stream[1] = max(stream[1], number)
-                stream[2] += 1
-            self.events += 1
-        for found in _SEARCH.finditer(data, begin, end):
-            line = data[data.rfind(b"\n", 0, found.start()) + 1 : data.find(b"\n", found.end())]
-            run.explained += found[1].count(b'","') + 1 - (_FAILED in line)
+    def _take_searches(self, data: bytes, at: int, end: int) -> None:
+        """Count failures that are part of another record."""
+        while (at := data.find(_SEARCHED, at, end)) >= 0:
+            at += len(_SEARCHED)
+            found = _names(data, at)
+            if found is not None:
+                line = data[data.rfind(b"\n", 0, at) + 1 : data.find(b"\n", at)]
+                self._run.explained += found[1].count(b'","') + 1 - (_FAILED in line)
 
     def _change(self, boot: bytes, *, begins: bool) -> _Run:
         self._judge()

@@ -128,3 +128,10 @@ def test_sealed_log_takes_gaps_for_what_was_not_written() -> None:
     sequence.take(b"".join(make_line(each, "execaudit") for each in (START, event(2), STOP)))
 
     assert [each.verdict for each in sequence.end(is_sealed=True)] == [WHOLE]
+
+
+def test_searches_count_for_the_run_that_made_them() -> None:
+    again = {**START, "gap": {"traced": False, "ended": "stop"}}
+    found = event(3, path_search=["/a/ls", "/b/ls"])
+
+    assert judge([START, found, STOP, again, event(1), STOP]) == []
