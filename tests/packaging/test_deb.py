@@ -79,7 +79,7 @@ def test_package_depends_on_nothing_but_the_distribution() -> None:
         "/usr/share/man/man5/execaudit-record.5.gz",
         "/usr/share/man/man5/execaudit-rules.5.gz",
         "/usr/share/man/man5/execaudit.toml.5.gz",
-        "/usr/share/execaudit/execaudit-verify.py",
+        "/usr/share/execaudit/execaudit-verify",
         "/usr/share/man/man8/execaudit.8.gz",
         "/usr/share/man/man8/execaudit-seal.8.gz",
         "/usr/share/man/man8/execaudit-verify.8.gz",
