@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Verify a log that execaudit sealed, with nothing but Python 3.11: no package, no library.
 
