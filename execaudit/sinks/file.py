@@ -14,7 +14,7 @@ from typing import Any
 
 from execaudit.config.schema import File
 from execaudit.config.seal import Seal
-from execaudit.errors import ExecauditError, failed_call
+from execaudit.errors import failed_call
 from execaudit.evidence.chain import Chain
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.compression import find_compressor
