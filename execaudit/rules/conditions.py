@@ -14,7 +14,7 @@ from typing import Any
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_short, show_value
 from execaudit.config.values import list_words
-from execaudit.rules.fields import FIELDS, RESULTS, TYPES
+from execaudit.rules.fields import FIELDS, RESULTS, TYPES, Field
 from execaudit.rules.patterns import REGEX_BYTES, Pattern, PatternError, Truth
 from execaudit.rules.text_conditions import (
     Lookups,
@@ -75,12 +75,14 @@ def make_condition(
     path: KeyPath,
     lookups: Lookups,
     regex_bytes: int = REGEX_BYTES,
+    kind: Field | None = None,
 ) -> Condition:
     """Make the condition that `field` has `value`, one of its elements if that is a list.
 
-    Raises ConditionError with all that is wrong.
+    `kind`: how to ask for a field that rules do not know. Raises ConditionError with all that is
+    wrong.
     """
-    source = Source(field, FIELDS[field], lookups, regex_bytes)
+    source = Source(field, FIELDS[field] if kind is None else kind, lookups, regex_bytes)
     if isinstance(value, list) and not value:
         raise ConditionError([(path, f"is an empty list, expected {source.kind.what}")])
     elements = value if isinstance(value, list) else [value]

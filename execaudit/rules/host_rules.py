@@ -8,22 +8,30 @@ import grp
 import os
 import pwd
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from execaudit.config.configuration import Loaded
 from execaudit.config.problem import Problem
 from execaudit.rules.rule import RuleTable
 from execaudit.rules.rule_set import RuleSet, compile_rules
 from execaudit.rules.text_conditions import Lookups
+
+if TYPE_CHECKING:  # a search takes names only, and no configuration
+    from execaudit.config.configuration import Loaded
 
 
 def compile_here(
     tables: Iterable[RuleTable], regex_bytes: int
 ) -> tuple[RuleSet | None, list[Problem]]:
     """Compile rules with the users and groups of this host."""
-    return compile_rules(tables, Lookups(user=_find_user, group=_find_group), regex_bytes)
+    return compile_rules(tables, lookups_here(), regex_bytes)
 
 
-def find_problems(loaded: Loaded) -> tuple[Problem, ...]:
+def lookups_here() -> Lookups:
+    """Return what finds the users and groups of this host."""
+    return Lookups(user=_find_user, group=_find_group)
+
+
+def find_problems(loaded: "Loaded") -> tuple[Problem, ...]:
     """Return every problem of the configuration and of the rules, each once."""
     _, in_rules = compile_here(loaded.rules, loaded.config.limits.regex_bytes)
     return tuple(dict.fromkeys((*loaded.problems, *in_rules)))

@@ -112,7 +112,7 @@ def parse_pattern(value: object, *, is_path: bool, regex_bytes: int = REGEX_BYTE
 
 
 def _exact(text: str) -> Pattern:
-    raw = text.encode()
+    raw = text.encode("utf-8", "surrogateescape")  # a search may name bytes that are not UTF-8
     return Pattern("exact", text, raw, raw.__eq__, raw.lower(), True, True, 0)
 
 

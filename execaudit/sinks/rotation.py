@@ -14,9 +14,10 @@ import stat
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from execaudit.config.schema import File
+if TYPE_CHECKING:  # whoever reads logs needs the names of files, and no configuration
+    from execaudit.config.schema import File
 
 SUFFIXES = ("", ".gz", ".zst")
 _STAMP = "%Y%m%dT%H%M%SZ"
@@ -152,7 +153,7 @@ class Series:
 
 
 def choose_expired(
-    generations: list[Generation], settings: File, wall_s: float, active_bytes: int
+    generations: list[Generation], settings: "File", wall_s: float, active_bytes: int
 ) -> list[Generation]:
     """Those to remove, oldest first. What was set aside goes by age and number of its own kind."""
     expired: dict[str, Generation] = {}

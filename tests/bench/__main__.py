@@ -24,6 +24,7 @@ from tests.bench.growth import measure_growth
 from tests.bench.instructions import record_baseline
 from tests.bench.machine import provide_tracefs
 from tests.bench.report import BASELINE, as_json
+from tests.bench.search import measure_search
 from tests.bench.stages import measure_stages
 from tests.bench.tables import render, render_growth, render_stages
 
@@ -113,6 +114,12 @@ def run_peers(options: argparse.Namespace) -> None:
     _tell(options, "peers", render(results))
 
 
+def run_search(options: argparse.Namespace) -> None:
+    """Measure searches of a gigabyte of records, beside what else searches such files."""
+    rounds = options.rounds or (1 if options.quick else 5)
+    _tell(options, "", measure_search(rounds=rounds, quick=options.quick))
+
+
 def run_all(options: argparse.Namespace) -> None:
     """Run what the documentation shows."""
     run_peers(options)
@@ -132,6 +139,7 @@ RUNS = {
     "stages": run_stages,
     "growth": run_growth,
     "all": run_all,
+    "search": run_search,
     "baseline": run_baseline,
 }
 

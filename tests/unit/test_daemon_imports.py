@@ -25,7 +25,7 @@ TOO_MUCH = {
     *("queue", "random", "tempfile", "subprocess", "logging", "asyncio", "concurrent.futures"),
     *("execaudit.rules.rule_set", "execaudit.rules.conditions", "execaudit.rules.regex_cost"),
     *("execaudit.engine.bcc_engine", "execaudit.formats.ecs", "execaudit.formats.ocsf"),
-    *("execaudit.trace.table", "execaudit.doctor.report"),
+    *("execaudit.table.lines", "execaudit.doctor.report"),
 }
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of `execaudit trace`: one record in, one line of execsnoop's columns out.
+"""The table of records: one record in, one line of execsnoop's columns out.
 
 Owns the columns, their alignment and the colours. It reads no terminal and writes nothing: the
 caller says how wide the terminal is and whether colours are wanted, and prints the line. No text
@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from execaudit.records.command import Record, restore_text
-from execaudit.records.quoting import quote_cell, width
-from execaudit.trace.arguments import ArgumentsStyle, format_arguments
+from execaudit.records.journal import other_message
+from execaudit.records.quoting import make_printable, quote_cell, width
+from execaudit.table.arguments import ArgumentsStyle, format_arguments
 
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _RESET = "\x1b[0m"
 _DIM = "\x1b[2m"
 _RED = "\x1b[31m"
@@ -38,6 +40,9 @@ _LOST_REASONS = {
 class TableOptions:
     """What the table shows; the names are those of execsnoop's options."""
 
+    date: bool = False
+    print_host: bool = False
+    print_user: bool = False
     time: bool = False
     timestamp: bool = False
     print_uid: bool = False
@@ -65,7 +70,8 @@ class Table:
         self._options = options
         self._columns = _choose_columns(options)
         self._start_ns = options.start_ns
-        self._clock = ("", 0, "")  # the second last seen: as text, since 1970, as time of day
+        # The second last seen: as text, since 1970, as time of day, with the date.
+        self._clock = ("", 0, "", "")
 
     def header(self) -> str:
         """Return the line of column titles."""
@@ -75,6 +81,9 @@ class Table:
         """Return one line, without its end, for a record of any type of docs/record.md."""
         if record["type"] == "lost":
             return self._paint(self._describe_loss(record), _BOLD_RED)
+        if record["type"] not in ("exec", "exit"):
+            text = make_printable(other_message(dict(record)))
+            return self._paint(f"*** {self._shown_time(record['time'])} {text} ***", _DIM)
         if record["type"] == "exit":
             cells = [(self._cell(column.title, record), "") for column in self._columns]
             return self._paint(self._lay_out(cells)[0] + _describe_exit(record), _DIM)
@@ -106,8 +115,9 @@ class Table:
 
     def _cell(self, title: str, record: Record) -> str:
         match title:
-            case "TIME":
-                return self._wall_clock(record["time"])[1]
+            case "TIME" | "DATE":
+                _, time_of_day, date = self._wall_clock(record["time"])
+                return time_of_day if title == "TIME" else date
             case "TIME(s)":
                 now_ns = self._wall_clock(record["time"])[0]
                 if self._start_ns is None:
@@ -121,20 +131,32 @@ class Table:
             case "RET":
                 return "-" if record["type"] == "exit" else str(-record.get("errno_code", 0))
             case _:
-                return str(record.get(title.lower(), _absent(title, record)))
+                name = title.lower()
+                if title == "USER" and name not in record:
+                    name = "uid"
+                return quote_cell(str(record[name])) if name in record else _absent(title, record)
 
-    def _wall_clock(self, stamp: str) -> tuple[int, str]:
-        """Return an RFC 3339 UTC time in nanoseconds since 1970, and the local time of day."""
+    def _wall_clock(self, stamp: str) -> tuple[int, str, str]:
+        """Return an RFC 3339 UTC time in nanoseconds since 1970, local time of day, and date."""
         text, _, fraction = stamp.rstrip("Z").partition(".")
         if text != self._clock[0]:
             seconds = int(datetime.fromisoformat(text + "+00:00").timestamp())
-            self._clock = (text, seconds, time.strftime("%H:%M:%S", time.localtime(seconds)))
-        return self._clock[1] * 10**9 + int(fraction.ljust(9, "0")), self._clock[2]
+            local = time.localtime(seconds)
+            self._clock = (
+                text, seconds, time.strftime("%H:%M:%S", local),
+                f"{_MONTHS[local.tm_mon - 1]} {time.strftime('%d %H:%M:%S', local)}",
+            )  # fmt: skip
+        second_ns = self._clock[1] * 10**9
+        return second_ns + int(fraction.ljust(9, "0")), self._clock[2], self._clock[3]
+
+    def _shown_time(self, stamp: str) -> str:
+        _, time_of_day, date = self._wall_clock(stamp)
+        return date if self._options.date else time_of_day
 
     def _describe_loss(self, record: Record) -> str:
         reason = record["reason"]
         first, last = (
-            self._wall_clock(record.get(name, record["time"]))[1] for name in ("first", "last")
+            self._shown_time(record.get(name, record["time"])) for name in ("first", "last")
         )
         hook = f", hook {quote_cell(record['hook'])}" if "hook" in record else ""
         return (
@@ -145,6 +167,9 @@ class Table:
 
 def _choose_columns(options: TableOptions) -> list[_Column]:
     columns = (
+        (options.date, _Column("DATE", 16)),
+        (options.print_host, _Column("HOST", 12)),
+        (options.print_user, _Column("USER", 10)),
         (options.time, _Column("TIME", 9)),
         (options.timestamp, _Column("TIME(s)", 9)),
         (options.print_uid, _Column("UID", 7)),
@@ -181,7 +206,9 @@ def _describe_missing(record: Record) -> str:
 
 def _describe_exit(record: Record) -> str:
     if "signal" in record:
-        text = f"killed {record['signal']}" + (" (core dumped)" if "core_dumped" in record else "")
+        text = f"killed {quote_cell(record['signal'])}" + (
+            " (core dumped)" if "core_dumped" in record else ""
+        )
     else:
         text = f"exit {record.get('exit_code', '?')}"
     if "duration_ns" in record:
