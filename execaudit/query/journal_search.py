@@ -51,7 +51,7 @@ def index_matches(node: Node | None) -> list[tuple[str, list[str]]]:
 
 
 def _is_indexed(field: str) -> bool:
-    return field in FIELDS and field not in _NOT_INDEXED and FIELDS[field].form.journal != "json"
+    return field in FIELDS and field not in _NOT_INDEXED and FIELDS[field].kind.journal != "json"
 
 
 def _text(value: Any) -> str | None:

@@ -25,12 +25,12 @@ _BY_FORM = {
 
 def _others() -> dict[str, Condition]:
     found = {
-        name: _BY_FORM[field.form.shown]
+        name: _BY_FORM[field.kind.shown]
         for name, field in FIELDS.items()
-        if field.form.shown in _BY_FORM and not name.endswith("_b64")
+        if field.kind.shown in _BY_FORM and not name.endswith("_b64")
     }
     for outer in ("ns", "caps"):
-        for name, form in FIELDS[outer].form.members:
+        for name, form in FIELDS[outer].kind.members:
             found[f"{outer}.{name}"] = _BY_FORM[form.shown]
     return found
 

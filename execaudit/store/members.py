@@ -14,7 +14,7 @@ from execaudit.records.vocabulary import FIELDS
 _WITHIN = frozenset(
     name
     for outer in ("ancestors", "truncated", "redacted")
-    for name, _ in FIELDS[outer].form.members
+    for name, _ in FIELDS[outer].kind.members
 )
 
 

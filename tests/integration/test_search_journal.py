@@ -16,10 +16,10 @@ from execaudit.query.matches import read_matches
 from execaudit.query.record_values import RecordValues
 from execaudit.records.journal import wire_entry
 from execaudit.rules.condition_tree import evaluate
+from tests.golden.files import golden_records
 from tests.journald import Journald, running_journald
 from tests.log_files import exec_fields, own_fields
 from tests.search_matches import LOOKUPS, MATCHES
-from tests.unit.record_samples import golden_records
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 _FORGE = """

@@ -8,7 +8,8 @@ import pytest
 
 from execaudit.formats import ecs, ocsf
 from execaudit.formats.restore import restore
-from tests.unit.record_samples import DAEMON_RECORDS, golden_records
+from tests.golden.files import golden_records
+from tests.unit.record_samples import DAEMON_RECORDS
 
 RECORDS = [*golden_records(), *DAEMON_RECORDS]
 

@@ -26,9 +26,10 @@ from execaudit.store.broken import Broken
 from execaudit.store.completeness import Completeness
 from execaudit.store.log import open_log
 from execaudit.store.times import ALWAYS, SECOND_NS, Span, read_time
+from tests.golden.files import golden_records
 from tests.log_files import BEGIN_S, exec_fields, own_fields, rotated
 from tests.search_matches import LOOKUPS, MATCHES
-from tests.unit.record_samples import DAEMON_RECORDS, golden_records
+from tests.unit.record_samples import DAEMON_RECORDS
 
 
 def _deceiving() -> list[dict[str, Any]]:
