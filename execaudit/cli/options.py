@@ -98,13 +98,16 @@ def add_rules_options(parser: argparse.ArgumentParser) -> None:
     """Add what `execaudit rules` and `execaudit rules test` take."""
     parser.description = "List the rules in order, with who decides them and where they stand."
     _add_configuration_options(parser, "use")
-    subjects = parser.add_subparsers(dest="subject", metavar="test")
+    subjects = parser.add_subparsers(dest="subject", metavar="SUBJECT")
     test = subjects.add_parser("test", help="say which rule decides about a record, and why")
     test.description = (
         "Say which rule decides, and why: about a process (--pid), a recorded JSON line"
         " (--record-line, or standard input), or a command as if it were run here and now."
     )
     add_rules_test_options(test)
+    from execaudit.query.backtest import add_arguments  # noqa: PLC0415 - of use to it only
+
+    add_arguments(subjects.add_parser("backtest", help="say what rules would have matched so far"))
 
 
 def add_rules_test_options(test: argparse.ArgumentParser) -> None:

@@ -45,7 +45,11 @@ _MOST_BYTES = 16 << 20  # of a record line
 
 
 def run(args: argparse.Namespace) -> int:
-    """List or test; returns the exit status."""
+    """List, test or backtest; returns the exit status."""
+    if args.subject == "backtest":
+        from execaudit.query import backtest  # noqa: PLC0415 - of use to it only
+
+        return backtest.run(args)
     rules = load_rules(args)
     if args.subject == "test":
         return _test(rules, args)

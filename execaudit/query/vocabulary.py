@@ -15,7 +15,7 @@ TEXTS = Condition("texts")
 ALIASES = {"label": "labels"}
 """Other names, for the singular that one asks for."""
 
-_BY_FORM = {
+_BY_KIND = {
     "string": SOME_TEXT,
     "number": NUMBER,
     "true": FLAG,
@@ -25,13 +25,13 @@ _BY_FORM = {
 
 def _others() -> dict[str, Condition]:
     found = {
-        name: _BY_FORM[field.kind.shown]
+        name: _BY_KIND[field.kind.shown]
         for name, field in FIELDS.items()
-        if field.kind.shown in _BY_FORM and not name.endswith("_b64")
+        if field.kind.shown in _BY_KIND and not name.endswith("_b64")
     }
     for outer in ("ns", "caps"):
-        for name, form in FIELDS[outer].kind.members:
-            found[f"{outer}.{name}"] = _BY_FORM[form.shown]
+        for name, kind in FIELDS[outer].kind.members:
+            found[f"{outer}.{name}"] = _BY_KIND[kind.shown]
     return found
 
 

@@ -279,3 +279,23 @@ def test_configured_log_is_searched_by_default(
     config.write_text(f'[file]\nenabled = true\npath = "{log}"\n')
     assert main(["search", "--config", str(config), "-c"]) == 0
     assert capfd.readouterr()[0] == "200\n"
+
+
+def test_backtest_counts_what_rules_would_have_matched(
+    capfd: pytest.CaptureFixture[str], log: Path, tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text(
+        '[[rule]]\nname = "one"\naction = "drop"\nuid = 1\n'
+        '[[rule]]\nname = "rest"\naction = "label"\nlabels = ["x"]\ntype = "exec"\n'
+    )
+    words = ["rules", "backtest", "--file", str(log), "--rules", str(rules), "-n", "1"]
+    assert main([*words, "--json"]) == 0
+    out, err = capfd.readouterr()
+    found = json.loads(out)
+    assert (found["records"], found["dropped"]) == (200, 67)
+    assert [rule["matched"] for rule in found["rules"]] == [67, 133]
+    assert [len(rule["examples"]) for rule in found["rules"]] == [1, 1]
+    assert "nothing is missing" in err
+    assert main([*words, "--since", f"@{BEGIN_S + 190}"]) == 0
+    assert "of 10 records 4 would have been dropped" in capfd.readouterr()[0]
