@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a tree is asked for: identities, process numbers, matches; nothing for everything.
+
+Owns telling them apart among the words of the command line, and which records of a chunk they
+mean.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from execaudit.errors import InvalidArgument
+from execaudit.query.scan import Question, Scanner
+from execaudit.rules.condition_tree import Node
+from execaudit.store.broken import Broken
+from execaudit.store.chunks import Chunk
+from execaudit.store.completeness import Completeness
+from execaudit.store.part import Part
+from execaudit.store.times import Span
+from execaudit.tree.lineage import Ancestor, Lineage, process_of
+
+_PROCESS = re.compile(r"[0-9a-f]{12}-[0-9a-f]+-[0-9a-f]+(-[0-9a-f]+)?").fullmatch
+_LARGEST_PID = 4_194_304  # PID_MAX_LIMIT, include/linux/threads.h
+
+IsMatch = Callable[[int], bool]
+"""Takes where in its chunk a record's line begins; asked in order."""
+
+_NEWLINE = ord("\n")
+
+
+class Words(NamedTuple):
+    """The words of the command line, told apart."""
+
+    keys: frozenset[bytes]
+    pids: frozenset[int]
+    matches: list[str]
+
+
+def read_words(words: Sequence[str]) -> Words:
+    """Tell ids and process numbers from matches. Raises InvalidArgument."""
+    keys: set[bytes] = set()
+    pids: set[int] = set()
+    matches: list[str] = []
+    for word in words:
+        found = _PROCESS(word)
+        if found:
+            keys.add(process_of(word.encode()) if found[1] else word.encode())
+        elif word.isascii() and word.isdigit():
+            if not 0 < int(word) <= _LARGEST_PID:
+                raise InvalidArgument(f"Failed to use process {word}: there is no such number")
+            pids.add(int(word))
+        else:
+            matches.append(word)
+    return Words(frozenset(keys), frozenset(pids), matches)
+
+
+class Targets:
+    """Which processes are asked for."""
+
+    def __init__(
+        self, keys: frozenset[bytes], pids: frozenset[int], node: Node | None, span: Span
+    ) -> None:
+        self._keys = keys
+        self._pids = pids
+        self.is_everything = not keys and not pids and node is None
+        self._scanner: Scanner | None = None
+        if node is not None:
+            # What it finds of losses and broken lines is found by whoever reads the chunk, too.
+            self._scanner = Scanner(Question(node, span), Broken(), Completeness(span))
+
+    def has_process(self, lineage: Lineage | Ancestor) -> bool:
+        """Return True for a process that was asked for by its number or identity."""
+        return lineage.key in self._keys or lineage.pid in self._pids
+
+    def matcher(self, chunk: Chunk, part: Part) -> IsMatch:
+        """Return what says of the records of a chunk whether they match."""
+        if self._scanner is None:
+            return lambda _: self.is_everything
+        return _merged(chunk.data, (hit.line for hit in self._scanner.chunk_hits(chunk, part)))
+
+    def matches(self, record: Callable[[], dict[str, Any]]) -> bool:
+        """Return True for a record that matches."""
+        return self.is_everything if self._scanner is None else self._scanner.matches(record())
+
+
+def _merged(data: bytes, lines: Iterator[bytes]) -> IsMatch:
+    begins = _begins(data, lines)
+    following = next(begins, None)
+
+    def is_match(begin: int) -> bool:
+        nonlocal following
+        while following is not None and following < begin:
+            following = next(begins, None)
+        return following == begin
+
+    return is_match
+
+
+def _begins(data: bytes, lines: Iterator[bytes]) -> Iterator[int]:
+    """Yield where lines begin that stand in a chunk in this order."""
+    at = 0
+    for line in lines:
+        at = data.find(line + b"\n", at)
+        while at > 0 and data[at - 1] != _NEWLINE:
+            at = data.find(line + b"\n", at + 1)
+        if at < 0:
+            return
+        yield at
+        at += len(line)
