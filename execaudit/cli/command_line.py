@@ -68,6 +68,12 @@ def _add_search_options(parser: argparse.ArgumentParser) -> None:
     add_arguments(parser)
 
 
+def _add_tree_options(parser: argparse.ArgumentParser) -> None:
+    from execaudit.tree.arguments import add_arguments  # noqa: PLC0415 - of use to it only
+
+    add_arguments(parser)
+
+
 _VERBS = {
     "trace": _Verb("print execs as they happen", add_trace_options, "trace.verb"),
     "doctor": _Verb(
@@ -77,6 +83,9 @@ _VERBS = {
     "rules": _Verb("list the rules, or try one out", add_rules_options, "cli.rules"),
     "daemon": _Verb("log every exec on this host", add_daemon_options, "daemon.loop"),
     "search": _Verb("search the log, or the journal", _add_search_options, "query.search"),
+    "tree": _Verb(
+        "show what processes started, or what led to them", _add_tree_options, "tree.verb"
+    ),
     "convert": _Verb("print records in another format", add_convert_options, "formats.convert"),
     "redact": _Verb(
         "replace secrets in lines and recordings", add_redact_options, "formats.redact_files"

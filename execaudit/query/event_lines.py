@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Execs and exits of a period, one after another: by their bytes where that is certain, else parsed.
+"""Execs and exits of a period, one after another: by their bytes where that is certain.
 
 Owns which lines can be read by their bytes: those of our own spelling that begin and end as the
 line of an event. All others are parsed; what the daemon says of itself goes to the account of what
@@ -29,12 +29,8 @@ _BEGINNINGS = tuple(NATIVE.before_type + kind.encode() + b'","' for kind in EVEN
 _BRACE = ord("}")
 
 
-class EventLine(NamedTuple):
-    """One record of a chunk; `fields` is None where it is an event to be read by its bytes."""
-
-    begin: int
-    end: int
-    fields: dict[str, Any] | None
+EventLine = tuple[int, int, dict[str, Any] | None]
+"""Begin and end of a record in a chunk, and its fields: None for an event to read by its bytes."""
 
 
 class Bounds(NamedTuple):
@@ -72,11 +68,11 @@ def chunk_events(
         ):
             count += 1
             if bounds is None or bounds[0] <= data[begin + TIME_AT : begin + TIME_END] <= bounds[1]:
-                yield EventLine(begin, end, None)
+                yield begin, end, None
         else:
             fields = _parse(data[begin:end], part, chunk.offset + begin, broken, completeness)
             if fields is not None and (bounds is None or _is_within(fields, span)):
-                yield EventLine(begin, end, fields)
+                yield begin, end, fields
         begin = end + 1
     completeness.records += count
     if count:
@@ -119,26 +115,6 @@ def _parse(
 
 def _is_within(fields: dict[str, Any], span: Span) -> bool:
     return span.has(read_time(fields["time"].encode()))
-
-
-def parse_event(
-    data: bytes, begin: int, end: int, part: Part, offset: int, broken: Broken,
-    completeness: Completeness,
-) -> dict[str, Any] | None:  # fmt: skip
-    """Return the record of a line that its bytes did not tell enough of; None if it is none."""
-    try:
-        return parse_line(data[begin:end])
-    except NotARecordError as error:
-        note_broken(part, offset + begin, str(error), broken, completeness)
-        return None
-
-
-def note_broken(
-    part: Part, offset: int, problem: str, broken: Broken, completeness: Completeness
-) -> None:
-    """Note a line as no record that was counted as one."""
-    broken.add_line(part.path, offset, problem)
-    completeness.records -= 1
 
 
 def journal_events(

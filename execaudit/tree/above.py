@@ -31,7 +31,7 @@ class Above:
         if matches or self._targets.has_process(lineage):
             if lineage.key not in self._forest.processes:
                 self._build([Ancestor(lineage.key, lineage.pid, "", ""), *record.ancestors()])
-        elif parent is not None and parent not in self._looked_up:
+        elif parent is not None and parent not in self._looked_up and not record.is_exit:
             if len(self._looked_up) >= _LOOKED_UP_LIMIT:
                 self._looked_up.clear()
             self._looked_up.add(parent)
@@ -39,6 +39,15 @@ class Above:
             for index, each in enumerate(ancestors):
                 if self._targets.has_process(each):
                     self._build(ancestors[index:])
+
+    def is_looked_up(self, key: bytes, pid: bytes, parent: bytes) -> bool:
+        """Return True for a process that was not asked for, nor was any above it."""
+        return parent in self._looked_up and not self._targets.has_found(key, pid)
+
+    def is_unwanted(self, key: bytes, pid: bytes, parent: bytes) -> bool:
+        """Return True for a process whose records are not wanted."""
+        del pid, parent
+        return key not in self._wanted
 
     def _build(self, chain: list[Ancestor]) -> None:
         """Add a chain, its last element topmost."""
@@ -66,6 +75,6 @@ class Above:
         if lineage.key not in self._wanted:
             return
         process = self._forest.processes[lineage.key]
-        self._forest.add_record(process, record.line())
+        self._forest.add_record(process, record.line(), is_exit=record.is_exit)
         if process.parent is None and lineage.parent is not None:
             self._build([Ancestor(process.key, process.pid, "", ""), *record.ancestors()])

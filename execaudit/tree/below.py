@@ -21,12 +21,21 @@ class Below:
         self._forest = forest
         self._targets = targets
         self._outside: set[bytes] = set()  # parents that were looked up, and do not belong
+        self._above_outside: set[bytes] = set()  # all ancestors of these
 
     def take(self, record: Record, matches: bool) -> None:
         """Take in a record, where it belongs to a tree."""
         process = self._find(record, matches=matches)
         if process is not None:
-            self._forest.add_record(process, record.line())
+            self._forest.add_record(process, record.line(), is_exit=record.is_exit)
+
+    def is_outside(self, key: bytes, pid: bytes, parent: bytes) -> bool:
+        """Return True for a process that is known not to belong."""
+        return (
+            parent in self._outside
+            and key not in self._forest.processes
+            and not self._targets.has_found(key, pid)
+        )
 
     def _find(self, record: Record, *, matches: bool) -> Process | None:
         forest, lineage = self._forest, record.lineage()
@@ -34,23 +43,29 @@ class Below:
         known = forest.processes.get(lineage.key)
         if known is not None:
             return known
-        above = None if parent is None else forest.processes.get(parent)
-        if above is None and parent is not None and parent not in self._outside:
-            above = self._bridge(record.ancestors())
-            if above is None:
-                self._remember_outside(parent)
-        if above is None and not (matches or self._targets.has_process(lineage)):
-            return None
         if record.is_exit:
             return None  # the exec that it ends is not here
-        self._outside.discard(lineage.key)
-        return forest.add(lineage.key, lineage.pid, above)
+        above = None if parent is None else forest.processes.get(parent)
+        if above is None and parent is not None and parent not in self._outside:
+            ancestors = record.ancestors()
+            above = self._bridge(ancestors)
+            if above is None and ancestors:
+                self._remember_outside(parent, ancestors)
+        if above is None and not (matches or self._targets.has_process(lineage)):
+            return None
+        return self._add(Ancestor(lineage.key, lineage.pid, "", ""), above)
+
+    def _add(self, ancestor: Ancestor, above: Process | None) -> Process | None:
+        key, pid, comm, start = ancestor
+        if key in self._above_outside:
+            self._forget_outside()  # what is below it belongs from now on
+        return self._forest.add(key, pid, above, comm, start)
 
     def _bridge(self, ancestors: list[Ancestor]) -> Process | None:
         """Return the parent, below an ancestor that belongs; None where none does."""
         above, first = self._root_among(ancestors)
         for each in reversed(ancestors[:first]):
-            above = self._forest.add(each.key, each.pid, above, each.comm, each.start)
+            above = self._add(each, above)
             if above is None:
                 return None
         return above
@@ -66,7 +81,14 @@ class Below:
         wanted = [i for i, each in enumerate(ancestors) if self._targets.has_process(each)]
         return None, wanted[-1] + 1 if wanted else 0
 
-    def _remember_outside(self, parent: bytes) -> None:
-        if len(self._outside) >= _OUTSIDE_LIMIT:
-            self._outside.clear()  # they are looked up again
+    def _remember_outside(self, parent: bytes, ancestors: list[Ancestor]) -> None:
+        if len(self._above_outside) >= _OUTSIDE_LIMIT:
+            self._forget_outside()
         self._outside.add(parent)
+        self._above_outside.add(parent)
+        self._above_outside.update(each.key for each in ancestors)
+
+    def _forget_outside(self) -> None:
+        """Have all parents looked up again."""
+        self._outside.clear()
+        self._above_outside.clear()

@@ -9,11 +9,12 @@ record without its last part.
 from array import array
 from collections.abc import Iterator
 from tempfile import SpooledTemporaryFile
-from typing import Any
+from typing import Any, NamedTuple
 
 from execaudit.store.lines import parse_line
 
-PROCESSES_LIMIT = 100_000
+PROCESSES_LIMIT = 70_000
+DRAWN_LEVELS = 40
 _IN_MEMORY_BYTES = 4 << 20
 
 
@@ -27,11 +28,12 @@ class Process:
         start: when it was forked, as an ancestor; None likewise.
         parent: None for a root.
         children: in the order in which they were met.
-        records: places of its execs and of its exit in the forest's spool.
+        records: places of its execs in the forest's spool.
+        exit: place of its exit there; None where it was not recorded.
 
     """
 
-    __slots__ = ("children", "comm", "key", "parent", "pid", "records", "start")
+    __slots__ = ("children", "comm", "exit", "key", "parent", "pid", "records", "start")
 
     def __init__(
         self, key: bytes, pid: int, parent: "Process | None", comm: str | None = None,
@@ -44,6 +46,7 @@ class Process:
         self.start = start
         self.children: list[Process] = []
         self.records: list[int] = []
+        self.exit: int | None = None
 
 
 class Forest:
@@ -52,6 +55,7 @@ class Forest:
     Attributes:
         processes: by their identities.
         roots: in the order in which they were met.
+        has_exits: ends of processes were recorded.
         is_full: some were left out, since there are too many.
 
     """
@@ -64,6 +68,7 @@ class Forest:
         self.processes: dict[bytes, Process] = {}
         self.roots: list[Process] = []
         self.is_full = False
+        self.has_exits = False
 
     def add(
         self, key: bytes, pid: int, parent: Process | None, comm: str | None = None,
@@ -84,16 +89,20 @@ class Forest:
         process.parent = parent
         parent.children.append(process)
 
-    def add_record(self, process: Process, line: bytes) -> None:
+    def add_record(self, process: Process, line: bytes, *, is_exit: bool = False) -> None:
         """Note a record of a process, as a line of our own format."""
-        process.records.append(len(self._begins))
+        if is_exit:
+            process.exit = len(self._begins)
+            self.has_exits = True
+        else:
+            process.records.append(len(self._begins))
         self._begins.append(self._end)
         self._spool.seek(self._end)
         self._spool.write(line)
         self._end += len(line)
 
     def record(self, place: int) -> dict[str, Any]:
-        """Return a record by its place."""
+        """Return a record by its place. Raises NotARecordError where its line is damaged."""
         begin = self._begins[place]
         end = self._begins[place + 1] if place + 1 < len(self._begins) else self._end
         self._spool.seek(begin)
@@ -104,15 +113,30 @@ class Forest:
         self._spool.close()
 
 
-def walk(roots: list[Process]) -> Iterator[tuple[Process, tuple[bool, ...]]]:
-    """Yield processes, parents first, each with what the lines before it look like.
+class Step(NamedTuple):
+    """A process as it is met from the roots on.
 
-    For each level below the roots: True where it is the last of its siblings.
+    Attributes:
+        process: itself.
+        depth: how many are above.
+        levels: for each of the lowest levels, True where it is the last of its siblings.
+
     """
-    waiting: list[tuple[Process, tuple[bool, ...]]] = [(root, ()) for root in reversed(roots)]
+
+    process: Process
+    depth: int
+    levels: tuple[bool, ...]
+
+
+def walk(roots: list[Process]) -> Iterator[Step]:
+    """Yield processes, parents first."""
+    waiting = [Step(root, 0, ()) for root in reversed(roots)]
     while waiting:
-        process, levels = waiting.pop()
-        yield process, levels
-        last = len(process.children) - 1
-        for index in range(last, -1, -1):
-            waiting.append((process.children[index], (*levels, index == last)))
+        step = waiting.pop()
+        yield step
+        children = step.process.children
+        levels = step.levels[1 - DRAWN_LEVELS :]
+        waiting += [
+            Step(child, step.depth + 1, (*levels, child is children[-1]))
+            for child in reversed(children)
+        ]

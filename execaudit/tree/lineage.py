@@ -33,33 +33,33 @@ class Lineage(NamedTuple):
     parent: bytes | None
 
 
+Found = tuple[bytes, bytes, bytes]
+"""Process, digits of its number, and parent, as they stand in a line."""
+
+
 def process_of(identity: bytes) -> bytes:
     """Return the process of a program image: its identity without the exec counter."""
     return identity[: identity.rfind(b"-")]
 
 
-def find_lineage(data: bytes, begin: int, end: int) -> Lineage | None:
+def find_lineage(data: bytes, begin: int, end: int) -> Found | None:
     """Return the lineage of the line data[begin:end]; None where only parsing can say."""
     at = data.find(_ID, begin, end)
     if at < 0 or data.find(b"{", begin + 1, at) >= 0 or data.find(b"[", begin, at) >= 0:
         return None
     at += len(_ID)
     quote = data.find(b'"', at, end)
-    pid_at = quote + len(_PID)
     if not data.startswith(_PID, quote, end):
         return None
-    stop = data.find(b",", pid_at, end)
-    pid = data[pid_at:stop]
-    key = data[at : data.rfind(b"-", at, quote)]
-    if stop < 0 or not pid.isdigit() or b"\\" in key:
-        return None
+    pid = data[quote + len(_PID) : data.find(b",", quote + len(_PID), end)]
     parent_at = data.find(_PARENT, quote, end)
-    if parent_at < 0:
-        # It could stand before: then it is looked for by parsing.
-        return None if data.find(_PARENT, begin, at) >= 0 else Lineage(key, int(pid), None)
+    if parent_at < 0 or not pid.isdigit():
+        return None
     parent_at += len(_PARENT)
-    return Lineage(
-        key, int(pid), data[parent_at : data.rfind(b"-", parent_at, data.find(b'"', parent_at))]
+    return (
+        data[at : data.rfind(b"-", at, quote)],
+        pid,
+        data[parent_at : data.rfind(b"-", parent_at, data.find(b'"', parent_at, end))],
     )
 
 

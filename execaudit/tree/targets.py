@@ -7,7 +7,7 @@ mean.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from execaudit.errors import InvalidArgument
 from execaudit.query.scan import Question, Scanner
@@ -16,8 +16,11 @@ from execaudit.store.broken import Broken
 from execaudit.store.chunks import Chunk
 from execaudit.store.completeness import Completeness
 from execaudit.store.part import Part
-from execaudit.store.times import Span
+from execaudit.store.times import ALWAYS, Span
 from execaudit.tree.lineage import Ancestor, Lineage, process_of
+
+if TYPE_CHECKING:
+    from execaudit.query.needles import Alternatives
 
 _PROCESS = re.compile(r"[0-9a-f]{12}-[0-9a-f]+-[0-9a-f]+(-[0-9a-f]+)?").fullmatch
 _LARGEST_PID = 4_194_304  # PID_MAX_LIMIT, include/linux/threads.h
@@ -62,8 +65,10 @@ class Targets:
     ) -> None:
         self._keys = keys
         self._pids = pids
+        self._pid_texts = frozenset(b"%d" % pid for pid in pids)
         self.is_everything = not keys and not pids and node is None
         self._scanner: Scanner | None = None
+        self._needles: dict[int, Alternatives] = {}  # of the file that is being read
         if node is not None:
             # What it finds of losses and broken lines is found by whoever reads the chunk, too.
             self._scanner = Scanner(Question(node, span), Broken(), Completeness(span))
@@ -72,15 +77,28 @@ class Targets:
         """Return True for a process that was asked for by its number or identity."""
         return lineage.key in self._keys or lineage.pid in self._pids
 
+    def has_found(self, key: bytes, pid: bytes) -> bool:
+        """Return True for such a process, found by its bytes."""
+        return key in self._keys or pid in self._pid_texts
+
     def matcher(self, chunk: Chunk, part: Part) -> IsMatch:
         """Return what says of the records of a chunk whether they match."""
         if self._scanner is None:
             return lambda _: self.is_everything
-        return _merged(chunk.data, (hit.line for hit in self._scanner.chunk_hits(chunk, part)))
+        head, needles = part.head, self._needles.get(id(part))
+        if needles is None and head.format is not None:
+            needles = self._scanner.choose(chunk, head.format, is_own=head.is_own)
+            self._needles = {id(part): needles}
+        hits = self._scanner.chunk_hits(chunk, part, needles or ())
+        return _merged(chunk.data, (hit.line for hit in hits))
 
     def matches(self, record: Callable[[], dict[str, Any]]) -> bool:
         """Return True for a record that matches."""
         return self.is_everything if self._scanner is None else self._scanner.matches(record())
+
+
+NOTHING = Targets(frozenset((b"",)), frozenset(), None, ALWAYS)
+"""Asks for no process at all."""
 
 
 def _merged(data: bytes, lines: Iterator[bytes]) -> IsMatch:

@@ -20,6 +20,7 @@ from execaudit.store.log import Piece
 from execaudit.store.times import Span
 from execaudit.tree.lineage import (
     Ancestor,
+    Found,
     Lineage,
     find_ancestors,
     find_lineage,
@@ -52,6 +53,9 @@ class Record(Protocol):
 Take = Callable[[Record, bool], None]
 """Takes a record, and whether it matches what was asked for."""
 
+IsOutside = Callable[[bytes, bytes, bytes], bool]
+"""Takes a process, the digits of its number and its parent."""
+
 
 class Visit(NamedTuple):
     """What a pass needs.
@@ -60,6 +64,7 @@ class Visit(NamedTuple):
         span: records of this period only.
         targets: what is asked for.
         take: is given the records.
+        is_outside: says of which process records are of no interest unless they match.
         broken: what could not be read.
         completeness: what was read.
 
@@ -68,19 +73,23 @@ class Visit(NamedTuple):
     span: Span
     targets: Targets
     take: Take
+    is_outside: IsOutside
     broken: Broken
     completeness: Completeness
 
     def piece(self, piece: Piece) -> Iterator[int]:
         """Go through a piece of a log; yield how many bytes have been read, chunk by chunk."""
         part, broken, completeness = piece.part, self.broken, self.completeness
+        is_outside = self.is_outside
         for chunk in piece.chunks(broken):
             is_match = self.targets.matcher(chunk, part)
             for begin, end, fields in chunk_events(chunk, part, self.span, broken, completeness):
                 matches = is_match(begin)
                 try:
                     if fields is None:
-                        self.take(_Line(chunk.data, begin, end), matches)
+                        found = find_lineage(chunk.data, begin, end)
+                        if found is None or matches or not is_outside(*found):
+                            self.take(_Line(chunk.data, begin, end, found), matches)
                     elif fields["type"] in EVENTS:
                         self.take(_Parsed(fields), matches)
                 except MALFORMED:
@@ -120,18 +129,21 @@ class _Parsed:
 
 
 class _Line:
-    def __init__(self, data: bytes, begin: int, end: int) -> None:
+    def __init__(self, data: bytes, begin: int, end: int, found: Found | None) -> None:
         self._data = data
         self._begin = begin
         self._end = end
+        self._found = found
 
     @property
     def is_exit(self) -> bool:
         return self._data.startswith(_EXIT, self._begin + TIME_END)
 
     def lineage(self) -> Lineage:
-        found = find_lineage(self._data, self._begin, self._end)
-        return read_lineage(parse_line(self.line())) if found is None else found
+        if self._found is None:
+            return read_lineage(parse_line(self.line()))
+        key, pid, parent = self._found
+        return Lineage(key, int(pid), parent)
 
     def ancestors(self) -> list[Ancestor]:
         return find_ancestors(self._data, self._begin, self._end)

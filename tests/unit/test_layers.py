@@ -22,6 +22,7 @@ PACKAGES = (
     ("sinks",),
     ("store", "table"),
     ("query",),
+    ("tree",),
     ("doctor", "trace", "daemon"),
     ("cli",),
     ("__main__",),
