@@ -5,9 +5,8 @@ import gzip
 import itertools
 import json
 import random
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +15,9 @@ from execaudit.formats.encoders import make_line
 from execaudit.records.text import dumps
 from tests.log_files import rotated
 from tests.process_world import DEPTH, One, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SEEDS = range(6)
 _DAMAGE = (b"", b"\0\0\0", b'{"time":"2026', b"[]", b"{}", b'{"type":"exec"}', b"[" * 3000)
