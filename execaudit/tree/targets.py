@@ -6,29 +6,19 @@ mean.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from execaudit.errors import InvalidArgument
-from execaudit.query.scan import Question, Scanner
+from execaudit.query.line_matcher import IsMatch, LineMatcher
 from execaudit.rules.condition_tree import Node
-from execaudit.store.broken import Broken
 from execaudit.store.chunks import Chunk
-from execaudit.store.completeness import Completeness
 from execaudit.store.part import Part
 from execaudit.store.times import ALWAYS, Span
 from execaudit.tree.lineage import Ancestor, Lineage, process_of
 
-if TYPE_CHECKING:
-    from execaudit.query.needles import Alternatives
-
 _PROCESS = re.compile(r"[0-9a-f]{12}-[0-9a-f]+-[0-9a-f]+(-[0-9a-f]+)?").fullmatch
 _LARGEST_PID = 4_194_304  # PID_MAX_LIMIT, include/linux/threads.h
-
-IsMatch = Callable[[int], bool]
-"""Takes where in its chunk a record's line begins; asked in order."""
-
-_NEWLINE = ord("\n")
 
 
 class Words(NamedTuple):
@@ -67,11 +57,7 @@ class Targets:
         self._pids = pids
         self._pid_texts = frozenset(b"%d" % pid for pid in pids)
         self.is_everything = not keys and not pids and node is None
-        self._scanner: Scanner | None = None
-        self._needles: dict[int, Alternatives] = {}  # of the file that is being read
-        if node is not None:
-            # What it finds of losses and broken lines is found by whoever reads the chunk, too.
-            self._scanner = Scanner(Question(node, span), Broken(), Completeness(span))
+        self._matcher = None if node is None else LineMatcher(node, span)
 
     def has_process(self, lineage: Lineage | Ancestor) -> bool:
         """Return True for a process that was asked for by its number or identity."""
@@ -83,45 +69,14 @@ class Targets:
 
     def matcher(self, chunk: Chunk, part: Part) -> IsMatch:
         """Return what says of the records of a chunk whether they match."""
-        if self._scanner is None:
+        if self._matcher is None:
             return lambda _: self.is_everything
-        head, needles = part.head, self._needles.get(id(part))
-        if needles is None and head.format is not None:
-            needles = self._scanner.choose(chunk, head.format, is_own=head.is_own)
-            self._needles = {id(part): needles}
-        hits = self._scanner.chunk_hits(chunk, part, needles or ())
-        return _merged(chunk.data, (hit.line for hit in hits))
+        return self._matcher.matcher(chunk, part)
 
     def matches(self, record: Callable[[], dict[str, Any]]) -> bool:
         """Return True for a record that matches."""
-        return self.is_everything if self._scanner is None else self._scanner.matches(record())
+        return self.is_everything if self._matcher is None else self._matcher.matches(record())
 
 
 NOTHING = Targets(frozenset((b"",)), frozenset(), None, ALWAYS)
 """Asks for no process at all."""
-
-
-def _merged(data: bytes, lines: Iterator[bytes]) -> IsMatch:
-    begins = _begins(data, lines)
-    following = next(begins, None)
-
-    def is_match(begin: int) -> bool:
-        nonlocal following
-        while following is not None and following < begin:
-            following = next(begins, None)
-        return following == begin
-
-    return is_match
-
-
-def _begins(data: bytes, lines: Iterator[bytes]) -> Iterator[int]:
-    """Yield where lines begin that stand in a chunk in this order."""
-    at = 0
-    for line in lines:
-        at = data.find(line + b"\n", at)
-        while at > 0 and data[at - 1] != _NEWLINE:
-            at = data.find(line + b"\n", at + 1)
-        if at < 0:
-            return
-        yield at
-        at += len(line)

@@ -22,7 +22,7 @@ PACKAGES = (
     ("sinks",),
     ("store", "table"),
     ("query",),
-    ("tree",),
+    ("tree", "report", "top"),
     ("doctor", "trace", "daemon"),
     ("cli",),
     ("__main__",),
