@@ -26,6 +26,7 @@ _TABLES = (
     ("severities", "Severities", ("value",)),
     ("rare_pairs", "Rare pairs of parent and program", ("parent", "program")),
 )  # fmt: skip
+_OF_FAILURES = ("Failures", "What failed")
 _FIRSTS = {"program": "Programs", "user": "Users", "unit": "Units"}
 _HEADS = {"value": "", "program": "Program", "errno": "Error", "user": "User", "parent": "Parent"}
 
@@ -130,7 +131,7 @@ def _header(*names: str) -> Markup:
     cells = [
         element(
             "th", element("button", name or "Name", type="button"), scope="col",
-            class_="n" if name in numbers else None,
+            class_="n" if name in numbers else "s" if name == "Share" else None,
         )
         for name in names
     ]  # fmt: skip
@@ -152,7 +153,8 @@ def _table(title: str, rows: Sequence[dict[str, Any]], names: Sequence[str]) -> 
         cells.append(_number(row["execs"]))
         if has_failed:
             cells.append(_number(row.get("failed", 0)))
-        drawn = join() if "others" in row else bar(row["execs"], row.get("failed", 0), most)
+        failed = row["execs"] if title in _OF_FAILURES else row.get("failed", 0)
+        drawn = join() if "others" in row else bar(row["execs"], failed, most)
         cells.append(element("td", drawn, data_n=str(row["execs"])))
         body.append(element("tr", *cells, class_="others" if "others" in row else None))
     heads = [

@@ -34,6 +34,7 @@ th[aria-sort=ascending] button::after{content:" \\2191";opacity:1}
 th[aria-sort=descending] button::after{content:" \\2193";opacity:1}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 td.t{font-family:ui-monospace,monospace;font-size:13px;overflow-wrap:anywhere}
+th.n{width:90px}th.s{width:180px}
 td.w{white-space:nowrap}
 .others td{color:var(--dim)}
 details{margin:1px 0}summary{cursor:pointer}

@@ -13,6 +13,7 @@ _SPARKS, _ASCII_SPARKS = "▁▂▃▄▅▆▇█", "_.:-=+*#"
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _BAR_WIDTH = 24
 _NAME_WIDTH = 44
+_LEAST_ROOM = 16
 _TITLES = (
     ("by_user", "Users", "value"), ("by_program", "Programs", "value"),
     ("by_unit", "Units", "value"),
@@ -30,13 +31,13 @@ class TextOptions(NamedTuple):
 
     Attributes:
         color: with colours.
-        width: the terminal's.
+        width: the terminal's; None to cut nothing.
         ascii_only: the output does not take UTF-8.
 
     """
 
     color: bool = False
-    width: int = 100
+    width: int | None = None
     ascii_only: bool = False
 
 
@@ -108,8 +109,9 @@ class ReportText:
         begin, end = _local(period["begin"]), _local(period["end"])
         yield f"{begin} to {end}, {period_text(period['seconds'])}"
         share = f" ({contents['failed'] / contents['execs']:.1%})" if contents["execs"] else ""
+        rate = " a ".join(rate_text(period["execs_per_second"]))
         said = [
-            f"{count_text(contents['execs'])} execs, {' a '.join(rate_text(period['execs_per_second']))}",
+            f"{count_text(contents['execs'])} execs, {rate}",
             f"{count_text(contents['failed'])} failed{share}",
         ]
         if contents["exits"]:
@@ -165,10 +167,10 @@ class ReportText:
                 value = _fitted(self._cell(row["value"]), _NAME_WIDTH)
                 who = f"{self._cell(row['user'])}@{self._cell(row['host'])}"
                 line = f"  {_local(row['time'])}  {value}  {who}  "
-                yield (
-                    line
-                    + make_printable(row["command"])[: max(self._options.width - width(line), 16)]
-                )
+                command = make_printable(row["command"])
+                if self._options.width is not None:
+                    command = command[: max(self._options.width - width(line), _LEAST_ROOM)]
+                yield line + command
 
     def _pairs(self) -> Iterator[str]:
         rows = self._contents["rare_pairs"]

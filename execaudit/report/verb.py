@@ -25,7 +25,6 @@ from execaudit.store.sources import Sources, opened
 
 FOUND, NONE, TROUBLE = 0, 1, 2
 _LINES, _LINES_OF_DOCUMENTS = 10, 100
-_LEAST_WIDTH = 80
 
 
 def run(args: argparse.Namespace) -> int:
@@ -73,7 +72,7 @@ def _lines(args: argparse.Namespace, contents: dict[str, object]) -> Iterator[by
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
     options = TextOptions(
         color=wants_color(args.color, is_terminal=is_terminal, environ=os.environ),
-        width=max(shutil.get_terminal_size().columns, _LEAST_WIDTH),
+        width=shutil.get_terminal_size().columns if is_terminal else None,
         ascii_only=encoding not in ("utf8", "utf8sig"),
     )
     return (line.encode(errors="replace") + b"\n" for line in ReportText(contents, options).lines())
