@@ -80,6 +80,12 @@ def _add_report_options(parser: argparse.ArgumentParser) -> None:
     add_arguments(parser)
 
 
+def _add_top_options(parser: argparse.ArgumentParser) -> None:
+    from execaudit.top.arguments import add_arguments  # noqa: PLC0415 - of use to it only
+
+    add_arguments(parser)
+
+
 _VERBS = {
     "trace": _Verb("print execs as they happen", add_trace_options, "trace.verb"),
     "doctor": _Verb(
@@ -93,6 +99,7 @@ _VERBS = {
         "show what processes started, or what led to them", _add_tree_options, "tree.verb"
     ),
     "report": _Verb("show a period at a glance", _add_report_options, "report.verb"),
+    "top": _Verb("show the last minute alive", _add_top_options, "top.verb"),
     "convert": _Verb("print records in another format", add_convert_options, "formats.convert"),
     "redact": _Verb(
         "replace secrets in lines and recordings", add_redact_options, "formats.redact_files"

@@ -44,14 +44,11 @@ def timeline(stretches: Sequence[dict[str, Any]], step_s: int) -> Markup:
         whole = element("rect", x=_n(x), y=_TOP, width=_n(slot), height=plot_height, class_="whole")
         parts.append(element("g", element("title", said), whole, *shapes, class_="stretch"))
     label_format = "%H:%M" if step_s * len(stretches) <= _DAY_S else "%b %d %H:%M"
-    for number in range(_LABELS):
-        index = round(number * (len(stretches) - 1) / (_LABELS - 1)) if len(stretches) > 1 else 0
+    last = len(stretches) - 1
+    for index in sorted({round(number * last / (_LABELS - 1)) for number in range(_LABELS)}):
         x = _LEFT + (index + 0.5) * slot
-        anchor = "start" if not number else "end" if number == _LABELS - 1 else "middle"
         text = _local(stretches[index]["time"], label_format)
-        parts.append(_text(x, _HEIGHT - 12, text, anchor))
-        if len(stretches) == 1:
-            break
+        parts.append(_text(x, _HEIGHT - 12, text, "end" if last and index == last else "middle"))
     return element(
         "svg", element("title", "Execs over time"), *parts,
         viewBox=f"0 0 {_WIDTH} {_HEIGHT}", role="img", class_="timeline",

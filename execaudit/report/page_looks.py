@@ -26,7 +26,7 @@ svg.bar{width:160px;height:12px;display:block}
 .legend .a{background:var(--ok)}.legend .b{background:var(--bad)}
 table{border-collapse:collapse;width:100%}
 th,td{text-align:left;padding:4px 12px 4px 0;border-bottom:1px solid var(--line);
-vertical-align:top}
+vertical-align:middle}
 th{font-weight:600;font-size:13px;color:var(--dim);white-space:nowrap}
 th button{all:unset;cursor:pointer}th button:focus-visible{outline:2px solid var(--ok)}
 th button::after{content:" \\2195";opacity:.45}
