@@ -156,7 +156,7 @@ def _run(arguments: list[str] | None) -> int:
 def _run_verb(args: argparse.Namespace) -> int:
     if args.verb == "trace" and args.ebpf:
         return _print_source()
-    verb = _VERBS[args.verb]
+    verb = _VERBS["tree" if args.verb == "search" and args.tree else args.verb]
     gc.disable()  # modules stay: looking for garbage in them is a tenth of the start
     run = getattr(importlib.import_module(f"execaudit.{verb.module}"), verb.function)
     gc.freeze()

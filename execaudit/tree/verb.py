@@ -38,6 +38,8 @@ FOUND, NONE, TROUBLE = 0, 1, 2
 def run(args: argparse.Namespace) -> int:
     """Show trees; the exit status is grep's: 0 found, 1 none, 2 trouble."""
     try:
+        if args.verb == "search":
+            _adapt(args)
         with opened(choice_of(args)) as sources:
             return _Run(args, sources).run()
     except ExecauditError as error:
@@ -45,6 +47,16 @@ def run(args: argparse.Namespace) -> int:
         return TROUBLE
     except KeyboardInterrupt:
         return 130
+
+
+def _adapt(args: argparse.Namespace) -> None:
+    """Make of the arguments of `execaudit search --tree` those of this verb."""
+    if args.follow or args.reverse or args.lines or args.checkpoint or args.fields:
+        raise InvalidArgument(
+            "Failed to use --tree: it goes neither with --follow, --reverse, --lines, --checkpoint"
+            " nor --fields"
+        )
+    args.up = args.json = args.dot = False
 
 
 class _Run:

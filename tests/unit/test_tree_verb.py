@@ -126,6 +126,12 @@ def test_period_leaves_out_what_was_before(capfd: pytest.CaptureFixture[str], lo
     assert "/bin/as" in out
 
 
+def test_search_shows_trees(capfd: pytest.CaptureFixture[str], log: Path) -> None:
+    assert main(["search", "--file", str(log), "--tree", "pid=10", "-q"]) == 0
+    assert capfd.readouterr().out == tree(capfd, log, "10", "-q")[1]
+    assert main(["search", "--file", str(log), "--tree", "-f"]) == 2
+
+
 def test_trees_of_any_depth_are_shown(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     chain = [*range(3000, 0, -1)]
