@@ -33,6 +33,20 @@ _SEVERITIES = ("warning", "err", None, None)
 _LABELS = (["web"], ["web", "a]b"], ['q"'], None, None)
 
 
+_ORDER = (
+    "time", "type", "host", "boot", "hook", "cpu", "seq", "id", "pid", "argv", "argc", "result",
+    "start", "errno", "errno_code", "labels", "severity", "privileged", "uid",
+)  # fmt: skip
+_LAST = ("parent_id", "ppid", "pcomm", "ancestors")
+
+
+def as_encoded(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with its members in the encoder's order."""
+    names = [name for name in _ORDER if name in fields]
+    names += [name for name in fields if name not in (*_ORDER, *_LAST)]
+    return {name: fields[name] for name in (*names, *_LAST) if name in fields}
+
+
 def random_records(seed: int, count: int, step_s: float = 7) -> list[dict[str, Any]]:
     """Return execs, exits and records of the daemon, in order."""
     chance = random.Random(seed)  # noqa: S311

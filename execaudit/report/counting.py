@@ -11,13 +11,14 @@ from typing import Any
 from execaudit.query.event_lines import TIME_AT, TIME_END
 from execaudit.report.facts import Facts, Found, find_facts, make_example, read_facts
 from execaudit.report.summary import Summary
+from execaudit.report.usual_lines import Key, usual_key
 from execaudit.store.lines import parse_line
 from execaudit.store.times import SECOND_NS, read_time
 
 _SAME_LIMIT = 20_000
+_USUAL_LIMIT = 8_000
 _MINUTE_END = TIME_AT + len("2026-11-23T02:04")
 _KIND_AT = TIME_END + len('","type":"ex')
-_ERRNO = Facts._fields.index("errno")
 _EXIT = ord("i")
 _MINUTE_NS = 60 * SECOND_NS
 _NOTE_NAMES = (
@@ -26,12 +27,24 @@ _NOTE_NAMES = (
 )  # fmt: skip
 
 
+class _Count:
+    """How many lines say the same, besides the first."""
+
+    __slots__ = ("execs", "facts", "is_failed")
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.execs = 0
+        self.is_failed = bool(facts.errno)
+
+
 class Counting:
     """Counts into a summary, which is complete after `finish`."""
 
     def __init__(self, summary: Summary) -> None:
         self._summary = summary
-        self._same: dict[Found, int] = {}
+        self._same: dict[Found, _Count] = {}
+        self._usual: dict[Key, _Count] = {}  # the same counts, by what is found faster
         self._minutes: dict[bytes, int] = {}
         self._failed_minutes: dict[bytes, int] = {}
 
@@ -43,20 +56,30 @@ class Counting:
         if data[begin + _KIND_AT] == _EXIT:
             self._summary.exits += 1
             return
-        found = find_facts(data, begin, end)
-        count = self._same.get(found)
+        key = usual_key(data, begin, end)
+        count = None if key is None else self._usual.get(key)
         if count is None:
-            self._look_closely(found, data[begin:end])
-            return
+            found = find_facts(data, begin, end)
+            count = self._same.get(found)
+            if count is None:
+                self._look_closely(found, data[begin:end])
+                return
+            if key is not None:
+                self._remember(key, count)
         minute = data[begin + TIME_AT : begin + _MINUTE_END]
         try:
             self._minutes[minute] += 1
         except KeyError:
             read_time(data[begin + TIME_AT : begin + TIME_END])
             self._minutes[minute] = 1
-        self._same[found] = count + 1
-        if found[_ERRNO]:
+        count.execs += 1
+        if count.is_failed:
             self._failed_minutes[minute] = self._failed_minutes.get(minute, 0) + 1
+
+    def _remember(self, key: Key, count: "_Count") -> None:
+        if len(self._usual) >= _USUAL_LIMIT:
+            self._usual.clear()
+        self._usual[key] = count
 
     def _look_closely(self, found: Found, line: bytes) -> None:
         fields = parse_line(line)
@@ -65,7 +88,7 @@ class Counting:
             return  # escapes: all lines of this kind come here
         if len(self._same) >= _SAME_LIMIT:
             self._settle()
-        self._same[found] = 0
+        self._same[found] = _Count(facts)
 
     def take(self, fields: dict[str, Any]) -> None:
         """Count a record. Raises as reading a malformed record does."""
@@ -89,10 +112,11 @@ class Counting:
         return facts
 
     def _settle(self) -> None:
-        for found, count in self._same.items():
-            if count:
-                self._summary.add(Facts(*(part.decode() for part in found)), count)
+        for count in self._same.values():
+            if count.execs:
+                self._summary.add(count.facts, count.execs)
         self._same.clear()
+        self._usual.clear()
 
     def finish(self) -> None:
         """Bring all that was counted into the summary."""

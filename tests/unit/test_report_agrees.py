@@ -14,9 +14,11 @@ import pytest
 from execaudit.cli.command_line import main
 from execaudit.formats.encoders import make_line
 from execaudit.records.text import dumps
+from execaudit.report.usual_lines import usual_key
 from execaudit.store.times import read_time
+from tests.golden.files import FOLDER
 from tests.log_files import rotated, time_text
-from tests.report_records import random_records
+from tests.report_records import as_encoded, random_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,6 +142,34 @@ def test_sums_are_those_of_a_plain_reading(
     check(found, records)
     check_firsts(found, records, [])
     assert found["records"] == len(records)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_sums_of_lines_in_the_order_of_the_encoder_are_the_same(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311
+    records = random_records(seed, 2000)
+    lines = [
+        # Some have a member elsewhere, or one more where none is expected.
+        dumps(as_encoded(record) if chance.random() < 0.9 else record)
+        for record in records
+    ]
+    assert sum(usual_key(line, 0, len(line)) is not None for line in lines) > 500
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"\n".join([*lines, *_DAMAGE]) + b"\n")
+    check(ask(capfd, path), records)
+
+
+def test_lines_as_the_encoder_writes_them_have_a_key() -> None:
+    lines = (FOLDER / "programs.jsonl").read_bytes().splitlines()
+    assert any(usual_key(line, 0, len(line)) for line in lines)
+    for line in lines:
+        key = usual_key(line, 0, len(line))
+        if key is not None:
+            fields = json.loads(line)
+            for name in ("host", "user", "exe", "pcomm", "result", "unit"):
+                assert any(fields.get(name, "").encode() in part for part in key)
 
 
 @pytest.mark.parametrize("seed", range(8))
