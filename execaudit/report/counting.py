@@ -15,8 +15,8 @@ from execaudit.report.usual_lines import Key, usual_key
 from execaudit.store.lines import parse_line
 from execaudit.store.times import SECOND_NS, read_time
 
-_SAME_LIMIT = 20_000
-_USUAL_LIMIT = 8_000
+_SAME_LIMIT = _USUAL_LIMIT = 4_000
+_SAME_BYTES = 4096  # longer lines are counted one by one
 _MINUTE_END = TIME_AT + len("2026-11-23T02:04")
 _KIND_AT = TIME_END + len('","type":"ex')
 _EXIT = ord("i")
@@ -64,7 +64,7 @@ class Counting:
             if count is None:
                 self._look_closely(found, data[begin:end])
                 return
-            if key is not None:
+            if key is not None and end - begin <= _SAME_BYTES:
                 self._remember(key, count)
         minute = data[begin + TIME_AT : begin + _MINUTE_END]
         try:
@@ -86,6 +86,8 @@ class Counting:
         facts = self._take_event(fields)
         if tuple(part.decode(errors="replace") for part in found) != facts:
             return  # escapes: all lines of this kind come here
+        if len(line) > _SAME_BYTES:
+            return
         if len(self._same) >= _SAME_LIMIT:
             self._settle()
         self._same[found] = _Count(facts)

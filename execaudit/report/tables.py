@@ -9,8 +9,11 @@ from array import array
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-VALUES_LIMIT = 20_000
-FIRSTS_LIMIT = 5_000
+VALUES_LIMIT = 4_000
+FIRSTS_LIMIT = 1_000
+CHARACTERS_LIMIT = 500_000
+"""Of the values of a table that are kept when it gets too large."""
+
 MINUTES_OF_DAY = 1440
 
 Value = str | tuple[str, ...]
@@ -35,6 +38,7 @@ class Table:
 
     def __init__(self, limit: int = VALUES_LIMIT) -> None:
         self._limit = limit
+        self._characters = 0
         self.counts: dict[Any, list[int]] = {}
         self.others = [0, 0, 0]
 
@@ -42,8 +46,10 @@ class Table:
         """Count execs of a value, failures among them."""
         found = self.counts.get(value)
         if found is None:
-            if len(self.counts) >= 2 * self._limit:
+            self._characters += _length(value)
+            if len(self.counts) >= 2 * self._limit or self._characters > 2 * CHARACTERS_LIMIT:
                 self._give_up_least()
+                self._characters += _length(value)
             self.counts[value] = [execs, failed]
         else:
             found[0] += execs
@@ -51,8 +57,14 @@ class Table:
 
     def _give_up_least(self) -> None:
         rows = sorted(self.counts.items(), key=lambda item: item[1][0], reverse=True)
-        self.counts = dict(rows[: self._limit])
-        for _, (execs, failed) in rows[self._limit :]:
+        self.counts = {}
+        self._characters = 0
+        for value, (execs, failed) in rows:
+            characters = self._characters + _length(value)
+            if len(self.counts) < self._limit and characters <= CHARACTERS_LIMIT:
+                self.counts[value] = [execs, failed]
+                self._characters = characters
+                continue
             self.others[0] += 1
             self.others[1] += execs
             self.others[2] += failed
@@ -72,6 +84,10 @@ class Table:
         for value, (execs, failed) in counts.items():
             self.add(value, execs, failed)
         self.others = [mine + its for mine, its in zip(self.others, others, strict=True)]
+
+
+def _length(value: Value) -> int:
+    return len(value) if isinstance(value, str) else sum(map(len, value))
 
 
 class Minutes:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from execaudit.store.lines import parse_line
 
-PROCESSES_LIMIT = 70_000
+PROCESSES_LIMIT = 65_000
 DRAWN_LEVELS = 40
 _IN_MEMORY_BYTES = 4 << 20
 
