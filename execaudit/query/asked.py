@@ -10,7 +10,7 @@ from pathlib import Path
 from execaudit.errors import InvalidArgument
 from execaudit.query.conditions import Node, all_of, make_asked
 from execaudit.query.selection import read_condition
-from execaudit.rules.host_rules import lookups_here
+from execaudit.rules.rule_set import OF_HOST
 from execaudit.store.boots import boots_of_journal, boots_of_log
 from execaudit.store.sources import Sources
 
@@ -25,7 +25,7 @@ def read_asked(args: argparse.Namespace, sources: Sources) -> Node | None:
     node = read_condition(args)
     if args.boot is None:
         return node
-    boot = make_asked("boot", [_find_boot(args, sources)], lookups_here())
+    boot = make_asked("boot", [_find_boot(args, sources)], OF_HOST)
     return boot if node is None else all_of([node, boot])
 
 
