@@ -109,7 +109,7 @@ def _text_needles(
 ) -> list[Needle] | None:
     found: list[Needle] = []
     for pattern in condition.elements:
-        if pattern.kind != "exact":
+        if pattern.kind != "exact" or pattern.ignores_case:
             needle = _partial(_literal(pattern, condition.field))
             if needle is None:
                 return None
@@ -127,7 +127,7 @@ def _list_needle(pattern: Pattern, field: str) -> Needle | None:
     """Return a needle for texts in a list; a command line has its blanks between elements."""
     if field == "cmdline":
         return _partial(max(_literal(pattern, field).split(b" "), key=len))
-    if pattern.kind != "exact":
+    if pattern.kind != "exact" or pattern.ignores_case:
         return _partial(_literal(pattern, field))
     text = _encode(pattern.text)
     return None if text is None else Needle(b'"' + text + b'"')
@@ -153,7 +153,9 @@ def _number_needles(condition: Condition, names: Iterable[str]) -> list[Needle] 
 
 def _literal(pattern: Pattern, field: str) -> bytes:
     """Return the longest text that every match contains, in its own case."""
-    if pattern.kind == "exact":
+    if pattern.ignores_case:
+        return b""
+    if pattern.kind not in ("glob", "regex"):
         return pattern.text.encode("utf-8", "surrogateescape")
     if pattern.kind == "glob":
         try:

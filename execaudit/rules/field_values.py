@@ -65,7 +65,7 @@ class Texts:
 
     """
 
-    __slots__ = ("is_complete", "pieces", "words")
+    __slots__ = ("_lowered", "is_complete", "pieces", "words")
 
     def __init__(
         self, words: Sequence[bytes], pieces: Sequence[Piece] = (), *, is_complete: bool = True
@@ -73,6 +73,13 @@ class Texts:
         self.words = words
         self.pieces = pieces
         self.is_complete = is_complete
+        self._lowered: list[bytes] | None = None
+
+    def lowered(self) -> list[bytes]:
+        """Return the words in lower case."""
+        if self._lowered is None:
+            self._lowered = [word.lower() for word in self.words]
+        return self._lowered
 
 
 def split_block(block: bytes) -> list[bytes]:

@@ -302,7 +302,8 @@ MISTAKES: list[tuple[dict[str, Any], int, str]] = [
     (
         drop(exe=True),
         2,
-        ".exe: is true, expected a text, { exact = … }, { glob = … } or { regex = … }",
+        ".exe: is true, expected a text or { KIND = … } with exact, glob, contains, startswith, "
+        "endswith or regex",
     ),
     (
         drop(argv={"regex": "("}),

@@ -23,12 +23,24 @@ _WORDS = ("-l", "", "--password=x", "--PASSWORD=y", "/etc/passwd", "a b", "passw
 
 _one = st.sampled_from
 _path_value = _one(
-    [*_PATHS, "/usr/**", "/usr/bin/*", "**/run", "/opt/?pp/**", {"regex": "bin/[lr]"}]
+    [
+        *_PATHS,
+        "/usr/**",
+        "/usr/bin/*",
+        "**/run",
+        "/opt/?pp/**",
+        {"regex": "bin/[lr]"},
+        {"endswith": "/ls"},
+        {"exact": "/USR/bin/LS", "ignore_case": True},
+        {"startswith": "/OPT/", "ignore_case": True},
+    ]
 )
 _comm_value = _one([*_COMMS, "*a*", "longest*", {"regex": "^l|t$"}, {"exact": "*"}])
 _word_value = _one(
     [*_WORDS, "--password=*", "*passwd*", "*a*", "?b", {"regex": "(?i)--password=."},
-     {"regex": "a.*b"}, {"regex": "^/etc/"}, {"glob": "x"}]
+     {"regex": "a.*b"}, {"regex": "^/etc/"}, {"glob": "x"}, {"contains": "sword"},
+     {"contains": "ASSWORD", "ignore_case": True}, {"endswith": "=X", "ignore_case": True},
+     {"exact": "PASSword", "ignore_case": True}, {"startswith": "--pass"}]
 )  # fmt: skip
 
 
