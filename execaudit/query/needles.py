@@ -14,6 +14,7 @@ from execaudit.records.text import dumps
 from execaudit.rules.condition_tree import AllOf, AnyOf, Node, Not
 from execaudit.rules.conditions import Condition
 from execaudit.rules.patterns import Pattern
+from execaudit.rules.processes import PROCESS_FIELDS
 from execaudit.rules.regex_tree import parse_regex, required_literal
 from execaudit.rules.wildcards import WildcardError, translate_wildcards
 from execaudit.store.line_formats import NATIVE, LineFormat
@@ -24,7 +25,7 @@ _LISTS = ("argv", "cmdline", "env", "labels", "path_search", "unreadable", "prog
 _MEMBERS = {"parent.comm": ("pcomm",), "ancestor.comm": ("comm",), "euser": ("euser", "user"),
             "tid": ("tid", "pid"), "nspid": ("nspid", "pid"), "errno": ("errno_code",)}  # fmt: skip
 """Members of a line that can hold what is asked for, where not the one of the same name."""
-_UNSPELLED = ("parent.exe", "ancestor.exe", "hook", "time", "start", "first", "last")
+_UNSPELLED = (*PROCESS_FIELDS, "program", "hook", "time", "start", "first", "last")
 _NATIVE_ONLY = ("result", "errno", "boot", "caps", "ns", "exe_mode", "arch")
 _ignores_case = re.compile(r"\(\?[aLmsux]*i").search
 

@@ -241,6 +241,8 @@ def _refuse_impossible(source: Source, pattern: Pattern) -> None:
     suffix = {"unit": ".service", "user_unit": ".service", "slice": ".slice"}.get(source.field)
     if suffix and is_exact and "." not in text:
         raise PatternError(f'is "{text}", expected a name with its type such as "{text}{suffix}"')
+    if kind.is_name and "/" in text:
+        raise PatternError(f'is "{text}", expected a name without "/", or `exe` for a path')
     if "\0" in text:
         raise PatternError("has a NUL, which no text of a record has")
 

@@ -36,11 +36,17 @@ class _BoundedTable(dict[Any, TermSet]):
         self._max_values = max_values
 
     def _keep(self, value: Any, found: TermSet) -> TermSet:
-        if not isinstance(value, str | bytes) or len(value) <= _LONG_TEXT:
+        if _text_bytes(value) <= _LONG_TEXT:
             if len(self) >= self._max_values:
                 self.clear()
             self[value] = found
         return found
+
+
+def _text_bytes(value: Any) -> int:
+    if isinstance(value, tuple):
+        return sum(map(_text_bytes, value))
+    return len(value) if isinstance(value, str | bytes) else 0
 
 
 class SubstringIndex:
@@ -151,7 +157,10 @@ class FieldTable(_BoundedTable):
         return self._find_gated(tested, found) if self._gated else found
 
     def _find_gated(self, tested: Any, found: TermSet) -> TermSet:
-        texts = tested.words if isinstance(tested, Texts) else (tested,) if tested else ()
+        if isinstance(tested, Texts):
+            texts = [*tested.words, *(piece for piece, _, _ in tested.pieces)]
+        else:
+            texts = [tested] if tested else []
         candidates = 0
         for text in texts:
             candidates |= self._substrings.find(text.lower())
