@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 pytest.importorskip("execaudit")
 
-from execaudit.config.configuration import load  # noqa: E402
-from execaudit.config.files import choose_paths  # noqa: E402
-from execaudit.records.readback import event_of_record  # noqa: E402
-from execaudit.rules.rule_set import RuleSet, compile_rules  # noqa: E402
+from execaudit.config.configuration import load
+from execaudit.config.files import choose_paths
+from execaudit.records.readback import event_of_record
+from execaudit.rules.rule_set import RuleSet, compile_rules
 
 RECORDS_OF_A_RULE = 40
 CHANCE = random.Random(1)  # noqa: S311

@@ -40,7 +40,8 @@ def execaudit_pipeline() -> ProcessingPipeline:
             ),
             ProcessingItem(
                 DetectionItemFailureTransformation(
-                    f"a field that records of execaudit do not have, expected {', '.join(map(str, FIELDS))}"
+                    "a field that records of execaudit do not have, expected one of "
+                    + ", ".join(map(str, FIELDS))
                 ),
                 field_name_condition_negation=True,
                 field_name_conditions=[IncludeFieldCondition(fields=list(map(str, FIELDS)))],
