@@ -107,7 +107,25 @@ class PartialDecision:
         return rules.count(self._decided)
 
     def _try_terms(self, live: TermSet, event: Event) -> Decision:
-        """Try what may hold, in order."""
+        """Try what may hold, in order; what it came to is kept by arguments."""
+        rules = self._rules
+        argv = event.argv
+        is_known = argv is not None and not event.argv_gaps and not live & rules.env_terms
+        tried = rules.tried.get((live, argv)) if is_known else None
+        if tried is None:
+            tried = self._find_matches(live, event)
+            if is_known and argv is not None:
+                rules.keep_tried(live, argv, tried)
+        matched, undecided = tried
+        for index in undecided:
+            rules.undecided[index] += 1
+        decided_by = self._base
+        if matched:
+            decided_by, _ = _until_end(rules.rules, sorted({*matched, *decided_by}))
+        return rules.count(rules.decision(decided_by, undecided))
+
+    def _find_matches(self, live: TermSet, event: Event) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the rules that match, and those that cannot be decided."""
         rules = self._rules
         matched: list[int] = []
         undecided: list[int] = []
@@ -123,13 +141,9 @@ class PartialDecision:
                 matched.append(index)
                 if rules.rules[index].action != "label":
                     break
-        undecided = [index for index in dict.fromkeys(undecided) if index not in matched]
-        for index in undecided:
-            rules.undecided[index] += 1
-        decided_by = self._base
-        if matched:
-            decided_by, _ = _until_end(rules.rules, sorted({*matched, *decided_by}))
-        return rules.count(rules.decision(decided_by, tuple(undecided)))
+        return tuple(matched), tuple(
+            index for index in dict.fromkeys(undecided) if index not in matched
+        )
 
 
 def _each(terms: TermSet) -> Iterator[int]:

@@ -322,7 +322,7 @@ def test_tables_stay_bounded_whatever_comes_in() -> None:
     arguments = rules.arguments
     assert len(table) <= 4096
     assert len(arguments) <= 4096
-    assert len(arguments._words) <= 4096
+    assert len(rules.tried) <= 4096
 
 
 def test_explanation_names_the_conditions_that_decided() -> None:
