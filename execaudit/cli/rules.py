@@ -162,10 +162,13 @@ def _invent(arguments: list[str], settings: list[str]) -> FieldDict:
     unknown = {"arch", "interp", *_OF_FILE}
     if arguments:
         path = shutil.which(arguments[0]) or arguments[0]
-        exe = os.path.realpath(path)
         comm = Path(path).name.encode()[:COMM_BYTES].decode(errors="ignore")
-        fields |= {"argv": arguments, "argc": len(arguments), "filename": path}
-        fields |= {"exe": exe, "comm": comm}
+        fields |= {"argv": arguments, "argc": len(arguments), "filename": path, "comm": comm}
+        del fields["exe"]
+        if "/" in path:
+            fields["exe"] = os.path.realpath(path)
+        else:  # not installed here: nobody knows where it would be
+            unknown.add("exe")
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals or name not in FIELDS or FIELDS[name].kind == "texts":

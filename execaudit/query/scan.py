@@ -14,7 +14,7 @@ from execaudit.query.needles import Alternatives, Needle, needles_of
 from execaudit.query.raw_test import make_raw_test
 from execaudit.query.record_values import RecordValues
 from execaudit.rules.condition_tree import Node, conditions_of, evaluate
-from execaudit.rules.processes import ProcessPrograms
+from execaudit.rules.processes import PROCESS_FIELDS, ProcessPrograms
 from execaudit.store.broken import Broken
 from execaudit.store.chunks import Chunk
 from execaudit.store.completeness import Completeness
@@ -26,7 +26,6 @@ from execaudit.store.times import Span, read_time
 
 # What reading a member of another type than the vocabulary's raises.
 MALFORMED = (TypeError, ValueError, KeyError, AttributeError, IndexError, RecursionError)
-_OF_PROGRAMS = ("parent.exe", "ancestor.exe")
 _EVENTS = ("exec", "exit")
 
 
@@ -54,7 +53,7 @@ class Question(NamedTuple):
     def wants_programs(self) -> bool:
         """Whether it asks for programs of ancestors, which takes every exec in order."""
         return self.node is not None and any(
-            each.field in _OF_PROGRAMS for each in conditions_of(self.node)
+            each.field in PROCESS_FIELDS for each in conditions_of(self.node)
         )
 
 

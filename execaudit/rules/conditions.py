@@ -223,7 +223,7 @@ def _wrong(source: Source, value: object) -> PatternError:
 def _read_pattern(source: Source, value: object) -> Pattern:
     """Read one text. Raises PatternError."""
     pattern = parse_pattern(value, is_path=source.kind.is_path, regex_bytes=source.regex_bytes)
-    if pattern.kind != "regex":
+    if pattern.kind in ("exact", "glob", "startswith"):
         _refuse_impossible(source, pattern)
     return pattern
 
@@ -246,6 +246,8 @@ def _refuse_impossible(source: Source, pattern: Pattern) -> None:
     suffix = {"unit": ".service", "user_unit": ".service", "slice": ".slice"}.get(source.field)
     if suffix and is_exact and "." not in text:
         raise PatternError(f'is "{text}", expected a name with its type such as "{text}{suffix}"')
+    if kind.is_name and "/" in text:
+        raise PatternError(f'is "{text}", expected a name without "/", or `exe` for a path')
     if "\0" in text:
         raise PatternError("has a NUL, which no text of a record has")
 
@@ -306,8 +308,8 @@ def _make_texts(_: Source, patterns: list[Pattern]) -> Made:
     def test(texts: Texts) -> Truth:
         found: Truth = False if texts.is_complete else None
         for pattern in patterns:
-            for word in texts.words:
-                match = pattern.matches(word)
+            for word in texts.lowered() if pattern.lowers else texts.words:
+                match = pattern.matches_prepared(word)
                 if match:
                     return True
                 found = None if match is None else found

@@ -12,6 +12,10 @@ from typing import Any
 
 from execaudit.records.readback import split_identity
 from execaudit.rules.field_values import DERIVED, UNKNOWN, Fields, of_ancestors
+from execaudit.rules.process_commands import COMMAND_FIELDS, ProcessCommands
+
+PROCESS_FIELDS = ("parent.exe", "ancestor.exe", *COMMAND_FIELDS)
+"""What is known of processes that were seen only."""
 
 _MAX_PROCESSES = 65536
 _MAX_IMAGES = 65536
@@ -81,6 +85,7 @@ class ProcessPrograms:
     Attributes:
         by_image: paths; "" where one was unreadable.
         running: by pid and start in ticks, of processes that began before tracing did.
+        commands: what images were started with.
         news: entries for `rules.remembered`, None where nobody wants them.
 
     """
@@ -88,6 +93,7 @@ class ProcessPrograms:
     def __init__(self) -> None:
         self.by_image: OrderedDict[str, str] = OrderedDict()
         self.running: dict[tuple[int, int], str] = {}
+        self.commands = ProcessCommands()
         self.news: list[bytes] | None = None
         self._awaited: set[str] = set()
 
@@ -118,6 +124,7 @@ class ProcessPrograms:
         """Take over all that another table knows."""
         self.by_image = old.by_image
         self.running = old.running
+        self.commands.adopt(old.commands)
 
     def await_ancestors(self, fields: Fields) -> bool:
         """Note ancestors whose programs are unknown; return True if earlier notes had to go."""
@@ -142,7 +149,7 @@ class ProcessPrograms:
             return self._of_parent
         if field == "ancestor.exe":
             return self._of_ancestors
-        return DERIVED.get(field)
+        return self.commands.getter(field) or DERIVED.get(field)
 
     def _of_parent(self, fields: Fields) -> Any:
         parent_id = fields.get("parent_id")
