@@ -111,6 +111,12 @@ class Capture:
         "Buffer between kernel and daemon: memory against losses when execs come in bursts. It "
         "counts as resident memory.",
     )
+    max_delay: float = key(
+        Duration(0.01, 10),
+        "1s",
+        "How long execs that keep coming may wait to be written together, which costs much less "
+        "than one by one. The first after a quiet second is written at once.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
