@@ -173,7 +173,22 @@ def add_convert_options(parser: argparse.ArgumentParser) -> None:
         "--journal", action="store_true", help="read the systemd journal instead of files"
     )
     parser.add_argument(
-        "--directory", metavar="DIR", help="with --journal: read the journal files in DIR"
+        "--directory",
+        default="",
+        metavar="DIR",
+        help="with --journal: read the journal files in DIR",
+    )
+    parser.add_argument(
+        "--namespace",
+        default="",
+        metavar="NAME",
+        help="with --journal: read this namespace of the journal",
+    )
+    parser.add_argument(
+        "--untrusted",
+        action="store_true",
+        help="with --journal: also entries that others than execaudit wrote; those that are no"
+        " records do not count for the exit status",
     )
     parser.add_argument(
         "sources",

@@ -161,10 +161,11 @@ def _daemon(status: Status) -> Iterator[str]:
         first = quote_cell(str(reload["result"]).split("\n", 1)[0])
         yield f"reload      {reload['time'][:19]}Z: {first} ({reload['count']} in all)"
     process = status["process"]
-    share = 100 * process["cpu_s"] / max(0.1, status["uptime_s"])
+    share = 100 * process["cpu_s"] / max(0.1, process["age_s"])
+    priority = "realtime" if process["is_realtime"] else "ordinary"
     yield (
         f"process     {_size(process['resident_bytes'])} resident, {process['cpu_s']:.1f} s of CPU"
-        f" ({share:.1f} % of one)"
+        f" ({share:.1f} % of one), {priority} priority"
     )
 
 

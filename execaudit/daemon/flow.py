@@ -9,6 +9,7 @@ leaves it for the next one. When any of this is done, and what a signal means, `
 import time
 
 from execaudit.daemon.handover.checkpoint import Checkpoint, CheckpointFile, Duplicates, Totals
+from execaudit.daemon.handover.process_memory import ProcessMemory
 from execaudit.daemon.log import log
 from execaudit.daemon.path_search import PathSearch
 from execaudit.daemon.selfcheck.canary import Canary
@@ -44,8 +45,11 @@ class Flow:
 
     """
 
-    def __init__(self, host: Host, setup: Setup, capture: Capture) -> None:
+    def __init__(
+        self, host: Host, setup: Setup, capture: Capture, processes: ProcessMemory | None = None
+    ) -> None:
         self.host = host
+        self._processes = processes or ProcessMemory()
         self.setup = setup
         self.high_water = 0
         self.dropped = self.limited = self.collapsed = self.dropped_before = 0
@@ -203,6 +207,7 @@ class Flow:
             position = min([at for at in waiting if at is not None], default=position)
             position = max(position, ring.position - ring.size // _HELD_BACK_PART)
             self._undelivered = self._count_undelivered()
+            self._processes.follow(self.setup.rules)
             self.file.commit(
                 Checkpoint(
                     time.clock_gettime_ns(time.CLOCK_BOOTTIME),
@@ -274,6 +279,7 @@ class Flow:
     def close(self) -> None:
         """Note what the closed sinks have delivered, and release what was opened here."""
         self._commit(is_stopped=True)
+        self._processes.close()
         self.setup.programs.close()
         self.ring.close()
 

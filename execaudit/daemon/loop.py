@@ -17,6 +17,7 @@ from execaudit.config.files import choose_paths
 from execaudit.daemon.flow import Flow
 from execaudit.daemon.gathering import Gathering
 from execaudit.daemon.log import log
+from execaudit.daemon.priority import warn_of_ordinary_priority
 from execaudit.daemon.replacement import reconfigure
 from execaudit.daemon.reports import log_notices, report_incidents, report_suppressed
 from execaudit.daemon.selfcheck.tracing_check import SelfCheck
@@ -60,6 +61,7 @@ class Daemon:
         self._watchdog_s = watchdog_interval_s()
         self._check_s = self._watchdog_s or _CHECK_S
         self._check_at = 0.0
+        self._has_checked_priority = False
         self._selfcheck = SelfCheck(flow)
         self._status = StatusWriter(flow, self._selfcheck)
         self._poll = select.epoll()
@@ -213,6 +215,7 @@ class Daemon:
         is_checking = now_s >= self._check_at
         if is_checking or (self._selfcheck.is_tracing and not flow.ring.is_readable()):
             self._check()
+            self._check_priority()
         # Awake anyway, so that readers can tell a daemon that is idle from one that hangs.
         if now_s >= self._status.due_s and (is_checking or self._status.has_news):
             self._status.write()
@@ -235,6 +238,12 @@ class Daemon:
             )
         if flow.accounting.counts.seen != seen:
             self._settle_soon()
+
+    def _check_priority(self) -> None:
+        """Look once, with the first check after the start: by then the manager has raised it."""
+        if not self._has_checked_priority:
+            self._has_checked_priority = True
+            warn_of_ordinary_priority()
 
     # -- signals ------------------------------------------------------------------------------
 

@@ -8,10 +8,12 @@ complete before the daemon says that it is ready, and the `stop` record is the l
 import time
 from typing import Any
 
+from execaudit.daemon import systemd
 from execaudit.daemon.flow import Flow
-from execaudit.daemon.handover import adoption
+from execaudit.daemon.handover import adoption, process_memory
 from execaudit.daemon.handover.adoption import Adopted, Unusable
 from execaudit.daemon.handover.previous_run import adopted_fields, unadopted_fields
+from execaudit.daemon.handover.process_memory import ProcessMemory
 from execaudit.daemon.log import log
 from execaudit.daemon.replacement import keep_descriptors, replace_capture
 from execaudit.daemon.reports import (
@@ -33,10 +35,13 @@ def begin(host: Host, setup: Setup) -> Flow:
     """Return a flow whose capture is attached, with what the run before left drained."""
     config = setup.config
     settings = capture_settings(config)
-    previous = adoption.find_previous(host.boot, config.capture.engine, settings)
+    fds = systemd.take_descriptors()
+    processes = ProcessMemory.from_descriptor(fds.pop(process_memory.NAME, None))
+    previous = adoption.find_previous(fds, host.boot, config.capture.engine, settings)
+    processes.restore(setup.rules, is_traced=isinstance(previous, Adopted))
     if not isinstance(previous, Adopted):
-        return _begin_fresh(host, setup, previous)
-    flow = Flow(host, setup, previous.capture)
+        return _begin_fresh(host, setup, processes, previous)
+    flow = Flow(host, setup, previous.capture, processes)
     flow.resume(previous.file, previous.checkpoint)
     missed = _last_record(setup) | adopted_fields(host, previous, flow.ring, _now_ns())
     if previous.mismatch:
@@ -54,7 +59,9 @@ def begin(host: Host, setup: Setup) -> Flow:
     return flow
 
 
-def _begin_fresh(host: Host, setup: Setup, unusable: Unusable | None) -> Flow:
+def _begin_fresh(
+    host: Host, setup: Setup, processes: ProcessMemory, unusable: Unusable | None
+) -> Flow:
     missed = _last_record(setup)
     reason = unusable.reason if unusable is not None else ""
     gap = unadopted_fields(host, missed.get("last_record"), reason, _now_ns())
@@ -62,7 +69,7 @@ def _begin_fresh(host: Host, setup: Setup, unusable: Unusable | None) -> Flow:
         adoption.withdraw(unusable.names)
         log(WARNING, f"Failed to go on with the programs of the run before: {reason}")
     with open_capture(setup.config.capture.engine, capture_settings(setup.config)) as fresh:
-        flow = Flow(host, setup, fresh.take())
+        flow = Flow(host, setup, fresh.take(), processes)
     flow.attach()
     report_start(flow, flow.capture, missed | gap)
     keep_descriptors(flow)

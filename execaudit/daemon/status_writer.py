@@ -15,6 +15,7 @@ from typing import Any
 
 from execaudit.daemon.flow import Flow
 from execaudit.daemon.log import log
+from execaudit.daemon.priority import is_realtime
 from execaudit.daemon.selfcheck.tracing_check import SelfCheck
 from execaudit.daemon.systemd import notify
 from execaudit.errors import ExecauditError
@@ -155,11 +156,15 @@ def _rule_states(flow: Flow) -> Status:
 
 
 def _own_usage() -> Status:
-    """Return the CPU seconds and resident bytes of this process."""
+    """Return the age, CPU seconds and resident bytes of this process, and its priority."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     pages = int(Path("/proc/self/statm").read_text().split()[1])
+    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
     return {
+        "age_s": round(age_s, 1),
         "cpu_s": round(usage.ru_utime + usage.ru_stime, 3),
+        "is_realtime": is_realtime(),
         "resident_bytes": pages * resource.getpagesize(),
     }
 

@@ -5,6 +5,7 @@ Owns two bounded tables: for `descendants = true`, and for rules that ask for th
 parent or an ancestor, since records name these by identity and short name only.
 """
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,6 +16,7 @@ from execaudit.rules.field_values import DERIVED, UNKNOWN, Fields, of_ancestors
 _MAX_PROCESSES = 65536
 _MAX_IMAGES = 65536
 _MAX_AWAITED = 4096
+_MOST_SPARED = 1024  # running ones, for one that is forgotten
 _TICK_NS = 10_000_000  # /proc counts in USER_HZ, which is 100 on every machine of today
 
 Process = tuple[int, int]
@@ -22,24 +24,30 @@ Process = tuple[int, int]
 
 
 class InheritedRules:
-    """Which rules the descendants of a process inherit. Bounded: the least recently used go first.
+    """Which rules the descendants of a process inherit.
+
+    Bounded: the least recently used go first, those that run last.
 
     Attributes:
         is_used: whether any rule has descendants.
         by_process: indices of rules.
+        news: entries for `rules.remembered`, None where nobody wants them.
 
     """
 
     def __init__(self, *, is_used: bool) -> None:
         self.is_used = is_used
         self.by_process: OrderedDict[Process, tuple[int, ...]] = OrderedDict()
+        self.news: list[bytes] | None = None
 
     def add(self, process: Process, rules: tuple[int, ...]) -> None:
         """Let rules hold for a process and all below it."""
         known = self.by_process.pop(process, ())
         if len(self.by_process) >= _MAX_PROCESSES:
-            self.by_process.popitem(last=False)
+            _forget_oldest(self.by_process, lambda process: process[0])
         self.by_process[process] = tuple(sorted({*known, *rules})) if known else rules
+        if self.news is not None:
+            self.news.append(tree_entry(process, self.by_process[process]))
 
     def adopt(self, old: "InheritedRules", now: Sequence[int | None]) -> None:
         """Take over from another rule set; `now` has the new index of each old rule, or None."""
@@ -67,26 +75,30 @@ class InheritedRules:
 class ProcessPrograms:
     """Programs of images, which are what a process runs from one exec to the next.
 
-    Bounded: the oldest go first. What is not here is unknown. Images are named by the part of a
-    record's `id` behind the boot.
+    Bounded: the oldest go first, those of processes that run last. What is not here is unknown.
+    Images are named by the part of a record's `id` behind the boot.
 
     Attributes:
         by_image: paths; "" where one was unreadable.
         running: by pid and start in ticks, of processes that began before tracing did.
+        news: entries for `rules.remembered`, None where nobody wants them.
 
     """
 
     def __init__(self) -> None:
         self.by_image: OrderedDict[str, str] = OrderedDict()
         self.running: dict[tuple[int, int], str] = {}
+        self.news: list[bytes] | None = None
         self._awaited: set[str] = set()
 
     def remember(self, pid: int, start_ns: int, exec_count: int, exe: str) -> bool:
         """Record what an image runs; return True if await_ancestors() found it missing before."""
         image = f"{pid:x}-{start_ns:x}-{exec_count:x}"
         if len(self.by_image) >= _MAX_IMAGES:
-            self.by_image.popitem(last=False)
+            _forget_oldest(self.by_image, lambda image: int(image.partition("-")[0], 16))
         self.by_image[image] = exe
+        if self.news is not None:
+            self.news.append(image_entry(image, exe))
         if self.running:  # it runs something else now
             self.running.pop((pid, start_ns // _TICK_NS), None)
         if image not in self._awaited:
@@ -138,6 +150,40 @@ class ProcessPrograms:
 
     def _of_ancestors(self, fields: Fields) -> Any:
         return of_ancestors(fields, lambda one: self._find(one.get("id", "")) or ...)
+
+
+def image_entry(image: str, exe: str) -> bytes:
+    """Return the entry of what an image runs."""
+    return b"i%s\0%s\0" % (image.encode(), os.fsencode(exe))
+
+
+def tree_entry(process: tuple[int, int], rules: tuple[int, ...]) -> bytes:
+    """Return the entry of the rules that hold below a process."""
+    return b"t%x-%x\0%s\0" % (*process, ",".join(map(str, rules)).encode())
+
+
+def _forget_oldest(table: OrderedDict[Any, Any], pid_of: Callable[[Any], int]) -> None:
+    """Make room for one: the oldest goes, unless it runs and something younger does not.
+
+    A web server that started at boot is older than all that its host ran since.
+    """
+    for _ in range(min(len(table), _MOST_SPARED)):
+        oldest, value = table.popitem(last=False)
+        if not _is_running(pid_of(oldest)):
+            return
+        table[oldest] = value
+    table.popitem(last=False)
+
+
+def _is_running(pid: int) -> bool:
+    """Return True if there is such a process. /proc may hide others', signal 0 does not."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def _image_of(identity: str) -> str:

@@ -83,6 +83,7 @@ class RuleSet(CompiledRules):
     Attributes:
         kernel_hits: how often the kernel decided by each, before it was given the rules again.
         wants_programs: whether any asks for programs of other processes.
+        remembers: whether they know anything of processes.
 
     """
 
@@ -90,6 +91,7 @@ class RuleSet(CompiledRules):
         super().__init__(rules)
         self.kernel_hits = [0] * len(rules)
         self.wants_programs = not self.fields.isdisjoint(("parent.exe", "ancestor.exe"))
+        self.remembers = self.wants_programs or self.inherited.is_used
         self._marks = marks_of((*self.fields, "exe"))
         self._epoch = object()
 
@@ -157,6 +159,18 @@ class RuleSet(CompiledRules):
                 self.undecided[index] += old.undecided[before]
         self.programs.adopt(old.programs)
         self.inherited.adopt(old.inherited, now)
+
+    def keep_news(self) -> None:
+        """Collect for take_news() what is learned of processes from now on."""
+        self.programs.news, self.inherited.news = [], []
+
+    def take_news(self) -> bytes:
+        """Return what was learned since the last call, as entries of `rules.remembered`."""
+        programs, inherited = self.programs, self.inherited
+        news = b"".join([*(inherited.news or ()), *(programs.news or ())])
+        if news:
+            self.keep_news()
+        return news
 
     def explain(self, event: Event) -> list[Explanation]:
         """Say how each rule by itself sees an event, and why. Not for the hot path."""

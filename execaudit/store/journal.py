@@ -6,19 +6,15 @@ daemon's own entries from those that anybody could have written. `formats.entrie
 """
 
 import os
-import pwd
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
 
 from execaudit.errors import ExecauditError, NotConfigured
-from execaudit.formats.entries import entry_fields
+from execaudit.formats.entries import entry_fields, genuine_matches
 from execaudit.records.journal import PREFIX
 from execaudit.records.vocabulary import TYPES
 from execaudit.store.times import EARLIEST_NS, LATEST_NS, Span
-
-SERVICE_UNIT = "execaudit.service"
-SERVICE_USER = "execaudit"
 
 _LATE_NS = 300 * 10**9  # entries come later than their events: a stalled journald, a restart
 _EARLY_NS = 10 * 10**9  # and, by a clock that is set, earlier
@@ -90,7 +86,7 @@ class Journal:
         reader = self._reader
         reader.flush_matches()
         if not self._untrusted:
-            for index, genuine in enumerate(_genuine_matches()):
+            for index, genuine in enumerate(genuine_matches()):
                 if index:
                     reader.add_disjunction()
                 reader.add_match(genuine)
@@ -192,16 +188,6 @@ def _decode(value: Any) -> Any:
     if isinstance(value, list):
         return [_decode(each) for each in value]
     return value.decode() if isinstance(value, bytes) else value
-
-
-def _genuine_matches() -> Iterator[str]:
-    """Fields that journald itself adds, of entries that only the daemon or root can send."""
-    yield f"_SYSTEMD_UNIT={SERVICE_UNIT}"
-    yield "_UID=0"
-    try:
-        yield f"_UID={pwd.getpwnam(SERVICE_USER).pw_uid}"
-    except KeyError:
-        return
 
 
 def has_journal_files(directory: str) -> bool:

@@ -192,6 +192,7 @@ def test_process_trees_are_bounded_and_the_least_needed_go_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("execaudit.rules.processes._MAX_PROCESSES", 3)
+    monkeypatch.setattr("execaudit.rules.processes._is_running", lambda _: False)
     rules = compile_all(drop(comm="cron", descendants=True))
     decide(rules, record(10, comm="cron"))
     for pid in range(20, 30):

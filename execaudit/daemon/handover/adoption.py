@@ -40,7 +40,7 @@ _MISMATCHES = {
 class Adopted(NamedTuple):
     """What the run before left."""
 
-    names: list[str]  # all that the manager has stored
+    names: list[str]  # what the manager has stored of it
     mismatch: str  # why other programs have to be loaded; empty: these go on
     capture: Capture  # that of the run before, attached
     file: CheckpointFile
@@ -54,12 +54,13 @@ class Unusable(NamedTuple):
     reason: str = "what the run before left is incomplete or of another version"
 
 
-def find_previous(boot: str, engine: str, settings: Settings) -> Adopted | Unusable | None:
-    """Take what the manager hands over; None if that is nothing.
+def find_previous(
+    fds: dict[str, int], boot: str, engine: str, settings: Settings
+) -> Adopted | Unusable | None:
+    """Take what the manager had stored, by name; None if that is nothing.
 
     `boot` is the running one, `engine` and `settings` are what is configured.
     """
-    fds = systemd.take_descriptors()
     if not fds:
         return None
     names = list(fds)
