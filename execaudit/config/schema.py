@@ -29,6 +29,7 @@ from execaudit.config.values import (
     SEVERITY,
     AbsolutePath,
     Choice,
+    ChoiceOrList,
     Flag,
     ListOf,
     Mode,
@@ -38,6 +39,7 @@ from execaudit.config.values import (
     key,
     required_key,
 )
+from execaudit.records.journal_fields import CHOICES
 
 _SPACE_ACTION = Choice(("warn", "rotate-oldest", "drop-new"))
 _PATTERN_NAME = Text(
@@ -216,6 +218,14 @@ class Journal:
     )
     identifier: str = key(
         _IDENTIFIER, "execaudit", "SYSLOG_IDENTIFIER of the entries, for journalctl -t."
+    )
+    fields: str | tuple[str, ...] = key(
+        ChoiceOrList(("all", "usual"), CHOICES, "fields of a record"),
+        "all",
+        "Fields of execs and exits. usual leaves out namespaces, capabilities other than the "
+        "effective ones, and the numbers of devices, inodes and control groups: a tenth of "
+        "journald's work. In a list they are named one by one; what an entry is known by, and what "
+        "is missing of it, is always there.",
     )
     queue_bytes: int = key(
         Size(64 * KIB, GIB),

@@ -12,6 +12,7 @@ from execaudit.records.command import command_words
 from execaudit.records.encoder import Encoder
 from execaudit.records.host import Host
 from execaudit.records.journal import command_line, quote_word, shorten, wire_entry
+from execaudit.records.journal_fields import chosen_fields
 from execaudit.records.record import strings_of
 from execaudit.wire import record
 from execaudit.wire.event import Event
@@ -29,8 +30,10 @@ class JournalEncoder(Encoder):
     format = "journal"
     derived = (("argv_command", b"%b", False), ("argv_line", b"%b", False))
 
-    def __init__(self, host: Host, identifier: str) -> None:
-        super().__init__(host, partial(wire_entry, identifier=identifier))
+    def __init__(self, host: Host, identifier: str, fields: str | tuple[str, ...] = "all") -> None:
+        """Make entries of a sender, with `fields` as `chosen_fields` has them."""
+        chosen = chosen_fields(fields)
+        super().__init__(host, partial(wire_entry, identifier=identifier, chosen=chosen))
         self._words = _Words()
 
     def derive(self, event: Event, argv: bytes) -> tuple[Any, ...]:  # noqa: ARG002 - not needed

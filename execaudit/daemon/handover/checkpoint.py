@@ -60,10 +60,12 @@ class Checkpoint(NamedTuple):
 def _to_json(checkpoint: Checkpoint, held_back: Sequence[tuple[int, int]]) -> bytes:
     """Return the JSON array of the members: in every turn, so not by the general encoder."""
     time_ns, is_stopped, position, totals, kernel_dropped, undelivered, misses = checkpoint[:7]
-    streams = ",".join(["[%d,%d,%d,%d]" % stream for stream in checkpoint.streams])
+    streams = ",".join(
+        [f"[{key},{seq},{at_ns},{lost}]" for key, seq, at_ns, lost in checkpoint.streams]
+    )
     names = ",".join([f'"{name}":{count}' for name, count in undelivered.items()])
     hooks = ",".join([f'"{hook}":{count}' for hook, count in misses.items()])
-    pairs = ",".join(["[%d,%d]" % pair for pair in held_back])
+    pairs = ",".join([f"[{key},{seq}]" for key, seq in held_back])
     return (
         f"[{time_ns},{'true' if is_stopped else 'false'},{position},"
         f"[{'%d,%d,%d,%d,%d,%d' % totals}],{kernel_dropped},"  # noqa: UP031 - of a tuple
