@@ -22,7 +22,7 @@ from execaudit.records.text import dumps
 PREFIX = "EXECAUDIT_"
 _NAME_LIMIT = 64  # journald drops fields with longer names, without a word
 _LABELS_LIMIT = 64
-_MESSAGE_LIMIT = 3800  # journalctl -o json shows no field of 4 KiB and more unless asked to
+MESSAGE_LIMIT = 3800  # journalctl -o json shows no field of 4 KiB and more unless asked to
 _SAID_LIMIT = 1000
 _LINE_LIMIT = 8192
 _LENGTH = struct.Struct("<Q").pack
@@ -166,13 +166,13 @@ def command_line(words: list[str]) -> str:
 def shorten(words: list[str]) -> str:
     """The same for a message, cut to what that has room for in bytes of UTF-8."""
     text = "\0".join(words)
-    whole = " ".join([quote_word(word) for word in text[:_MESSAGE_LIMIT].split("\0")])
+    whole = " ".join([quote_word(word) for word in text[:MESSAGE_LIMIT].split("\0")])
     if not words:
         return ""
     encoded = whole.encode(errors="replace")
-    if len(encoded) <= _MESSAGE_LIMIT and len(text) <= _MESSAGE_LIMIT:
+    if len(encoded) <= MESSAGE_LIMIT and len(text) <= MESSAGE_LIMIT:
         return whole
-    return encoded[:_MESSAGE_LIMIT].decode(errors="ignore") + "…"
+    return encoded[:MESSAGE_LIMIT].decode(errors="ignore") + "…"
 
 
 def describe_user(fields: FieldDict) -> str:
