@@ -31,6 +31,7 @@ from execaudit.config.values import (
     SEVERITY,
     AbsolutePath,
     Choice,
+    ChoiceOrList,
     Flag,
     ListOf,
     Mode,
@@ -40,6 +41,7 @@ from execaudit.config.values import (
     key,
     required_key,
 )
+from execaudit.records.journal_fields import CHOICES
 
 _SPACE_ACTION = Choice(("warn", "rotate-oldest", "drop-new"))
 _PATTERN_NAME = Text(
@@ -112,6 +114,12 @@ class Capture:
         "4M",
         "Buffer between kernel and daemon: memory against losses when execs come in bursts. It "
         "counts as resident memory.",
+    )
+    max_delay: float = key(
+        Duration(0.01, 10),
+        "1s",
+        "How long execs that keep coming may wait to be written together, which costs much less "
+        "than one by one. The first after a quiet second is written at once.",
     )
 
 
@@ -212,6 +220,14 @@ class Journal:
     )
     identifier: str = key(
         _IDENTIFIER, "execaudit", "SYSLOG_IDENTIFIER of the entries, for journalctl -t."
+    )
+    fields: str | tuple[str, ...] = key(
+        ChoiceOrList(("all", "usual"), CHOICES, "fields of a record"),
+        "all",
+        "Fields of execs and exits. usual leaves out namespaces, capabilities other than the "
+        "effective ones, and the numbers of devices, inodes and control groups: a tenth of "
+        "journald's work. In a list they are named one by one; what an entry is known by, and what "
+        "is missing of it, is always there.",
     )
     queue_bytes: int = key(
         Size(64 * KIB, GIB),

@@ -174,7 +174,11 @@ def build_setup(loaded: Loaded, host: Host, old: Setup | None = None) -> Setup:
     def encoder_of(encoding: Encoding) -> AnyEncoder:
         if encoding not in encoders:
             encoders[encoding] = make_encoder(
-                encoding.format, host, config.journal.identifier, encoding.max_line_bytes
+                encoding.format,
+                host,
+                config.journal.identifier,
+                encoding.max_line_bytes,
+                encoding.fields,
             )
         return encoders[encoding]
 

@@ -52,7 +52,8 @@ class StatusWriter:
     @property
     def has_news(self) -> bool:
         """True where it would say something else now: never on an idle host."""
-        return self._is_news or self._written != self._counted()
+        self._is_news = self._is_news or self._written != self._counted()
+        return self._is_news
 
     def _counted(self) -> object:
         counts = self._flow.accounting.counts

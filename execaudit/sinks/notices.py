@@ -28,6 +28,8 @@ class Notices:
 
     def take(self) -> list[Notice]:
         """Remove and return the texts, oldest first."""
+        if not self._texts:
+            return []
         texts, self._texts = self._texts, {}
         return [
             (priority, text if times == 1 else f"{text} ({times} times)")

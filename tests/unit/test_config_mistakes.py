@@ -49,6 +49,8 @@ WRONG_VALUES = [
         ['"a/b"'],
     ),
     ("file.group", 'the name of a group, or "" (the service\'s own)', ['"a b"', "4"]),
+    ("journal.fields", '"all", "usual" or a list of fields of a record', ['"few"', "true"]),
+    ("journal.fields", 'fields of a record, not "cmd"; did you mean "cwd"?', ['["cmd"]']),
     ("journal.identifier", "1 to 128 printable ASCII characters, no blanks", ['"a b"']),
     ("capture.env", "a list of names of environment variables", ['"PATH"']),
     (
