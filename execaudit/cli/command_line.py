@@ -22,7 +22,9 @@ from execaudit.cli.options import (
     add_redact_options,
     add_rules_options,
     add_schema_options,
+    add_seal_options,
     add_trace_options,
+    add_verify_options,
 )
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, failed_call
 
@@ -57,8 +59,12 @@ class _Verb(NamedTuple):
     function: str = "run"
 
 
-def _control(text: str, function: str, *, wants_json: bool = False) -> _Verb:
-    add_options = partial(add_control_options, text=text, wants_json=wants_json)
+def _control(
+    text: str, function: str, *, wants_json: bool = False, wants_prune: bool = False
+) -> _Verb:
+    add_options = partial(
+        add_control_options, text=text, wants_json=wants_json, wants_prune=wants_prune
+    )
     return _Verb(text, add_options, "daemon.control", function)
 
 
@@ -82,9 +88,11 @@ _VERBS = {
         "replace secrets in lines and recordings", add_redact_options, "formats.redact_files"
     ),
     "schema": _Verb("print the JSON Schema of a format", add_schema_options, "formats.schema"),
+    "seal": _Verb("set up the seals of the log", add_seal_options, "evidence.setup"),
+    "verify": _Verb("say whether a log is whole", add_verify_options, "verify.verb"),
     "status": _control("show what the running daemon does", "show", wants_json=True),
     "reload": _control("have the running daemon read its configuration again", "reload"),
-    "rotate": _control("have the running daemon rotate its file", "rotate"),
+    "rotate": _control("have the running daemon rotate its file", "rotate", wants_prune=True),
 }
 
 

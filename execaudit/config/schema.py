@@ -25,6 +25,7 @@ from execaudit.config.quantities import (
     RateLimit,
     Size,
 )
+from execaudit.config.seal import Seal
 from execaudit.config.values import (
     LABELS,
     SEVERITY,
@@ -333,6 +334,7 @@ class Config:
     file: File = File()
     journal: Journal = Journal()
     stdout: Stdout = Stdout()
+    seal: Seal = Seal()  # noqa: RUF009 - it is frozen
     redact: Redact = Redact()
     limits: Limits = Limits()
     status: Status = Status()

@@ -17,6 +17,7 @@ from typing import Any
 
 from execaudit.config.configuration import load
 from execaudit.config.files import choose_paths
+from execaudit.daemon.prune import request_prune
 from execaudit.errors import EXIT_OK, ExecauditError, NoPermission
 from execaudit.records.quoting import quote_cell
 from execaudit.rules.notes import find_notes
@@ -127,8 +128,12 @@ def _reload_unseen(args: argparse.Namespace) -> int:
 
 
 def rotate(args: argparse.Namespace) -> int:
-    """Have the file rotated now."""
-    _send(read_status(_needed_path(args)), signal.SIGUSR1)
+    """Have the file rotated now, and old ones removed where that is asked for."""
+    path = _needed_path(args)
+    status = read_status(path)
+    if args.prune is not None:
+        request_prune(path, args.prune)
+    _send(status, signal.SIGUSR1)
     return EXIT_OK
 
 

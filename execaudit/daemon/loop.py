@@ -17,6 +17,7 @@ from execaudit.daemon.flow import Flow
 from execaudit.daemon.last_good import keep, set_up
 from execaudit.daemon.log import log
 from execaudit.daemon.priority import warn_of_ordinary_priority
+from execaudit.daemon.prune import take_prune
 from execaudit.daemon.replacement import reconfigure
 from execaudit.daemon.reports import log_notices, report_incidents, report_suppressed
 from execaudit.daemon.selfcheck.tracing_check import SelfCheck
@@ -26,6 +27,7 @@ from execaudit.daemon.status_writer import StatusWriter
 from execaudit.daemon.systemd import notify, reloading, watchdog_interval_s
 from execaudit.errors import EXIT_OK, ExecauditError
 from execaudit.records.host import Host
+from execaudit.sinks.file import FileSink
 from execaudit.sinks.notices import NOTICE, WARNING
 
 _GATHER_S = 0.1  # a turn costs as much as forty events: its code is in no cache any more
@@ -171,6 +173,7 @@ class Daemon:
             self._limits_at = now_s + flow.setup.config.limits.interval
             report_suppressed(flow, flow.setup.limits)
         report_incidents(flow, flow.sinks)
+        flow.sealer.pass_on()
         log_notices(flow.sinks)
         flow.keep_up()
         is_checking = now_s >= self._check_at
@@ -216,11 +219,19 @@ class Daemon:
             elif number == signal.SIGHUP:
                 self.reload()
             elif number == signal.SIGUSR1:
-                for sink in self._flow.sinks:
-                    sink.rotate()
+                self._rotate()
             elif number == signal.SIGCONT:  # auditd's signal for the same
                 self._flow.drain()
                 self._status.write()
+
+    def _rotate(self) -> None:
+        """Rotate the file, and remove rotated ones where `execaudit rotate --prune` asks for it."""
+        path = self._flow.setup.config.status.path
+        keep = take_prune(path) if path else None
+        for sink in self._flow.sinks:
+            sink.rotate()
+            if keep is not None and isinstance(sink, FileSink):
+                sink.prune(keep)
 
     def reload(self) -> None:
         """Put a new configuration in force between two batches, or keep the old and say why."""

@@ -25,7 +25,7 @@ Status = dict[str, Any]
 
 _COUNTERS = {
     *("seen", "dropped", "limited", "collapsed", "lost", "undecodable"),
-    *("written", "bytes", "deselected", "hits", "count", "repairs"),
+    *("written", "bytes", "deselected", "hits", "count", "repairs", "checks"),
 }
 """Last words of what only grows."""
 _GAUGES = ("queue_bytes", "size_bytes", "water_bytes", "resident_bytes", "file_bytes", "room_bytes")

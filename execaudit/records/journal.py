@@ -43,6 +43,7 @@ MESSAGE_IDS = {
     "config": "789a74a847244ff9bcc4d3c73d0dec22",
     "repair": "8864324f508149808b235ebecf4f88e1",
     "summary": "1e96cf69633f40dbb76e14d34f857fe7",
+    "seal": "9f769b7e1fc54b028eaa6ad7b9696f0c",
 }
 """One per type of record, and one for execs that failed; explained in systemd/execaudit.catalog."""
 

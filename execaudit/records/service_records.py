@@ -56,6 +56,11 @@ def repair_fields(
     return fields | host.span(first_ns, last_ns)
 
 
+def seal_head(host: Host, events: FieldDict) -> FieldDict:
+    """Return what a `seal` begins with; `events` are the counts so far, as in `stop`."""
+    return {**_head(host, "seal"), "events": events}
+
+
 def summary_fields(
     host: Host, by: tuple[str, int | str], counted: tuple[int, int], first_ns: int, last_ns: int
 ) -> FieldDict:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from execaudit.records.vocabulary.kinds import Kind
 
-TYPES = ("exec", "exit", "lost", "start", "stop", "config", "repair", "summary")
+TYPES = ("exec", "exit", "lost", "start", "stop", "config", "repair", "summary", "seal")
 """Types of records."""
 
 OWN = "(own)"

@@ -139,8 +139,23 @@ CREATE TABLE IF NOT EXISTS execaudit
     collapsed UInt64,
     lost UInt64,
     undecodable UInt64,
+    checks UInt64,
     old_hash String,
-    programs Array(LowCardinality(String))
+    programs Array(LowCardinality(String)),
+    epoch UInt64,
+    chain LowCardinality(String),
+    file String,
+    covers String,
+    hash String,
+    previous_hash String,
+    removed String,
+    events String,
+    next_chain LowCardinality(String),
+    mac String,
+    certificate String,
+    next_key String,
+    signature String,
+    endorsement String
     -- end of generated
 )
 ENGINE = ReplacingMergeTree
