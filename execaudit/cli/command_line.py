@@ -74,6 +74,24 @@ def _add_search_options(parser: argparse.ArgumentParser) -> None:
     add_arguments(parser)
 
 
+def _add_tree_options(parser: argparse.ArgumentParser) -> None:
+    from execaudit.tree.arguments import add_arguments  # noqa: PLC0415 - of use to it only
+
+    add_arguments(parser)
+
+
+def _add_report_options(parser: argparse.ArgumentParser) -> None:
+    from execaudit.report.arguments import add_arguments  # noqa: PLC0415 - of use to it only
+
+    add_arguments(parser)
+
+
+def _add_top_options(parser: argparse.ArgumentParser) -> None:
+    from execaudit.top.arguments import add_arguments  # noqa: PLC0415 - of use to it only
+
+    add_arguments(parser)
+
+
 _VERBS = {
     "trace": _Verb("print execs as they happen", add_trace_options, "trace.verb"),
     "doctor": _Verb(
@@ -83,6 +101,11 @@ _VERBS = {
     "rules": _Verb("list the rules, or try one out", add_rules_options, "cli.rules"),
     "daemon": _Verb("log every exec on this host", add_daemon_options, "daemon.loop"),
     "search": _Verb("search the log, or the journal", _add_search_options, "query.search"),
+    "tree": _Verb(
+        "show what processes started, or what led to them", _add_tree_options, "tree.verb"
+    ),
+    "report": _Verb("show a period at a glance", _add_report_options, "report.verb"),
+    "top": _Verb("show the last minute alive", _add_top_options, "top.verb"),
     "convert": _Verb("print records in another format", add_convert_options, "formats.convert"),
     "redact": _Verb(
         "replace secrets in lines and recordings", add_redact_options, "formats.redact_files"
@@ -141,7 +164,7 @@ def _run(arguments: list[str] | None) -> int:
 def _run_verb(args: argparse.Namespace) -> int:
     if args.verb == "trace" and args.ebpf:
         return _print_source()
-    verb = _VERBS[args.verb]
+    verb = _VERBS["tree" if args.verb == "search" and args.tree else args.verb]
     gc.disable()  # modules stay: looking for garbage in them is a tenth of the start
     run = getattr(importlib.import_module(f"execaudit.{verb.module}"), verb.function)
     gc.freeze()

@@ -75,7 +75,7 @@ class Scanner:
         head = piece.part.head
         for chunk in piece.chunks(self._broken):
             if needles is None and head.format is not None:
-                needles = self._choose(chunk, head.format, is_own=head.is_own)
+                needles = self.choose(chunk, head.format, is_own=head.is_own)
             yield from self.chunk_hits(chunk, piece.part, needles or ())
             self.on_chunk(len(chunk.data))
 
@@ -108,7 +108,7 @@ class Scanner:
         except MALFORMED:
             return  # broken, and counted as that where it is looked at
 
-    def _choose(self, chunk: Chunk, line_format: LineFormat, *, is_own: bool) -> Alternatives:
+    def choose(self, chunk: Chunk, line_format: LineFormat, *, is_own: bool) -> Alternatives:
         """Choose needles that are rare in a chunk; () to look at every line."""
         if not is_own or self._programs is not None:
             return ()

@@ -23,7 +23,7 @@ PACKAGES = (
     ("sinks",),
     ("store", "table"),
     ("query",),
-    ("verify",),
+    ("verify", "tree", "report", "top"),
     ("doctor", "trace", "daemon"),
     ("cli",),
     ("__main__",),
