@@ -75,6 +75,7 @@ def test_journal_namespace_of_debian_13_does_not_keep_it_from_starting(
         service.run("systemctl", "enable", UNIT)
         with service.shipped_drop_in("log-namespace", restart=False):
             service.container.reboot()
+            service.run("systemctl", "is-system-running", "--wait", check=False)
             assert service.show("ActiveState") == "active"
             assert "ordering cycle" not in service.output("journalctl", "--boot=0", "_PID=1")
 
