@@ -105,7 +105,10 @@ def reload(args: argparse.Namespace) -> int:
 
 def _print_notes(args: argparse.Namespace, notes: list[str], *, failures_work: bool = True) -> None:
     """Print what the daemon has to say of a reload, and which rules do nothing."""
-    in_rules = find_notes(load(choose_paths(args.config, args.root)), failures_work=failures_work)
+    # The manager runs this in the service's sandbox, which hides files and refuses to list folders.
+    sees_files = "MAINPID" not in os.environ and args.root == Path("/")
+    loaded = load(choose_paths(args.config, args.root))
+    in_rules = find_notes(loaded, failures_work=failures_work, is_of_host=sees_files)
     for note in (*notes, *in_rules):
         print(note, file=sys.stderr)
 

@@ -115,6 +115,8 @@ def _entries(pattern: Pattern) -> list[Path] | None:
         return None
     try:
         names = os.listdir(folder)  # noqa: PTH208 - names, not paths
+    except PermissionError:
+        return None
     except OSError:
         return [] if not _is_hidden(Path(folder)) else None
     if len(names) > _MOST_ENTRIES:

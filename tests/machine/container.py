@@ -143,6 +143,8 @@ class Container(RunningSystem):
         assert self._nspawn
         if self._nspawn.wait(_STOP_S) != _REBOOTS:
             self._give_up(f"nspawn ended with {self._nspawn.returncode} instead of rebooting")
+        while select.select([self._notices], [], [], 0)[0]:
+            self._notices.recv(65536)  # of the boot before: it may have said more than once that
         self._boot()
 
     def _end(self) -> None:

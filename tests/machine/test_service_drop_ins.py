@@ -68,6 +68,18 @@ def test_service_starts_at_boot_with_drop_in(running: Service, name: str) -> Non
         assert "ordering cycle" not in boot
 
 
+def test_journal_namespace_of_debian_13_does_not_keep_it_from_starting(
+    request: pytest.FixtureRequest,
+) -> None:
+    for service in installed(request, "trixie"):
+        service.run("systemctl", "enable", UNIT)
+        with service.shipped_drop_in("log-namespace", restart=False):
+            service.container.reboot()
+            service.run("systemctl", "is-system-running", "--wait", check=False)
+            assert service.show("ActiveState") == "active"
+            assert "ordering cycle" not in service.output("journalctl", "--boot=0", "_PID=1")
+
+
 def test_bcc_engine_records_and_leaves_no_compiler(running: Service) -> None:
     with running.shipped_drop_in("engine-bcc"):
         assert running.status()["engine"] == "bcc"

@@ -36,7 +36,7 @@ def lay_out(folder: Path, drop_in: str) -> None:
     (folder / "execaudit.service").write_text(program)
     for socket in JOURNAL_SOCKETS:
         (folder / f"{socket}.d").mkdir()
-        shutil.copy(SYSTEMD / "journal-sockets.conf", folder / f"{socket}.d" / "execaudit.conf")
+        shutil.copy(SYSTEMD / "journal-namespace.conf", folder / f"{socket}.d" / "execaudit.conf")
     if drop_in:
         (folder / "execaudit.service.d").mkdir()
         shutil.copy(SYSTEMD / "drop-ins" / f"{drop_in}.conf", folder / "execaudit.service.d")
