@@ -9,7 +9,8 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
-from execaudit.config.schema import SECTIONS, RedactPattern
+from execaudit.config.redact import RedactPattern
+from execaudit.config.schema import SECTIONS
 from execaudit.config.values import TablesOf
 
 REPOSITORY = Path(__file__).resolve().parents[1]

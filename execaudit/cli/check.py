@@ -13,7 +13,8 @@ from pathlib import Path
 
 from execaudit.config.configuration import Loaded, Problem, load
 from execaudit.config.files import choose_paths
-from execaudit.config.schema import SECTIONS, RedactPattern
+from execaudit.config.redact import RedactPattern
+from execaudit.config.schema import SECTIONS
 from execaudit.config.source import mistakes_error
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.values import TablesOf, kinds

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any, NamedTuple
 
-from execaudit.config.schema import SECTIONS, Config, RedactPattern
+from execaudit.config.redact import RedactPattern
+from execaudit.config.schema import SECTIONS, Config
 from execaudit.config.source import Problem, RuleTable, Source
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_path, show_short

@@ -4,7 +4,7 @@
 Owns the choice of patterns: the shipped ones, without those that are switched off, and the user's.
 """
 
-from execaudit.config.schema import Redact
+from execaudit.config.redact import Redact
 from execaudit.records.redact import Redactor
 from execaudit.records.secret_patterns import PATTERNS, Pattern
 

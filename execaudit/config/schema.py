@@ -25,6 +25,7 @@ from execaudit.config.quantities import (
     RateLimit,
     Size,
 )
+from execaudit.config.redact import Redact
 from execaudit.config.seal import Seal
 from execaudit.config.values import (
     LABELS,
@@ -35,18 +36,12 @@ from execaudit.config.values import (
     Flag,
     ListOf,
     Mode,
-    Regex,
-    TablesOf,
     Text,
     key,
-    required_key,
 )
 from execaudit.records.journal_fields import CHOICES
 
 _SPACE_ACTION = Choice(("warn", "rotate-oldest", "drop-new"))
-_PATTERN_NAME = Text(
-    re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"), 'a name: up to 64 letters, digits, "_" and "-"'
-)
 _ENV_NAME = Text(
     re.compile(r"(?![0-9])[^=\s*?\x00-\x1f\x7f]+"),
     "the name of an environment variable such as LD_PRELOAD (no patterns)",
@@ -55,11 +50,6 @@ _GROUP = Text(
     re.compile(r"[^\s:,\x00-\x1f\x7f]{1,256}"), "the name of a group", "the service's own"
 )
 _IDENTIFIER = Text(re.compile(r"[!-~]{1,128}"), "1 to 128 printable ASCII characters, no blanks")
-_HMAC_KEY = Text(
-    re.compile(r"/(?:[^/\x00]+/)*[^/\x00]+|(?!\.{1,2}$)[A-Za-z0-9_.-]{1,255}"),
-    "the name of a systemd credential or the absolute path of a file",
-    "none",
-)
 _FORMAT = Choice(("execaudit", "ecs", "ocsf"))
 _FORMAT_TEXT = (
     "Schema of the records: our own, Elastic Common Schema, or OCSF. The journal has our own alone."
@@ -256,43 +246,6 @@ class Stdout:
 
 
 @dataclass(frozen=True, slots=True)
-class RedactPattern:
-    """A secret of your own to redact, besides those that execaudit knows."""
-
-    name: str = required_key(
-        _PATTERN_NAME, "Shown in the record in place of the secret: <redacted:NAME>."
-    )
-    regex: re.Pattern[bytes] = required_key(  # noqa: RUF009 - makes a field
-        Regex(),
-        "What to look for in each argument and environment value. Of a match, the group named "
-        "secret is replaced, or the first group, or all of it.",
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Redact:
-    """Secrets in arguments and environment, replaced before any sink sees the record."""
-
-    enabled: bool = key(
-        Flag(), True, "Whether to redact. Switched off, passwords given as arguments are logged."
-    )
-    hmac_key: str = key(
-        _HMAC_KEY,
-        "",
-        "Key to add a keyed hash to each redaction, so that equal secrets can be recognised: a "
-        "credential (LoadCredential= in the unit) or a file that only root can read.",
-    )
-    disable: tuple[str, ...] = key(
-        ListOf(_PATTERN_NAME, "names of patterns"),
-        [],
-        "Shipped patterns not to use, by name, where one redacts what is no secret here.",
-    )
-    pattern: tuple[RedactPattern, ...] = key(
-        TablesOf(RedactPattern), [], "Patterns of your own, as [[redact.pattern]] tables."
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds on records per second, for hosts where a runaway job must not fill the log."""
 
@@ -351,7 +304,7 @@ class Config:
     journal: Journal = Journal()
     stdout: Stdout = Stdout()
     seal: Seal = Seal()  # noqa: RUF009 - it is frozen
-    redact: Redact = Redact()
+    redact: Redact = Redact()  # noqa: RUF009 - it is frozen
     limits: Limits = Limits()
     status: Status = Status()
 

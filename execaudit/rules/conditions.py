@@ -17,7 +17,14 @@ from execaudit.config.toml_text import show_short, show_value
 from execaudit.config.values import list_words
 from execaudit.rules.field_values import COMM_BYTES, FIELDS, RESULTS, TYPES, Field, Texts
 from execaudit.rules.paths import real_path, resolved_patterns
-from execaudit.rules.patterns import REGEX_BYTES, Pattern, PatternError, Truth, parse_pattern
+from execaudit.rules.patterns import (
+    REGEX_BYTES,
+    Pattern,
+    PatternError,
+    Truth,
+    any_truth,
+    parse_pattern,
+)
 
 _LARGEST_ID = 2**32 - 2  # 2^32-1 is (uid_t)-1, nobody
 _NUMBER = re.compile(r"[0-9]{1,10}")
@@ -274,7 +281,7 @@ def _make_text(source: Source, elements: list[Pattern | bool]) -> Made:
         matches = patterns[0].matches
         return lambda text: False if text is None else matches(text), None, patterns
     return (
-        lambda text: False if text is None else _any(each.matches(text) for each in patterns),
+        lambda text: False if text is None else any_truth(each.matches(text) for each in patterns),
         None,
         patterns,
     )
@@ -284,7 +291,7 @@ def _presence_test(patterns: tuple[Pattern, ...], presence: set[bool]) -> Test:
     def test(text: bytes | None) -> Truth:
         if (text is not None) in presence:
             return True
-        return False if text is None else _any(each.matches(text) for each in patterns)
+        return False if text is None else any_truth(each.matches(text) for each in patterns)
 
     return test
 
@@ -297,7 +304,7 @@ def _subtree_test(patterns: tuple[Pattern, ...]) -> Test:
             return False
         parts = path.split(b"/")
         above = [b"/".join(parts[: end + 1]) for end in range(1, len(parts))]
-        return _any(each.matches(one) for one in (*above, b"/") for each in patterns)
+        return any_truth(each.matches(one) for one in (*above, b"/") for each in patterns)
 
     return test
 
@@ -319,15 +326,6 @@ def _make_texts(_: Source, patterns: list[Pattern]) -> Made:
         return found
 
     return test, None, tuple(patterns)
-
-
-def _any(truths: Any) -> Truth:
-    found: Truth = False
-    for truth in truths:
-        if truth:
-            return True
-        found = None if truth is None else found
-    return found
 
 
 _READERS: dict[str, Callable[[Source, object], Any]] = {

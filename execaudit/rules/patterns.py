@@ -6,7 +6,7 @@ bounded time whatever the text. It knows no field and no rule.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from execaudit.config.toml_text import show_short
@@ -250,3 +250,13 @@ def _split_at_anything(whole: re.Pattern[bytes]) -> list[tuple[re.Pattern[bytes]
     if any(least != most for least, most in widths) or not widths:
         return [(whole, join(items))]
     return [(compile_regex(regex, whole.flags), nodes) for regex, nodes in parts if regex]
+
+
+def any_truth(truths: Iterable[Truth]) -> Truth:
+    """True where one is true, None where one is not known, else False."""
+    found: Truth = False
+    for truth in truths:
+        if truth:
+            return True
+        found = None if truth is None else found
+    return found

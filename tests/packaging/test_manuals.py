@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from execaudit import __version__
-from execaudit.config.schema import SECTIONS, RedactPattern
+from execaudit.config.redact import RedactPattern
+from execaudit.config.schema import SECTIONS
 from execaudit.config.values import TablesOf
 from execaudit.records.vocabulary import FIELDS as RECORD_FIELDS
 from execaudit.rules.field_values import ACTIONS, FIELDS

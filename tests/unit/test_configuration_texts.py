@@ -10,7 +10,8 @@ import pytest
 
 from execaudit.config.configuration import Config, load, read_rules
 from execaudit.config.configuration import Paths as ConfigPaths
-from execaudit.config.schema import SECTIONS, RedactPattern
+from execaudit.config.redact import RedactPattern
+from execaudit.config.schema import SECTIONS
 from execaudit.config.values import TablesOf
 from tests.configuration_texts import REFERENCE, SAMPLE
 from tests.unit.config_tree import load_text, shown_problems, write_file

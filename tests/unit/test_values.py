@@ -17,7 +17,8 @@ from execaudit.config.quantities import (
     RateLimit,
     Size,
 )
-from execaudit.config.schema import Capture, File, Journal, Redact, RedactPattern
+from execaudit.config.redact import Redact, RedactPattern
+from execaudit.config.schema import Capture, File, Journal
 from execaudit.config.toml_text import show_key, show_path, show_value
 from execaudit.config.values import LABEL, Kind, ListOf, Mode, kinds
 from execaudit.records.quoting import make_printable
