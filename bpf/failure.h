@@ -36,6 +36,9 @@
 #define COMPAT_EXECVEAT	      "__ia32_compat_sys_execveat"
 #define NR_EXECVE	      59
 #define NR_EXECVEAT	      322
+#define NR_COMPAT_EXECVE      11
+#define NR_COMPAT_EXECVEAT    358
+#define TS_COMPAT	      0x0002 /* the system call is a 32-bit one */
 #endif
 
 /* THREAD_SIZE of the kernels that lack bpf_task_pt_regs (before 5.15): x86-64, arm64 with 4K pages
@@ -183,7 +186,7 @@ static __always_inline int failure__record(
 	END(slot) = sizeof(*r);
 	identity__process(r, slot, task);
 	identity__cred(r, slot, thread, cred);
-	identity__exe(r, slot, file);
+	identity__exe(r, slot, conf, file);
 	if (rules__drop(r, conf, thread)) {
 		slot->dropped++;
 		return 0;
@@ -201,8 +204,9 @@ static __always_inline int failure__record(
 		slot->flags |= FLAG_CHECKED;
 	identity__tty(r, slot, task);
 	identity__ancestors(r, slot, task);
+	identity__origin(r);
 	record__add_user_filename(buf, slot, filename);
-	identity__paths(buf, slot, thread, file);
+	identity__paths(buf, slot, conf, thread, file, root__read(thread));
 	identity__cgroup(buf, slot, thread);
 	record__add_user_argv(buf, slot, argv, width);
 	record__send(buf, slot, conf);
@@ -244,6 +248,16 @@ static __always_inline int failure__compat(u32 hook, void *regs, long error)
 	u32 flags = hook == HOOK_COMPAT_EXECVE ? 0 : regs__word(regs, OFF(pt_regs, di));
 
 	return failure__record(hook, filename, argv, flags, 4, error);
+}
+
+/* Numbers of 32-bit calls mean others than those of 64-bit ones. */
+static __always_inline int is_compat_call(void)
+{
+	u32 status = 0;
+
+	READ_AT(status, (void *)bpf_get_current_task(),
+		OFF(task_struct, thread_info) + OFF(thread_info, status));
+	return status & TS_COMPAT;
 }
 #endif
 
@@ -328,6 +342,15 @@ int sys_exit_any(struct bpf_raw_tracepoint_args *ctx)
 	if (!is_failure(error))
 		return 0;
 	number = regs__word(regs, SYSCALL_NUMBER);
+#ifdef COMPAT_EXECVE
+	if (is_compat_call()) {
+		if (number == NR_COMPAT_EXECVE)
+			return failure__compat(HOOK_COMPAT_EXECVE, regs, error);
+		if (number == NR_COMPAT_EXECVEAT)
+			return failure__compat(HOOK_COMPAT_EXECVEAT, regs, error);
+		return 0;
+	}
+#endif
 	if (number == NR_EXECVE)
 		return failure__native(HOOK_EXECVE, regs, error);
 	if (number == NR_EXECVEAT)

@@ -32,6 +32,7 @@ _HOW_DEFINES = {
     "kretprobe_execve": "-DFAILURE_KRETPROBE",
     "tracepoint_execve": "-DFAILURE_TRACEPOINT",
     "sys_exit_any": "-DFAILURE_SYS_EXIT",
+    "on_task": "-DRUNNING",
 }
 # BCC optimizes by itself what clang gives it, and nobody reads debug information: these two take a
 # quarter of the time.
@@ -75,6 +76,9 @@ def _create_maps(sizes: dict[str, int]) -> dict[str, int]:
         "rule_hits": create(libbpf.MAP_PERCPU_ARRAY, "rule_hits", 4, 8, sizes["rule_hits"]),
         "config": create(libbpf.MAP_ARRAY, "config", 4, record.CONFIG.size, 1),
         "before": create(libbpf.MAP_ARRAY, "before", 4, record.BEFORE.size, record.BEFORE_ENTRIES),
+        "origins": create(
+            libbpf.MAP_ARRAY, "origins", 4, record.ORIGIN.size, record.ORIGIN_ENTRIES
+        ),
         "ended": create(libbpf.MAP_LRU_HASH, "ended", record.ENDED.size, 4, record.ENDED_ENTRIES),
     }
 

@@ -5,16 +5,21 @@ Owns these choices. The engines do the loading, and nothing is attached here but
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from execaudit.errors import InvalidArgument, NoPermission, NotImplementedByKernel
-from execaudit.kernel import hooks, libbpf
+from execaudit.kernel import capture, hooks, libbpf
 from execaudit.kernel.btf import KERNEL_BTF
 from execaudit.kernel.capture import Capture, Settings
+from execaudit.kernel.file_systems import find_file_systems
 from execaudit.kernel.hooks import AttachPoint, FailureHook
 from execaudit.wire import record
 
 ENGINES = ("auto", "libbpf", "bcc")
+_OF_NO_CALL = (record.HOOKS.index("exec"), record.HOOKS.index("exit"))
+
+Load = Callable[[dict[str, AttachPoint], dict[str, int]], tuple[dict[str, int], dict[str, int]]]
 
 
 def choose_engine(wanted: str) -> tuple[str, str]:
@@ -37,28 +42,32 @@ def open_capture(wanted: str, settings: Settings) -> Capture:
     _check_permission()
     trials: list[int] = []
     failure_hook, failure_hook_error = _choose_failure_hook(settings, trials)
-    points = {**hooks.before_programs(trials), **hooks.SUCCESS}
+    points = {**hooks.before_programs(trials), **hooks.FORK, **hooks.SUCCESS}
     if settings.exits:
         points |= hooks.EXIT
     if failure_hook:
         points |= failure_hook.programs
-    if name == "libbpf":
-        from execaudit.engine.libbpf_engine import load  # noqa: PLC0415 - import only what runs
-    else:
-        from execaudit.engine.bcc_engine import load  # noqa: PLC0415
-    programs, maps = load(points, _map_sizes(settings, points))
+    programs, maps = import_load(name)(points, _map_sizes(settings, points))
+    find_file_systems()
     libbpf.trim_heap()  # type information and the object are freed: 1 MiB of it amid what is not
     return Capture(
         name, reason, settings, points, failure_hook, programs, maps, trials, failure_hook_error
     )
 
 
+def import_load(engine: str) -> Load:
+    """Return what loads programs with an engine, and import only that."""
+    if engine == "libbpf":
+        from execaudit.engine.libbpf_engine import load  # noqa: PLC0415
+    else:
+        from execaudit.engine.bcc_engine import load  # noqa: PLC0415
+    return load
+
+
 def _map_sizes(settings: Settings, points: dict[str, AttachPoint]) -> dict[str, int]:
     """Return the entries of the maps whose size depends on the settings."""
     # One scratch buffer of 32 KiB per CPU for each hook that builds records.
-    has_failures = any(
-        name not in ("on_exec", "on_exit") for name in points if "before" not in name
-    )
+    has_failures = any(capture.hook_of(name) not in (None, *_OF_NO_CALL) for name in points)
     return {
         "events": settings.ring_bytes,
         "scratch": len(record.HOOKS) if has_failures else 1,

@@ -44,10 +44,17 @@ class _Member(NamedTuple):
 
 
 class Btf:
-    """The BTF of the running kernel, or of an ELF file. A context manager."""
+    """The BTF of the running kernel, one of its modules, or an ELF file. A context manager."""
 
-    def __init__(self, path: str | None = None) -> None:
-        if path is None:
+    def __init__(
+        self, path: str | None = None, module: str = "", base: "Btf | None" = None
+    ) -> None:
+        """Read it; of a `module`, `base` is the kernel's, and has to stay open as long."""
+        self._btf: int | None
+        if base is not None:
+            path = f"/sys/kernel/btf/{module}"
+            self._btf = libbpf.btf_load_module(module.encode(), base._btf)  # noqa: SLF001
+        elif path is None:
             self._btf = libbpf.btf_load_vmlinux()
         else:
             self._btf = libbpf.btf_parse(path.encode(), None)

@@ -10,9 +10,11 @@ import struct
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
 from execaudit.kernel import hooks, libbpf
+from execaudit.kernel.file_systems import find_file_systems
 from execaudit.kernel.hooks import AttachPoint, FailureHook
 from execaudit.wire import record
 
@@ -47,6 +49,8 @@ class Settings:
             self.argv_bytes // 4,
             self.env_bytes,
             self.env_bytes // 4,
+            Path("/proc/self/ns/pid").stat().st_ino,
+            *find_file_systems(),
         )
 
 
@@ -115,6 +119,14 @@ class Capture:
     def _configure(self, rules: int) -> None:
         self._config = self.settings.config(rules)
         libbpf.update_map(self.maps["config"], _ZERO, self._config)
+
+    def follow_modules(self) -> None:
+        """Let the programs know file systems whose module was loaded meanwhile."""
+        if self.settings.config(self._rules_word()) != self._config:
+            self._configure(self._rules_word())
+
+    def _rules_word(self) -> int:
+        return int(struct.unpack_from("@Q", self._config)[0])
 
     def is_altered(self) -> bool:
         """Return True if settings or rules in the maps are not those that were put there."""
@@ -248,7 +260,7 @@ def link_program(fd: int) -> int:
 
 def hook_of(program: str) -> int | None:
     """Return the index in record.HOOKS of the events of a program; None if it writes none."""
-    if program.startswith("before"):
+    if program.startswith("before") or program == "on_fork":
         return None
     if program in ("on_exec", "on_exit"):
         return record.HOOKS.index(program.removeprefix("on_"))

@@ -267,6 +267,7 @@ UNREADABLE = [
     (record.FLAG_BAD_CGROUP, {"cgroup", "cgroup_id", "unit", "user_unit", "slice", "session",
         "container"}),
     (record.FLAG_BAD_FILENAME, {"filename", "script"}),
+    (record.FLAG_BAD_SCRIPT, {"script", "script_ino", "script_dev"}),
     (record.FLAG_BAD_ANCESTORS, {"parent_id", "ppid", "pcomm", "ancestors"}),
     (record.FLAG_BAD_OLD_COMM, {"old_comm"}),
     (record.FLAG_BAD_START, {"id", "start"}),
