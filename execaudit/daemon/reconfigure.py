@@ -9,6 +9,7 @@ import time
 from execaudit.daemon.flow import Flow
 from execaudit.daemon.path_search import PathSearch
 from execaudit.daemon.reporter import log_notices
+from execaudit.daemon.running import remember_running
 from execaudit.daemon.setup import Setup, env_names, kernel_keys
 
 
@@ -25,6 +26,8 @@ def reconfigure(flow: Flow, setup: Setup) -> None:
     flow.set_rules(kernel_keys(setup), old)
     if setup.rules is not None and old.rules is not None:
         setup.rules.adopt(old.rules)  # with the hits that the kernel had counted until now
+    if old.rules is None or not old.rules.wants_programs:
+        remember_running(setup.rules, flow.capture.engine)
     flow.setup = setup
     old.programs.close()
     for change in setup.changes:

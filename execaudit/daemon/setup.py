@@ -54,12 +54,8 @@ def compile_all(loaded: Loaded) -> "tuple[RuleSet | None, list[str]]":
         return None, []
     # What rules take, some 30 modules, is loaded where there are any.
     from execaudit.rules.host_rules import compile_here  # noqa: PLC0415
-    from execaudit.rules.proc_record import running_programs  # noqa: PLC0415
 
     rules, problems = compile_here(loaded.rules, loaded.config.limits.regex_bytes)
-    if rules is not None and rules.wants_programs:
-        for program in running_programs():
-            rules.programs.remember_running(*program)
     return rules, [str(problem) for problem in problems]
 
 

@@ -14,6 +14,7 @@ from execaudit.daemon.handover.adoption import Adopted, Unusable
 from execaudit.daemon.handover.previous_run import adopted_fields, unadopted_fields
 from execaudit.daemon.log import log
 from execaudit.daemon.recapture import keep_descriptors, replace_capture
+from execaudit.daemon.running import remember_running
 from execaudit.daemon.setup import Setup, capture_settings, kernel_keys
 from execaudit.engine.choice import open_capture
 from execaudit.records.host import Host
@@ -29,6 +30,7 @@ def begin(host: Host, setup: Setup) -> Flow:
         return _begin_fresh(host, setup, previous)
     flow = Flow(host, setup, previous.capture)
     flow.resume(previous.file, previous.checkpoint)
+    remember_running(setup.rules, config.capture.engine)
     missed = _last_record(setup) | adopted_fields(host, previous, flow.ring, _now_ns())
     config_hash = setup.loaded.config_hash
     if previous.mismatch:
@@ -57,6 +59,7 @@ def _begin_fresh(host: Host, setup: Setup, unusable: Unusable | None) -> Flow:
     with open_capture(capture.engine, capture_settings(setup.config)) as fresh:
         flow = Flow(host, setup, fresh.take())
     flow.attach()
+    remember_running(setup.rules, capture.engine)
     flow.report.start(flow.capture, setup.loaded.config_hash, missed | gap)
     keep_descriptors(flow)
     return flow

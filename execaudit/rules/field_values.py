@@ -152,6 +152,7 @@ def marks_of(names: Collection[str]) -> frozenset[str]:
             "unreadable",
             "truncated",
             "pcomm_b64",
+            "exe_dev_inexact",
             *(exact for exact, name in _EXACT.items() if name in names),
         )
     )
@@ -181,6 +182,8 @@ def _restore(chosen: Fields, fields: Fields) -> dict[str, Any]:
     values |= {name: UNKNOWN for name in missing if name != "ancestors" or name not in values}
     if values.get("filename") is UNKNOWN and "script" in values:
         values["script"] = UNKNOWN
+    if "exe_dev_inexact" in fields:
+        values |= dict.fromkeys(("exe_dev", "exe_ino"), UNKNOWN)
     if values.get("exe") is UNKNOWN or "exe_ino" in fields.get("unreadable", ()):
         values |= dict.fromkeys(("memfd", "deleted", "arch"), UNKNOWN)
     if values.get("cgroup") is UNKNOWN:
@@ -204,6 +207,14 @@ def _effective_user(fields: Fields) -> Any:
     return fields.get("user") if fields.get("euid") == fields.get("uid") else None
 
 
+def _namespace(kind: str) -> Callable[[Fields], Any]:
+    def take(fields: Fields) -> Any:
+        numbers = fields.get("ns", UNKNOWN)
+        return UNKNOWN if numbers is UNKNOWN else numbers.get(kind, UNKNOWN)
+
+    return take
+
+
 def _ancestor_comms(fields: Fields) -> Any:
     return of_ancestors(fields, lambda ancestor: restore_text(ancestor, "comm"))
 
@@ -223,6 +234,7 @@ DERIVED: dict[str, Callable[[Fields], Any]] = {
     "ancestor.comm": _ancestor_comms,
     "parent.comm": lambda fields: fields.get("pcomm"),
     "type": lambda fields: fields.get("type") or "exec",
+    **{name: _namespace(name[3:]) for name in FIELDS if name.startswith("ns.")},
 }
 """What takes a value out of place_values(), where it is not the field of this name."""
 

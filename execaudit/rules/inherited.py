@@ -50,13 +50,13 @@ class InheritedRules:
                 self.by_process[process] = known
 
     def from_ancestors(self, fields: Mapping[str, Any]) -> tuple[int, ...]:
-        """Return the rules that any ancestor passes on."""
+        """Return the rules that any ancestor passes on, or the process that forked it away."""
         found: set[int] = set()
         ancestors = fields.get("ancestors") or ()
         if ancestors is UNKNOWN:
-            return ()
-        for ancestor in ancestors:
-            process = split_identity(ancestor["id"])[1:3]
+            ancestors = ()
+        for identity in (*(one["id"] for one in ancestors), fields.get("origin", "")):
+            process = split_identity(identity)[1:3]
             if process in self.by_process:
                 self.by_process.move_to_end(process)
                 found.update(self.by_process[process])

@@ -92,8 +92,7 @@ def translate_rules(rules: "Iterable[Rule]", lookups: KernelLookups) -> KernelRu
         if rule.action != "drop" or not is_for_kernel(rule):
             continue
         found: list[Key] = []
-        for term in rule.terms:
-            condition = term[0].condition
+        for (condition, _), *_ in rule.terms:
             found += _keys(condition, lookups)
             if condition.field in ("exe", "cgroup"):
                 watched.update(pattern.text for pattern in condition.elements)
@@ -107,9 +106,13 @@ def translate_rules(rules: "Iterable[Rule]", lookups: KernelLookups) -> KernelRu
 
 def is_for_kernel(rule: "Rule") -> bool:
     """Return True if a rule has a form that the kernel can decide."""
+    # What is implied about the root directory is of no concern: the kernel compares the file
+    # itself, which is the same wherever it is seen.
     return bool(rule.terms) and all(
-        len(term) == 1 and term[0].wanted and _is_for_kernel(term[0].condition)
-        for term in rule.terms
+        first.wanted
+        and _is_for_kernel(first.condition)
+        and not any(other.condition.path for other in others)
+        for first, *others in rule.terms
     )
 
 

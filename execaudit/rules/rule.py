@@ -23,9 +23,10 @@ from execaudit.rules.condition_tree import (
     Not,
     Term,
     TooManyTermsError,
+    conditions_of,
     terms_of,
 )
-from execaudit.rules.conditions import ConditionError, make_condition
+from execaudit.rules.conditions import Condition, ConditionError, make_condition
 from execaudit.rules.fields import ACTIONS, FIELDS, NESTED
 from execaudit.rules.patterns import REGEX_BYTES
 from execaudit.rules.text_conditions import Lookups
@@ -36,6 +37,27 @@ RulePlace = tuple[str, int, int]
 _KEYS = ("name", "action", "labels", "severity", "descendants")
 _COMBINATIONS = ("all", "any", "not")
 _NAME = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,98}[^\s\x00-\x1f\x7f])?")
+
+
+_NO_LOOKUPS = Lookups(user=lambda _: None, group=lambda _: None)
+AT_HOME = make_condition("other_root", value=False, path=(), lookups=_NO_LOOKUPS)
+"""Implied where a rule drops by a path: anybody can mount, in a namespace of his own, any file over
+any path. It is said of the process that a path is of."""
+
+_HOMES = {
+    **dict.fromkeys(("exe", "filename", "script", "interp", "cwd"), (AT_HOME,)),
+    **{
+        f"{whose}.exe": (
+            AT_HOME,
+            make_condition(f"{whose}.other_root", value=False, path=(), lookups=_NO_LOOKUPS),
+        )
+        for whose in ("parent", "ancestor", "origin")
+    },
+}
+_ASKS_WHERE = {"other_root", "root", "exe_dev", "exe_ino", "exe_uid"} | {
+    name for name in FIELDS if name.startswith("ns.") or name.endswith(".other_root")
+}
+"""A rule with one of these says itself where it holds."""
 
 
 class RuleTable(Protocol):
@@ -132,6 +154,8 @@ class _Reader:
             )
         if self.problems:
             return None
+        if action == "drop" and not any(each.field in _ASKS_WHERE for each in conditions_of(tree)):
+            tree = _at_home(tree)
         try:
             terms = tuple(terms_of(tree))
         except TooManyTermsError:
@@ -241,6 +265,16 @@ class _Reader:
         if key == "not":
             return Not(parts[0] if len(parts) == 1 else AnyOf(tuple(parts)))
         return AnyOf(tuple(parts)) if key == "any" else AllOf(tuple(parts))
+
+
+def _at_home(node: Node, *, wanted: bool = True) -> Node:
+    """Let conditions on paths hold for processes only that see the host's files there."""
+    if isinstance(node, Condition):
+        implied = _HOMES.get(node.field, ()) if wanted else ()
+        return AllOf((node, *implied)) if implied else node
+    if isinstance(node, Not):
+        return Not(_at_home(node.part, wanted=not wanted))
+    return type(node)(tuple(_at_home(part, wanted=wanted) for part in node.parts))
 
 
 def _suggest(key: str, *, top: bool) -> str:

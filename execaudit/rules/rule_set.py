@@ -24,6 +24,7 @@ from execaudit.rules.field_values import (
 from execaudit.rules.fields import TYPES
 from execaudit.rules.partial_decision import PartialDecision
 from execaudit.rules.patterns import REGEX_BYTES, Truth
+from execaudit.rules.process_programs import FIELDS_OF_PROGRAMS
 from execaudit.rules.rule import Rule, RuleTable, read_rules
 from execaudit.rules.text_conditions import Lookups
 from execaudit.wire.event import Event, Place
@@ -75,7 +76,7 @@ class RuleSet:
         self.programs = self._compiled.programs
         self.inherited = self._compiled.inherited
         asked = self._compiled.fields
-        self.wants_programs = not asked.isdisjoint(("parent.exe", "ancestor.exe"))
+        self.wants_programs = not asked.isdisjoint(FIELDS_OF_PROGRAMS)
         self._marks = marks_of((*asked, "exe"))
         self._epoch = object()
 
@@ -124,8 +125,9 @@ class RuleSet:
         )
 
     def _remember_program(self, event: Event, exe: str) -> None:
+        is_elsewhere = "other_root" in event.place.fields
         if event.start_ns and self.programs.remember(
-            event.pid, event.start_ns, event.exec_count, exe
+            event.pid, event.start_ns, event.exec_count, exe, is_elsewhere=is_elsewhere
         ):
             # An exec of its child came first, and was decided without knowing its program.
             self._epoch = object()

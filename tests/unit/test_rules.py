@@ -238,7 +238,11 @@ def test_explanation_names_the_conditions_that_decided() -> None:
     explained = explain(rules, record(unreadable=["cwd"]))
 
     assert [tuple(each) for each in explained] == [
-        (0, True, (("uid = 1000", True), ('exe = "/usr/bin/*"', True))),
+        (
+            0,
+            True,
+            (("uid = 1000", True), ('exe = "/usr/bin/*"', True), ("other_root = false", True)),
+        ),
         (1, False, (('comm = "cat"', False),)),
         (2, False, (('comm = ["ls", "cat"]', True),)),
         (3, True, (('argv = "-l"', True),)),
@@ -351,11 +355,13 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         drop(parent={"uid": 0}),
-        ":3: rule[0].parent.uid: is not a condition, expected parent.comm or parent.exe",
+        ":3: rule[0].parent.uid: is not a condition, expected parent.comm or parent.exe"
+        " or parent.other_root",
     ),
     (
         drop(ancestor="cron"),
-        ':2: rule[0].ancestor: is "cron", expected ancestor.comm or ancestor.exe',
+        ':2: rule[0].ancestor: is "cron", expected ancestor.comm or ancestor.exe'
+        " or ancestor.other_root",
     ),
     (
         drop(any=[]),
