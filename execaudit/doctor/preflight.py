@@ -10,6 +10,7 @@ import struct
 from pathlib import Path
 
 from execaudit.doctor.check import KERNEL, PERMISSION, Check
+from execaudit.records.cgroup import has_old_hierarchies
 
 MACHINES = ("x86_64", "aarch64")
 CAPABILITIES = {"CAP_SYS_ADMIN": 21, "CAP_PERFMON": 38, "CAP_BPF": 39}
@@ -30,6 +31,7 @@ def check_facts(root: Path, machine: str, release: str) -> list[Check]:
         check_tracefs(root),
         check_jit(root),
         check_clock(root),
+        check_cgroups(root),
     ]
 
 
@@ -178,6 +180,22 @@ def check_clock(root: Path) -> Check:
         "warn",
         f"{name}: slow to read" if name != "jiffies" else "jiffies: times are milliseconds apart",
         "Boot without a clocksource= option, or see in the kernel's log why tsc was given up.",
+    )
+
+
+def check_cgroups(root: Path) -> Check:
+    """Check that control groups are in version 2, whose paths records have."""
+    file = root / "proc/self/cgroup"
+    if not file.exists():
+        return Check("control groups", "warn", "none", "Use a kernel with CONFIG_CGROUPS.")
+    if not has_old_hierarchies(file):
+        return Check("control groups", "pass", "version 2")
+    return Check(
+        "control groups",
+        "warn",
+        "version 1 is in use (legacy or hybrid): records say that cgroup, unit and the like are"
+        " unreadable, or that the container is",
+        "Boot with systemd.unified_cgroup_hierarchy=1 to have them in records and rules.",
     )
 
 

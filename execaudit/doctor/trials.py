@@ -8,7 +8,6 @@ number: each thing is tried with the calls that tracing makes.
 import contextlib
 import os
 import resource
-import struct
 
 from execaudit.doctor.check import KERNEL, PERMISSION, Check
 from execaudit.errors import NotImplementedByKernel
@@ -19,26 +18,11 @@ from execaudit.kernel.hooks import AttachPoint, FailureHook
 RING_BYTES = 4 << 20  # what trace asks for unless told otherwise
 _BTF_KIND_TYPEDEF = 8
 _DENIED = (1, 13)
-UNTRIED = "not tried: no permission"
-TRY_AGAIN = "Run execaudit doctor with the permissions named above to find out."
-
-
-def _instruction(code: int, registers: int = 0, offset: int = 0, value: int = 0) -> bytes:
-    """Return one struct bpf_insn (linux/bpf.h); `registers` is source << 4 | destination."""
-    return struct.pack("@BBhi", code, registers, offset, value)
-
-
-# Reads 8 bytes of kernel memory at address 0 (which fails, harmlessly) into its stack.
-_READ_KERNEL = b"".join(
-    (
-        _instruction(0xBF, 0xA1),  # r1 = r10
-        _instruction(0x07, 0x01, 0, -8),  # r1 += -8
-        _instruction(0xB7, 0x02, 0, 8),  # r2 = 8
-        _instruction(0xB7, 0x03, 0, 0),  # r3 = 0
-        _instruction(0x85, 0, 0, 113),  # call bpf_probe_read_kernel
-        _instruction(0xB7, 0x00, 0, 0),  # r0 = 0
-        _instruction(0x95),  # exit
-    )
+UNTRIED = "not tried: BPF is refused"
+TRY_AGAIN = "Run execaudit doctor again once the cause named above is gone."
+_OTHERS_REFUSE = (
+    "where these are in effect, a security module (SELinux, AppArmor) or a seccomp filter, such as"
+    " that of a container, refuses bpf(2)."
 )
 
 
@@ -56,8 +40,8 @@ def try_kernel() -> list[Check]:
 
 
 def is_denied(checks: list[Check]) -> bool:
-    """Return True if nothing can be tried without more permission."""
-    return any(check.exit_status == PERMISSION for check in checks)
+    """Return True if nothing more can be tried: the kernel refuses any map or program."""
+    return any(check.exit_status in (PERMISSION, KERNEL) for check in checks)
 
 
 def try_maps() -> Check:
@@ -77,7 +61,8 @@ def _explain_map_failure(error: OSError, limit: str) -> Check:
             "ring buffer",
             "fail",
             _reason(error),
-            "Use a kernel of 5.8 or later, built with CONFIG_BPF_SYSCALL.",
+            "Use a kernel of 5.8 or later, built with CONFIG_BPF_SYSCALL, outside of containers"
+            " whose seccomp filter hides bpf(2).",
             KERNEL,
         )
     try:
@@ -87,8 +72,7 @@ def _explain_map_failure(error: OSError, limit: str) -> Check:
             "ring buffer",
             "fail",
             _reason(error),
-            "Run it as root or with CAP_BPF and CAP_PERFMON, outside of containers that deny the"
-            " system call bpf.",
+            f"Run it as root or with CAP_BPF and CAP_PERFMON; {_OTHERS_REFUSE}",
             PERMISSION,
         )
     return Check(
@@ -105,10 +89,10 @@ def try_programs() -> Check:
     """Load a program that reads kernel memory, as a raw tracepoint."""
     point = hooks.SUCCESS["on_exec"]
     try:
-        os.close(hooks.load("trial", _READ_KERNEL, point, None))
+        os.close(hooks.load("trial", hooks.READ_KERNEL, point, None))
     except OSError as error:
         if error.errno in _DENIED:
-            advice = "Run it as root, or with both CAP_BPF and CAP_PERFMON."
+            advice = f"Run it as root, or with both CAP_BPF and CAP_PERFMON; {_OTHERS_REFUSE}"
             return Check("BPF program", "fail", _reason(error), advice, PERMISSION)
         advice = "Use a kernel of 5.8 or later that lets BPF programs read memory (see lockdown)."
         return Check("BPF program", "fail", _reason(error), advice, KERNEL)

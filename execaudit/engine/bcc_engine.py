@@ -108,7 +108,7 @@ def _load_one(name: str, instructions: bytes, point: AttachPoint, btf: Btf | Non
     try:
         return hooks.load(name, instructions, point, btf)
     except OSError as error:
-        kind = NoPermission if error.errno in (1, 13) else NotImplementedByKernel
+        kind = NoPermission if error.errno == 1 else NotImplementedByKernel
         raise kind(f"Failed to load '{name}': {error.strerror}") from error
 
 

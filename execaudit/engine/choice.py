@@ -4,11 +4,11 @@
 Owns these choices. The engines do the loading, and nothing is attached here but on trial.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
-from execaudit.errors import InvalidArgument, NoPermission, NotImplementedByKernel
+from execaudit.engine.access import check_access
+from execaudit.errors import InvalidArgument, NotImplementedByKernel
 from execaudit.kernel import capture, hooks, libbpf
 from execaudit.kernel.btf import KERNEL_BTF
 from execaudit.kernel.capture import Capture, Settings
@@ -39,7 +39,7 @@ def open_capture(wanted: str, settings: Settings) -> Capture:
     Raises NoPermission, NotImplementedByKernel or NotConfigured.
     """
     name, reason = choose_engine(wanted)
-    _check_permission()
+    check_access()
     trials: list[int] = []
     failure_hook, failure_hook_error = _choose_failure_hook(settings, trials)
     points = {**hooks.before_programs(trials), **hooks.FORK, **hooks.SUCCESS}
@@ -86,17 +86,3 @@ def _choose_failure_hook(settings: Settings, trials: list[int]) -> tuple[Failure
         if settings.needs_failures:
             raise
         return None, str(error)
-
-
-def _check_permission() -> None:
-    """Say it in one sentence where the kernel would refuse in one of many ways."""
-    try:
-        os.close(libbpf.create_map(libbpf.MAP_ARRAY, "trial", 4, 4, 1))
-        os.close(hooks.load_trial(hooks.SUCCESS["on_exec"]))
-    except OSError as error:
-        if error.errno not in (1, 13):
-            raise
-        raise NoPermission(
-            "Failed to use BPF: Operation not permitted; run as root, or with the capabilities"
-            " CAP_BPF and CAP_PERFMON (execaudit doctor says what is missing)"
-        ) from error

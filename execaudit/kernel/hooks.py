@@ -137,6 +137,25 @@ _PROGRAM_KINDS = {
 _ATTACH_TYPES = {"fexit": libbpf.ATTACH_TRACE_FEXIT, "iterator": libbpf.ATTACH_TRACE_ITERATOR}
 
 
+def _instruction(code: int, registers: int = 0, offset: int = 0, value: int = 0) -> bytes:
+    """Return one struct bpf_insn (linux/bpf.h); `registers` is source << 4 | destination."""
+    return struct.pack("@BBhi", code, registers, offset, value)
+
+
+READ_KERNEL = b"".join(
+    (
+        _instruction(0xBF, 0xA1),  # r1 = r10
+        _instruction(0x07, 0x01, 0, -8),  # r1 += -8
+        _instruction(0xB7, 0x02, 0, 8),  # r2 = 8
+        _instruction(0xB7, 0x03, 0, 0),  # r3 = 0
+        _instruction(0x85, 0, 0, 113),  # call bpf_probe_read_kernel
+        _instruction(0xB7, 0x00, 0, 0),  # r0 = 0
+        _instruction(0x95),  # exit
+    )
+)
+"""A program that reads 8 bytes of kernel memory at address 0, which fails, into its stack."""
+
+
 def _do_nothing(point: AttachPoint) -> bytes:
     """Return the instructions of a program for `point` without effect: r0 = 0 or 1; exit.
 
@@ -144,7 +163,7 @@ def _do_nothing(point: AttachPoint) -> bytes:
     that may return anything else (kernel/bpf/verifier.c: check_return_code).
     """
     code = 0 if point.how == "fexit" else 1
-    return struct.pack("@BBhi", 0xB7, 0, 0, code) + struct.pack("@BBhi", 0x95, 0, 0, 0)
+    return _instruction(0xB7, value=code) + _instruction(0x95)
 
 
 def load(name: str, instructions: bytes, point: AttachPoint, btf: Btf | None) -> int:

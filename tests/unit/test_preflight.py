@@ -74,6 +74,20 @@ FILE_CHECKS: list[tuple[Callable[[Path], Check], dict[str, str], str, str]] = [
         "pass",
         "/sys/kernel/btf/vmlinux, 4 KiB",
     ),
+    (preflight.check_cgroups, {}, "warn", "none"),
+    (
+        preflight.check_cgroups,
+        {"proc/self/cgroup": "0::/user.slice\n"},
+        "pass",
+        "version 2",
+    ),
+    (
+        preflight.check_cgroups,
+        {"proc/self/cgroup": "1:name=systemd:/user.slice\n0::/\n"},
+        "warn",
+        "version 1 is in use (legacy or hybrid): records say that cgroup, unit and the like are"
+        " unreadable, or that the container is",
+    ),
     (preflight.check_lockdown, {}, "pass", "not in use, or securityfs is not mounted"),
     (
         preflight.check_lockdown,
@@ -172,7 +186,7 @@ def test_check_of_files(
 
 def test_check_facts_gives_each_check_once(tmp_path: Path) -> None:
     names = [check.name for check in preflight.check_facts(tmp_path, "x86_64", "6.1")]
-    assert len(names) == len(set(names)) == 9
+    assert len(names) == len(set(names)) == 10
 
 
 def test_every_failure_has_an_exit_status_and_one_sentence(tmp_path: Path) -> None:
