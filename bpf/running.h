@@ -17,9 +17,7 @@
 #define TYPED_POINTER(base, offset)                                                                \
 	({                                                                                         \
 		void *typed_;                                                                      \
-		asm volatile("%0 = *(u64 *)(%1 + %2)"                                              \
-			     : "=r"(typed_)                                                        \
-			     : "r"(base), "i"(offset));                                            \
+		asm volatile("%0 = *(u64 *)(%1 + %2)" : "=r"(typed_) : "r"(base), "i"(offset));    \
 		typed_;                                                                            \
 	})
 

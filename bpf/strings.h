@@ -202,8 +202,8 @@ static __always_inline int path__append(u32 hook, struct slot *slot, struct loca
 }
 
 /* The same of a program's or script's file; gives its enum exe_flag bits. */
-static __always_inline u32 path__append_file(u32 hook, struct slot *slot, void *file,
-	struct location root, u64 limit, u64 cut, u64 bad)
+static __always_inline u32 path__append_file(
+	u32 hook, struct slot *slot, void *file, struct location root, u64 limit, u64 cut, u64 bad)
 {
 	struct location at = location__read(file, OFF(file, f_path));
 	u32 exe_flags = 0;

@@ -37,14 +37,17 @@ WHAT = (
         " alone", unreadable=record.FLAG_BAD_FILENAME, cut=record.FLAG_CUT_FILENAME, is_bytes=True,
         condition=PATH, cim="original_file_name"),
     Field("exe", kinds.NAME, "resolved path of the program running, as seen from the process's"
-        " root. For a script: the interpreter. Of a failed exec: the caller's program, which goes"
-        " on running", unreadable=record.FLAG_BAD_EXE_PATH, cut=record.FLAG_CUT_EXE, is_bytes=True,
+        " root; `(unreachable)` stands before one that does not begin there (outside of a chroot,"
+        " on a detached mount), as in getcwd(2). For a script: the interpreter. Of a failed exec:"
+        " the caller's program, which goes on running",
+        unreadable=record.FLAG_BAD_EXE_PATH, cut=record.FLAG_CUT_EXE, is_bytes=True,
         condition=ABSOLUTE_PATH._replace(note="the program. It is resolved: on most systems"
         " `/bin/ls` is `/usr/bin/ls`, and `execaudit rules` says where a rule names a link"),
         ecs=("process.executable", "process.name", OWN), ocsf=("process.file.path", "process.name"),
         cim="process_path"),
     Field("root", kinds.TEXT, "the process's root directory in its mount namespace, where it is not"
-        " `/` (chroot)", unreadable=record.FLAG_BAD_ROOT, cut=record.FLAG_CUT_ROOT, is_bytes=True,
+        " `/` (chroot). `(unreachable)` stands before one on a detached mount or in another mount"
+        " namespace", unreadable=record.FLAG_BAD_ROOT, cut=record.FLAG_CUT_ROOT, is_bytes=True,
         condition=ABSOLUTE_PATH._replace(can_be_absent=True, note="as in the record. `true`: in any"
         " other root directory")),
     Field("other_root", kinds.FLAG, "its root directory is not that of the first process of the pid"
@@ -73,7 +76,7 @@ WHAT = (
         " occurrence (success)", condition=Condition("texts", "NAME=value", "any of the recorded"
         " variables, as `NAME=value` ([capture] `env`)", is_of_event=True),
         ecs=("process.env_vars",), ocsf=("process.environment_variables",)),
-    Field("cwd", kinds.TEXT, "working directory, as seen from the process's root",
+    Field("cwd", kinds.TEXT, "working directory, as seen from the process's root, like `exe`",
         unreadable=record.FLAG_BAD_CWD, cut=record.FLAG_CUT_CWD, is_bytes=True,
         condition=ABSOLUTE_PATH, ecs=("process.working_directory",),
         ocsf=("process.working_directory",), cim="process_current_directory"),
