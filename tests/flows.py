@@ -14,14 +14,12 @@ from execaudit.config.configuration import Config, Loaded
 from execaudit.daemon.flow import Flow
 from execaudit.daemon.handover.checkpoint import Checkpoint, CheckpointFile
 from execaudit.daemon.limits import Limit, Limits, Rate
-from execaudit.daemon.setup import Setup, kernel_rules
+from execaudit.daemon.setup import Setup
 from execaudit.formats.encoders import AnyEncoder, make_encoder
 from execaudit.kernel.capture import Capture, Settings
 from execaudit.records.host import Host
 from execaudit.records.redact import Redactor
-from execaudit.sinks.queued_sink import QueuedSink, Trouble
-from execaudit.sinks.selection import Selection
-from execaudit.sinks.sink import Sink
+from execaudit.sinks.sink import Selection, Sink, Trouble
 from tests.records import slots
 from tests.rule_tables import compile_all
 
@@ -112,7 +110,7 @@ class FakeCapture:
         return cast("Capture", self)
 
 
-class EncodingSink(QueuedSink):
+class EncodingSink(Sink):
     """Encodes what it is given, and drops it."""
 
     name = "file"
@@ -193,7 +191,7 @@ def make_sink(host: Host, name: str = "file", selection: Selection | None = None
 
 
 def make_setup(
-    *sinks: Sink[Any],
+    *sinks: Sink,
     rules: Iterable[Mapping[str, Any]] = (),
     rate: Rate | None = None,
     env: tuple[str, ...] = ("LD_PRELOAD",),
@@ -202,17 +200,14 @@ def make_setup(
 ) -> Setup:
     """Return what a configuration would give."""
     config = Config()
-    config = replace(config, capture=replace(config.capture, env=env))
+    failures = "collapsed" if collapses else "all"
+    config = replace(config, capture=replace(config.capture, env=env, failures=failures))
     compiled = compile_all(*rules) if rules else None
-    kernel, programs = kernel_rules(compiled)
     return Setup(
         loaded=Loaded(config, (), (), config_hash, (), {}),
         rules=compiled,
-        kernel=kernel,
-        programs=programs,
         limits=Limits({name: Limit(rate) for name in ("uid", "unit")}) if rate else None,
         redactor=Redactor(),
-        collapses=collapses,
         encoders=[cast("AnyEncoder", sink.encoder) for sink in sinks],
         sinks=list(sinks),
         changes=[],

@@ -161,6 +161,7 @@ def replay(chain: Chain, events: int) -> list[int]:
             buf += bytes(-len(buf) % 8)
         chain.take(bytes(buf), offsets)
         if number * 10 // events > len(resident):
+            chain.flow.settle()  # as the daemon does each second, which returns freed memory
             resident.append(resident_kib())
     return resident
 

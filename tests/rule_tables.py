@@ -5,17 +5,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from execaudit.config.problem import Problem
+from execaudit.config.source import Problem, RuleTable, Source
 from execaudit.config.toml_text import show_path
 from execaudit.records.readback import event_of_record
+from execaudit.rules.conditions import Lookups
 from execaudit.rules.rule_set import Explanation, RuleSet, compile_rules
-from execaudit.rules.text_conditions import Lookups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from execaudit.config.toml_places import KeyPath
-    from execaudit.rules.decision import Decision
+    from execaudit.rules.compiled import Decision
     from execaudit.rules.rule import RulePlace
     from execaudit.wire.event import Event, Gap, Place
 
@@ -24,12 +24,11 @@ GROUPS = {"root": 0, "adm": 4, "users": 100}
 LOOKUPS = Lookups(user=USERS.get, group=GROUPS.get)
 
 
-class Table:
+class Table(RuleTable):
     """One rule. `a[1].b` stands at line 1 + index, column 1 + number of steps of its path."""
 
     def __init__(self, values: Mapping[str, Any], index: int = 0) -> None:
-        self.values = values
-        self.index = index
+        super().__init__(Source("test.toml", "test.toml", b""), index, values)
 
     def problem(self, path: KeyPath, text: str) -> Problem:
         return Problem(*self.place(path), show_path(("rule", self.index, *path)), text)

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tests need to give sinks entries that are finished already."""
 
-from typing import Any, Protocol, cast
+from pathlib import Path
+from typing import Any, cast
 
+from execaudit.config.schema import File
+from execaudit.sinks.sink import Sink
 from execaudit.wire.event import Event
 
 
@@ -20,17 +23,14 @@ class FinishedEntries:
         return cast("bytes", fields)
 
 
-class Batched(Protocol):
-    """What of a sink takes a batch."""
-
-    def add(self, event: Event, /) -> None:
-        """Take an event into the batch."""
-
-    def flush(self) -> None:
-        """Write the batch."""
+def plain_file(path: Path, **settings: Any) -> File:
+    """Return settings of a file without limits but those given."""
+    off = ("keep_age", "keep_bytes", "space_left", "space_low", "num_logs", "max_age")
+    limits = dict.fromkeys((*off, "max_file_bytes"), 0)
+    return File(path=str(path), **limits | settings)
 
 
-def write(sink: Batched, entries: list[bytes]) -> None:
+def write(sink: Sink, entries: list[bytes]) -> None:
     """Have a sink write a batch of finished entries."""
     for entry in entries:
         sink.add(cast("Event", entry))

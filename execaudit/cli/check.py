@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """`execaudit check`: say all that is wrong with the configuration, or show what it amounts to.
 
-Owns the verb: its options, its output, its exit status. What is right and wrong is decided where
-the daemon decides it too.
+Owns the verb: its output and its exit status. What is right and wrong is decided where the daemon
+decides it too. What it prints is TOML that, read as a configuration, gives the same values again.
 """
 
 import argparse
 import sys
+from collections.abc import Iterator
+from dataclasses import fields
 
 from execaudit.config.configuration import Loaded, Problem, load
-from execaudit.config.effective import render
 from execaudit.config.files import choose_paths
+from execaudit.config.schema import SECTIONS, RedactPattern
+from execaudit.config.toml_places import KeyPath
+from execaudit.config.values import TablesOf, kinds
 from execaudit.errors import EXIT_OK, NotConfigured
-from execaudit.rules.host_rules import find_problems
+from execaudit.records.quoting import make_printable
+from execaudit.rules.rule_set import find_problems
 
 
 def run(args: argparse.Namespace) -> int:
@@ -45,3 +50,39 @@ def _summarize(loaded: Loaded) -> str:
 
 def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def render(loaded: Loaded) -> str:
+    """Return the effective configuration, each value with where it comes from."""
+    return "".join(f"{line}\n" for line in _lines(loaded))
+
+
+def _lines(loaded: Loaded) -> Iterator[str]:
+    yield f"# SHA-256 {loaded.config_hash}"
+    yield from (f"# read: {make_printable(file)}" for file in loaded.files)
+    for section, form in SECTIONS.items():
+        values = getattr(loaded.config, section)
+        yield ""
+        yield f"[{section}]"
+        for key, kind in kinds(form).items():
+            if not isinstance(kind, TablesOf):
+                text = kind.show(getattr(values, key))
+                yield f"{key} = {text}  # {_origin(loaded, (section, key))}"
+    for index, pattern in enumerate(loaded.config.redact.pattern):
+        yield ""
+        yield f"[[redact.pattern]]  # {_origin(loaded, ('redact', 'pattern', index))}"
+        for each in fields(RedactPattern):
+            yield f"{each.name} = {each.metadata['kind'].show(getattr(pattern, each.name))}"
+    yield ""
+    yield f"# rules: {len(loaded.rules)}"
+    for rule in loaded.rules:
+        name = rule.values.get("name")
+        yield f"# {make_printable(str(name))}  # {make_printable(rule.file)}:{rule.line}"
+
+
+def _origin(loaded: Loaded, path: KeyPath) -> str:
+    origin = loaded.origins.get(path)
+    if origin is None:
+        return "default"
+    line = origin.source.place(origin.path).line
+    return f"{make_printable(origin.source.file)}:{line}"

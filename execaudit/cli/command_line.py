@@ -62,6 +62,12 @@ def _control(text: str, function: str, *, wants_json: bool = False) -> _Verb:
     return _Verb(text, add_options, "daemon.control", function)
 
 
+def _add_search_options(parser: argparse.ArgumentParser) -> None:
+    from execaudit.query.search_arguments import add_arguments  # noqa: PLC0415 - of use to it only
+
+    add_arguments(parser)
+
+
 _VERBS = {
     "trace": _Verb("print execs as they happen", add_trace_options, "trace.verb"),
     "doctor": _Verb(
@@ -70,6 +76,7 @@ _VERBS = {
     "check": _Verb("check the configuration and the rules", add_check_options, "cli.check"),
     "rules": _Verb("list the rules, or try one out", add_rules_options, "cli.rules"),
     "daemon": _Verb("log every exec on this host", add_daemon_options, "daemon.loop"),
+    "search": _Verb("search the log, or the journal", _add_search_options, "query.search"),
     "convert": _Verb("print records in another format", add_convert_options, "formats.convert"),
     "redact": _Verb(
         "replace secrets in lines and recordings", add_redact_options, "formats.redact_files"

@@ -18,8 +18,8 @@ def configured(section: str, key: str) -> Callable[[str], Any]:
     """Return the check that a key of the configuration has, for an option that is the same."""
 
     def read(text: str) -> Any:
-        from execaudit.config.keys import kinds  # noqa: PLC0415 - only for who gives the option
         from execaudit.config.schema import SECTIONS  # noqa: PLC0415
+        from execaudit.config.values import kinds  # noqa: PLC0415 - only for who gives the option
 
         try:
             return kinds(SECTIONS[section])[key].read(text)
@@ -98,13 +98,16 @@ def add_rules_options(parser: argparse.ArgumentParser) -> None:
     """Add what `execaudit rules` and `execaudit rules test` take."""
     parser.description = "List the rules in order, with who decides them and where they stand."
     _add_configuration_options(parser, "use")
-    subjects = parser.add_subparsers(dest="subject", metavar="test")
+    subjects = parser.add_subparsers(dest="subject", metavar="SUBJECT")
     test = subjects.add_parser("test", help="say which rule decides about a record, and why")
     test.description = (
         "Say which rule decides, and why: about a process (--pid), a recorded JSON line"
         " (--record-line, or standard input), or a command as if it were run here and now."
     )
     add_rules_test_options(test)
+    from execaudit.query.backtest import add_arguments  # noqa: PLC0415 - of use to it only
+
+    add_arguments(subjects.add_parser("backtest", help="say what rules would have matched so far"))
 
 
 def add_rules_test_options(test: argparse.ArgumentParser) -> None:
@@ -170,7 +173,22 @@ def add_convert_options(parser: argparse.ArgumentParser) -> None:
         "--journal", action="store_true", help="read the systemd journal instead of files"
     )
     parser.add_argument(
-        "--directory", metavar="DIR", help="with --journal: read the journal files in DIR"
+        "--directory",
+        default="",
+        metavar="DIR",
+        help="with --journal: read the journal files in DIR",
+    )
+    parser.add_argument(
+        "--namespace",
+        default="",
+        metavar="NAME",
+        help="with --journal: read this namespace of the journal",
+    )
+    parser.add_argument(
+        "--untrusted",
+        action="store_true",
+        help="with --journal: also entries that others than execaudit wrote; those that are no"
+        " records do not count for the exit status",
     )
     parser.add_argument(
         "sources",

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,11 @@ from execaudit.records.quoting import make_printable
 from execaudit.records.readback import event_of_record
 from execaudit.records.redact import Redactor
 from execaudit.records.vocabulary import FIELDS as RECORD_FIELDS
-from execaudit.rules.fields import COMM_BYTES, FIELDS, TYPES
-from execaudit.rules.host_rules import compile_here, linked_programs
-from execaudit.rules.kernel_lookups import PinnedPrograms, kernel_lookups
-from execaudit.rules.kernel_rules import translate_rules
+from execaudit.rules.field_values import COMM_BYTES, FIELDS, TYPES
+from execaudit.rules.kernel_rules import KernelLookups, translate_rules
 from execaudit.rules.proc_record import read_process, running_programs
 from execaudit.rules.rule import Rule
-from execaudit.rules.rule_set import Explanation, RuleSet
+from execaudit.rules.rule_set import Explanation, RuleSet, compile_rules
 from execaudit.wire import record
 
 _KIND_OF_NUMBER = ("user", "group", "login", "session", "number")
@@ -45,20 +43,39 @@ _MOST_BYTES = 16 << 20  # of a record line
 
 
 def run(args: argparse.Namespace) -> int:
-    """List or test; returns the exit status."""
+    """List, test or backtest; returns the exit status."""
+    if args.subject == "backtest":
+        from execaudit.query import backtest  # noqa: PLC0415 - of use to it only
+
+        return backtest.run(args)
     rules = load_rules(args)
     if args.subject == "test":
         return _test(rules, args)
-    for line in list_rules(
-        rules, translate_rules(rules.rules, kernel_lookups(PinnedPrograms())).rules
-    ):
+    for line in list_rules(rules, translate_rules(rules.rules, KernelLookups()).rules):
         print(line)
-    for index, path, real in dict.fromkeys(linked_programs(rules)):
+    for index, path, real in dict.fromkeys(_linked_programs(rules)):
         print(
             f"execaudit: {_place(rules.rules[index])}: {path} is a link, records have {real}",
             file=sys.stderr,
         )
     return EXIT_OK
+
+
+def _linked_programs(rules: RuleSet) -> Iterator[tuple[int, str, str]]:
+    """Programs that rules name by a path which records do not have: rule, path, the real one.
+
+    On most systems /bin is a symbolic link to /usr/bin, and records carry the resolved path.
+    """
+    for index, rule in enumerate(rules.rules):
+        for term in rule.terms:
+            for condition, _ in term:
+                if condition.field not in ("exe", "parent.exe", "ancestor.exe"):
+                    continue
+                for pattern in condition.elements:
+                    if pattern.kind == "exact":
+                        real = os.path.realpath(pattern.text)
+                        if real != pattern.text and os.path.exists(real):  # noqa: PTH110
+                            yield index, pattern.text, real
 
 
 def load_rules(args: argparse.Namespace) -> RuleSet:
@@ -67,7 +84,7 @@ def load_rules(args: argparse.Namespace) -> RuleSet:
     problems = list(loaded.problems)
     rules = None
     if not problems:
-        rules, problems = compile_here(loaded.rules, loaded.config.limits.regex_bytes)
+        rules, problems = compile_rules(loaded.rules, regex_bytes=loaded.config.limits.regex_bytes)
     if rules is None:
         text = "\n".join(map(str, problems))
         raise NotConfigured(f"Failed to load the rules: they have mistakes\n{text}")

@@ -7,7 +7,7 @@ names the other.
 
 from collections.abc import Collection, Iterator
 
-from execaudit.config.quantities import show_size
+from execaudit.config.quantities import Size
 from execaudit.config.schema import Config
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_path, show_short
@@ -50,38 +50,23 @@ def _find_no_sink(config: Config, given: Collection[KeyPath]) -> Iterator[Contra
 
 def _find_wrong_order(config: Config, given: Collection[KeyPath]) -> Iterator[Contradiction]:
     file, capture = config.file, config.capture
-    if file.space_left and file.space_low >= file.space_left:
-        low, left = show_size(file.space_low), show_size(file.space_left)
-        yield _choose(
-            given,
-            (("file", "space_low"), f"is {low}, expected less than file.space_left ({left})"),
-            (("file", "space_left"), f"is {left}, expected more than file.space_low ({low})"),
-        )
-    if file.keep_bytes and file.keep_bytes < file.max_file_bytes:
-        keep, one = show_size(file.keep_bytes), show_size(file.max_file_bytes)
-        yield _choose(
-            given,
-            (("file", "keep_bytes"), f"is {keep}, expected at least file.max_file_bytes ({one})"),
-            (("file", "max_file_bytes"), f"is {one}, expected at most file.keep_bytes ({keep})"),
-        )
-    if capture.ring_bytes < 2 * capture.argv_bytes:
-        ring, argv = show_size(capture.ring_bytes), show_size(capture.argv_bytes)
-        yield _choose(
-            given,
-            (
-                ("capture", "ring_bytes"),
-                f"is {ring}, expected at least twice capture.argv_bytes ({argv})",
-            ),
-            (
-                ("capture", "argv_bytes"),
-                f"is {argv}, expected at most half of capture.ring_bytes ({ring})",
-            ),
-        )
 
+    def size(section: str, key: str) -> str:
+        return Size.spell(getattr(getattr(config, section), key))
 
-def _choose(given: Collection[KeyPath], one: Contradiction, other: Contradiction) -> Contradiction:
-    """Return the one whose key somebody has set."""
-    return other if other[0] in given and one[0] not in given else one
+    for is_wrong, key, expected, other, reverse in (
+        (0 < file.space_left <= file.space_low,
+         ("file", "space_low"), "less than", ("file", "space_left"), "more than"),
+        (0 < file.keep_bytes < file.max_file_bytes,
+         ("file", "keep_bytes"), "at least", ("file", "max_file_bytes"), "at most"),
+        (capture.ring_bytes < 2 * capture.argv_bytes,
+         ("capture", "ring_bytes"), "at least twice", ("capture", "argv_bytes"), "at most half of"),
+    ):  # fmt: skip
+        if is_wrong:
+            if other in given and key not in given:
+                key, expected, other = other, reverse, key  # noqa: PLW2901
+            text = f"is {size(*key)}, expected {expected} {show_path(other)} ({size(*other)})"
+            yield key, text
 
 
 def _find_same_file(config: Config, given: Collection[KeyPath]) -> Iterator[Contradiction]:

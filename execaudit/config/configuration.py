@@ -13,10 +13,8 @@ from execaudit.config.coherence import find_contradictions
 from execaudit.config.digest import sha256
 from execaudit.config.files import Paths, read_sources
 from execaudit.config.merge import Merged, Origin
-from execaudit.config.problem import Problem
-from execaudit.config.rule_tables import RuleTable, read_rules, rule_tables
 from execaudit.config.schema import Config
-from execaudit.config.source import Source
+from execaudit.config.source import Problem, RuleTable, Source, read_rules, rule_tables
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_path
 
@@ -87,11 +85,8 @@ def _problem(origins: Mapping[KeyPath, Origin], path: KeyPath, text: str) -> Pro
 def _given_labels(rules: list[RuleTable]) -> set[str]:
     """All labels that rules give, whatever else may be wrong with them."""
     lists = [rule.values.get("labels") for rule in rules]
-    return {each for found in lists if isinstance(found, list) for each in found if _is_text(each)}
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+    labels = [each for found in lists if isinstance(found, list) for each in found]
+    return {label for label in labels if isinstance(label, str)}
 
 
 def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:
@@ -107,4 +102,4 @@ def _hash(sources: list[Source]) -> str:
     for source in sources:
         digest.update(f"{source.name}\0{len(source.data)}\0".encode())
         digest.update(source.data)
-    return digest.hexdigest()
+    return str(digest.hexdigest())

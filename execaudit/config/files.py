@@ -2,22 +2,24 @@
 """Which files make up the configuration, in what order, and whether they can be trusted.
 
 Owns the search in /usr/lib and /etc, precedence and masking, and the refusal of what others could
-have written. It reads bytes and decodes them; what they say is none of its business.
+have written, by owner and mode of a file and of every directory above it. Access control lists need
+no look of their own: what they grant beyond the owner shows in the group bits (acl(5)). What the
+files say is none of its business.
 """
 
 import errno
 import os
+import pwd
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from execaudit.config.problem import Problem
-from execaudit.config.source import Source
-from execaudit.config.trust import doubts_about, doubts_about_folder
+from execaudit.config.source import Problem, Source
 from execaudit.errors import InvalidArgument
 from execaudit.records.quoting import make_printable
 
+SERVICE_USER = "execaudit"
 MAIN = "execaudit.toml"
 DROP_INS = "conf.d"
 RULES = "rules.d"
@@ -118,7 +120,7 @@ def _is_usable(folder: Path, root: Path, problems: list[Problem]) -> bool:
         # Or else everything in it would look as if it did not exist.
         problems.append(_unreadable(folder, PermissionError(errno.EACCES, "Permission denied")))
         return False
-    doubts = doubts_about_folder(folder, root)
+    doubts = _doubts_about_folder(folder, root)
     problems += doubts
     return not doubts
 
@@ -134,9 +136,9 @@ def _read(path: Path, name: str, root: Path, problems: list[Problem]) -> list[So
             status = os.fstat(descriptor)
             if stat.S_ISCHR(status.st_mode) and status.st_rdev == _NULL:
                 return []
-            doubts = [*_doubts_about_kind(path, status), *doubts_about(path, status)]
+            doubts = [*_doubts_about_kind(path, status), *_doubts_about(path, status)]
             for folder in folders:
-                doubts += doubts_about_folder(folder, root)
+                doubts += _doubts_about_folder(folder, root)
             problems += doubts
             data = b"" if doubts else _read_all(descriptor)
         finally:
@@ -203,6 +205,58 @@ def _unreadable(path: Path, error: OSError) -> Problem:
         reason = "it is a link to a file that does not exist"
         hint = ", expected one, or a link to /dev/null to mask it"
     return Problem(str(path), 0, 0, "", f"cannot be read: {reason}{hint}")
+
+
+def _doubts_about_folder(folder: Path, root: Path) -> list[Problem]:
+    """Say why a directory is refused, for itself or one above it; nothing if it is trusted.
+
+    A sticky directory above, such as /tmp, is fine: what is in it can be replaced by its owner
+    alone. That does not help the directory itself, where files could be added. What is above
+    `root` does not matter. Where links lead is judged, and where they stand.
+    """
+    root = root.resolve()
+    problems = _doubts_about(folder.resolve(), folder.stat())
+    judged = set()
+    for above in (*folder.resolve().parents, *folder.absolute().parents):
+        real = above.resolve()
+        if real not in judged and real.is_relative_to(root):
+            judged.add(real)
+            problems += _doubts_about(real, real.stat(), is_sticky_fine=True)
+    return problems
+
+
+def _doubts_about(
+    path: Path, status: os.stat_result, *, is_sticky_fine: bool = False
+) -> list[Problem]:
+    """Say why one file or directory is refused; nothing if its owner and mode are fine."""
+    found = []
+    uid = status.st_uid
+    if uid not in (0, os.geteuid()) and uid != _service_uid():
+        found.append(f"is owned by {_user_name(uid)}, expected root or {SERVICE_USER} (chown root)")
+    by_group, by_others = status.st_mode & stat.S_IWGRP, status.st_mode & stat.S_IWOTH
+    is_sticky = is_sticky_fine and status.st_mode & stat.S_ISVTX
+    if (by_group or by_others) and not is_sticky:
+        who = " and ".join(["its group"] * bool(by_group) + ["others"] * bool(by_others))
+        who_short = "g" * bool(by_group) + "o" * bool(by_others)
+        found.append(
+            f"can be written by {who} (mode {stat.S_IMODE(status.st_mode):04o}),"
+            f" expected by its owner alone (chmod {who_short}-w)"
+        )
+    return [Problem(str(path), 0, 0, "", text) for text in found]
+
+
+def _service_uid() -> int | None:
+    try:
+        return pwd.getpwnam(SERVICE_USER).pw_uid
+    except KeyError:
+        return None
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
+    except KeyError:
+        return f"uid {uid}"
 
 
 def choose_paths(config: Path | None, root: Path) -> Paths:

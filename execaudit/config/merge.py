@@ -9,15 +9,14 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any, NamedTuple
 
-from execaudit.config.keys import kinds
-from execaudit.config.problem import Problem
 from execaudit.config.schema import SECTIONS, Config, RedactPattern
-from execaudit.config.source import Source
+from execaudit.config.source import Problem, RuleTable, Source
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_path, show_short
-from execaudit.config.values import Kind, ListOf, TablesOf, list_words, suggest
+from execaudit.config.values import Kind, ListOf, TablesOf, kinds, list_words, suggest
 
-_WRONG = object()
+WRONG = object()
+_Tables = Source | RuleTable
 
 
 class Origin(NamedTuple):
@@ -88,7 +87,11 @@ class Merged:
 
 
 def _read_table(
-    form: type, source: Source, path: KeyPath, table: Mapping[str, Any], problems: list[Problem]
+    form: type,
+    source: _Tables,
+    path: KeyPath,
+    table: Mapping[str, Any],
+    problems: list[Problem],
 ) -> dict[str, Any]:
     """Return the values of the keys that are right."""
     known = kinds(form)
@@ -96,27 +99,27 @@ def _read_table(
     for name, value in table.items():
         here = (*path, name)
         if name in known:
-            values[name] = _read_value(known[name], source, here, value, problems)
+            values[name] = read_value(known[name], source, here, value, problems)
         else:
             problems.append(source.problem(here, _describe_unknown_key(here, list(known))))
-    return {name: value for name, value in values.items() if value is not _WRONG}
+    return {name: value for name, value in values.items() if value is not WRONG}
 
 
-def _read_value(
-    kind: Kind, source: Source, path: KeyPath, value: object, problems: list[Problem]
+def read_value(
+    kind: Kind, source: _Tables, path: KeyPath, value: object, problems: list[Problem]
 ) -> Any:
-    """Return what the kind makes of a value; _WRONG after adding at least one problem."""
+    """Return what the kind makes of a value; WRONG after adding at least one problem."""
     if isinstance(kind, ListOf) and isinstance(value, list):
         each = [
-            _read_value(kind.element, source, (*path, index), element, problems)
+            read_value(kind.element, source, (*path, index), element, problems)
             for index, element in enumerate(value)
         ]
-        return _WRONG if _WRONG in each else tuple(each)
+        return WRONG if WRONG in each else tuple(each)
     try:
         found = kind.read(value)
     except ValueError as error:
         problems.append(source.problem(path, str(error)))
-        return _WRONG
+        return WRONG
     if isinstance(kind, TablesOf):
         return tuple(
             _read_form(kind.form, source, (*path, index), table, problems)
@@ -126,16 +129,20 @@ def _read_value(
 
 
 def _read_form(
-    form: type, source: Source, path: KeyPath, table: Mapping[str, Any], problems: list[Problem]
+    form: type,
+    source: _Tables,
+    path: KeyPath,
+    table: Mapping[str, Any],
+    problems: list[Problem],
 ) -> object:
-    """Return the dataclass of one of several [[tables]], or _WRONG."""
+    """Return the dataclass of one of several [[tables]], or WRONG."""
     values = _read_table(form, source, path, table, problems)
     for each in fields(form):
         if each.name not in table and each.default is MISSING:
             text = f"is missing, expected {each.metadata['kind'].expected}"
             problems.append(source.problem((*path, each.name), text))
     needed = {each.name for each in fields(form) if each.default is MISSING}
-    return form(**values) if needed <= values.keys() else _WRONG
+    return form(**values) if needed <= values.keys() else WRONG
 
 
 def _describe_unknown_section(name: str) -> str:

@@ -8,6 +8,7 @@ protocol these follow, they know no key and no file.
 
 import re
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from execaudit.config.values import Kind, mistake
 
@@ -25,81 +26,95 @@ _MAX_SECONDS = 1e12
 
 @dataclass(frozen=True, slots=True)
 class Count(Kind):
-    """A number; 0 stands for what `zero` says."""
-
-    low: int
-    high: int
-    zero: str = ""
-
-    @property
-    def expected(self) -> str:
-        text = f"a number from {self.low} to {self.high}"
-        return f"{text}, or 0 ({self.zero})" if self.zero else text
-
-    def read(self, value: object) -> int:
-        if (
-            isinstance(value, int)
-            and not isinstance(value, bool)
-            and (self.low <= value <= self.high or (self.zero and value == 0))
-        ):
-            return value
-        raise mistake(value, self.expected)
-
-
-@dataclass(frozen=True, slots=True)
-class Size(Kind):
-    """Bytes; 0 stands for what `zero` says."""
-
-    low: int
-    high: int
-    zero: str = ""
-    power_of_two: bool = False
-
-    @property
-    def expected(self) -> str:
-        what = "a power of two" if self.power_of_two else "a size"
-        text = f"{what} from {show_size(self.low)} to {show_size(self.high)}"
-        return f"{text}, or 0 ({self.zero})" if self.zero else text
-
-    def read(self, value: object) -> int:
-        number = read_size(value)
-        if number is not None and (
-            (self.low <= number <= self.high and self._is_allowed(number))
-            or (self.zero and number == 0)
-        ):
-            return number
-        raise mistake(value, self.expected)
-
-    def _is_allowed(self, number: int) -> bool:
-        return not (self.power_of_two and number & (number - 1))
-
-    def show(self, value: int) -> str:
-        return f'"{show_size(value)}"' if value else "0"
-
-
-@dataclass(frozen=True, slots=True)
-class Duration(Kind):
-    """Seconds; 0 stands for what `zero` says."""
+    """A number in a range; 0 stands for what `zero` says."""
 
     low: float
     high: float
     zero: str = ""
 
+    what: ClassVar[str] = "a number"
+
+    @staticmethod
+    def parse(value: object) -> Any:
+        """Return the number that a value stands for, None where it is none."""
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+    @staticmethod
+    def spell(number: Any) -> str:
+        """Return a number as users write it."""
+        return str(number)
+
     @property
     def expected(self) -> str:
-        text = f"a duration from {show_duration(self.low)} to {show_duration(self.high)}"
+        text = f"{self.what} from {self.spell(self.low)} to {self.spell(self.high)}"
         return f"{text}, or 0 ({self.zero})" if self.zero else text
 
-    def read(self, value: object) -> float:
-        seconds = read_duration(value)
-        if seconds is not None and (
-            self.low <= seconds <= self.high or (self.zero and not seconds)
-        ):
-            return seconds
+    def read(self, value: object) -> Any:
+        number = self.parse(value)
+        if number is not None and (self.low <= number <= self.high or (self.zero and not number)):
+            return number
         raise mistake(value, self.expected)
 
+
+class Size(Count):
+    """Bytes: 65536, "65536", "64K", "10M", "2G" or "1T" (powers of 1024)."""
+
+    what = "a size"
+
+    @staticmethod
+    def parse(value: object) -> int | None:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+        return int(match[1]) * _SIZE_UNITS[match[2].upper()] if match else None
+
+    @staticmethod
+    def spell(number: int) -> str:
+        for unit in "TGMK":
+            if number and not number % _SIZE_UNITS[unit]:
+                return f"{number // _SIZE_UNITS[unit]}{unit}"
+        return str(number)
+
+    def show(self, value: int) -> str:
+        return f'"{self.spell(value)}"' if value else "0"
+
+
+class PowerOfTwo(Size):
+    """Bytes, of which only some numbers are allowed."""
+
+    what = "a power of two"
+
+    def read(self, value: object) -> Any:
+        number = super().read(value)
+        if number.bit_count() > 1:
+            raise mistake(value, self.expected)
+        return number
+
+
+class Duration(Count):
+    """Seconds: 10, 0.5, "10", "500ms", "10s", "5m", "1h", "1d" or "2w"."""
+
+    what = "a duration"
+
+    @staticmethod
+    def parse(value: object) -> float | None:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return round(float(value), 9) if 0 <= value < _MAX_SECONDS else None
+        match = _TIME.fullmatch(value) if isinstance(value, str) else None
+        if not match or match[2] not in {"", *_TIME_UNITS}:
+            return None
+        return round(float(match[1]) * _TIME_UNITS[match[2] or "s"], 9)
+
+    @staticmethod
+    def spell(number: float) -> str:
+        for unit in _SHOWN_TIME_UNITS:
+            count = round(number / _TIME_UNITS[unit], 6)
+            if count >= 1 and count.is_integer():
+                return f"{int(count)}{unit}"
+        return f"{number}s"
+
     def show(self, value: float) -> str:
-        return f'"{show_duration(value)}"' if value else "0"
+        return f'"{self.spell(value)}"' if value else "0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,38 +151,3 @@ class RateLimit(Kind):
         unit = {1: "s", MINUTE: "m", HOUR: "h"}[value.per_s]
         burst = "" if value.burst == value.count else f" burst {value.burst}"
         return f'"{value.count}/{unit}{burst}"'
-
-
-def read_size(value: object) -> int | None:
-    """Bytes of 65536, "65536", "64K", "10M", "2G" or "1T" (powers of 1024); None for others."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
-    return int(match[1]) * _SIZE_UNITS[match[2].upper()] if match else None
-
-
-def show_size(size: int) -> str:
-    """Text of a size with the largest unit that divides it."""
-    for unit in "TGMK":
-        if size and not size % _SIZE_UNITS[unit]:
-            return f"{size // _SIZE_UNITS[unit]}{unit}"
-    return str(size)
-
-
-def read_duration(value: object) -> float | None:
-    """Seconds of 10, 0.5, "10", "500ms", "10s", "5m", "1h", "1d" or "2w"; None for others."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return round(float(value), 9) if 0 <= value < _MAX_SECONDS else None
-    match = _TIME.fullmatch(value) if isinstance(value, str) else None
-    if not match or match[2] not in {"", *_TIME_UNITS}:
-        return None
-    return round(float(match[1]) * _TIME_UNITS[match[2] or "s"], 9)
-
-
-def show_duration(seconds: float) -> str:
-    """Text of a duration with the largest unit that divides it."""
-    for unit in _SHOWN_TIME_UNITS:
-        count = round(seconds / _TIME_UNITS[unit], 6)
-        if count >= 1 and count.is_integer():
-            return f"{int(count)}{unit}"
-    return f"{seconds}s"

@@ -9,8 +9,6 @@ import re
 from dataclasses import dataclass, fields
 
 from execaudit.config.environment import DEFAULT_ENV
-from execaudit.config.keys import key, required_key
-from execaudit.config.labels import LABELS, SEVERITY
 from execaudit.config.quantities import (
     DAY,
     GIB,
@@ -21,11 +19,25 @@ from execaudit.config.quantities import (
     TIB,
     Count,
     Duration,
+    PowerOfTwo,
     Rate,
     RateLimit,
     Size,
 )
-from execaudit.config.values import AbsolutePath, Choice, Flag, ListOf, Mode, Regex, TablesOf, Text
+from execaudit.config.values import (
+    LABELS,
+    SEVERITY,
+    AbsolutePath,
+    Choice,
+    Flag,
+    ListOf,
+    Mode,
+    Regex,
+    TablesOf,
+    Text,
+    key,
+    required_key,
+)
 
 _SPACE_ACTION = Choice(("warn", "rotate-oldest", "drop-new"))
 _PATTERN_NAME = Text(
@@ -94,7 +106,7 @@ class Capture:
         "record says how much is missing.",
     )
     ring_bytes: int = key(
-        Size(64 * KIB, 512 * MIB, power_of_two=True),
+        PowerOfTwo(64 * KIB, 512 * MIB),
         "4M",
         "Buffer between kernel and daemon: memory against losses when execs come in bursts. It "
         "counts as resident memory.",

@@ -1,15 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One file of the configuration or of the rules: its text, its tables, and where its keys stand.
+"""One file of the configuration or of the rules: its tables, and where its mistakes are.
 
-Owns the way from a file's bytes to tables, and from a key to the problem that names its line.
+Owns the way from a file's bytes to tables and [[rule]] tables, and from a key to the problem that
+names its line, in the form that editors and CI systems know: `file:line:column: key: what is wrong,
+what was expected`. What is in a rule is looked at by whoever compiles it.
 """
 
 import tomllib
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from execaudit.config.problem import Problem
+from execaudit.config.schema import SECTIONS
 from execaudit.config.toml_places import KeyPath, Place, Places, find_places
-from execaudit.config.toml_text import describe_syntax_error, show_path
+from execaudit.config.toml_text import describe_syntax_error, show_path, show_short
+from execaudit.records.quoting import make_printable
+
+
+class Problem(NamedTuple):
+    """One mistake.
+
+    Attributes:
+        file: path as it was opened.
+        line: from 1; 0 where the file as a whole is meant (its owner, say).
+        column: from 1, in characters; 0 like `line`.
+        key: the key from the top, such as `file.mode` or `rule[3].uid`; "" for none.
+        text: what is wrong, and what was expected.
+
+    """
+
+    file: str
+    line: int
+    column: int
+    key: str
+    text: str
+
+    def __str__(self) -> str:
+        """Return the line that is shown."""
+        where = f":{self.line}:{self.column}" if self.line else ""
+        key = f"{self.key}: " if self.key else ""
+        return f"{make_printable(self.file)}{where}: {key}{self.text}"
 
 
 class Source:
@@ -54,3 +84,68 @@ class Source:
                 Problem(self.file, 1, 1, "", "is nested too deeply, expected a few levels")
             )
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTable:
+    """One [[rule]].
+
+    Attributes:
+        source: the file it is in.
+        index: its number in this file, from 0.
+        values: what it says, as tomllib gives it.
+
+    """
+
+    source: Source
+    index: int
+    values: Mapping[str, Any]
+
+    @property
+    def file(self) -> str:
+        """Path of the file."""
+        return self.source.file
+
+    @property
+    def line(self) -> int:
+        """Line of its [[rule]] header."""
+        return self.source.place(("rule", self.index)).line
+
+    def place(self, path: KeyPath) -> tuple[str, int, int]:
+        """File, line and column of a key, given its path from the rule down; () is the rule."""
+        return self.source.file, *self.source.place(("rule", self.index, *path))
+
+    def problem(self, path: KeyPath, text: str) -> Problem:
+        """Make a problem of a key in this rule: ("uid", 1) is its second uid."""
+        return self.source.problem(("rule", self.index, *path), text)
+
+
+def rule_tables(source: Source, problems: list[Problem]) -> list[RuleTable]:
+    """Return the rules of a file in order; adds to `problems` what is not a rule."""
+    found: list[RuleTable] = []
+    for name, value in (source.parse(problems) or {}).items():
+        if name != "rule":
+            problems.append(source.problem((name,), _describe_unknown(name)))
+        elif not isinstance(value, list):
+            text = f"is {show_short(value)}, expected tables that begin with [[rule]]"
+            problems.append(source.problem((name,), text))
+        else:
+            for index, table in enumerate(value):
+                if isinstance(table, dict):
+                    found.append(RuleTable(source, index, table))
+                else:
+                    text = f"is {show_short(table)}, expected a table"
+                    problems.append(source.problem((name, index), text))
+    return found
+
+
+def read_rules(text: str, file: str = "rules.toml") -> tuple[list[RuleTable], list[Problem]]:
+    """Return the rules of one text, and its problems, as of a file of this name."""
+    problems: list[Problem] = []
+    return rule_tables(Source(file, file, text.encode()), problems), problems
+
+
+def _describe_unknown(name: str) -> str:
+    if name in SECTIONS:
+        return "is a section of the configuration, expected in execaudit.toml or in conf.d"
+    return "is unknown in a rules file, expected [[rule]] and below it the keys of a rule"

@@ -18,9 +18,13 @@ KeyPath = tuple[str | int, ...]
 _BLANK = re.compile(r"[ \t]*")
 _BLANK_LINES = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_QUOTES = ('"""', "'''", '"', "'")
-_ESCAPE_OR_QUOTES = {quotes: re.compile(rf"\\|{quotes}") for quotes in _QUOTES if '"' in quotes}
-_OTHER_VALUE = re.compile(r"[^,\[\]{}#\n\"'=]+")  # numbers, booleans, dates (with a blank inside)
+_LINE_STRING = re.compile(r"""\"(?:\\[^\n]|[^\"\\\n])*\"|'[^'\n]*'""")
+# Up to two quotes that belong to the text may stand before the three that end it.
+_STRING = re.compile(
+    rf"""(?s:\"{{3}}(?:\\.|[^\\])*?\"{{3,5}}|'{{3}}.*?'{{3,5}})|{_LINE_STRING.pattern}"""
+)
+# Besides strings: numbers, booleans, dates (with a blank inside).
+_SCALAR = re.compile(rf"""{_STRING.pattern}|[^,\[\]{{}}#\n\"'=]+""")
 
 
 class Place(NamedTuple):
@@ -153,47 +157,29 @@ class _Walk:
             self.at += 1
 
     def quoted_key(self) -> str:
-        begin = self.at
-        if not self.text.startswith(_QUOTES, begin):
-            raise _NotUnderstoodError
-        self.string(_QUOTES[2:])
-        inside = self.text[begin + 1 : self.at - 1]
-        if "\\" not in inside or self.text[begin] == "'":
-            return inside
+        quoted = self.take(_LINE_STRING)
+        if "\\" not in quoted or quoted[0] == "'":
+            return quoted[1:-1]
         try:
-            key: str = tomllib.loads(f'key = "{inside}"')["key"]
+            key: str = tomllib.loads(f"key = {quoted}")["key"]
         except tomllib.TOMLDecodeError:
             raise _NotUnderstoodError from None
         return key
 
-    def string(self, quotes: tuple[str, ...] = _QUOTES) -> None:
-        quote = next(quote for quote in quotes if self.text.startswith(quote, self.at))
-        at = self.at + len(quote)
-        if quote[0] == "'":
-            end = self.text.find(quote, at)
-        else:
-            while (stop := _ESCAPE_OR_QUOTES[quote].search(self.text, at)) and stop[0] == "\\":
-                at = stop.end() + 1
-            end = stop.start() if stop else -1
-        if end < 0 or (len(quote) == 1 and "\n" in self.text[self.at : end]):
+    def take(self, form: re.Pattern[str]) -> str:
+        found = form.match(self.text, self.at)
+        if not found:
             raise _NotUnderstoodError
-        self.at = end + len(quote)
-        if len(quote) == 3:  # up to two quotes that belong to the text may stand before these
-            while self.at < end + 5 and self.text.startswith(quote[0], self.at):
-                self.at += 1
+        self.at = found.end()
+        return found[0]
 
     def value(self, path: KeyPath) -> None:
         if self.text.startswith("[", self.at):
             self.array(path)
         elif self.text.startswith("{", self.at):
             self.inline_table(path)
-        elif self.text.startswith(_QUOTES, self.at):
-            self.string()
         else:
-            scalar = _OTHER_VALUE.match(self.text, self.at)
-            if not scalar:
-                raise _NotUnderstoodError
-            self.at = scalar.end()
+            self.take(_SCALAR)
 
     def array(self, path: KeyPath) -> None:
         self.at += 1

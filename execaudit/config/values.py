@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: D102 - the methods are documented by Kind
-"""What a configuration value can be: a choice, a path, a mode, a regular expression, a list.
+"""What a configuration value can be: a choice, a path, a label, a regular expression, a list.
 
 Owns reading one TOML value, saying what was expected instead, and writing it back. A kind knows no
 key and no file. `read` raises ValueError with the text for the user: "is X, expected Y". Sizes,
@@ -11,7 +11,7 @@ import re
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from execaudit.config.toml_text import show_short, show_value
@@ -70,6 +70,40 @@ class Flag(Kind):
 
 
 @dataclass(frozen=True, slots=True)
+class Text(Kind):
+    """A text of a form; "" stands for what `empty` says."""
+
+    form: re.Pattern[str]
+    described: str
+    empty: str = ""
+
+    @property
+    def expected(self) -> str:
+        return f'{self.described}, or "" ({self.empty})' if self.empty else self.described
+
+    def read(self, value: object) -> str:
+        if isinstance(value, str) and (self.accepts(value) or (self.empty and not value)):
+            return value
+        raise mistake(value, self.expected)
+
+    def accepts(self, text: str) -> bool:
+        """Return True for a text of the form."""
+        return bool(self.form.fullmatch(text))
+
+
+class AbsolutePath(Text):
+    """An absolute path of a file, ending as `suffix` says."""
+
+    def __init__(self, suffix: str = "", empty: str = "") -> None:
+        ending = f' that ends in "{suffix}"' if suffix else ""
+        form = re.compile(rf"/(?:[^\0]*/)?(?!\.\.?\Z)[^/\0]+(?<={re.escape(suffix)})")
+        super().__init__(form, f"the absolute path of a file{ending}", empty)
+
+    def accepts(self, text: str) -> bool:
+        return super().accepts(text) and len(text.encode()) < _PATH_MAX
+
+
+@dataclass(frozen=True, slots=True)
 class Choice(Kind):
     """One of some words; "" among them stands for what `empty` says."""
 
@@ -85,55 +119,8 @@ class Choice(Kind):
         if isinstance(value, str):
             if value in self.words or (self.empty and not value):
                 return value
-            hint = suggest(value.lower(), list(self.words))
-            raise mistake(value, self.expected + hint)
+            raise mistake(value, self.expected + suggest(value.lower(), list(self.words)))
         raise mistake(value, self.expected)
-
-
-@dataclass(frozen=True, slots=True)
-class Text(Kind):
-    """A text of a form; "" stands for what `empty` says."""
-
-    form: re.Pattern[str]
-    described: str
-    empty: str = ""
-
-    @property
-    def expected(self) -> str:
-        return f'{self.described}, or "" ({self.empty})' if self.empty else self.described
-
-    def read(self, value: object) -> str:
-        if isinstance(value, str) and (self.form.fullmatch(value) or (self.empty and not value)):
-            return value
-        raise mistake(value, self.expected)
-
-
-@dataclass(frozen=True, slots=True)
-class AbsolutePath(Kind):
-    """An absolute path of a file, ending as `suffix` says; "" stands for what `empty` says."""
-
-    suffix: str = ""
-    empty: str = ""
-
-    @property
-    def expected(self) -> str:
-        ending = f' that ends in "{self.suffix}"' if self.suffix else ""
-        text = f"the absolute path of a file{ending}"
-        return f'{text}, or "" ({self.empty})' if self.empty else text
-
-    def read(self, value: object) -> str:
-        if isinstance(value, str) and (self._is_path(value) or (self.empty and not value)):
-            return value
-        raise mistake(value, self.expected)
-
-    def _is_path(self, text: str) -> bool:
-        return (
-            text.startswith("/")
-            and text.endswith(self.suffix)
-            and text.rpartition("/")[2] not in ("", ".", "..")
-            and len(text.encode()) < _PATH_MAX
-            and "\0" not in text
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +140,20 @@ class Mode(Kind):
         return f'"{value:04o}"'
 
 
+def compile_regex(regex: bytes, flags: int = 0) -> re.Pattern[bytes]:
+    """Compile a regular expression over bytes. Raises ValueError with the reason."""
+    try:
+        with warnings.catch_warnings():
+            # About syntax that may change its meaning; nothing that a user can act on here.
+            warnings.simplefilter("ignore")
+            return re.compile(regex, flags)
+    except re.error as error:
+        where = "" if error.pos is None else f" at position {error.pos}"
+        raise ValueError(f"{error.msg}{where}") from None
+    except (OverflowError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+
+
 @dataclass(frozen=True, slots=True)
 class Regex(Kind):
     """A regular expression over bytes, in Python's syntax."""
@@ -163,14 +164,8 @@ class Regex(Kind):
         if not isinstance(value, str):
             raise mistake(value, self.expected)
         try:
-            with warnings.catch_warnings():
-                # About syntax that may change its meaning; nothing that a user can act on here.
-                warnings.simplefilter("ignore")
-                pattern = re.compile(value.encode())
-        except re.error as error:
-            where = "" if error.pos is None else f" at position {error.pos}"
-            raise mistake(value, f"a regular expression: {error.msg}{where}") from None
-        except (OverflowError, RecursionError) as error:
+            pattern = compile_regex(value.encode())
+        except ValueError as error:
             raise mistake(value, f"a regular expression: {error}") from None
         if pattern.match(b""):
             raise mistake(value, self.expected)
@@ -212,3 +207,37 @@ class TablesOf(Kind):
         if isinstance(value, list | tuple) and all(isinstance(each, dict) for each in value):
             return tuple(value)
         raise mistake(value, self.expected)
+
+
+def key(kind: Kind, default: object, doc: str) -> Any:
+    """Make the field of one key.
+
+    Args:
+        kind: what values it takes.
+        default: as it would be written in TOML.
+        doc: what it does and why one would change it, for the sample and the reference.
+
+    """
+    return field(default=kind.read(default), metadata={"kind": kind, "doc": doc})
+
+
+def required_key(kind: Kind, doc: str) -> Any:
+    """Make the field of a key that its table must have."""
+    return field(metadata={"kind": kind, "doc": doc})
+
+
+def kinds(table: type) -> dict[str, Kind]:
+    """Key to kind, in order, of a section or of a form of tables."""
+    return {each.name: each.metadata["kind"] for each in fields(table)}
+
+
+SEVERITIES = ("debug", "info", "notice", "warning", "err", "crit", "alert", "emerg")
+"""syslog's, least first."""
+
+SEVERITY = Choice(SEVERITIES, empty="any")
+
+LABEL = Text(
+    re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}"),
+    'a label: up to 64 letters, digits, "_", ".", ":" and "-"',
+)
+LABELS = ListOf(LABEL, "labels")

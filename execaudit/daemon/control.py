@@ -2,7 +2,7 @@
 """`execaudit status`, `reload` and `rotate`: talking to the running daemon.
 
 By its status file and by signals; there is no socket. Owns what a person sees of the daemon's
-state.
+state: names of rules and paths in it are printed without control characters.
 """
 
 import argparse
@@ -11,15 +11,19 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from execaudit.config.configuration import load
 from execaudit.config.files import choose_paths
-from execaudit.daemon.overview import overview
-from execaudit.daemon.status import Status, read_status
 from execaudit.errors import EXIT_OK, ExecauditError, NoPermission
-from execaudit.rules.host_rules import find_problems
+from execaudit.records.quoting import quote_cell
+from execaudit.rules.rule_set import find_problems
 
+Status = dict[str, Any]
+_EVENTS = ("seen", "dropped", "limited", "collapsed", "lost", "undecodable")
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _RELOAD_WAIT_S = 10.0
 _STATUS_WAIT_S = 2.0
 _LOOK_S = 0.02
@@ -27,7 +31,7 @@ _NO_FILE = "Failed to find the daemon: there is no status file (status.path)"
 
 
 def _path(args: argparse.Namespace) -> str:
-    """The status file; empty where the configuration wants none."""
+    """Return the status file; empty where the configuration wants none."""
     if args.status_file:
         return str(args.status_file)
     return load(choose_paths(args.config, args.root)).config.status.path
@@ -38,6 +42,24 @@ def _needed_path(args: argparse.Namespace) -> str:
     if not path:
         raise ExecauditError(_NO_FILE)
     return path
+
+
+def read_status(path: str) -> Status:
+    """Return what the running daemon last wrote. Raises ExecauditError where there is none."""
+    try:
+        status: Status = json.loads(Path(path).read_bytes())
+    except FileNotFoundError:
+        raise ExecauditError(f"Failed to read '{path}': the daemon is not running") from None
+    except PermissionError:
+        raise NoPermission(
+            f"Failed to read '{path}': not permitted; run as root, or as a member of its group"
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ExecauditError(f"Failed to read '{path}': {reason}") from error
+    if not Path(f"/proc/{status.get('pid')}").exists():
+        raise ExecauditError(f"The daemon that wrote '{path}' is not running any more")
+    return status
 
 
 def _send(status: Status, number: signal.Signals) -> None:
@@ -70,7 +92,7 @@ def reload(args: argparse.Namespace) -> int:
 
 
 def _reload_unseen(args: argparse.Namespace) -> int:
-    """Without a status file: check what the daemon is going to read, then tell it to.
+    """Check what the daemon is going to read, then have it read it: without a status file.
 
     The service manager names its process in $MAINPID (systemd.service(5), ExecReload=).
     """
@@ -79,8 +101,8 @@ def _reload_unseen(args: argparse.Namespace) -> int:
         raise ExecauditError(f"{_NO_FILE}; systemctl reload execaudit, or SIGHUP to its process")
     problems = find_problems(load(choose_paths(args.config, args.root)))
     if problems:
-        told = "\n".join(map(str, problems))
-        raise ExecauditError(f"{told}\nThe old configuration stays in force")
+        lines = "\n".join(map(str, problems))
+        raise ExecauditError(f"{lines}\nThe old configuration stays in force")
     _send({"pid": pid}, signal.SIGHUP)
     return EXIT_OK
 
@@ -101,7 +123,7 @@ def show(args: argparse.Namespace) -> int:
 
 
 def _refreshed(path: str, status: Status) -> Status:
-    """The status as of now, where we may ask for it; else as it was last written."""
+    """Return the status as of now, where we may ask for it; else as it was last written."""
     before_ns = Path(path).stat().st_mtime_ns
     try:
         _send(status, signal.SIGCONT)
@@ -113,3 +135,93 @@ def _refreshed(path: str, status: Status) -> Status:
             return read_status(path)
         time.sleep(_LOOK_S)
     return status
+
+
+def overview(status: Status) -> list[str]:
+    """Return the lines of the overview; `status` as `execaudit status --json` prints it."""
+    return [*_daemon(status), "", *_events(status), "", *_sinks(status), *_rules(status)]
+
+
+def _daemon(status: Status) -> Iterator[str]:
+    unseen = status.get("failure_hook_error")
+    failures = status.get("failure_hook") or ("NOT SEEN" if unseen else "not traced")
+    yield f"execaudit   pid {status['pid']}, up {_duration(status['uptime_s'])}"
+    yield f"engine      {status['engine']}; failures: {failures}"
+    if unseen:
+        yield f"            {quote_cell(unseen)}"
+    ring = status["ring"]
+    filled = 100 * ring["high_water_bytes"] / max(1, ring["size_bytes"])
+    yield f"ring        {_size(ring['size_bytes'])}, at most {filled:.0f} % full since the start"
+    if "looked" in status:
+        state = "execs are seen" if status["is_tracing"] else "EXECS ARE NOT SEEN"
+        yield f"self-check  {status['looked'][:19]}Z: {state} ({status['repairs']} repairs in all)"
+    yield f"config      SHA-256 {status['config_hash'][:12]}"
+    reload = status.get("reload") or {}
+    if reload:
+        first = quote_cell(str(reload["result"]).split("\n", 1)[0])
+        yield f"reload      {reload['time'][:19]}Z: {first} ({reload['count']} in all)"
+    process = status["process"]
+    share = 100 * process["cpu_s"] / max(0.1, process["age_s"])
+    priority = "realtime" if process["is_realtime"] else "ordinary"
+    yield (
+        f"process     {_size(process['resident_bytes'])} resident, {process['cpu_s']:.1f} s of CPU"
+        f" ({share:.1f} % of one), {priority} priority"
+    )
+
+
+def _events(status: Status) -> Iterator[str]:
+    events = status["events"]
+    rate = status.get("events_per_second")
+    yield "events      " + _columns([*_EVENTS, "per second"])
+    counts = [f"{events.get(name, 0):,}" for name in _EVENTS]
+    yield "            " + _columns([*counts, "" if rate is None else f"{rate:,.1f}"])
+
+
+def _sinks(status: Status) -> Iterator[str]:
+    yield "sink        " + _columns(["written", "bytes", "lost", "deselected", "queued", "state"])
+    for name, sink in status["sinks"].items():
+        counts = [
+            f"{sink['written']:,}",
+            _size(sink["bytes"]),
+            f"{sink['lost']:,}",
+            f"{sink['deselected']:,}",
+            f"{sink['queue_depth']:,}",
+            "failing" if sink.get("is_failing") else "works",
+        ]
+        path = f"   {quote_cell(sink['path'])}" if sink.get("path") else ""
+        yield f"{name:12}{_columns(counts)}{path}"
+
+
+def _rules(status: Status) -> Iterator[str]:
+    rules = status.get("rules") or {}
+    if not rules:
+        return
+    yield ""
+    yield "rule hits   " + _columns(["all", "in kernel"])
+    for name, rule in rules.items():
+        counts = _columns([f"{rule['hits']:,}", f"{rule['kernel_hits']:,}"])
+        yield f"{'':12}{counts}   {quote_cell(name)}"
+
+
+def _columns(texts: list[str]) -> str:
+    return " ".join(f"{text:>12}" for text in texts).rstrip()
+
+
+def _duration(seconds: float) -> str:
+    """The two largest units: "3 d 4 h"."""
+    left = int(seconds)
+    parts: list[str] = []
+    for length, unit in _UNITS:
+        if left >= length or (parts and len(parts) < 2):
+            parts.append(f"{left // length} {unit}")
+            left %= length
+    return " ".join(parts[:2]) or "0 s"
+
+
+def _size(count: int) -> str:
+    size = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024 or unit == "GiB":
+            break
+        size /= 1024
+    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

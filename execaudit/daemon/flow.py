@@ -7,17 +7,13 @@ leaves it for the next one. When any of this is done, and what a signal means, `
 """
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
-from execaudit.daemon.handover.checkpoint import Checkpoint, CheckpointFile, Totals
-from execaudit.daemon.handover.duplicates import Duplicates
+from execaudit.daemon.handover.checkpoint import Checkpoint, CheckpointFile, Duplicates, Totals
+from execaudit.daemon.handover.process_memory import ProcessMemory
 from execaudit.daemon.log import log
 from execaudit.daemon.path_search import PathSearch
-from execaudit.daemon.reporter import Reporter, log_notices
 from execaudit.daemon.selfcheck.canary import Canary
-from execaudit.daemon.setup import Setup, env_names, kernel_keys, kernel_rules
+from execaudit.daemon.setup import Setup, env_names
 from execaudit.kernel import libbpf
 from execaudit.kernel.capture import Capture
 from execaudit.kernel.ring import Ring
@@ -32,16 +28,6 @@ from execaudit.wire.decoder import Decoder
 from execaudit.wire.event import Event
 
 _HELD_BACK_PART = 4  # of the ring, at most a quarter waits for a record that is incomplete
-_BURST, _CALM = 1024, 256  # events, the latter since the last look
-
-
-@dataclass(slots=True)
-class Counts:
-    """Events that went no further, and why."""
-
-    dropped: int = 0
-    limited: int = 0
-    collapsed: int = 0  # failures that became part of another record
 
 
 class Flow:
@@ -50,18 +36,23 @@ class Flow:
     Attributes:
         setup: what the configuration in force gives.
         high_water: the most bytes that were in the ring.
+        dropped, limited, collapsed: events that went no further than the rules, the limits, or
+            the record of another one.
+        dropped_before: by rules in the kernel, with captures that were replaced.
         canary: our own execs, which are accounted for and not recorded.
         file: where the checkpoint is noted; None where there is no manager to keep it.
         duplicates: events that the process before was done with.
 
     """
 
-    def __init__(self, host: Host, setup: Setup, capture: Capture) -> None:
+    def __init__(
+        self, host: Host, setup: Setup, capture: Capture, processes: ProcessMemory | None = None
+    ) -> None:
         self.host = host
+        self._processes = processes or ProcessMemory()
         self.setup = setup
         self.high_water = 0
-        self.counts = Counts()
-        self.report = Reporter(self)
+        self.dropped = self.limited = self.collapsed = self.dropped_before = 0
         self.canary = Canary()
         self.duplicates: Duplicates | None = None
         self.path_search = PathSearch() if setup.collapses else None
@@ -69,8 +60,6 @@ class Flow:
         self._describe = PlaceDescriber(host)
         self.decoder = Decoder(env_names(setup.config), self._describe)
         self._followed = (host.wall_offset_ns, host.names_version)
-        self._seen_before = self._trimmed_at = 0
-        self.dropped_before = 0  # by captures that were replaced
         self.use_capture(capture)
 
     def use_capture(self, capture: Capture) -> None:
@@ -97,7 +86,7 @@ class Flow:
         self._commit()
 
     @property
-    def sinks(self) -> Sequence[Sink[Any]]:
+    def sinks(self) -> list[Sink]:
         """The sinks that are in use."""
         return self.setup.sinks
 
@@ -130,7 +119,7 @@ class Flow:
         now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         for event in self.accounting.admit(self.decoder.decode(buf, offsets)):
             if isinstance(event, Lost):
-                self._add_fields(lost_fields(event, self.host))
+                self._add(lost_fields(event, self.host))
             elif canary.is_pending and canary.owns(event):
                 self.accounting.uncount()
             elif search is not None and (event.error or event.pid in search.pending):
@@ -143,17 +132,17 @@ class Flow:
         """Decide about an event, redact it, and give it to the sinks."""
         setup = self.setup
         if event.path_search:
-            self.counts.collapsed += len(event.path_search) - (event.error != 0)
+            self.collapsed += len(event.path_search) - (event.error != 0)
         if setup.rules is not None:
             decision = setup.rules.decide(event)
             if decision.action == "drop":
-                self.counts.dropped += 1
+                self.dropped += 1
                 return
             if decision.labels or decision.severity:
                 event.labels, event.severity = decision.labels, decision.severity
                 event.is_plain = False
         if setup.limits is not None and not setup.limits.allow(event, now_ns):
-            self.counts.limited += 1
+            self.limited += 1
             return
         if setup.redactor is not None:
             redact_event(event, setup.redactor)
@@ -167,9 +156,15 @@ class Flow:
             sink.flush()
         self._commit()
 
-    def _add_fields(self, fields: FieldDict) -> None:
-        for sink in self.setup.sinks:
-            sink.add_fields(fields)
+    def emit(self, *records: FieldDict) -> None:
+        """Give records of the daemon's own to all sinks, and have them written."""
+        self._add(*records)
+        self.flush()
+
+    def _add(self, *records: FieldDict) -> None:
+        for fields in records:
+            for sink in self.setup.sinks:
+                sink.add_fields(fields)
 
     # -- what the host is ---------------------------------------------------------------------
 
@@ -212,6 +207,7 @@ class Flow:
             position = min([at for at in waiting if at is not None], default=position)
             position = max(position, ring.position - ring.size // _HELD_BACK_PART)
             self._undelivered = self._count_undelivered()
+            self._processes.follow(self.setup.rules)
             self.file.commit(
                 Checkpoint(
                     time.clock_gettime_ns(time.CLOCK_BOOTTIME),
@@ -233,12 +229,12 @@ class Flow:
 
     def _totals(self, kernel_dropped: int) -> Totals:
         """Return what happened to all events; `kernel_dropped` is what the kernel's rules did."""
-        counts, events = self.counts, self.accounting.counts
+        events = self.accounting.counts
         return Totals(
             seen=events.seen + kernel_dropped,
-            dropped=counts.dropped + kernel_dropped,
-            limited=counts.limited,
-            collapsed=counts.collapsed,
+            dropped=self.dropped + kernel_dropped,
+            limited=self.limited,
+            collapsed=self.collapsed,
             lost=events.lost,
             undecodable=events.undecodable,
         )
@@ -258,11 +254,11 @@ class Flow:
         now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         losses = self.accounting.settle(slots, misses, now_ns)
         self._forget_chunks(losses)
-        for lost in losses:
-            self._add_fields(lost_fields(lost, self.host))
+        self._add(*[lost_fields(lost, self.host) for lost in losses])
         is_searching = self.release_failures(now_ns)
         self.flush()
-        return self._release_memory() or is_searching
+        libbpf.trim_heap()  # 0.1 ms, and what a burst took is not held for years
+        return is_searching
 
     def release_failures(self, now_ns: int, *, are_all: bool = False) -> bool:
         """Deliver failures that were held back for a second, or all; True where some still are."""
@@ -280,36 +276,10 @@ class Flow:
                 key = lost.cpu << 3 | lost.hook
                 self.decoder.drop_chunks(key, self.accounting.newest(key))
 
-    def _release_memory(self) -> bool:
-        """Release what a burst took, once it is over; True where it is not over.
-
-        Nothing is released during one: the next batch would take it again.
-        """
-        seen, before = self.accounting.counts.seen, self._seen_before
-        self._seen_before = seen
-        if seen - self._trimmed_at < _BURST:
-            return False
-        if seen - before > _CALM:
-            return True
-        libbpf.trim_heap()
-        self._trimmed_at = seen
-        return False
-
-    def stop(self, *, is_kept: bool) -> None:
-        """Drain, settle, write the last record, close. Programs that are kept stay attached."""
-        if not is_kept:
-            self.capture.detach()
-        self.follow_name()
-        self.follow_host()
-        self.settle()
-        self.release_failures(time.clock_gettime_ns(time.CLOCK_BOOTTIME), are_all=True)
-        self.report.suppressed(self.setup.limits)
-        self.report.incidents(self.sinks)
-        self.report.stop(self.totals())
-        for sink in self.sinks:
-            sink.close()
-        log_notices(self.sinks)
+    def close(self) -> None:
+        """Note what the closed sinks have delivered, and release what was opened here."""
         self._commit(is_stopped=True)
+        self._processes.close()
         self.setup.programs.close()
         self.ring.close()
 
@@ -318,7 +288,7 @@ class Flow:
     def attach(self) -> None:
         """Begin: from here on, execs are seen, and the kernel's rules are in force."""
         self.capture.attach()
-        self.set_rules(kernel_keys(self.setup), self.setup)
+        self.set_rules(self.setup.kernel_keys(), self.setup)
 
     def set_rules(self, keys: dict[tuple[int, int, int], int], old: Setup) -> None:
         """Give the kernel other rules; hits of those of `old` are not forgotten."""
@@ -335,8 +305,7 @@ class Flow:
         self.capture.follow_modules()
         if not setup.kernel.watched:
             return
-        before, old = setup.kernel.keys, setup.programs
-        setup.kernel, setup.programs = kernel_rules(setup.rules)
+        before, old = setup.kernel.keys, setup.refresh_kernel_rules()
         if setup.kernel.keys != before:
-            self.set_rules(kernel_keys(setup), setup)
+            self.set_rules(setup.kernel_keys(), setup)
         old.close()

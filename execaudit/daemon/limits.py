@@ -4,7 +4,7 @@
 Owns the buckets. It reads no clock: times are given.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from execaudit.wire import record
 from execaudit.wire.event import Event
@@ -12,33 +12,23 @@ from execaudit.wire.event import Event
 _BUCKETS = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(NamedTuple):
     """`per_second` events on average, `burst` at once."""
 
     per_second: float
     burst: int
 
 
-@dataclass(slots=True)
-class _Bucket:
-    """What a key may still spend, and what it could not."""
+class Bucket:
+    """What a key may still spend, and what it could not: `count` between two times."""
 
-    tokens: float
-    at_ns: int
-    suppressed: int = 0
-    first_ns: int = 0
-    last_ns: int = 0
+    __slots__ = ("at_ns", "count", "first_ns", "key", "last_ns", "tokens")
 
-
-@dataclass(frozen=True, slots=True)
-class Suppressed:
-    """What one key lost to its limit since the last summary."""
-
-    key: int | str
-    count: int
-    first_ns: int
-    last_ns: int
+    def __init__(self, key: int | str, tokens: float, at_ns: int) -> None:
+        self.key = key
+        self.tokens = tokens
+        self.at_ns = at_ns
+        self.count = self.first_ns = self.last_ns = 0
 
 
 class Limit:
@@ -46,15 +36,18 @@ class Limit:
 
     def __init__(self, rate: Rate) -> None:
         self._rate = rate
-        self._buckets: dict[int | str, _Bucket] = {}
-        self._forgotten: list[Suppressed] = []
+        self._buckets: dict[int | str, Bucket] = {}
+        self._forgotten: list[Bucket] = []
         self.unreported = 0  # events suppressed since the last take_suppressed
 
     def allows(self, key: int | str, now_ns: int) -> bool:
         """Take a token for an event at `now_ns`; without one the event counts as suppressed."""
         bucket = self._buckets.get(key)
         if bucket is None:
-            bucket = self._add(key, now_ns)
+            if len(self._buckets) >= _BUCKETS:
+                oldest = self._buckets.pop(next(iter(self._buckets)))
+                self._forgotten += [oldest] if oldest.count else []
+            bucket = self._buckets[key] = Bucket(key, self._rate.burst, now_ns)
         elapsed_s = max(0, now_ns - bucket.at_ns) / 1e9
         bucket.tokens = min(self._rate.burst, bucket.tokens + elapsed_s * self._rate.per_second)
         bucket.at_ns = max(now_ns, bucket.at_ns)
@@ -63,40 +56,25 @@ class Limit:
             return True
         bucket.first_ns = bucket.first_ns or now_ns
         bucket.last_ns = now_ns
-        bucket.suppressed += 1
+        bucket.count += 1
         self.unreported += 1
         return False
 
-    def _add(self, key: int | str, now_ns: int) -> _Bucket:
-        if len(self._buckets) >= _BUCKETS:
-            oldest = next(iter(self._buckets))
-            self._forgotten += _summary(oldest, self._buckets.pop(oldest))
-        bucket = self._buckets[key] = _Bucket(self._rate.burst, now_ns)
-        return bucket
-
-    def take_suppressed(self) -> list[Suppressed]:
-        """Return what was suppressed since the last call, by key."""
-        out, self._forgotten = self._forgotten, []
+    def take_suppressed(self) -> list[tuple[int | str, int, int, int]]:
+        """Return (key, count, first_ns, last_ns) of what was suppressed since the last call."""
+        buckets = [*self._forgotten, *self._buckets.values()]
+        self._forgotten = []
         self.unreported = 0
-        for key, bucket in self._buckets.items():
-            out += _summary(key, bucket)
-            bucket.suppressed = bucket.first_ns = 0
-        return out
-
-
-def _summary(key: int | str, bucket: _Bucket) -> list[Suppressed]:
-    if not bucket.suppressed:
-        return []
-    return [Suppressed(key, bucket.suppressed, bucket.first_ns, bucket.last_ns)]
+        suppressed: list[tuple[int | str, int, int, int]] = []
+        for bucket in buckets:
+            if bucket.count:
+                suppressed.append((bucket.key, bucket.count, bucket.first_ns, bucket.last_ns))
+                bucket.count = bucket.first_ns = 0
+        return suppressed
 
 
 class Limits:
-    """The limits that are configured, by the field of records that they count by.
-
-    Attributes:
-        by_field: "uid" and "unit".
-
-    """
+    """The limits that are configured: `by_field` "uid" and "unit" of records."""
 
     def __init__(self, by_field: dict[str, Limit]) -> None:
         self.by_field = by_field

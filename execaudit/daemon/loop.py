@@ -15,14 +15,14 @@ from execaudit.config.configuration import Paths, load
 from execaudit.config.files import choose_paths
 from execaudit.daemon.flow import Flow
 from execaudit.daemon.log import log
-from execaudit.daemon.notify import notify, reloading, watchdog_interval_s
-from execaudit.daemon.reconfigure import reconfigure
-from execaudit.daemon.reporter import log_notices
+from execaudit.daemon.priority import warn_of_ordinary_priority
+from execaudit.daemon.replacement import reconfigure
+from execaudit.daemon.reports import log_notices, report_incidents, report_suppressed
 from execaudit.daemon.selfcheck.tracing_check import SelfCheck
 from execaudit.daemon.setup import build_setup, capture_settings
-from execaudit.daemon.start import begin
+from execaudit.daemon.start import begin, end
 from execaudit.daemon.status_writer import StatusWriter
-from execaudit.daemon.traced import TracedFlow
+from execaudit.daemon.systemd import notify, reloading, watchdog_interval_s
 from execaudit.errors import EXIT_OK, ExecauditError
 from execaudit.records.host import Host
 from execaudit.sinks.notices import NOTICE, WARNING
@@ -60,7 +60,8 @@ class Daemon:
         self._watchdog_s = watchdog_interval_s()
         self._check_s = self._watchdog_s or _CHECK_S
         self._check_at = 0.0
-        self._selfcheck = SelfCheck(TracedFlow(flow))
+        self._has_checked_priority = False
+        self._selfcheck = SelfCheck(flow)
         self._status = StatusWriter(flow, self._selfcheck)
         self._poll = select.epoll()
         self._ring, self._ring_fd = flow.ring, -1
@@ -88,7 +89,7 @@ class Daemon:
                 self._turn(read_fd)
         finally:
             notify("STOPPING=1")
-            flow.stop(is_kept=flow.file is not None)
+            end(flow, is_kept=flow.file is not None)
             flow.capture.close()
             self._ignore()
             self._poll.close()
@@ -165,13 +166,14 @@ class Daemon:
             self._settle_at = now_s + _SETTLE_S if flow.settle() else None
         if now_s >= self._limits_at or not self._is_limiting:
             self._limits_at = now_s + flow.setup.config.limits.interval
-            flow.report.suppressed(flow.setup.limits)
-        flow.report.incidents(flow.sinks)
+            report_suppressed(flow, flow.setup.limits)
+        report_incidents(flow, flow.sinks)
         log_notices(flow.sinks)
         flow.keep_up()
         is_checking = now_s >= self._check_at
         if is_checking or (self._selfcheck.is_tracing and not flow.ring.is_readable()):
             self._check()
+            self._check_priority()
         # Awake anyway, so that readers can tell a daemon that is idle from one that hangs.
         if now_s >= self._status.due_s and (is_checking or self._status.has_news):
             self._status.write()
@@ -194,6 +196,12 @@ class Daemon:
             )
         if flow.accounting.counts.seen != seen:
             self._settle_soon()
+
+    def _check_priority(self) -> None:
+        """Look once, with the first check after the start: by then the manager has raised it."""
+        if not self._has_checked_priority:
+            self._has_checked_priority = True
+            warn_of_ordinary_priority()
 
     # -- signals ------------------------------------------------------------------------------
 

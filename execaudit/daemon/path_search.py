@@ -7,7 +7,6 @@ file names tried before it, or one failure with all of them.
 """
 
 import errno
-from dataclasses import dataclass, field
 
 from execaudit.wire import record
 from execaudit.wire.event import Event
@@ -21,26 +20,18 @@ _EVENT_BYTES = 4000  # what Python needs for an event beside its arguments, abou
 _WAIT_NS = 1_000_000_000
 
 
-@dataclass(slots=True)
 class _Search:
-    """Tries of one thread for one command.
+    """Tries of one thread for one command."""
 
-    Attributes:
-        last: the last failure.
-        begun_ns: CLOCK_BOOTTIME of the batch with the first.
-        position: of that batch in the ring.
-        names: all file names tried.
-        marks: (stream, seq) of all tries.
-        size: bytes that it takes.
+    __slots__ = ("begun_ns", "last", "marks", "names", "position", "size")
 
-    """
-
-    last: Event
-    begun_ns: int
-    position: int
-    size: int
-    names: list[bytes] = field(default_factory=list)
-    marks: list[tuple[int, int]] = field(default_factory=list)
+    def __init__(self, first: Event, begun_ns: int, position: int, size: int) -> None:
+        self.last = first  # the last failure
+        self.begun_ns = begun_ns  # CLOCK_BOOTTIME of the batch with the first
+        self.position = position  # of that batch in the ring
+        self.size = size  # bytes that it takes
+        self.names: list[bytes] = []  # all file names tried
+        self.marks: list[tuple[int, int]] = []  # (stream, seq) of all tries
 
 
 class PathSearch:

@@ -6,9 +6,8 @@ A reload builds a whole setup before anything in use is touched.
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from execaudit.config.configuration import Config, Loaded
 from execaudit.config.redactor import make_redactor
@@ -18,8 +17,12 @@ from execaudit.formats.encoders import AnyEncoder, make_encoder
 from execaudit.kernel.capture import Settings
 from execaudit.records.host import Host
 from execaudit.records.redact import Redactor
-from execaudit.rules.kernel_lookups import PinnedPrograms, kernel_lookups
-from execaudit.rules.kernel_rules import MOST_KEYS, KernelRules, translate_rules
+from execaudit.rules.kernel_rules import (
+    MOST_KEYS,
+    KernelLookups,
+    KernelRules,
+    translate_rules,
+)
 from execaudit.sinks.sink import Sink
 from execaudit.sinks.table import Encoding, open_sinks
 
@@ -53,49 +56,59 @@ def compile_all(loaded: Loaded) -> "tuple[RuleSet | None, list[str]]":
     if not loaded.rules:
         return None, []
     # What rules take, some 30 modules, is loaded where there are any.
-    from execaudit.rules.host_rules import compile_here  # noqa: PLC0415
+    from execaudit.rules.rule_set import compile_rules  # noqa: PLC0415
 
-    rules, problems = compile_here(loaded.rules, loaded.config.limits.regex_bytes)
+    rules, problems = compile_rules(loaded.rules, regex_bytes=loaded.config.limits.regex_bytes)
     return rules, [str(problem) for problem in problems]
 
 
-def kernel_rules(rules: "RuleSet | None") -> tuple[KernelRules, PinnedPrograms]:
+def _kernel_rules(rules: "RuleSet | None") -> tuple[KernelRules, KernelLookups]:
     """The part of the rules that the kernel decides, and the programs that it is about."""
-    programs = PinnedPrograms()
     root = next((path for path in _CGROUPS if (path / "cgroup.controllers").exists()), _CGROUPS[0])
-    return translate_rules(rules.rules if rules else (), kernel_lookups(programs, root)), programs
+    programs = KernelLookups(root)
+    return translate_rules(rules.rules if rules else (), programs), programs
 
 
-@dataclass(slots=True)
 class Setup:
-    """What a configuration gives, ready to be used.
+    """What a configuration gives, ready to be used."""
 
-    Attributes:
-        rules: None where there are none.
-        kernel: the part of the rules that the kernel decides.
-        programs: those of the kernel's rules; closed after these are not in force any more.
-        limits, redactor: None where nothing is limited, or redacted.
-        collapses: True where failed PATH look-ups become one record.
-        encoders: those of the sinks.
-        changes: what reconfigures sinks that go on, for the moment this comes into force.
-
-    """
-
-    loaded: Loaded
-    rules: "RuleSet | None"
-    kernel: KernelRules
-    programs: PinnedPrograms
-    limits: Limits | None
-    redactor: Redactor | None
-    collapses: bool
-    encoders: list[AnyEncoder]
-    sinks: list[Sink[Any]]
-    changes: list[Callable[[], None]]
+    def __init__(
+        self,
+        *,
+        loaded: Loaded,
+        rules: "RuleSet | None",  # None where there are none
+        limits: Limits | None,  # None where nothing is limited
+        redactor: Redactor | None,  # None where nothing is redacted
+        encoders: list[AnyEncoder],  # those of the sinks
+        sinks: list[Sink],
+        changes: list[Callable[[], None]],  # of sinks that go on, for when this comes into force
+    ) -> None:
+        self.loaded = loaded
+        self.rules = rules
+        # The part of the rules that the kernel decides, and the programs that it is about: closed
+        # after these rules are not in force any more.
+        self.kernel, self.programs = _kernel_rules(rules)
+        self.limits = limits
+        self.redactor = redactor
+        self.collapses = loaded.config.capture.failures == "collapsed"
+        self.encoders = encoders
+        self.sinks = sinks
+        self.changes = changes
 
     @property
     def config(self) -> Config:
         """The configuration."""
         return self.loaded.config
+
+    def kernel_keys(self) -> dict[tuple[int, int, int], int]:
+        """Return the keys of the kernel's rules, as `Capture.set_rules` takes them."""
+        return {(int(key.kind), key.a, key.b): rule for key, rule in self.kernel.keys.items()}
+
+    def refresh_kernel_rules(self) -> KernelLookups:
+        """Look again for what the kernel's rules name; return the programs to close."""
+        old = self.programs
+        self.kernel, self.programs = _kernel_rules(self.rules)
+        return old
 
     def follow_host(self) -> None:
         """Have encoders forget what they made with another name, clock or users of the host."""
@@ -160,21 +173,12 @@ def build_setup(loaded: Loaded, host: Host, old: Setup | None = None) -> Setup:
 
     running, patience_s = (old.sinks, 0.0) if old is not None else ((), _PATIENCE_S)
     sinks, changes = open_sinks(config, encoder_of, running, patience_s)
-    kernel, programs = kernel_rules(rules)
     return Setup(
         loaded=loaded,
         rules=rules,
-        kernel=kernel,
-        programs=programs,
         limits=_build_limits(config),
         redactor=redactor,
-        collapses=config.capture.failures == "collapsed",
         encoders=list(encoders.values()),
         sinks=sinks,
         changes=changes,
     )
-
-
-def kernel_keys(setup: Setup) -> dict[tuple[int, int, int], int]:
-    """Return the keys of the kernel's rules, as `Capture.set_rules` takes them."""
-    return {(int(key.kind), key.a, key.b): rule for key, rule in setup.kernel.keys.items()}

@@ -1,44 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the daemon says of itself: the status file, the metrics file, the manager's STATUS=.
 
-Owns when they have to be written again, and what is in them. Their form is that of `status`.
+Owns when they have to be written again, what is in them, and that readers see whole files. The
+metrics are made from the numbers of the status; there is no network port.
 """
 
+import contextlib
+import json
 import os
+import resource
 import time
+from pathlib import Path
+from typing import Any
 
 from execaudit.daemon.flow import Flow
 from execaudit.daemon.log import log
-from execaudit.daemon.notify import notify
+from execaudit.daemon.priority import is_realtime
 from execaudit.daemon.selfcheck.tracing_check import SelfCheck
-from execaudit.daemon.status import (
-    Status,
-    metrics_text,
-    own_usage,
-    replace_file,
-    write_status,
-)
+from execaudit.daemon.systemd import notify
 from execaudit.errors import ExecauditError
 from execaudit.sinks.notices import WARNING
 
+Status = dict[str, Any]
+
+_COUNTERS = {
+    *("seen", "dropped", "limited", "collapsed", "lost", "undecodable"),
+    *("written", "bytes", "deselected", "hits", "count", "repairs"),
+}
+"""Last words of what only grows."""
+_GAUGES = ("queue_bytes", "size_bytes", "water_bytes", "resident_bytes", "file_bytes")
+
 
 class StatusWriter:
-    """Writes the state of a flow.
-
-    Attributes:
-        reload: what the last reload came to.
-
-    """
+    """Writes the state of a flow. `reload` is what the last reload came to."""
 
     def __init__(self, flow: Flow, selfcheck: SelfCheck) -> None:
         self.reload: Status = {}
         self._flow = flow
         self._selfcheck = selfcheck
-        self._started_s = time.monotonic()
-        self._written_s = self._started_s
+        self._started_s = self._written_s = self._rated_s = time.monotonic()
         self._written: object = None  # what had been counted when it was last written
         self._is_news = True  # that had changed
-        self._rate = _Rate(self._started_s)
+        self._rated_seen = 0
+        self._per_s = 0.0
 
     @property
     def due_s(self) -> float:
@@ -52,8 +56,10 @@ class StatusWriter:
 
     def _counted(self) -> object:
         counts = self._flow.accounting.counts
-        sinks = [sink.counters for sink in self._flow.sinks]
-        states = [(each.written, each.lost, each.queue_depth) for each in sinks]
+        states = [
+            (sink.counters.written, sink.counters.lost, sink.queue_depth)
+            for sink in self._flow.sinks
+        ]
         return counts.seen, counts.lost, states
 
     def write(self) -> None:
@@ -67,9 +73,9 @@ class StatusWriter:
         self._written = counted
         try:
             if config.path:
-                write_status(config.path, current)
+                replace_file(config.path, json.dumps(current) + "\n", 0o640)
             if config.metrics:
-                replace_file(config.metrics, metrics_text(current).encode(), 0o644)
+                replace_file(config.metrics, metrics_text(current), 0o644)
         except ExecauditError as error:
             log(WARNING, str(error))
         notify(self.line())
@@ -91,7 +97,7 @@ class StatusWriter:
         return {
             "pid": os.getpid(),
             "uptime_s": round(now_s - self._started_s, 1),
-            "events_per_second": self._rate.update(totals["seen"], now_s),
+            "events_per_second": self._rate(totals["seen"], now_s),
             "engine": capture.engine,
             "failure_hook": capture.failure_hook.name if capture.failure_hook else "",
             "failure_hook_error": capture.failure_hook_error,
@@ -105,25 +111,31 @@ class StatusWriter:
             "sinks": _sink_states(flow),
             "rules": _rule_states(flow),
             "reload": self.reload,
-            "process": own_usage(),
+            "process": _own_usage(),
         }
+
+    def _rate(self, seen: int, now_s: float) -> float:
+        """Return the events per second since the last look, which is a second ago at least."""
+        if now_s - self._rated_s >= 1:
+            self._per_s = round((seen - self._rated_seen) / (now_s - self._rated_s), 1)
+            self._rated_seen, self._rated_s = seen, now_s
+        return self._per_s
 
 
 def _sink_states(flow: Flow) -> Status:
     """Return counters and state of each sink by its name."""
-    states: Status = {}
-    for sink in flow.sinks:
-        counters = sink.counters
-        states[sink.name] = {
-            "written": counters.written,
-            "bytes": counters.bytes,
-            "lost": counters.lost,
-            "deselected": counters.deselected,
-            "queue_depth": counters.queue_depth,
-            "queue_bytes": counters.queue_bytes,
+    return {
+        sink.name: {
+            "written": sink.counters.written,
+            "bytes": sink.counters.bytes,
+            "lost": sink.counters.lost,
+            "deselected": sink.counters.deselected,
+            "queue_depth": sink.queue_depth,
+            "queue_bytes": sink.queue_bytes,
             **sink.status(),
         }
-    return states
+        for sink in flow.sinks
+    }
 
 
 def _rule_states(flow: Flow) -> Status:
@@ -143,17 +155,61 @@ def _rule_states(flow: Flow) -> Status:
     return states
 
 
-class _Rate:
-    """Events per second between two looks, a second apart at least."""
+def _own_usage() -> Status:
+    """Return the age, CPU seconds and resident bytes of this process, and its priority."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    return {
+        "age_s": round(age_s, 1),
+        "cpu_s": round(usage.ru_utime + usage.ru_stime, 3),
+        "is_realtime": is_realtime(),
+        "resident_bytes": pages * resource.getpagesize(),
+    }
 
-    def __init__(self, now_s: float) -> None:
-        self._seen = 0
-        self._at_s = now_s
-        self._per_s = 0.0
 
-    def update(self, seen: int, now_s: float) -> float:
-        """Return the rate, given how many were seen until now; the last one within a second."""
-        if now_s - self._at_s >= 1:
-            self._per_s = round((seen - self._seen) / (now_s - self._at_s), 1)
-            self._seen, self._at_s = seen, now_s
-        return self._per_s
+def replace_file(path: str, text: str, mode: int) -> None:
+    """Write a file so that readers see the old or the new one, never a part."""
+    temporary = f"{path}.{os.getpid()}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        with os.fdopen(os.open(temporary, flags, mode), "wb") as file:
+            file.write(text.encode())
+            os.fchmod(file.fileno(), mode)
+        Path(temporary).replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        raise ExecauditError(f"Failed to write '{path}': {error.strerror}") from error
+
+
+def metrics_text(status: Status) -> str:
+    """Return every number of the status in Prometheus text format, lines of a metric together."""
+    metrics: dict[str, list[str]] = {}
+    _add_metrics(metrics, "execaudit", status, "")
+    lines: list[str] = []
+    for name, samples in metrics.items():
+        kind = "counter" if name.endswith("_total") else "gauge"
+        lines += [f"# TYPE {name} {kind}", *samples]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _add_metrics(metrics: dict[str, list[str]], name: str, value: Any, label: str) -> None:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key in ("sinks", "rules") and isinstance(inner, dict):
+                for of, counters in inner.items():
+                    own = f'{{{key[:-1]}="{_escape(str(of))}"}}'
+                    _add_metrics(metrics, f"{name}_{key[:-1]}", counters, own)
+            else:
+                _add_metrics(metrics, f"{name}_{key}", inner, label)
+    elif isinstance(value, (bool, int, float)):
+        unit = f"{name.removesuffix('_s')}_seconds" if name.endswith("_s") else name
+        is_growing = name.endswith("_cpu_s") or name.rsplit("_", 1)[-1] in _COUNTERS
+        full = f"{unit}_total" if is_growing and not name.endswith(_GAUGES) else unit
+        metrics.setdefault(full, []).append(f"{full}{label} {value + 0}")
+
+
+def _escape(label: str) -> str:
+    return label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

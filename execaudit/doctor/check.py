@@ -13,17 +13,11 @@ CONFIGURATION = NotConfigured.exit_status
 class Check(NamedTuple):
     """One line of the report.
 
-    Attributes:
-        name: what was checked.
-        status: `fail` only where nothing can be traced; `warn` where something is lost or unknown.
-        found: what there is.
-        advice: one sentence that says what to do; empty where nothing is to be done.
-        exit_status: of a `fail`, the exit status that stands for its cause.
-
+    `fail` says that nothing can be traced, `warn` that something is lost or unknown.
     """
 
     name: str
     status: Literal["pass", "warn", "fail"]
     found: str
-    advice: str = ""
-    exit_status: int = 0
+    advice: str = ""  # one sentence that says what to do; empty where nothing is to be done
+    exit_status: int = 0  # of a `fail`, the exit status that stands for its cause

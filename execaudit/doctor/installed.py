@@ -8,12 +8,16 @@ leave a compiler in this process.
 import re
 import socket
 from collections.abc import Mapping
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from execaudit.doctor.check import Check
 
 _JOURNAL_SOCKET = "run/systemd/journal/socket"
+_BCC = "your distribution's BCC for Python (Debian: python3-bpfcc, Fedora: python3-bcc, Arch:"
+_BCC += " python-bcc)"
+_HEADERS = "Debian: linux-headers-$(dpkg --print-architecture), Fedora: kernel-devel, Arch:"
+_HEADERS += " linux-headers"
 _LIBRARY_FOLDERS = ("usr/lib/*-linux-gnu", "usr/lib64", "usr/lib", "usr/local/lib")
 
 
@@ -33,32 +37,21 @@ def check_bcc(
     root: Path, release: str, environ: Mapping[str, str], path: list[str] | None = None
 ) -> Check:
     """Check for BCC's Python module, its library, and kernel headers to compile with."""
-    spec = PathFinder.find_spec("bcc", path)
-    folder = _package_folder(spec)
-    package = "Install your distribution's BCC for Python (Debian: python3-bpfcc, Fedora:"
-    package += " python3-bcc, Arch: python-bcc)"
-    if spec is None or folder is None:
-        return Check("engine bcc", "warn", "no Python module bcc", f"{package} to use this engine.")
+    name = "engine bcc"
+    folder = _package_folder("bcc", path)
+    if folder is None:
+        return Check(name, "warn", "no Python module bcc", f"Install {_BCC} to use this engine.")
     if not (folder / "libbcc.py").exists():
-        return Check(
-            "engine bcc",
-            "warn",
-            f"{folder} is an unrelated package of the same name",
-            f"Uninstall that package, then: {package[0].lower()}{package[1:]}.",
-        )
+        found = f"{folder} is an unrelated package of the same name"
+        return Check(name, "warn", found, f"Uninstall that package, then: install {_BCC}.")
     found = f"bcc {_bcc_version(folder)}"
-    if not any(_libraries(root, "libbcc.so.0")):
-        return Check("engine bcc", "warn", f"{found} without libbcc.so.0", f"{package} again.")
+    if not any(any(root.glob(f"{libraries}/libbcc.so.0")) for libraries in _LIBRARY_FOLDERS):
+        return Check(name, "warn", f"{found} without libbcc.so.0", f"Install {_BCC} again.")
     headers = find_headers(root, release, environ)
     if headers is None:
-        return Check(
-            "engine bcc",
-            "warn",
-            f"{found}, no kernel headers",
-            "Install kernel headers (Debian: linux-headers-$(dpkg --print-architecture), Fedora:"
-            " kernel-devel, Arch: linux-headers) to use this engine.",
-        )
-    return Check("engine bcc", "pass", f"{found}, headers {headers}")
+        advice = f"Install kernel headers ({_HEADERS}) to use this engine."
+        return Check(name, "warn", f"{found}, no kernel headers", advice)
+    return Check(name, "pass", f"{found}, headers {headers}")
 
 
 def find_headers(root: Path, release: str, environ: Mapping[str, str]) -> str | None:
@@ -85,28 +78,21 @@ def find_headers(root: Path, release: str, environ: Mapping[str, str]) -> str | 
 
 def check_orjson(path: list[str] | None = None) -> Check:
     """Check for orjson. Records are the same without it, byte for byte."""
-    if _package_folder(PathFinder.find_spec("orjson", path)):
+    if _package_folder("orjson", path):
         return Check("orjson", "pass", "installed")
-    return Check(
-        "orjson",
-        "warn",
-        "not installed: the standard library's json is used",
-        "Install python3-orjson, where your distribution has it, to write JSON faster.",
-    )
+    found = "not installed: the standard library's json is used"
+    advice = "Install python3-orjson, where your distribution has it, to write JSON faster."
+    return Check("orjson", "warn", found, advice)
 
 
 def check_systemd(path: list[str] | None = None) -> Check:
     """Check for systemd's Python module, with which `convert --journal` reads the journal."""
-    folder = _package_folder(PathFinder.find_spec("systemd", path))
+    folder = _package_folder("systemd", path)
     if folder and (folder / "journal.py").exists():
         return Check("systemd-python", "pass", "installed")
-    return Check(
-        "systemd-python",
-        "warn",
-        "not installed" if folder is None else f"{folder} is an unrelated package",
-        "Install your distribution's python3-systemd, to read records back from the journal"
-        " (convert --journal).",
-    )
+    found = "not installed" if folder is None else f"{folder} is an unrelated package"
+    advice = "Install your distribution's python3-systemd, to read records back from the journal"
+    return Check("systemd-python", "warn", found, f"{advice} (convert --journal).")
 
 
 def check_journal(root: Path) -> Check:
@@ -123,7 +109,8 @@ def check_journal(root: Path) -> Check:
     return Check("journald", "pass", f"/{_JOURNAL_SOCKET} takes connections")
 
 
-def _package_folder(spec: ModuleSpec | None) -> Path | None:
+def _package_folder(name: str, path: list[str] | None) -> Path | None:
+    spec = PathFinder.find_spec(name, path)
     if spec is None or not spec.submodule_search_locations:
         return None
     return Path(next(iter(spec.submodule_search_locations)))
@@ -136,7 +123,3 @@ def _bcc_version(folder: Path) -> str:
         return "(unknown version)"
     match = re.search(r"""__version__\s*=\s*['"]([^'"]+)""", text)
     return match[1] if match else "(unknown version)"
-
-
-def _libraries(root: Path, name: str) -> list[Path]:
-    return [path for folder in _LIBRARY_FOLDERS for path in root.glob(f"{folder}/{name}")]

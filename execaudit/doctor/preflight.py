@@ -2,8 +2,7 @@
 """Checks of the kernel and of this process that can be read from files.
 
 Owns what /proc and /sys say. Each function takes the root under which these lie, so that tests can
-lay out other machines. It uses no BPF: what the kernel really permits is found by
-`trials`.
+lay out other machines. It uses no BPF: `trials` finds what the kernel really permits.
 """
 
 import struct
@@ -40,9 +39,8 @@ def check_kernel(machine: str, release: str) -> Check:
     found = f"{release} on {machine}"
     if machine in MACHINES and struct.calcsize("P") == 8:
         return Check("kernel", "pass", found)
-    return Check(
-        "kernel", "fail", found, f"Use a 64-bit system of {' or '.join(MACHINES)}.", KERNEL
-    )
+    advice = f"Use a 64-bit system of {' or '.join(MACHINES)}."
+    return Check("kernel", "fail", found, advice, KERNEL)
 
 
 def check_btf(root: Path) -> Check:
@@ -50,18 +48,13 @@ def check_btf(root: Path) -> Check:
     path = root / "sys/kernel/btf/vmlinux"
     if path.is_file():
         return Check("BTF", "pass", f"/sys/kernel/btf/vmlinux, {path.stat().st_size >> 10} KiB")
-    return Check(
-        "BTF",
-        "warn",
-        "no /sys/kernel/btf/vmlinux",
-        "Use a kernel built with CONFIG_DEBUG_INFO_BTF, or the bcc engine with the headers of"
-        " exactly this kernel.",
-    )
+    advice = "Use a kernel built with CONFIG_DEBUG_INFO_BTF, or the bcc engine with the headers of"
+    return Check("BTF", "warn", "no /sys/kernel/btf/vmlinux", f"{advice} exactly this kernel.")
 
 
 def effective_capabilities(root: Path) -> set[str]:
     """Return which of CAPABILITIES this process has in effect, where they count for BPF."""
-    if _read_link(root / "proc/self/ns/user") not in ("", _INITIAL_USER_NAMESPACE):
+    if _is_in_user_namespace(root):
         return set()
     mask = 0
     for line in _read(root / "proc/self/status").splitlines():
@@ -70,29 +63,27 @@ def effective_capabilities(root: Path) -> set[str]:
     return {name for name, bit in CAPABILITIES.items() if mask >> bit & 1}
 
 
+def _is_in_user_namespace(root: Path) -> bool:
+    try:
+        return str((root / "proc/self/ns/user").readlink()) != _INITIAL_USER_NAMESPACE
+    except OSError:
+        return False
+
+
 def check_capabilities(root: Path) -> Check:
     """Check for CAP_BPF and CAP_PERFMON (5.8), or CAP_SYS_ADMIN, which includes both."""
     have = effective_capabilities(root)
     if "CAP_SYS_ADMIN" in have or {"CAP_BPF", "CAP_PERFMON"} <= have:
         return Check("capabilities", "pass", ", ".join(sorted(have)))
-    if _read_link(root / "proc/self/ns/user") not in ("", _INITIAL_USER_NAMESPACE):
-        return Check(
-            "capabilities",
-            "fail",
-            "inside a user namespace, where no capability permits tracing",
-            "Run it outside of the user namespace (not in an unprivileged container), as root or"
-            " with CAP_BPF and CAP_PERFMON.",
-            PERMISSION,
-        )
-    missing = " and ".join(sorted({"CAP_BPF", "CAP_PERFMON"} - have))
-    return Check(
-        "capabilities",
-        "fail",
-        f"{missing} not in effect",
-        "Run it as root, or give it the capabilities CAP_BPF and CAP_PERFMON (in a systemd unit:"
-        " AmbientCapabilities=CAP_BPF CAP_PERFMON).",
-        PERMISSION,
-    )
+    if _is_in_user_namespace(root):
+        found = "inside a user namespace, where no capability permits tracing"
+        advice = "Run it outside of the user namespace (not in an unprivileged container), as root"
+        advice += " or with CAP_BPF and CAP_PERFMON."
+    else:
+        found = f"{' and '.join(sorted({'CAP_BPF', 'CAP_PERFMON'} - have))} not in effect"
+        advice = "Run it as root, or give it the capabilities CAP_BPF and CAP_PERFMON (in a systemd"
+        advice += " unit: AmbientCapabilities=CAP_BPF CAP_PERFMON)."
+    return Check("capabilities", "fail", found, advice, PERMISSION)
 
 
 def check_lockdown(root: Path) -> Check:
@@ -102,14 +93,9 @@ def check_lockdown(root: Path) -> Check:
         return Check("lockdown", "pass", "not in use, or securityfs is not mounted")
     mode = text.partition("[")[2].partition("]")[0] or text
     if mode == "confidentiality":
-        return Check(
-            "lockdown",
-            "fail",
-            mode,
-            "Boot without lockdown=confidentiality: this mode keeps BPF programs from reading"
-            " what was executed (lockdown=integrity is fine).",
-            KERNEL,
-        )
+        advice = "Boot without lockdown=confidentiality: this mode keeps BPF programs from reading"
+        advice += " what was executed (lockdown=integrity is fine)."
+        return Check("lockdown", "fail", mode, advice, KERNEL)
     return Check("lockdown", "pass", mode)
 
 
@@ -121,7 +107,8 @@ def check_unprivileged_bpf(root: Path) -> Check:
         "1": "privileged processes only, until the next boot",
         "2": "privileged processes only",
     }
-    return Check("unprivileged BPF", "pass", _explain(value, meaning))
+    found = f"{value}: {meaning[value]}" if value in meaning else value or "unknown"
+    return Check("unprivileged BPF", "pass", found)
 
 
 def check_perf_paranoid(root: Path) -> Check:
@@ -130,13 +117,10 @@ def check_perf_paranoid(root: Path) -> Check:
     is_closed = value.isdigit() and int(value) >= 3
     if not is_closed or "CAP_SYS_ADMIN" in effective_capabilities(root):
         return Check("perf_event_paranoid", "pass", value or "unknown")
-    return Check(
-        "perf_event_paranoid",
-        "warn",
-        f"{value}: no kretprobes and classic tracepoints without CAP_SYS_ADMIN",
-        "Nothing to do, where the failure hook fexit works; otherwise run sysctl -w"
-        " kernel.perf_event_paranoid=2 to see failed execs.",
-    )
+    found = f"{value}: no kretprobes and classic tracepoints without CAP_SYS_ADMIN"
+    advice = "Nothing to do, where the failure hook fexit works; otherwise run sysctl -w"
+    advice += " kernel.perf_event_paranoid=2 to see failed execs."
+    return Check("perf_event_paranoid", "warn", found, advice)
 
 
 def check_tracefs(root: Path) -> Check:
@@ -147,13 +131,9 @@ def check_tracefs(root: Path) -> Check:
                 return Check("tracefs", "pass", f"/{folder}")
         except PermissionError:
             return Check("tracefs", "pass", f"/{folder}, closed to this user")
-    return Check(
-        "tracefs",
-        "warn",
-        "not mounted: no classic tracepoints",
-        "Nothing to do, where the failure hook fexit or kretprobe works; otherwise run mount -t"
-        " tracefs tracefs /sys/kernel/tracing to see failed execs.",
-    )
+    advice = "Nothing to do, where the failure hook fexit or kretprobe works; otherwise run mount"
+    advice += " -t tracefs tracefs /sys/kernel/tracing to see failed execs."
+    return Check("tracefs", "warn", "not mounted: no classic tracepoints", advice)
 
 
 def check_jit(root: Path) -> Check:
@@ -162,12 +142,8 @@ def check_jit(root: Path) -> Check:
     if value != "0":
         meaning = {"": "not visible here", "1": "on", "2": "on, with debugging output"}
         return Check("BPF compiler", "pass", meaning.get(value, value))
-    return Check(
-        "BPF compiler",
-        "warn",
-        "off: programs are interpreted",
-        "Run sysctl -w net.core.bpf_jit_enable=1, or every exec costs several times as much.",
-    )
+    advice = "Run sysctl -w net.core.bpf_jit_enable=1, or every exec costs several times as much."
+    return Check("BPF compiler", "warn", "off: programs are interpreted", advice)
 
 
 def check_clock(root: Path) -> Check:
@@ -175,43 +151,26 @@ def check_clock(root: Path) -> Check:
     name = _read(root / "sys/devices/system/clocksource/clocksource0/current_clocksource")
     if name not in ("hpet", "acpi_pm", "jiffies"):
         return Check("clock", "pass", name or "unknown")
-    return Check(
-        "clock",
-        "warn",
-        f"{name}: slow to read" if name != "jiffies" else "jiffies: times are milliseconds apart",
-        "Boot without a clocksource= option, or see in the kernel's log why tsc was given up.",
-    )
+    found = f"{name}: {'times are milliseconds apart' if name == 'jiffies' else 'slow to read'}"
+    advice = "Boot without a clocksource= option, or see in the kernel's log why tsc was given up."
+    return Check("clock", "warn", found, advice)
 
 
 def check_cgroups(root: Path) -> Check:
     """Check that control groups are in version 2, whose paths records have."""
-    file = root / "proc/self/cgroup"
+    file, name = root / "proc/self/cgroup", "control groups"
     if not file.exists():
-        return Check("control groups", "warn", "none", "Use a kernel with CONFIG_CGROUPS.")
+        return Check(name, "warn", "none", "Use a kernel with CONFIG_CGROUPS.")
     if not has_old_hierarchies(file):
-        return Check("control groups", "pass", "version 2")
-    return Check(
-        "control groups",
-        "warn",
-        "version 1 is in use (legacy or hybrid): records say that cgroup, unit and the like are"
-        " unreadable, or that the container is",
-        "Boot with systemd.unified_cgroup_hierarchy=1 to have them in records and rules.",
-    )
-
-
-def _explain(value: str, meaning: dict[str, str]) -> str:
-    return f"{value}: {meaning[value]}" if value in meaning else value or "unknown"
+        return Check(name, "pass", "version 2")
+    found = "version 1 is in use (legacy or hybrid): records say that cgroup, unit and the like are"
+    found += " unreadable, or that the container is"
+    advice = "Boot with systemd.unified_cgroup_hierarchy=1 to have them in records and rules."
+    return Check(name, "warn", found, advice)
 
 
 def _read(path: Path) -> str:
     try:
         return path.read_text(errors="replace").strip()
-    except OSError:
-        return ""
-
-
-def _read_link(path: Path) -> str:
-    try:
-        return str(path.readlink())
     except OSError:
         return ""

@@ -2,7 +2,7 @@
 """`execaudit doctor`: can tracing work here, and what to do where it cannot.
 
 Owns the verdict over all checks and how they are shown. The checks are in preflight (files), trials
-and engine_trials (BPF, for real) and installed (packages).
+(BPF, for real) and installed (packages).
 """
 
 import argparse
@@ -55,20 +55,15 @@ def examine() -> list[Check]:
     checks = check_facts(root, kernel.machine, kernel.release)
     installed = check_installed(root, kernel.release, os.environ)
     try:
-        # Importing these needs libbpf.
-        from execaudit.doctor.engine_trials import (  # noqa: PLC0415
-            try_bcc_engine,
-            try_libbpf_engine,
-        )
-        from execaudit.doctor.trials import is_denied, try_kernel  # noqa: PLC0415
+        from execaudit.doctor import trials  # noqa: PLC0415 - importing it needs libbpf
     except NotConfigured as error:
         advice = "Install libbpf 1.0 or later (Debian: libbpf1, Fedora and Arch: libbpf)."
         return [*checks, Check("libbpf", "fail", str(error), advice, CONFIGURATION), *installed]
     (bcc,) = [check for check in installed if check.name == "engine bcc"]
     others = [check for check in installed if check is not bcc]
-    checks += try_kernel()
-    denied = is_denied(checks)
-    checks += [try_libbpf_engine(denied), try_bcc_engine(bcc, denied)]
+    checks += trials.try_kernel()
+    denied = trials.is_denied(checks)
+    checks += [trials.try_libbpf_engine(denied), trials.try_bcc_engine(bcc, denied)]
     return weigh_engines(checks + others)
 
 
@@ -86,21 +81,11 @@ def weigh_engines(checks: list[Check]) -> list[Check]:
 def exit_status(checks: list[Check]) -> int:
     """Return 0 if nothing failed, else the status of the cause that is hardest to remove."""
     causes = {check.exit_status for check in checks if check.status == "fail"}
-    for status in (KERNEL, PERMISSION, CONFIGURATION):
-        if status in causes:
-            return status
-    return EXIT_OK
+    return next((each for each in (KERNEL, PERMISSION, CONFIGURATION) if each in causes), EXIT_OK)
 
 
 def render(checks: list[Check], width: int | None, color: bool) -> list[str]:
-    """Return the lines of the table.
-
-    Args:
-        checks: what was found.
-        width: of the terminal; None for one unbroken line for each text.
-        color: whether to colour results.
-
-    """
+    """Return the lines of the table, for a terminal of a width; None: one line for each text."""
     name_width = max(len(check.name) for check in checks) + 2
     is_stacked = width is not None and width < 6 + name_width + _ROOM
     indent = " " * (6 if is_stacked else 6 + name_width)
@@ -135,13 +120,12 @@ def _describe_ways(checks: list[Check]) -> str:
     engines = [name.removeprefix("engine ") for name in working if name.startswith("engine ")]
     hooks = [name for name in working if name.startswith("failed execs: ")]
     # They stand in order of preference; the last resort must be asked for.
-    failures = f"sees failed execs (-x) through {hooks[0].partition(': ')[2]}" if hooks else ""
-    if not hooks or hooks[0].endswith("sys_exit"):
-        failures = (
-            "sees failed execs only with --failure-hook sys_exit"
-            if hooks
-            else "cannot see failed execs"
-        )
+    if not hooks:
+        failures = "cannot see failed execs"
+    elif hooks[0].endswith("sys_exit"):
+        failures = "sees failed execs only with --failure-hook sys_exit"
+    else:
+        failures = f"sees failed execs (-x) through {hooks[0].partition(': ')[2]}"
     return f"the {' or '.join(engines)} engine; it {failures}"
 
 

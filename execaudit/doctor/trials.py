@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks that use BPF for real: maps, programs, and the hooks that tracing attaches to.
+"""Checks that use BPF for real: maps, programs, hooks that tracing attaches to, and the engines.
 
 Owns the trials; nothing stays loaded or attached. What a kernel offers is not in its version
 number: each thing is tried with the calls that tracing makes.
@@ -8,22 +8,29 @@ number: each thing is tried with the calls that tracing makes.
 import contextlib
 import os
 import resource
+import time
+from collections.abc import Callable
 
 from execaudit.doctor.check import KERNEL, PERMISSION, Check
-from execaudit.errors import NotImplementedByKernel
+from execaudit.engine.bcc_engine import load as compile_source
+from execaudit.engine.libbpf_engine import load as load_object
+from execaudit.errors import ExecauditError, NoPermission, NotConfigured, NotImplementedByKernel
 from execaudit.kernel import hooks, libbpf
 from execaudit.kernel.btf import Btf
-from execaudit.kernel.hooks import AttachPoint, FailureHook
+from execaudit.kernel.hooks import AttachPoint
 
-RING_BYTES = 4 << 20  # what trace asks for unless told otherwise
+_RING_BYTES = 4 << 20  # what trace asks for unless told otherwise
 _BTF_KIND_TYPEDEF = 8
 _DENIED = (1, 13)
-UNTRIED = "not tried: BPF is refused"
-TRY_AGAIN = "Run execaudit doctor again once the cause named above is gone."
+_UNTRIED = "not tried: BPF is refused"
+_TRY_AGAIN = "Run execaudit doctor again once the cause named above is gone."
 _OTHERS_REFUSE = (
     "where these are in effect, a security module (SELinux, AppArmor) or a seccomp filter, such as"
     " that of a container, refuses bpf(2)."
 )
+
+
+Load = Callable[[dict[str, AttachPoint], dict[str, int]], tuple[dict[str, int], dict[str, int]]]
 
 
 def try_kernel() -> list[Check]:
@@ -49,40 +56,29 @@ def try_maps() -> Check:
     limit, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
     shown = "unlimited" if limit == resource.RLIM_INFINITY else f"{limit >> 10} KiB"
     try:
-        os.close(libbpf.create_map(libbpf.MAP_RINGBUF, "trial", 0, 0, RING_BYTES))
+        os.close(libbpf.create_map(libbpf.MAP_RINGBUF, "trial", 0, 0, _RING_BYTES))
     except OSError as error:
         return _explain_map_failure(error, shown)
-    return Check("ring buffer", "pass", f"{RING_BYTES >> 20} MiB, with RLIMIT_MEMLOCK {shown}")
+    return Check("ring buffer", "pass", f"{_RING_BYTES >> 20} MiB, with RLIMIT_MEMLOCK {shown}")
 
 
 def _explain_map_failure(error: OSError, limit: str) -> Check:
+    found = _reason(error)
     if error.errno not in _DENIED:
-        return Check(
-            "ring buffer",
-            "fail",
-            _reason(error),
+        advice = (
             "Use a kernel of 5.8 or later, built with CONFIG_BPF_SYSCALL, outside of containers"
-            " whose seccomp filter hides bpf(2).",
-            KERNEL,
         )
+        advice += " whose seccomp filter hides bpf(2)."
+        return Check("ring buffer", "fail", found, advice, KERNEL)
     try:
         os.close(libbpf.create_map(libbpf.MAP_ARRAY, "trial", 4, 4, 1))
     except OSError:
-        return Check(
-            "ring buffer",
-            "fail",
-            _reason(error),
-            f"Run it as root or with CAP_BPF and CAP_PERFMON; {_OTHERS_REFUSE}",
-            PERMISSION,
-        )
-    return Check(
-        "ring buffer",
-        "fail",
-        f"{_reason(error)}, though a small map is permitted: RLIMIT_MEMLOCK is {limit}",
-        "Raise the limit of locked memory (ulimit -l unlimited; in a systemd unit:"
-        " LimitMEMLOCK=infinity).",
-        PERMISSION,
-    )
+        advice = f"Run it as root or with CAP_BPF and CAP_PERFMON; {_OTHERS_REFUSE}"
+    else:
+        found += f", though a small map is permitted: RLIMIT_MEMLOCK is {limit}"
+        advice = "Raise the limit of locked memory (ulimit -l unlimited; in a systemd unit:"
+        advice += " LimitMEMLOCK=infinity)."
+    return Check("ring buffer", "fail", found, advice, PERMISSION)
 
 
 def try_programs() -> Check:
@@ -103,7 +99,7 @@ def try_tracepoint(name: str, points: dict[str, AttachPoint], denied: bool) -> C
     """Attach to a raw tracepoint; for the name before the exec, to the older one if need be."""
     (point,) = points.values()
     if denied:
-        return Check(name, "warn", UNTRIED, TRY_AGAIN)
+        return Check(name, "warn", _UNTRIED, _TRY_AGAIN)
     reason = hooks.trial(point)
     if reason is None:
         return Check(name, "pass", f"raw tracepoint {point.where}{_typed(point.where)}")
@@ -130,14 +126,14 @@ def try_failure_hooks(denied: bool) -> list[Check]:
     """Try each hook for failed execs, and name the one that trace -x takes."""
     if denied:
         return [
-            Check(f"failed execs: {hook.name}", "warn", UNTRIED, TRY_AGAIN)
+            Check(f"failed execs: {hook.name}", "warn", _UNTRIED, _TRY_AGAIN)
             for hook in hooks.FAILURE_HOOKS
         ]
     with contextlib.ExitStack() as stack:
         btf = None
         with contextlib.suppress(NotImplementedByKernel):
             btf = stack.enter_context(Btf())
-        reasons = {hook.name: _first_reason(hook, btf) for hook in hooks.FAILURE_HOOKS}
+        reasons = {hook.name: hooks.find_obstacle(hook, btf) for hook in hooks.FAILURE_HOOKS}
     # The last is never taken unless asked for by name.
     usable = [hook.name for hook in hooks.FAILURE_HOOKS[:-1] if reasons[hook.name] is None]
     if usable:
@@ -155,26 +151,58 @@ def try_failure_hooks(denied: bool) -> list[Check]:
 
 
 def _check_failures_in_service(reasons: dict[str, str | None]) -> Check:
-    """Tell which hook the shipped unit can use: it denies perf_event_open(2) and tracefs."""
+    """Check which hook the shipped unit can use: it denies perf_event_open(2) and tracefs."""
     name = "failed execs: service"
     if reasons["fexit"] is None:
         return Check(name, "pass", "fexit works, and needs no more than the service has")
-    return Check(
-        name,
-        "warn",
-        "the service does not see them: it may use fexit and sys_exit alone",
-        'Set capture.failure_hook = "sys_exit", if they are worth 20 ns to every system call.',
-    )
-
-
-def _first_reason(hook: FailureHook, btf: Btf | None) -> str | None:
-    for name, point in hook.programs.items():
-        # 32-bit entry points are not in every kernel, and are left out where there are none.
-        reason = None if "compat" in name else hooks.trial(point, btf)
-        if reason is not None:
-            return reason
-    return None
+    found = "the service does not see them: it may use fexit and sys_exit alone"
+    advice = 'Set capture.failure_hook = "sys_exit", if they are worth 20 ns to every system call.'
+    return Check(name, "warn", found, advice)
 
 
 def _reason(error: OSError) -> str:
     return (error.strerror or str(error)).replace("\n", " ")
+
+
+def try_libbpf_engine(denied: bool) -> Check:
+    """Load the BPF object as trace does, past the verifier, and release it."""
+    check = Check("engine libbpf", "pass", f"libbpf {libbpf.version_string().decode()[1:]}")
+    if denied:
+        return check._replace(status="warn", found=f"{check.found}; {_UNTRIED}", advice=_TRY_AGAIN)
+    try:
+        took_ms = _load_and_release(load_object)
+    except ExecauditError as error:
+        advice = "Report this with the kernel's version."
+        if isinstance(error, NotConfigured):
+            advice = "Run ./dev build in a checkout, or reinstall the execaudit package."
+        elif isinstance(error, NoPermission):
+            # Maps and programs as such were permitted, or this would not have been tried.
+            advice = "Raise the limit of locked memory (in a systemd unit: LimitMEMLOCK=infinity)."
+        return Check(check.name, "fail", str(error), advice, error.exit_status)
+    return check._replace(found=f"{check.found}, object loaded in {took_ms:.0f} ms")
+
+
+def try_bcc_engine(check: Check, denied: bool) -> Check:
+    """Compile and load with BCC as trace does, if its packages are there."""
+    if check.status != "pass":
+        return check
+    if denied:
+        return check._replace(status="warn", found=f"{check.found}; {_UNTRIED}", advice=_TRY_AGAIN)
+    try:
+        took_ms = _load_and_release(compile_source)
+    except ExecauditError as error:
+        advice = "Nothing to do, where the libbpf engine works; otherwise repair this."
+        return Check(check.name, "warn", str(error), advice)
+    return check._replace(found=f"{check.found}, compiled and loaded in {took_ms:.0f} ms")
+
+
+def _load_and_release(load: Load) -> float:
+    """Return the milliseconds it took. Raises ExecauditError."""
+    began = time.monotonic()
+    points = {**hooks.before_programs(), **hooks.FORK, **hooks.SUCCESS}
+    sizes = {"events": _RING_BYTES, "scratch": 1, "rules": 1, "rule_hits": 1}
+    programs, maps = load(points, sizes)
+    took_ms = (time.monotonic() - began) * 1000
+    for fd in (*programs.values(), *maps.values()):
+        os.close(fd)
+    return took_ms

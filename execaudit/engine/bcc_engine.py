@@ -3,7 +3,8 @@
 
 BCC and LLVM would leave over 100 MiB and a compiler in the process. So a short-lived child compiles
 and sends back plain instructions; they refer to the maps by descriptors that the parent made before
-the fork, and the parent loads them as it would load any program.
+the fork, and the parent loads them as it would load any program. Kernel headers to compile with are
+searched here; `offsets` says which offsets the programs use.
 """
 
 import contextlib
@@ -19,13 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from execaudit.engine import locations, offsets
-from execaudit.engine.headers import KERNEL_HEADERS, any_headers, join_trees, running_headers
 from execaudit.errors import ExecauditError, NoPermission, NotConfigured, NotImplementedByKernel
 from execaudit.kernel import hooks, libbpf
 from execaudit.kernel.btf import KERNEL_BTF, Btf
 from execaudit.kernel.hooks import AttachPoint
 from execaudit.wire import record
 
+_KERNEL_HEADERS = Path("/sys/kernel/kheaders.tar.xz")  # CONFIG_IKHEADERS; BCC unpacks it
+_MODULES = Path("/lib/modules")
 _ARCH = {"x86_64": "x86", "aarch64": "arm64"}
 _HOW_DEFINES = {
     "fexit_execve": "-DFAILURE_FEXIT",
@@ -120,7 +122,7 @@ def _compile(names: list[str], defines: list[str], btf: Btf | None, folder: str)
         _point_to_headers(folder)
         flags = offsets.flags_from_btf(source, btf)
     else:
-        if not (running_headers() or KERNEL_HEADERS.exists() or "BCC_KERNEL_SOURCE" in os.environ):
+        if not (running_headers() or _KERNEL_HEADERS.exists() or "BCC_KERNEL_SOURCE" in os.environ):
             release = os.uname().release
             raise NotConfigured(
                 f"Failed to find the headers of kernel {release}: without BTF, exactly they"
@@ -186,15 +188,56 @@ def _check_given_headers() -> None:
 def _point_to_headers(folder: str) -> None:
     if "BCC_KERNEL_SOURCE" in os.environ or running_headers():
         return
-    if KERNEL_HEADERS.exists():
+    if _KERNEL_HEADERS.exists():
         return
-    headers = any_headers()
+    headers = _any_headers()
     if headers is None:
         raise NotConfigured(
             "Failed to find kernel headers for BCC: install them (Debian: linux-headers-amd64,"
             " any version), set BCC_KERNEL_SOURCE, or use --engine libbpf"
         )
-    os.environ["BCC_KERNEL_SOURCE"] = str(join_trees(headers, Path(folder)))
+    os.environ["BCC_KERNEL_SOURCE"] = str(_join_trees(headers, Path(folder)))
+
+
+def running_headers() -> Path | None:
+    """Return the build tree of the running kernel, where BCC finds it by itself."""
+    build = _MODULES / os.uname().release / "build"
+    return build if build.exists() else None
+
+
+def _any_headers() -> Path | None:
+    """Return the build tree of the running kernel, else of the newest kernel that has one."""
+    trees = [path for path in _MODULES.glob("*/build") if (path / "include/generated").exists()]
+    return running_headers() or max(trees, key=_version, default=None)
+
+
+def _version(tree: Path) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", tree.parent.name)]
+
+
+def _join_trees(build: Path, into: Path) -> Path:
+    """Join `build` and its "source" sibling, which Debian splits, by links in `into`.
+
+    For a kernel that is not the running one, BCC takes a single directory (BCC_KERNEL_SOURCE).
+    """
+    source = build.parent / "source"
+    if not source.exists() or source.resolve() == build.resolve():
+        return build
+    machine = os.uname().machine
+    arch = f"arch/{_ARCH.get(machine, machine)}"
+    for folder in ("include", "include/linux", f"{arch}/include", f"{arch}/include/asm"):
+        (into / folder).mkdir(parents=True, exist_ok=True)
+        for tree in (build, source):
+            if (tree / folder).is_dir():
+                _link_entries(tree / folder, into / folder)
+    return into
+
+
+def _link_entries(origin: Path, target: Path) -> None:
+    for entry in origin.iterdir():
+        link = target / entry.name
+        if not link.exists():
+            link.symlink_to(entry.resolve())
 
 
 def in_child(work: Callable[[], Any]) -> Any:

@@ -19,8 +19,6 @@ _OLD_NAMES = {("kernfs_node", "__parent"): ("kernfs_node", "parent")}
 _EXTRA = {("kernfs_node", "__parent")}
 _BIT_FIELD = ("linux_binprm", "secureexec")
 
-_STRUCT = re.compile(r"^struct (\w+) \{(.*?)^\};", re.MULTILINE | re.DOTALL)
-
 Pair = tuple[str, str]
 CompileConstants = Callable[[str, list[str]], list[int]]
 
@@ -61,16 +59,16 @@ def flags_from_btf(source: Path, btf: Btf) -> list[str]:
     pairs, optional = used_fields(source)
     flags: list[str] = []
     for pair in sorted(pairs | optional):
-        field = btf.field(*pair)
-        if field is None and pair in _OLD_NAMES:
-            field = btf.field(*_OLD_NAMES[pair])
+        bit = btf.find_bit(*pair)
+        if bit is None and pair in _OLD_NAMES:
+            bit = btf.find_bit(*_OLD_NAMES[pair])
         if pair in optional:
-            flags.append(f"-DHAS_{pair[0]}_{pair[1]}={int(field is not None)}")
-        if field is not None or pair in optional:
-            flags.append(_offset_flag(pair, field.bit // 8 if field else 0))
-    secureexec = btf.field(*_BIT_FIELD)
-    if secureexec:
-        flags += _bit_flags(secureexec.bit)
+            flags.append(f"-DHAS_{pair[0]}_{pair[1]}={int(bit is not None)}")
+        if bit is not None or pair in optional:
+            flags.append(_offset_flag(pair, (bit or 0) // 8))
+    secureexec = btf.find_bit(*_BIT_FIELD)
+    if secureexec is not None:
+        flags += _bit_flags(secureexec)
     has_helper = btf.enum_has("bpf_func_id", "BPF_FUNC_task_pt_regs")
     flags.append(f"-DHAVE_TASK_PT_REGS={int(has_helper)}")
     flags.append(f"-DSIZE_pt_regs={btf.struct_size('pt_regs')}")

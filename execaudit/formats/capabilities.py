@@ -4,6 +4,8 @@
 Source: include/uapi/linux/capability.h of Linux 6.18. A bit without a name is given as its number.
 """
 
+from collections.abc import Iterable
+
 _NAMES = (  # noqa: SIM905 - as a list they would take 41 lines
     "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP"
     " LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER"
@@ -22,3 +24,13 @@ def capability_names(mask: int) -> list[str]:
         for bit in range(_BITS)
         if mask >> bit & 1
     ]
+
+
+def capability_mask(names: Iterable[str]) -> int:
+    """Return the mask of capabilities by their names, as `capability_names` gives them."""
+    return sum(1 << _bit_of(name) for name in names)
+
+
+def _bit_of(name: str) -> int:
+    text = name.removeprefix("CAP_")
+    return int(text) if text.isdigit() else _NAMES.index(text)

@@ -14,12 +14,12 @@ from typing import IO, NoReturn, cast
 
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
 from execaudit.formats.encoders import make_line
-from execaudit.formats.entries import entry_fields, read_entries
+from execaudit.formats.entries import Choice, entry_fields, read_entries
 from execaudit.formats.zstd_file import open_zstd
 from execaudit.records.place import FieldDict
 from execaudit.records.quoting import make_printable
 
-_LINE_LIMIT = 16 << 20  # the longest a record can be, as `sinks.log_tail` has it
+_LINE_LIMIT = 16 << 20  # the longest a record can be, as `sinks.file_tail` has it
 _REPORTED = 20
 _NEEDED = ("time", "type", "host", "boot")
 # What adapters raise of members that have another type than the vocabulary's.
@@ -27,10 +27,14 @@ _NO_RECORD = (ValueError, TypeError, KeyError, IndexError, AttributeError, Recur
 
 
 class _Converter:
-    """Writes lines to standard output, and counts what is no record."""
+    """Writes lines to standard output, and counts what is no record.
 
-    def __init__(self, to: str, max_line_bytes: int) -> None:
+    `expects_others`: anybody could write what is read, so that it is no failure of ours.
+    """
+
+    def __init__(self, to: str, max_line_bytes: int, *, expects_others: bool) -> None:
         self.written = 0
+        self._expects_others = expects_others
         self.bad = 0
         self._to = to
         self._max_line_bytes = max_line_bytes
@@ -60,7 +64,7 @@ class _Converter:
         if not self.bad:
             return EXIT_OK
         print(f"execaudit: {self.bad} not converted, {self.written} converted", file=sys.stderr)
-        return ExecauditError.exit_status
+        return EXIT_OK if self._expects_others else ExecauditError.exit_status
 
 
 def _check(fields: object) -> FieldDict:
@@ -133,9 +137,10 @@ def _convert_file(path: str, converter: _Converter) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Convert; the exit status: 0, or 1 where something could not be converted."""
-    converter = _Converter(args.to, args.max_line_bytes)
+    converter = _Converter(args.to, args.max_line_bytes, expects_others=args.untrusted)
     if args.journal:
-        for entry in read_entries(args.sources, args.directory):
+        choice = Choice(args.sources, args.directory, args.namespace, args.untrusted)
+        for entry in read_entries(choice):
             origin = f"journal entry {entry.get('__CURSOR', '?')}"
             try:
                 fields = entry_fields(entry)
@@ -144,8 +149,9 @@ def run(args: argparse.Namespace) -> int:
             else:
                 converter.write(origin, fields)
         return converter.end()
-    if args.directory:
-        raise InvalidArgument("Failed to use --directory: it is where --journal reads")
+    for option in ("directory", "namespace", "untrusted"):
+        if getattr(args, option):
+            raise InvalidArgument(f"Failed to use --{option}: it is for --journal")
     if not args.sources:
         raise InvalidArgument("Failed to convert: no file was given; - is standard input")
     for path in args.sources:

@@ -1,21 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records read back from the systemd journal, as they were before they went there.
 
-Owns the way from an entry's fields to the record (the reverse of `records.journal`), and reading
-entries with python3-systemd. The vocabulary says which kind a field has.
+Owns the way from an entry's fields to the record (the reverse of `records.journal`), which entries
+are the daemon's own, and reading them with python3-systemd. The vocabulary says which kind a field
+has.
 """
 
 import json
+import pwd
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
-from execaudit.errors import ExecauditError, InvalidArgument, NotConfigured
+from execaudit.config.files import SERVICE_USER
+from execaudit.errors import ExecauditError, InvalidArgument, NoPermission, NotConfigured
 from execaudit.records.journal import PREFIX
 from execaudit.records.place import FieldDict
 from execaudit.records.vocabulary import FIELDS, TYPES
 from execaudit.records.vocabulary.kinds import Kind
 
+SERVICE_UNIT = "execaudit.service"
 _FOR_READERS = "cmdline"  # made of argv
 
 
@@ -51,31 +55,67 @@ def _read(name: str, kind: Kind, value: Any) -> Any:
     return json.loads(value) if kind.journal == "json" else value
 
 
-def read_entries(matches: Sequence[str], directory: str | None) -> Iterator[Mapping[str, Any]]:
-    """Entries of the journal that are records and match, oldest first.
+def genuine_matches() -> Iterator[str]:
+    """Yield fields that journald itself adds, of entries that only the daemon or root can send."""
+    yield f"_SYSTEMD_UNIT={SERVICE_UNIT}"
+    yield "_UID=0"
+    try:
+        yield f"_UID={pwd.getpwnam(SERVICE_USER).pw_uid}"
+    except KeyError:
+        return
 
-    `matches` are FIELD=VALUE as journalctl takes them: of one field, one is enough; of several,
-    each has to. `directory` holds the journal's files; None: this host's own.
+
+class Choice(NamedTuple):
+    """Which entries of which journal.
+
+    Attributes:
+        matches: FIELD=VALUE as journalctl takes them: of one field, one is enough; of several,
+            each has to.
+        directory: of the journal's files; "" for this host's own.
+        namespace: the journal's (systemd-journald(8)); "" for the default one.
+        untrusted: also entries that anybody can have written.
+
     """
+
+    matches: Sequence[str] = ()
+    directory: str = ""
+    namespace: str = ""
+    untrusted: bool = False
+
+
+def read_entries(choice: Choice) -> Iterator[Mapping[str, Any]]:
+    """Yield the entries that are records and match, oldest first."""
     try:
         journal = import_module("systemd.journal")
     except ImportError as error:
         raise NotConfigured(
             "Failed to read the journal: python3-systemd is not installed"
         ) from error
-    for match in matches:
+    for match in choice.matches:
         if not match.partition("=")[0].strip() or "=" not in match:
             raise InvalidArgument(f"Failed to use match {match!a}: expected FIELD=VALUE")
+    options = {"path": choice.directory, "namespace": choice.namespace}
     try:
-        reader = journal.Reader(path=directory) if directory else journal.Reader()
-        with reader:
+        with journal.Reader(**{name: value for name, value in options.items() if value}) as reader:
             reader.data_threshold = 0  # whole fields; else they end after 64 KiB
-            for match in matches:
-                reader.add_match(match)
-            if not any(match.startswith(f"{PREFIX}TYPE=") for match in matches):
-                for kind in TYPES:
-                    reader.add_match(f"{PREFIX}TYPE={kind}")
+            _match(reader, choice)
             yield from reader
     except OSError as error:
-        where = f" in '{directory}'" if directory else ""
-        raise ExecauditError(f"Failed to read the journal{where}: {error.strerror}") from error
+        where = f" in '{choice.directory}'" if choice.directory else ""
+        named = f" '{choice.namespace}'" if choice.namespace else ""
+        kind = NoPermission if isinstance(error, PermissionError) else ExecauditError
+        raise kind(f"Failed to read the journal{named}{where}: {error.strerror}") from error
+
+
+def _match(reader: Any, choice: Choice) -> None:
+    if not choice.untrusted:
+        for index, genuine in enumerate(genuine_matches()):
+            if index:
+                reader.add_disjunction()
+            reader.add_match(genuine)
+        reader.add_conjunction()
+    for match in choice.matches:
+        reader.add_match(match)
+    if not any(match.startswith(f"{PREFIX}TYPE=") for match in choice.matches):
+        for kind in TYPES:
+            reader.add_match(f"{PREFIX}TYPE={kind}")

@@ -17,13 +17,6 @@ _MODIFIERS = {8, 9, 10, 11, 18}  # typedef, volatile, const, restrict, type_tag
 _STRUCT, _UNION = 4, 5
 
 
-class Field(NamedTuple):
-    """Where a struct member is, in bits; `width` is 0 unless it is a bit field."""
-
-    bit: int
-    width: int
-
-
 class _Type(NamedTuple):
     """One struct btf_type; `members` is their count, `size` of a modifier the type behind it."""
 
@@ -35,12 +28,11 @@ class _Type(NamedTuple):
 
 
 class _Member(NamedTuple):
-    """One struct btf_member; `bit` is its offset, `width` is 0 unless it is a bit field."""
+    """One struct btf_member; `bit` is its offset."""
 
     name: str
     type_id: int
     bit: int
-    width: int
 
 
 class Btf:
@@ -54,10 +46,9 @@ class Btf:
         if base is not None:
             path = f"/sys/kernel/btf/{module}"
             self._btf = libbpf.btf_load_module(module.encode(), base._btf)  # noqa: SLF001
-        elif path is None:
-            self._btf = libbpf.btf_load_vmlinux()
         else:
-            self._btf = libbpf.btf_parse(path.encode(), None)
+            load = libbpf.btf_load_vmlinux
+            self._btf = libbpf.btf_parse(path.encode(), None) if path else load()
         if not self._btf:
             raise NotImplementedByKernel(
                 f"Failed to read type information '{path or KERNEL_BTF}':"
@@ -89,8 +80,8 @@ class Btf:
         raw = ctypes.string_at(enum.address + 12, 8 * enum.members)
         return any(self._name(offset) == value for offset, _ in struct.iter_unpack("@Ii", raw))
 
-    def field(self, type_name: str, member: str) -> Field | None:
-        """Return where a struct's member is, also inside anonymous members; None if nowhere."""
+    def find_bit(self, type_name: str, member: str) -> int | None:
+        """Return a struct member's offset in bits, also inside anonymous ones; None if nowhere."""
         type_id = self.find(type_name, libbpf.BTF_KIND_STRUCT)
         return self._member(type_id, member, 0) if type_id else None
 
@@ -110,26 +101,22 @@ class Btf:
     def _members(self, type_id: int) -> list[_Member]:
         outer = self._type(type_id)
         raw = ctypes.string_at(outer.address + 12, 12 * outer.members)
+        mask = 0xFFFFFF if outer.has_bit_fields else 0xFFFFFFFF  # above it, the width of the field
         return [
-            _Member(
-                self._name(name),
-                member_type,
-                offset & 0xFFFFFF if outer.has_bit_fields else offset,
-                offset >> 24 if outer.has_bit_fields else 0,
-            )
+            _Member(self._name(name), member_type, offset & mask)
             for name, member_type, offset in struct.iter_unpack("@III", raw)
         ]
 
-    def _member(self, type_id: int, wanted: str, base: int) -> Field | None:
+    def _member(self, type_id: int, wanted: str, base: int) -> int | None:
         for member in self._members(type_id):
             if member.name == wanted:
-                return Field(base + member.bit, member.width)
+                return base + member.bit
             if member.name:
                 continue
             inner = self._without_modifiers(member.type_id)
             if self._type(inner).kind in (_STRUCT, _UNION):
                 found = self._member(inner, wanted, base + member.bit)
-                if found:
+                if found is not None:
                     return found
         return None
 

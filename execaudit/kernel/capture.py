@@ -4,14 +4,12 @@
 Owns the life of the descriptors and what user space writes into the maps. It reads no events.
 """
 
-import dataclasses
+import copy
 import os
 import struct
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from execaudit.kernel import hooks, libbpf
 from execaudit.kernel.file_systems import find_file_systems
@@ -21,12 +19,12 @@ from execaudit.wire import record
 _PROG_INFO_BYTES = 232  # struct bpf_prog_info of linux/bpf.h, to its last member of 5.16
 _RECURSION_MISSES_AT = 208
 _LINK_INFO_BYTES = 32
+_DROPPED_AT = record.SLOT.offset("dropped")
 _ZERO = b"\0\0\0\0"
 _RULE_ALL = 0  # of enum rule_kind
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What the kernel side is to do. Sizes in bytes."""
 
     ring_bytes: int = 4 << 20  # a power of two, at least a page
@@ -41,37 +39,41 @@ class Settings:
     def config(self, rules: int = 0) -> bytes:
         """Return the value of the map "config" (struct config); `rules` is its member."""
         wake = min(self.wake_bytes, self.ring_bytes // 4)
-        return struct.pack(
-            record.CONFIG.format,
-            rules,
-            wake,
-            self.argv_bytes,
-            self.argv_bytes // 4,
-            self.env_bytes,
-            self.env_bytes // 4,
-            Path("/proc/self/ns/pid").stat().st_ino,
-            *find_file_systems(),
-        )
+        limits = (self.argv_bytes, self.argv_bytes // 4, self.env_bytes, self.env_bytes // 4)
+        pid_ns = os.stat("/proc/self/ns/pid").st_ino  # noqa: PTH116 - keep pathlib out of here
+        return struct.pack(record.CONFIG.format, rules, wake, *limits, pid_ns, *find_file_systems())
 
 
-@dataclass(slots=True)
 class Capture:
     """Loaded programs and their maps. Close it to detach and release everything."""
 
-    engine: str
-    reason: str
-    settings: Settings
-    points: dict[str, AttachPoint]
-    failure_hook: FailureHook | None
-    programs: dict[str, int]
-    maps: dict[str, int]
-    trials: list[int]  # attachments that only showed what works
-    failure_hook_error: str = ""  # why failed execs are not seen although that was wanted
-    links: list[int] = field(default_factory=list)
-    _config: bytes = b""
-    _generation: int = 0
-    _rule_keys: list[bytes] = field(default_factory=list)
-    _rule_places: dict[int, int] = field(default_factory=dict)
+    def __init__(
+        self,
+        engine: str,
+        reason: str,
+        settings: Settings,
+        points: dict[str, AttachPoint],
+        failure_hook: FailureHook | None,
+        programs: dict[str, int],
+        maps: dict[str, int],
+        trials: list[int],  # attachments that only showed what works
+        failure_hook_error: str = "",  # why failed execs are not seen although that was wanted
+        links: list[int] | None = None,
+    ) -> None:
+        self.engine = engine
+        self.reason = reason
+        self.settings = settings
+        self.points = points
+        self.failure_hook = failure_hook
+        self.programs = programs
+        self.maps = maps
+        self.trials = trials
+        self.failure_hook_error = failure_hook_error
+        self.links = links or []
+        self._config = b""
+        self._generation = 0
+        self._rule_keys: list[bytes] = []
+        self._rule_places: dict[int, int] = {}
 
     def attach(self) -> None:
         """Attach all programs: from here on, execs are seen."""
@@ -96,8 +98,9 @@ class Capture:
             key = struct.pack(record.RULE_KEY.format, self._generation, kind, a, b)
             libbpf.update_map(self.maps["rules"], key, struct.pack("@I", places[rule]))
             self._rule_keys.append(key)
+        zeros = bytes(8 * libbpf.num_possible_cpus())
         for place in places.values():
-            self._clear_hits(place)
+            libbpf.update_map(self.maps["rule_hits"], struct.pack("@I", place), zeros)
         self._configure(self._generation << 32 | kinds)
         hits = self.rule_hits()
         self._rule_places = places
@@ -109,7 +112,7 @@ class Capture:
         """Read the rules that the process before has set, so that `set_rules` can replace them."""
         raw = libbpf.lookup_map(self.maps["config"], _ZERO, record.CONFIG.size) or bytes(8)
         self._config = raw
-        self._generation = struct.unpack_from("@Q", raw)[0] >> 32
+        self._generation = _counter(raw, 0) >> 32
         self._rule_keys = libbpf.map_keys(self.maps["rules"], record.RULE_KEY.size)
 
     def mute(self) -> None:
@@ -141,18 +144,10 @@ class Capture:
 
     def seen_by_hook(self) -> list[int]:
         """Return the same for each hook, by index in record.HOOKS."""
-        at = record.SLOT.offset("dropped")
         return [
-            sum(
-                struct.unpack_from("@Q", raw)[0] + struct.unpack_from("@Q", raw, at)[0]
-                for raw in per_cpu
-            )
+            sum(_counter(raw, 0) + _counter(raw, _DROPPED_AT) for raw in per_cpu)
             for per_cpu in self.slots()
         ]
-
-    def _clear_hits(self, index: int) -> None:
-        zeros = bytes(8 * libbpf.num_possible_cpus())
-        libbpf.update_map(self.maps["rule_hits"], struct.pack("@I", index), zeros)
 
     def rule_hits(self) -> dict[int, int]:
         """Return the events that the kernel dropped since `set_rules`, by the index of the rule."""
@@ -166,10 +161,7 @@ class Capture:
 
     def dropped(self) -> int:
         """Return the events that the kernel dropped by rules since the programs were loaded."""
-        at = record.SLOT.offset("dropped")
-        return sum(
-            struct.unpack_from("@Q", raw, at)[0] for per_cpu in self.slots() for raw in per_cpu
-        )
+        return sum(_counter(raw, _DROPPED_AT) for per_cpu in self.slots() for raw in per_cpu)
 
     def slots(self) -> list[list[bytes]]:
         """Return the counters (struct slot) by hook and CPU."""
@@ -177,8 +169,8 @@ class Capture:
         cpus = libbpf.num_possible_cpus()
         out: list[list[bytes]] = []
         for hook in range(len(record.HOOKS)):
-            raw = libbpf.lookup_map(self.maps["slots"], struct.pack("@I", hook), size * cpus)
-            values = raw or b""
+            key = struct.pack("@I", hook)
+            values = libbpf.lookup_map(self.maps["slots"], key, size * cpus) or b""
             out.append([values[at : at + size] for at in range(0, len(values), size)])
         return out
 
@@ -188,8 +180,7 @@ class Capture:
         for name, fd in self.programs.items():
             hook = hook_of(name)
             if hook is not None:
-                info = libbpf.object_info(fd, _PROG_INFO_BYTES)
-                (count,) = struct.unpack_from("@Q", info, _RECURSION_MISSES_AT)
+                count = _counter(libbpf.object_info(fd, _PROG_INFO_BYTES), _RECURSION_MISSES_AT)
                 out[hook] = out.get(hook, 0) + count
         return out
 
@@ -232,7 +223,7 @@ class Capture:
 
     def take(self) -> "Capture":
         """Return a capture with all descriptors of this one, which is left without any."""
-        taken = dataclasses.replace(self)
+        taken = copy.copy(self)
         self.programs, self.maps, self.links, self.trials = {}, {}, [], []
         return taken
 
@@ -241,6 +232,10 @@ class Capture:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _counter(raw: bytes, at: int) -> int:
+    return int(struct.unpack_from("@Q", raw, at)[0])
 
 
 def _close_all(fds: list[int]) -> None:

@@ -50,14 +50,14 @@ def _overlay(btf: Btf) -> int:
         return record.OVERLAY_UNKNOWN
     if not btf.struct_size("ovl_file"):
         return record.OVERLAY_REAL
-    real = btf.field("ovl_file", "realfile")
-    return record.OVERLAY_UNKNOWN if real is None or real.bit else record.OVERLAY_STRUCT
+    is_first = btf.find_bit("ovl_file", "realfile") == 0
+    return record.OVERLAY_STRUCT if is_first else record.OVERLAY_UNKNOWN
 
 
 def _btrfs(btf: Btf) -> tuple[int, int]:
     """Return `btrfs_root_back` and `btrfs_anon_dev`; zeros where they are not to be found."""
-    inode, root = btf.field("btrfs_inode", "vfs_inode"), btf.field("btrfs_inode", "root")
-    device = btf.field("btrfs_root", "anon_dev")
-    if inode is None or root is None or device is None or inode.bit <= root.bit:
+    inode, root = btf.find_bit("btrfs_inode", "vfs_inode"), btf.find_bit("btrfs_inode", "root")
+    device = btf.find_bit("btrfs_root", "anon_dev")
+    if inode is None or root is None or device is None or inode <= root:
         return 0, 0
-    return (inode.bit - root.bit) // 8, device.bit // 8
+    return (inode - root) // 8, device // 8

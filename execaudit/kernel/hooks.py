@@ -23,7 +23,6 @@ _PERF_TYPE_TRACEPOINT = 2
 _PERF_IOC_SET_BPF = 0x40042408
 _PERF_IOC_ENABLE = 0x2400
 _EXECVE = {"x86_64": "__x64_sys_", "aarch64": "__arm64_sys_"}
-_COMPAT = "__ia32_compat_sys_"
 
 
 class AttachPoint(NamedTuple):
@@ -54,12 +53,14 @@ FAILURE_CHOICES = ("auto", "fexit", "kretprobe", "tracepoint", "sys_exit")
 
 def _syscall_programs(how: Literal["fexit", "kretprobe"]) -> dict[str, AttachPoint]:
     machine = os.uname().machine
-    prefix = _EXECVE.get(machine, "__x64_sys_")
-    programs = {f"{how}_{call}": AttachPoint(how, prefix + call) for call in ("execve", "execveat")}
+    prefixes = {"": _EXECVE.get(machine, "__x64_sys_")}
     if machine == "x86_64":
-        for call in ("execve", "execveat"):
-            programs[f"{how}_compat_{call}"] = AttachPoint(how, _COMPAT + call)
-    return programs
+        prefixes["compat_"] = "__ia32_compat_sys_"
+    return {
+        f"{how}_{kind}{call}": AttachPoint(how, prefix + call)
+        for kind, prefix in prefixes.items()
+        for call in ("execve", "execveat")
+    }
 
 
 FAILURE_HOOKS = (
@@ -209,21 +210,16 @@ def trial(point: AttachPoint, btf: Btf | None = None, links: list[int] | None = 
 
 
 def before_programs(links: list[int] | None = None) -> dict[str, AttachPoint]:
-    """Return the programs that save the name before the exec, at the newest hook there is.
-
-    For `links` see `trial`.
-    """
-    if trial(BEFORE_EXEC["before_exec"], links=links) is None:
-        return BEFORE_EXEC
-    return BEFORE_RENAME
+    """Return the programs that save the name before the exec. For `links` see `trial`."""
+    is_newest = trial(BEFORE_EXEC["before_exec"], links=links) is None
+    return BEFORE_EXEC if is_newest else BEFORE_RENAME
 
 
 def choose_failure_hook(wanted: str, links: list[int] | None = None) -> FailureHook:
     """Return the hook named `wanted`, or with "auto" the cheapest one that works here.
 
-    For `links` see `trial`.
-
-    Raises InvalidArgument for an unknown name and NotImplementedByKernel when none works.
+    For `links` see `trial`. Raises InvalidArgument for an unknown name, NotImplementedByKernel
+    where none works.
     """
     if wanted not in FAILURE_CHOICES:
         raise InvalidArgument(f"Unknown failure hook '{wanted}': expected {FAILURE_CHOICES}")
@@ -235,8 +231,7 @@ def choose_failure_hook(wanted: str, links: list[int] | None = None) -> FailureH
         for hook in FAILURE_HOOKS:
             if wanted != hook.name and (wanted != "auto" or hook.name == "sys_exit"):
                 continue
-            tried = (trial(point, btf, links) for point in _essential(hook))
-            reason = next(filter(None, tried), None)
+            reason = find_obstacle(hook, btf, links)
             if reason is None:
                 return _without_missing(hook, btf, links)
             reasons.append(f"{hook.name}: {reason}")
@@ -247,8 +242,13 @@ def choose_failure_hook(wanted: str, links: list[int] | None = None) -> FailureH
     )
 
 
-def _essential(hook: FailureHook) -> list[AttachPoint]:
-    return [point for name, point in hook.programs.items() if "compat" not in name]
+def find_obstacle(hook: FailureHook, btf: Btf | None, links: list[int] | None = None) -> str | None:
+    """Return why a hook does not work here, None if it does. For `links` see `trial`.
+
+    32-bit entry points are not in every kernel, and are left out where there are none.
+    """
+    needed = (point for name, point in hook.programs.items() if "compat" not in name)
+    return next(filter(None, (trial(point, btf, links) for point in needed)), None)
 
 
 def _without_missing(hook: FailureHook, btf: Btf | None, links: list[int] | None) -> FailureHook:

@@ -25,7 +25,7 @@ Shape = tuple[Any, ...]
 _SECONDS_LIMIT = 256
 _TEMPLATES_BYTES = 2 << 20
 _TEMPLATE_BYTES = 600  # about what Python takes for one, beside its text
-_FORMATS_LIMIT = 8  # shapes of one place
+_FORMATS_BYTES = 2 << 20
 _MADE_LIMIT = 8  # entries of one place, of encoders and of their past
 _EVENT_FLAGS = sum(EVENT_FLAGS.values())
 
@@ -61,6 +61,8 @@ class Encoder:
         self._cores: dict[bytes, dict[Shape | None, Template]] = {}
         self._bytes = 0
         self._key = object()  # under which places keep what was made of them
+        self._bound: list[dict[Shape | None, Format]] = []  # formats of places that have any
+        self._bound_bytes = 0
 
     def follow_host(self) -> None:
         """Forget all templates: the host has another name, clock or users now."""
@@ -69,6 +71,13 @@ class Encoder:
         self._cores.clear()
         self._bytes = 0
         self._key = object()
+        self._forget_formats()
+
+    def _forget_formats(self) -> None:
+        for formats in self._bound:
+            formats.clear()
+        self._bound.clear()
+        self._bound_bytes = 0
 
     def encode_fields(self, fields: FieldDict) -> bytes:
         """Return the bytes of a record of the daemon's own."""
@@ -177,9 +186,13 @@ class Encoder:
             template = Template(self._render(fields), self._token, self._fillings)
             self._grow(template.size)
             made.templates[shape] = template
-        if len(made.formats) >= _FORMATS_LIMIT:
-            made.formats.clear()
-        form = made.formats[shape] = template.bind(made.parents)
+        form = template.bind(made.parents)
+        self._bound_bytes += len(form.form) + _TEMPLATE_BYTES
+        if self._bound_bytes > _FORMATS_BYTES:
+            self._forget_formats()
+        if not made.formats:
+            self._bound.append(made.formats)
+        made.formats[shape] = form
         return form
 
     def _grow(self, size: int) -> None:

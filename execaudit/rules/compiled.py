@@ -5,10 +5,12 @@ Owns what all partial decisions of a rule set look things up in, and the counts.
 place.
 """
 
-from execaudit.config.labels import SEVERITIES
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from execaudit.config.values import SEVERITIES
 from execaudit.records.vocabulary import EVENT_FLAGS
 from execaudit.rules.condition_tree import SignedCondition
-from execaudit.rules.decision import Decision
 from execaudit.rules.field_values import (
     EVENT_FIELDS,
     NUMBER_FIELDS,
@@ -17,8 +19,7 @@ from execaudit.rules.field_values import (
     is_argc_known,
 )
 from execaudit.rules.index import ArgumentsTable, FieldTable, TermSet, Wants
-from execaudit.rules.inherited import InheritedRules
-from execaudit.rules.process_programs import ProcessPrograms
+from execaudit.rules.processes import InheritedRules, ProcessPrograms
 from execaudit.rules.rule import Rule
 from execaudit.wire.event import Event
 
@@ -26,6 +27,31 @@ _MAX_DECISIONS = 4096
 _MAX_NUMBERS = 1024
 _FLAGS = sum(EVENT_FLAGS.values())
 _NO_ARGC = (1 << 32) - 1
+
+
+class Decision(NamedTuple):
+    """What becomes of a record.
+
+    Attributes:
+        action: "drop" or "keep".
+        labels: to add, in the order of the rules.
+        severity: the most severe that a rule gave, "" for none.
+        rule: index of the rule that decided; None where none did, which keeps.
+        rules: indices of all that had a part in it, labelling ones too.
+        undecided: rules that could not be decided as a text was cut.
+
+    """
+
+    action: str
+    labels: tuple[str, ...] = ()
+    severity: str = ""
+    rule: int | None = None
+    rules: tuple[int, ...] = ()
+    undecided: tuple[int, ...] = ()
+
+
+NOTHING = Decision("keep")
+"""No rule had anything to say."""
 
 
 class CompiledRules:
@@ -36,12 +62,10 @@ class CompiledRules:
         hits: how often each decided or labelled.
         undecided: how often each could not be decided, as arguments were too long to be seen.
         inherited: which rules hold for which process trees.
-        programs: programs of processes seen.
+        programs: of processes seen, for `parent.exe` and `ancestor.exe`.
         fields: all that any rule asks for.
         rule_of: index of the rule of each term.
-        all_terms: a bit for each term.
-        event_terms: those that ask for something of EVENT_FIELDS.
-        place_terms: all others.
+        event_terms: those that ask for something of EVENT_FIELDS; place_terms: all others.
         text_terms: those that ask for arguments or environment.
         texts: what each term asks of these.
         arguments: which terms an argument block may satisfy.
@@ -51,8 +75,8 @@ class CompiledRules:
 
     """
 
-    def __init__(self, rules: tuple[Rule, ...]) -> None:
-        self.rules = rules
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = tuple(rules)
         self.hits = [0] * len(rules)
         self.undecided = [0] * len(rules)
         self.inherited = InheritedRules(is_used=any(rule.descendants for rule in rules))

@@ -110,7 +110,7 @@ def _is_contradiction(term: Term) -> bool:
 
 
 def conditions_of(node: Node) -> Iterator[Condition]:
-    """All conditions of a tree."""
+    """Yield all conditions of a tree."""
     if isinstance(node, Condition):
         yield node
     elif isinstance(node, Not):

@@ -1,35 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
 """Conditions of rules: from a field's name and a value in a rules file to a test.
 
-Owns one small function for each kind of condition; those on text are in `text_conditions`. A test
-sees a value of `field_values` and says yes, no, or None where it cannot be known.
+Owns one small function for each kind of condition, and the refusal of texts that no record can
+have. A test sees a value of `field_values` and says yes, no, or None where it cannot be known. How
+one pattern matches is the business of `patterns`.
 """
 
 import errno
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_short, show_value
 from execaudit.config.values import list_words
-from execaudit.rules.fields import FIELDS, RESULTS, TYPES
-from execaudit.rules.patterns import REGEX_BYTES, Pattern, PatternError, Truth
-from execaudit.rules.text_conditions import (
-    Lookups,
-    Made,
-    MistakeError,
-    Source,
-    make_text,
-    make_texts,
-    read_pattern,
-    read_text,
-)
+from execaudit.rules.field_values import COMM_BYTES, FIELDS, RESULTS, TYPES, Field, Texts
+from execaudit.rules.patterns import REGEX_BYTES, Pattern, PatternError, Truth, parse_pattern
 
 _LARGEST_ID = 2**32 - 2  # 2^32-1 is (uid_t)-1, nobody
 _NUMBER = re.compile(r"[0-9]{1,10}")
 _RANGE = re.compile(r"([0-9]{1,10})-([0-9]{1,10})?")
+
+
+class Lookups(NamedTuple):
+    """Ids of names, None for a name that this host does not know."""
+
+    user: Callable[[str], int | None]
+    group: Callable[[str], int | None]
+
+
+class Source(NamedTuple):
+    """What a condition is made from, apart from its values."""
+
+    field: str
+    kind: Field
+    lookups: Lookups
+    regex_bytes: int
+
+
+Test = Callable[[Any], Truth]
+Made = tuple[Test, frozenset[Any] | None, tuple[Pattern, ...]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,12 +86,14 @@ def make_condition(
     path: KeyPath,
     lookups: Lookups,
     regex_bytes: int = REGEX_BYTES,
+    kind: Field | None = None,
 ) -> Condition:
     """Make the condition that `field` has `value`, one of its elements if that is a list.
 
-    Raises ConditionError with all that is wrong.
+    `kind`: how to ask for a field that rules do not know. Raises ConditionError with all that is
+    wrong.
     """
-    source = Source(field, FIELDS[field], lookups, regex_bytes)
+    source = Source(field, FIELDS[field] if kind is None else kind, lookups, regex_bytes)
     if isinstance(value, list) and not value:
         raise ConditionError([(path, f"is an empty list, expected {source.kind.what}")])
     elements = value if isinstance(value, list) else [value]
@@ -91,16 +104,13 @@ def make_condition(
         below = (*path, index) if isinstance(value, list) else path
         try:
             read_elements.append(read(source, element))
-        except (MistakeError, PatternError) as error:
+        except PatternError as error:
             mistakes.append(((*below, error.key) if error.key else below, str(error)))
     if mistakes:
         raise ConditionError(mistakes)
     test, exacts, patterns = _MAKERS[source.kind.kind](source, read_elements)
     shown = f"{field} = {show_value(value)}"
     return Condition(field, path, shown, test, exacts, patterns, tuple(read_elements))
-
-
-# Numbers and ids.
 
 
 def _read_number(source: Source, value: object) -> range:
@@ -115,7 +125,7 @@ def _read_number(source: Source, value: object) -> range:
             if first <= last <= _LARGEST_ID:
                 return range(first, last + 1)
             if last < first:
-                raise MistakeError(f"is {show_short(value)}, a range that ends before it begins")
+                raise PatternError(f"is {show_short(value)}, a range that ends before it begins")
     raise _wrong(source, value)
 
 
@@ -133,7 +143,7 @@ def _read_id(
     if isinstance(value, str) and value and not value[0].isdigit():
         number = look_up(value)
         if number is None:
-            raise MistakeError(
+            raise PatternError(
                 f"is {show_short(value)}, which no {kind} of this host is called, "
                 f"expected {source.kind.what}"
             )
@@ -165,23 +175,15 @@ def _make_number(source: Source, ranges: list[range | None]) -> Made:
     ), None, ()  # fmt: skip
 
 
-# Words and flags.
-
-
 def _read_choice(words: tuple[str, ...]) -> Callable[[Source, object], str]:
     def read(_: Source, value: object) -> str:
         if value not in words:
-            raise MistakeError(
+            raise PatternError(
                 f"is {show_short(value)}, expected {list_words(list(map(show_short, words)), 'or')}"
             )
         return str(value)
 
     return read
-
-
-def _make_choice(_: Source, words: list[str]) -> Made:
-    exacts = frozenset(word.encode() for word in words)
-    return exacts.__contains__, exacts, ()
 
 
 def _read_errno(source: Source, value: object) -> int:
@@ -194,8 +196,8 @@ def _read_errno(source: Source, value: object) -> int:
     raise _wrong(source, value)
 
 
-def _make_errno(_: Source, numbers: list[int]) -> Made:
-    exacts = frozenset(numbers)
+def _make_choice(_: Source, words: list[str | int]) -> Made:
+    exacts = frozenset(word.encode() if isinstance(word, str) else word for word in words)
     return exacts.__contains__, exacts, ()
 
 
@@ -209,8 +211,116 @@ def _make_flag(_: Source, wanted: list[bool]) -> Made:
     return (lambda value: bool(value) in wanted), None, ()
 
 
-def _wrong(source: Source, value: object) -> MistakeError:
-    return MistakeError(f"is {show_short(value)}, expected {source.kind.what}")
+def _wrong(source: Source, value: object) -> PatternError:
+    return PatternError(f"is {show_short(value)}, expected {source.kind.what}")
+
+
+def _read_pattern(source: Source, value: object) -> Pattern:
+    """Read one text. Raises PatternError."""
+    pattern = parse_pattern(value, is_path=source.kind.is_path, regex_bytes=source.regex_bytes)
+    if pattern.kind != "regex":
+        _refuse_impossible(source, pattern)
+    return pattern
+
+
+def _refuse_impossible(source: Source, pattern: Pattern) -> None:
+    """Refuse what no record can have: most such rules are slips, and never match silently."""
+    kind, text, is_exact = source.kind, pattern.text, pattern.kind == "exact"
+    if kind.is_absolute and not text.startswith(("/", "*", "?", "[")):
+        raise PatternError(
+            f'is "{text}", expected an absolute path such as "/{text}" or "**/{text}"'
+        )
+    if kind.is_absolute and is_exact and text.endswith("/") and text != "/":
+        raise PatternError(f'is "{text}", expected no "/" at the end')
+    if kind.is_short and is_exact and len(text.encode()) > COMM_BYTES:
+        beginning = text.encode()[:COMM_BYTES].decode(errors="ignore")
+        raise PatternError(
+            f'is "{text}", but of short names the kernel keeps {COMM_BYTES} bytes, '
+            f'expected "{beginning}"'
+        )
+    suffix = {"unit": ".service", "user_unit": ".service", "slice": ".slice"}.get(source.field)
+    if suffix and is_exact and "." not in text:
+        raise PatternError(f'is "{text}", expected a name with its type such as "{text}{suffix}"')
+    if "\0" in text:
+        raise PatternError("has a NUL, which no text of a record has")
+
+
+def _read_text(source: Source, value: object) -> Pattern | bool:
+    """Read one text, or whether there is any. Raises PatternError."""
+    if isinstance(value, bool) and source.kind.can_be_absent:
+        return value
+    return _read_pattern(source, value)
+
+
+def _make_text(source: Source, elements: list[Pattern | bool]) -> Made:
+    """Test a text that may be absent (None)."""
+    patterns = tuple(each for each in elements if isinstance(each, Pattern))
+    presence = {each for each in elements if isinstance(each, bool)}
+    below = source.field == "cgroup"
+    if presence or below:
+        test = _presence_test(patterns, presence) if presence else _subtree_test(patterns)
+        return test, None, ()
+    if all(each.exact is not None for each in patterns):
+        exacts = frozenset(each.exact for each in patterns)
+        return exacts.__contains__, exacts, patterns
+    if len(patterns) == 1:
+        matches = patterns[0].matches
+        return lambda text: False if text is None else matches(text), None, patterns
+    return (
+        lambda text: False if text is None else _any(each.matches(text) for each in patterns),
+        None,
+        patterns,
+    )
+
+
+def _presence_test(patterns: tuple[Pattern, ...], presence: set[bool]) -> Test:
+    def test(text: bytes | None) -> Truth:
+        if (text is not None) in presence:
+            return True
+        return False if text is None else _any(each.matches(text) for each in patterns)
+
+    return test
+
+
+def _subtree_test(patterns: tuple[Pattern, ...]) -> Test:
+    """A control group or any group it lies in."""
+
+    def test(path: bytes | None) -> Truth:
+        if path is None:
+            return False
+        parts = path.split(b"/")
+        above = [b"/".join(parts[: end + 1]) for end in range(1, len(parts))]
+        return _any(each.matches(one) for one in (*above, b"/") for each in patterns)
+
+    return test
+
+
+def _make_texts(_: Source, patterns: list[Pattern]) -> Made:
+    """Test several texts: any of them counts."""
+
+    def test(texts: Texts) -> Truth:
+        found: Truth = False if texts.is_complete else None
+        for pattern in patterns:
+            for word in texts.words:
+                match = pattern.matches(word)
+                if match:
+                    return True
+                found = None if match is None else found
+            for piece, more_before, more_after in texts.pieces:
+                if pattern.matches_piece(piece, more_before, more_after):
+                    return True
+        return found
+
+    return test, None, tuple(patterns)
+
+
+def _any(truths: Any) -> Truth:
+    found: Truth = False
+    for truth in truths:
+        if truth:
+            return True
+        found = None if truth is None else found
+    return found
 
 
 _READERS: dict[str, Callable[[Source, object], Any]] = {
@@ -219,8 +329,8 @@ _READERS: dict[str, Callable[[Source, object], Any]] = {
     "login": _read_login,
     "session": _read_session,
     "number": _read_number,
-    "text": read_text,
-    "texts": read_pattern,
+    "text": _read_text,
+    "texts": _read_pattern,
     "flag": _read_flag,
     "type": _read_choice(TYPES),
     "result": _read_choice(RESULTS),
@@ -228,9 +338,8 @@ _READERS: dict[str, Callable[[Source, object], Any]] = {
 }
 _MAKERS: dict[str, Callable[[Source, list[Any]], Made]] = {
     **dict.fromkeys(("user", "group", "login", "session", "number"), _make_number),
-    "text": make_text,
-    "texts": make_texts,
+    "text": _make_text,
+    "texts": _make_texts,
     "flag": _make_flag,
-    **dict.fromkeys(("type", "result"), _make_choice),
-    "errno": _make_errno,
+    **dict.fromkeys(("type", "result", "errno"), _make_choice),
 }

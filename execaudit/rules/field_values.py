@@ -1,20 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The values that rules look at, out of an event: exact, or known to be unknown.
+"""Which fields a rule can ask for, and their values out of an event: exact, or known to be unknown.
 
-Owns the step from an event and the fields of its place (repaired text, left-out members) to what
-conditions are tested on. What was unreadable or cut is UNKNOWN, never taken for absent, so that no
-rule decides on something that is missing.
+The fields themselves are those of the vocabulary. Owns the step from an event and the fields of its
+place (repaired text, left-out members) to what conditions are tested on. What was unreadable or cut
+is UNKNOWN, never taken for absent, so that no rule decides on something that is missing.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from execaudit.records.command import restore_text
-from execaudit.records.vocabulary import EVENT_FLAGS
-from execaudit.rules.fields import FIELDS
-from execaudit.wire.event import Event, Gap, Place
+from execaudit.records.vocabulary import CONDITIONS, EVENT_FLAGS, Condition
+from execaudit.wire.event import Event, Place
 
+Field = Condition
+FIELDS = CONDITIONS
 Fields = Mapping[str, Any]
+
+NESTED = tuple(dict.fromkeys(name.partition(".")[0] for name in FIELDS if "." in name))
+"""Names before a dot, which TOML makes tables of."""
+
+COMM_BYTES = 15
+"""What the kernel keeps of a short name: TASK_COMM_LEN without its NUL, include/linux/sched.h."""
+
+TYPES = ("exec", "exit")
+RESULTS = ("success", "failure")
+ACTIONS = ("drop", "keep", "label")
 
 
 class _Unknown:
@@ -76,7 +87,7 @@ def argv_value(event: Event) -> Any:
     words = split_block(event.argv)
     if not event.argv_gaps:
         return Texts(words)
-    behind = _indexes(event.argv_gaps)
+    behind = {gap.index for gap in event.argv_gaps}  # -1: before the first
     whole: list[bytes] = []
     pieces: list[Piece] = []
     for index, word in enumerate(words):
@@ -93,7 +104,7 @@ def cmdline_value(event: Event) -> Any:
         return UNKNOWN
     if not event.argv_gaps:
         return Texts((event.argv[:-1].replace(b"\0", b" "),))
-    behind = _indexes(event.argv_gaps)
+    behind = {gap.index for gap in event.argv_gaps}  # -1: before the first
     pieces: list[Piece] = []
     run: list[bytes] = []
     more_before = -1 in behind
@@ -105,11 +116,6 @@ def cmdline_value(event: Event) -> Any:
     if run:
         pieces.append((b" ".join(run), more_before, False))
     return Texts((), pieces, is_complete=False)
-
-
-def _indexes(gaps: Iterable[Gap]) -> set[int]:
-    """Return the strings that something is missing behind (-1: before the first)."""
-    return {gap.index for gap in gaps}
 
 
 def env_value(event: Event) -> Any:
@@ -141,21 +147,14 @@ def event_values(event: Event) -> dict[str, Any]:
 
 
 def unreadable_numbers(fields: Fields) -> list[str]:
-    """Return those of NUMBER_FIELDS that were unreadable in all events of a place."""
+    """Return the names of numbers that were unreadable in all events of a place."""
     return [name for name in fields.get("unreadable", ()) if name in NUMBER_FIELDS]
 
 
 def marks_of(names: Collection[str]) -> frozenset[str]:
     """Return the members of a record that say that a field in `names` is not what it seems."""
-    return frozenset(
-        (
-            "unreadable",
-            "truncated",
-            "pcomm_b64",
-            "exe_dev_inexact",
-            *(exact for exact, name in _EXACT.items() if name in names),
-        )
-    )
+    exact = {exact for exact, name in _EXACT.items() if name in names}
+    return frozenset({"unreadable", "truncated", "pcomm_b64", "exe_dev_inexact", *exact})
 
 
 _MARKS = marks_of(_EXACT.values())
@@ -215,10 +214,6 @@ def _namespace(kind: str) -> Callable[[Fields], Any]:
     return take
 
 
-def _ancestor_comms(fields: Fields) -> Any:
-    return of_ancestors(fields, lambda ancestor: restore_text(ancestor, "comm"))
-
-
 def of_ancestors(fields: Fields, take: Callable[[Fields], Any]) -> Any:
     """Texts of the ancestors, parent first; `...` stands for those that are not known."""
     ancestors = fields.get("ancestors", ())
@@ -231,7 +226,7 @@ def of_ancestors(fields: Fields, take: Callable[[Fields], Any]) -> Any:
 
 DERIVED: dict[str, Callable[[Fields], Any]] = {
     "euser": _effective_user,
-    "ancestor.comm": _ancestor_comms,
+    "ancestor.comm": lambda fields: of_ancestors(fields, lambda one: restore_text(one, "comm")),
     "parent.comm": lambda fields: fields.get("pcomm"),
     "type": lambda fields: fields.get("type") or "exec",
     **{name: _namespace(name[3:]) for name in FIELDS if name.startswith("ns.")},

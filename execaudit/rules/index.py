@@ -28,6 +28,21 @@ _LONG_TEXT = 1024  # longer ones are not worth keeping
 _GRAM = 4
 
 
+class _BoundedTable(dict[Any, TermSet]):
+    """Terms by value, worked out when a value is first seen."""
+
+    def __init__(self, max_values: int) -> None:
+        super().__init__()
+        self._max_values = max_values
+
+    def _keep(self, value: Any, found: TermSet) -> TermSet:
+        if not isinstance(value, str | bytes) or len(value) <= _LONG_TEXT:
+            if len(self) >= self._max_values:
+                self.clear()
+            self[value] = found
+        return found
+
+
 class SubstringIndex:
     """Finds terms by text that must occur: each by four bytes of it, or four times four.
 
@@ -40,10 +55,8 @@ class SubstringIndex:
         self._aligned: dict[int, TermSet] = {}
         self._anywhere: dict[int, TermSet] = {}
 
-    def add(self, literal: bytes, bits: TermSet) -> bool:
-        """List terms under a literal in lower case; False if it is too short for that."""
-        if len(literal) < _GRAM:
-            return False
+    def add(self, literal: bytes, bits: TermSet) -> None:
+        """List terms under a literal of four bytes or more, in lower case."""
         if len(literal) < 2 * _GRAM - 1:
             _add(self._anywhere, literal[-_GRAM:], bits)
         else:
@@ -51,7 +64,6 @@ class SubstringIndex:
             tail = literal[-(2 * _GRAM - 1) :]
             for shift in range(_GRAM):
                 _add(self._aligned, tail[shift : shift + _GRAM], bits)
-        return True
 
     def find(self, text: bytes) -> TermSet:
         """Terms whose literal may occur in the text (in lower case)."""
@@ -79,21 +91,19 @@ def _limit_values(all_terms: TermSet) -> int:
     return max(64, min(_MAX_VALUES, _MAX_BYTES // (all_terms.bit_length() // 8 + 64)))
 
 
-class FieldTable(dict[Any, TermSet]):
-    """For each value of one field the terms that it lets through. Bounded.
+class FieldTable(_BoundedTable):
+    """For each value of one field the terms that it lets through.
 
     Of each term it takes what the term wants of this field. Keys are values as `field_values` gives
     them before they are made `testable`.
     """
 
     def __init__(self, wants: Iterable[Wants], all_terms: TermSet) -> None:
-        super().__init__()
-        self.misses = 0
-        self._max_values = _limit_values(all_terms)
+        super().__init__(_limit_values(all_terms))
         self._exact: dict[Any, TermSet] = {}
         self._substrings = SubstringIndex()
         self._gated: list[tuple[TermSet, SignedCondition]] = []
-        tests: dict[tuple[tuple[str, bool], ...], tuple[TermSet, tuple[SignedCondition, ...]]] = {}
+        tests: dict[tuple[tuple[str, bool], ...], Wants] = {}
         listed = 0
         for bits, conditions in wants:
             listed |= bits
@@ -102,10 +112,7 @@ class FieldTable(dict[Any, TermSet]):
             key = tuple((each.condition.shown, each.wanted) for each in conditions)
             tests[key] = (tests.get(key, (0, ()))[0] | bits, conditions)
         self._without = all_terms & ~listed
-        self._tests = []
-        for bits, conditions in tests.values():
-            if not self._gate(bits, conditions):
-                self._tests.append((bits, conditions))
+        self._tests = [wants for wants in tests.values() if not self._gate(*wants)]
 
     def _add_exact(self, bits: TermSet, conditions: tuple[SignedCondition, ...]) -> bool:
         exacts = conditions[0].condition.exacts
@@ -127,13 +134,7 @@ class FieldTable(dict[Any, TermSet]):
         return True
 
     def __missing__(self, value: Any) -> TermSet:
-        self.misses += 1
-        found = self._find(value)
-        if not isinstance(value, str) or len(value) <= _LONG_TEXT:
-            if len(self) >= self._max_values:
-                self.clear()
-            self[value] = found
-        return found
+        return self._keep(value, self._find(value))
 
     def _find(self, value: Any) -> TermSet:
         found = self._without
@@ -142,7 +143,7 @@ class FieldTable(dict[Any, TermSet]):
         tested = testable(value)
         if self._exact and not isinstance(value, tuple):
             bits = self._exact.get(tested)
-            if bits:
+            if bits:  # else a copy would be made of what is large
                 found |= bits
         for bits, conditions in self._tests:
             if all(each.holds(tested) for each in conditions):
@@ -163,8 +164,8 @@ class FieldTable(dict[Any, TermSet]):
         return found
 
 
-class ArgumentsTable(dict[bytes, TermSet]):
-    """For each argument block the terms that may match it: those left out cannot. Bounded.
+class ArgumentsTable(_BoundedTable):
+    """For each argument block the terms that may match it: those left out cannot.
 
     Of each term it takes one condition on arguments that must be true, where there is one whose
     patterns contain a word, or a part of one, to look up. Most words of an argument block were
@@ -172,8 +173,7 @@ class ArgumentsTable(dict[bytes, TermSet]):
     """
 
     def __init__(self, wants: Iterable[Wants], all_terms: TermSet) -> None:
-        super().__init__()
-        self._max_values = _limit_values(all_terms) // 2
+        super().__init__(_limit_values(all_terms) // 2)
         self._words = _WordTable(self._max_values)
         listed = 0
         for bits, conditions in wants:
@@ -191,21 +191,16 @@ class ArgumentsTable(dict[bytes, TermSet]):
             words = self._words
             for word in raw[:-1].split(b"\0"):
                 bits = words[word]
-                if bits:  # else a copy would be made of what is large
+                if bits:
                     found |= bits
-        if len(raw) <= _LONG_TEXT:
-            if len(self) >= self._max_values:
-                self.clear()
-            self[raw] = found
-        return found
+        return self._keep(raw, found)
 
 
-class _WordTable(dict[bytes, TermSet]):
-    """For each argument the terms that it may satisfy. Bounded."""
+class _WordTable(_BoundedTable):
+    """For each argument the terms that it may satisfy."""
 
     def __init__(self, max_values: int) -> None:
-        super().__init__()
-        self._max_values = max_values
+        super().__init__(max_values)
         self._exact: dict[bytes, TermSet] = {}
         self._substrings = SubstringIndex()
 
@@ -217,12 +212,7 @@ class _WordTable(dict[bytes, TermSet]):
                 self._substrings.add(_longest_word(pattern.literal), bits)
 
     def __missing__(self, word: bytes) -> TermSet:
-        found = self._exact.get(word, 0) | self._substrings.find(word.lower())
-        if len(word) <= _LONG_TEXT:
-            if len(self) >= self._max_values:
-                self.clear()
-            self[word] = found
-        return found
+        return self._keep(word, self._exact.get(word, 0) | self._substrings.find(word.lower()))
 
 
 def _longest_word(literal: bytes) -> bytes:

@@ -1,26 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which drop rules the kernel can decide, and the keys of the map it looks them up in.
 
-Owns the translation only. What a path or a control group is on this host comes in through
-`KernelLookups`; the map is filled elsewhere. The kernel has one hash map without order or
+Owns the translation, and what paths and control groups are on this host; the map is filled
+elsewhere. The kernel has one hash map without order or
 combinations, so it can only take rules that are nothing but alternatives of single exact values,
 and only as long as nothing before them could have kept the record or held for its descendants.
 Rules it decides stay in user space as well: for what was not in the map yet, and for reading back.
 """
 
+import os
+import re
+import stat
 import sys
-from collections.abc import Callable, Iterable
 from enum import IntEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from execaudit.rules.fields import COMM_BYTES
+from execaudit.kernel.file_systems import find_file_systems
+from execaudit.records.cgroup import has_old_hierarchies
+from execaudit.rules.field_values import COMM_BYTES
 from execaudit.wire import record
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from execaudit.rules.conditions import Condition
     from execaudit.rules.rule import Rule
 
 MOST_KEYS = 4096
+_MOST_HELD = 512  # the unit allows 1024 descriptors
+_CGROUPS = Path("/sys/fs/cgroup")
+_MOUNTS = Path("/proc/self/mountinfo")
 _MOST_IDS = 1024  # in one condition, each a key of its own
 
 
@@ -51,18 +61,70 @@ class Key(NamedTuple):
     b: int
 
 
-class KernelLookups(NamedTuple):
-    """What only the running host knows.
+class KernelLookups:
+    """Finds what rules are about on this host: inodes of programs, ids of control groups.
 
-    Attributes:
-        exe: (device, inode) of the file with exactly this path, None where there is none, where the
-            path leads through symbolic links, or where the file has further names.
-        cgroup: id of a control group, None where there is none.
-
+    The number of an inode is given to another file as soon as nothing holds the first one: a
+    descriptor does, until close().
     """
 
-    exe: Callable[[str], tuple[int, int] | None]
-    cgroup: Callable[[str], int | None]
+    def __init__(self, cgroups: Path = _CGROUPS) -> None:
+        """Take the directory where the v2 hierarchy is mounted."""
+        self._cgroups = cgroups
+        self._fds: list[int] = []
+
+    def exe(self, path: str) -> tuple[int, int] | None:
+        """Device, as the kernel counts it, and inode of a program with one name only.
+
+        Through a symbolic link the kernel would find what records show under another name; of a
+        file with several names (busybox, say) the kernel does not know which was called. Nor does
+        it know files apart on overlayfs, or where device and inode are not what it compares. None
+        too where no more can be held.
+        """
+        if len(self._fds) >= _MOST_HELD:
+            return None
+        try:
+            if os.path.realpath(path, strict=True) != path:
+                return None
+            fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except (OSError, ValueError):
+            return None
+        status = os.fstat(fd)
+        is_one = status.st_nlink == 1 and stat.S_ISREG(status.st_mode)
+        if not is_one or not _is_known_by_numbers(fd, status.st_dev):
+            os.close(fd)
+            return None
+        self._fds.append(fd)
+        return os.major(status.st_dev) << 20 | os.minor(status.st_dev), status.st_ino
+
+    def cgroup(self, path: str) -> int | None:
+        """Id of a control group: the inode number of its directory (kernfs)."""
+        try:
+            if path == "/" and has_old_hierarchies():
+                return None  # there all processes are, and records do not say so
+            return (self._cgroups / path.lstrip("/")).stat().st_ino
+        except (OSError, ValueError):
+            return None
+
+    def close(self) -> None:
+        """Release the programs."""
+        while self._fds:
+            os.close(self._fds.pop())
+
+
+def _is_known_by_numbers(fd: int, device: int) -> bool:
+    """Return True if the kernel side knows the file by device and inode, as stat(2) gives them."""
+    info = Path(f"/proc/self/fdinfo/{fd}").read_text()
+    number = re.search(r"^mnt_id:\s*(\d+)$", info, re.MULTILINE)
+    for line in _MOUNTS.read_text(errors="replace").splitlines():
+        mount, _, superblock, *rest = line.split()
+        if number is None or mount != number[1]:
+            continue
+        kind = rest[rest.index("-") + 1]
+        if kind == "btrfs":
+            return find_file_systems().btrfs_root_back != 0
+        return kind != "overlay" and superblock == f"{os.major(device)}:{os.minor(device)}"
+    return False
 
 
 class KernelRules(NamedTuple):

@@ -9,12 +9,10 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from execaudit.rules.compiled import CompiledRules
+from execaudit.rules.compiled import CompiledRules, Decision
 from execaudit.rules.condition_tree import SignedCondition
-from execaudit.rules.decision import Decision
 from execaudit.rules.field_values import UNKNOWN, argv_value, cmdline_value, env_value
 from execaudit.rules.index import TermSet
-from execaudit.rules.inherited import Process
 from execaudit.rules.rule import Rule
 from execaudit.wire.event import Event
 
@@ -74,26 +72,21 @@ class PartialDecision:
 
     def decide(self, event: Event) -> Decision:
         """Decide about one event of this place, where nothing is settled."""
-        rules = self._rules
-        inherited = rules.inherited
+        inherited = self._rules.inherited
         if not inherited.is_used:
             return self._decide(event)
         process = event.pid, event.start_ns
         own = inherited.by_process.get(process, ())  # by an earlier exec of this very process
         if not set(own).issubset(self._inherited):
             own = tuple(sorted({*own, *self._inherited}))
-            return PartialDecision(rules, self._terms, own).decide_and_pass_on(event, process)
-        return self.decide_and_pass_on(event, process)
-
-    def decide_and_pass_on(self, event: Event, process: Process) -> Decision:
-        """Let what holds for whole trees hold below a process that now runs what matched."""
+            return PartialDecision(self._rules, self._terms, own).decide(event)
         decision = self._decide(event)
         if event.error or not event.start_ns:
             return decision
-        rules, inherited = self._rules.rules, self._rules.inherited
-        passing = {index for index in decision.rules if rules[index].descendants}
+        # What holds for whole trees holds below a process that now runs what matched.
+        passing = {index for index in decision.rules if self._rules.rules[index].descendants}
         passing.update(self._inherited)
-        if passing and not passing.issubset(inherited.by_process.get(process, ())):
+        if passing and not passing.issubset(own):
             inherited.add(process, tuple(sorted(passing)))
         return decision
 
@@ -126,16 +119,13 @@ class PartialDecision:
                 matched.append(index)
                 if rules.rules[index].action != "label":
                     break
-        return self._conclude(matched, [each for each in undecided if each not in matched])
-
-    def _conclude(self, matched: list[int], undecided: list[int]) -> Decision:
-        rules = self._rules
+        undecided = [index for index in dict.fromkeys(undecided) if index not in matched]
         for index in undecided:
             rules.undecided[index] += 1
         decided_by = self._base
         if matched:
             decided_by, _ = _until_end(rules.rules, sorted({*matched, *decided_by}))
-        return rules.count(rules.decision(decided_by, tuple(dict.fromkeys(undecided))))
+        return rules.count(rules.decision(decided_by, tuple(undecided)))
 
 
 def _each(terms: TermSet) -> Iterator[int]:

@@ -6,16 +6,19 @@ bounded time whatever the text. It knows no field and no rule.
 """
 
 import re
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from execaudit.config.toml_text import show_short
+from execaudit.config.values import compile_regex
 from execaudit.rules.regex_cost import worst_degree
-from execaudit.rules.regex_parser import ONE_BYTE, parse_regex
 from execaudit.rules.regex_tree import (
+    ONE_BYTE,
     CostlyRegexError,
     Nodes,
+    RegexError,
+    join,
+    parse_regex,
     required_literal,
     surroundings,
     width,
@@ -30,7 +33,6 @@ REGEX_BYTES = 4096
 
 KINDS = ("exact", "glob", "regex")
 _ANYTHING = (b".*", b".*?", b".+", b".+?")
-_CLASS = re.compile(r"(?<!\\)(?:\\\\)*\[(\^?\]?(?:[^\]\\]|\\.)*)\]", re.DOTALL)
 _NO_TEXT = b"\0" * 300  # no argument has such a byte
 _EXPECTED = "a text, { exact = … }, { glob = … } or { regex = … }"
 
@@ -112,7 +114,7 @@ def parse_pattern(value: object, *, is_path: bool, regex_bytes: int = REGEX_BYTE
 
 
 def _exact(text: str) -> Pattern:
-    raw = text.encode()
+    raw = text.encode("utf-8", "surrogateescape")  # a search may name bytes that are not UTF-8
     return Pattern("exact", text, raw, raw.__eq__, raw.lower(), True, True, 0)
 
 
@@ -134,11 +136,8 @@ def _glob(text: str, is_path: bool, key: str) -> Pattern:
 
 
 def _regex(text: str, regex_bytes: int) -> Pattern:
-    whole = _compile(text)
-    if whole.search(b"") and whole.search(_NO_TEXT):
-        raise PatternError("matches every text, expected one that can fail to match", "regex")
     try:
-        parts = _split_at_anything(whole)
+        parts = _split_at_anything(_compile(text))
         degree = max(worst_degree(nodes, part.pattern) for part, nodes in parts)
         around = [surroundings(nodes) for _, nodes in parts]
     except CostlyRegexError as error:
@@ -147,6 +146,8 @@ def _regex(text: str, regex_bytes: int) -> Pattern:
             "or less repetition",
             "regex",
         ) from None
+    except RegexError as error:
+        raise PatternError(str(error), "regex") from None
     except RecursionError:
         raise PatternError("is nested too deeply, expected fewer groups", "regex") from None
     compiled = [part for part, _ in parts]
@@ -156,8 +157,8 @@ def _regex(text: str, regex_bytes: int) -> Pattern:
         None,
         compiled[0].search if len(compiled) == 1 else _in_order(compiled),
         max((required_literal(nodes) for _, nodes in parts), key=len).lower(),
-        any(one.before for one in around),
-        any(one.after for one in around),
+        any(before for before, _ in around),
+        any(after for _, after in around),
         regex_bytes if degree > 1 else 0,
     )
 
@@ -179,33 +180,15 @@ def _in_order(parts: list[re.Pattern[bytes]]) -> Callable[[bytes], bool]:
 
 def _compile(text: str) -> re.Pattern[bytes]:
     try:
-        with warnings.catch_warnings():
-            # About syntax that may change its meaning; nothing that a user here can act on.
-            warnings.simplefilter("ignore")
-            # A line break in an argument must hide nothing.
-            compiled = re.compile(text.encode(), re.DOTALL)
-    except re.error as error:
-        where = "" if error.pos is None else f" at position {error.pos}"
-        reason = f"{error.msg}{where}"
-    except (OverflowError, RecursionError, ValueError) as error:
-        reason = str(error)
-    else:
-        if compiled.flags & re.LOCALE:
-            raise PatternError("depends on the locale, expected no (?L)", "regex")
-        _refuse_wide_classes(text)
-        return compiled
-    raise PatternError(f"is not a regular expression: {reason}", "regex")
-
-
-def _refuse_wide_classes(text: str) -> None:
-    """A class of characters would be a class of their single bytes."""
-    for content in _CLASS.findall(text):
-        if not content.isascii():
-            raise PatternError(
-                f"has a class with a character beyond ASCII, [{content}], but is matched byte by "
-                "byte: expected alternatives such as (?:é|è)",
-                "regex",
-            )
+        # A line break in an argument must hide nothing.
+        compiled = compile_regex(text.encode(), re.DOTALL)
+    except ValueError as error:
+        raise RegexError(f"is not a regular expression: {error}") from None
+    if compiled.flags & re.LOCALE:
+        raise RegexError("depends on the locale, expected no (?L)")
+    if compiled.search(b"") and compiled.search(_NO_TEXT):
+        raise RegexError("matches every text, expected one that can fail to match")
+    return compiled
 
 
 def _split_at_anything(whole: re.Pattern[bytes]) -> list[tuple[re.Pattern[bytes], Nodes]]:
@@ -227,5 +210,5 @@ def _split_at_anything(whole: re.Pattern[bytes]) -> list[tuple[re.Pattern[bytes]
         parts.append((b"", ()))
     widths = [width(nodes) for _, nodes in parts[:-1]]
     if any(least != most for least, most in widths) or not widths:
-        return [(whole, tuple(node for item in items for node in item.nodes))]
-    return [(re.compile(regex, whole.flags), nodes) for regex, nodes in parts if regex]
+        return [(whole, join(items))]
+    return [(compile_regex(regex, whole.flags), nodes) for regex, nodes in parts if regex]

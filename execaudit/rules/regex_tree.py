@@ -1,22 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The nodes of a regular expression over bytes, and what they say without running it.
+"""Regular expressions over bytes taken apart, and what they say without being run.
 
-Owns sets of bytes, text that must occur, lengths of matches, and what a match depends on around
-it. How long matching may take is the business of `regex_cost`, what text they stand for of
-`regex_parser`.
+Owns the step from text that `re.compile` accepted to nodes (Python's own parser is private to
+`re`), text that must occur, lengths of matches, and what a match depends on around it. How long
+matching may take is the business of `regex_cost`. What cannot be bounded is refused here.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
+
+from execaudit.config.values import compile_regex
 
 ANY_BYTE = (1 << 256) - 1
 UNBOUNDED = 1 << 32
 """More than any expression can ask for."""
 
 
-class CostlyRegexError(ValueError):
+class RegexError(ValueError):
+    """Rules do not accept the expression; the message says why."""
+
+
+class CostlyRegexError(RegexError):
     """Matching could take too long; the message says what causes it."""
 
 
@@ -28,14 +35,11 @@ class Bytes:
         codes: those that match, as bits. Letters stand for both cases, so that expressions that
             ignore case need no care.
         literal: the only one that was written, None where there were several.
-        is_open: written as what does not match, or as any. `re` makes one class of alternatives of
-            one byte each where none is, and else tries each by itself.
 
     """
 
     codes: int
     literal: int | None = None
-    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,6 @@ class Repeat:
     least: int
     most: int
     body: "Nodes"
-    is_possessive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,55 +59,187 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """A sequence that is captured, or is never tried a second time.
-
-    `number` tells groups apart that look alike: what one captured is not what the other did.
-    """
-
-    body: "Nodes"
-    number: int
-    is_atomic: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Assertion:
-    """A look-ahead or look-behind."""
-
-    body: "Nodes"
-    is_behind: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Anchor:
-    """A position. What stands before or after it matters; `is_start`: nothing is before it."""
+    """A position. What stands before or after it matters; `is_start`: nothing is before it.
+
+    A look-ahead or look-behind is one with a body.
+    """
 
     before: bool
     after: bool
     is_start: bool = False
+    body: "Nodes" = ()
 
 
-Node = Bytes | Repeat | Branch | Group | Assertion | Anchor
+Node = Bytes | Repeat | Branch | Anchor
 Nodes = tuple[Node, ...]
 
 
-def codes_of(one_byte: re.Pattern[bytes]) -> int:
-    """Return the bytes that an expression for exactly one byte matches, as bits."""
-    return sum(1 << code for code in range(256) if one_byte.match(bytes([code])))
+class Item(NamedTuple):
+    """What one piece of the text stands for: where it begins and ends, its repetition included."""
+
+    nodes: Nodes
+    start: int
+    end: int
 
 
-def both_cases(codes: int) -> int:
-    """Return a set of bytes with both cases of each letter in it."""
-    upper = codes >> 65 & (1 << 26) - 1
-    lower = codes >> 97 & (1 << 26) - 1
-    return codes | (upper | lower) << 65 | (upper | lower) << 97
+ONE_BYTE = Bytes(ANY_BYTE)
+_UP_TO_HERE = Anchor(before=False, after=True)
+_WORD_BORDER = Anchor(before=True, after=True)
+_ANCHORS = {
+    rb"\A": Anchor(before=True, after=False, is_start=True),
+    rb"\Z": _UP_TO_HERE,
+    rb"\z": _UP_TO_HERE,
+    b"$": _UP_TO_HERE,
+    rb"\b": _WORD_BORDER,
+    rb"\B": _WORD_BORDER,
+}
+_ATOM = re.compile(
+    rb"\[\^?\]?(?:[^\]\\]|\\.)*\]"
+    rb"|\\(?:x[0-9A-Fa-f]{2}|0[0-7]{0,2}|[0-3][0-7]{2}|(?P<reference>[0-9])|.)"
+    rb"|.",
+    re.DOTALL,
+)
+_REPEAT = re.compile(rb"(?:([*+?])|\{(?!\})([0-9]*)(,?)([0-9]*)\})([?+]?)")
+_GROUP = re.compile(
+    rb"\((?:\?(?:P<[^>]*>|(?P<flags>[aimsu]*(?:-[ims]+)?):|(?P<around><?[=!]|>)))?(?!\?)"
+)
+_NOTHING = re.compile(rb"\(\?(?:[aimsux]+|#[^)]*)\)")
+_BLANK = re.compile(rb"(?:[ \t\n\r\v\f]|#[^\n]*)*")
+
+
+def parse_regex(regex: re.Pattern[bytes]) -> list[Item]:
+    """Return the items of an expression in order: one, where alternatives stand outside of groups.
+
+    Raises RegexError.
+    """
+    return _Parser(regex).items()
+
+
+class _Parser:
+    """One pass. Methods take what begins at `at` and leave `at` behind it."""
+
+    def __init__(self, regex: re.Pattern[bytes]) -> None:
+        self.text = regex.pattern
+        self.at = 0
+        self.is_verbose = bool(regex.flags & re.VERBOSE)
+        self.is_multiline = bool(regex.flags & re.MULTILINE)
+
+    def items(self) -> list[Item]:
+        first = self.sequence()
+        if self.at == len(self.text):
+            return first
+        return [Item(self.alternatives(first), 0, len(self.text))]
+
+    def alternatives(self, first: list[Item]) -> Nodes:
+        """Take `|` and what follows it, up to the end of the group.
+
+        The bytes that all of them begin with stand before them.
+        """
+        branches = [join(first)]
+        while self.text.startswith(b"|", self.at):
+            self.at += 1
+            branches.append(join(self.sequence()))
+        prefix: list[Node] = []
+        while len(branches) > 1 and all(branches) and len({each[0] for each in branches}) == 1:
+            if not isinstance(branches[0][0], Bytes | Anchor):
+                break
+            prefix.append(branches[0][0])
+            branches = [each[1:] for each in branches]
+        return (*prefix, Branch(tuple(branches))) if len(branches) > 1 else branches[0]
+
+    def sequence(self) -> list[Item]:
+        items: list[Item] = []
+        while True:
+            if self.is_verbose and (blank := _BLANK.match(self.text, self.at)):
+                self.at = blank.end()
+            start = self.at
+            if start == len(self.text) or self.text[start] in b"|)":
+                return items
+            nothing = _NOTHING.match(self.text, start)
+            repeat = _REPEAT.match(self.text, start)
+            if nothing:  # a comment, or flags, which the whole has
+                self.at = nothing.end()
+            elif repeat and items:
+                item = items.pop()
+                items.append(Item(self.repeat(repeat, item.nodes), item.start, self.at))
+            else:
+                items.append(Item(self.atom(), start, self.at))
+
+    def repeat(self, found: re.Match[bytes], body: Nodes) -> Nodes:
+        self.at = found.end()
+        sign, low, comma, high, suffix = found.groups()
+        if sign:
+            least, most = {b"*": (0, UNBOUNDED), b"+": (1, UNBOUNDED), b"?": (0, 1)}[sign]
+        else:
+            least = int(low or 0)
+            most = int(high) if high else UNBOUNDED if comma else least
+        node = Repeat(least, most, body)
+        # With more text it might take more and leave none for the rest.
+        return (_UP_TO_HERE, node) if suffix == b"+" else (node,)
+
+    def atom(self) -> Nodes:
+        """Take a group or what stands for one byte or position."""
+        if self.text.startswith(b"(", self.at):
+            return self.group()
+        found = _ATOM.match(self.text, self.at)
+        if not found:
+            raise ValueError("not what re.compile accepts")
+        if found["reference"]:
+            raise CostlyRegexError("refers back to a group, which no bound on time allows")
+        self.at = found.end()
+        if found[0] == b"^":
+            return (Anchor(before=True, after=False, is_start=not self.is_multiline),)
+        return (_ANCHORS.get(found[0]) or _byte(found[0]),)
+
+    def group(self) -> Nodes:
+        found = _GROUP.match(self.text, self.at)
+        if not found:
+            if self.text.startswith((b"(?P=", b"(?("), self.at):
+                raise CostlyRegexError("refers back to a group, which no bound on time allows")
+            raise RegexError("changes x or L for a group, expected (?x) at the beginning, no L")
+        self.at = found.end()
+        if b"m" in (found["flags"] or b""):
+            self.is_multiline = True  # that ^ is no start is what costs more: for the rest, too
+        nodes = self.alternatives(self.sequence())
+        self.at += 1  # the parenthesis
+        around = found["around"]
+        if around == b">":
+            return (_UP_TO_HERE, *nodes)
+        if around:
+            is_behind = around.startswith(b"<")
+            return (Anchor(before=is_behind, after=not is_behind, body=nodes),)
+        return nodes
+
+
+@lru_cache(64)
+def _byte(atom: bytes) -> Bytes:
+    """Return the node of what matches one byte. Of a negated class, both cases match more."""
+    if atom.startswith(b"[") and not atom.isascii():  # it would be a class of single bytes
+        raise RegexError(
+            f"has a class with a character beyond ASCII, {atom.decode()}, but is matched byte by "
+            "byte: expected alternatives such as (?:é|è)"
+        )
+    if atom == b".":
+        return ONE_BYTE
+    source = atom if len(atom) > 1 else re.escape(atom)
+    exact, any_case = (
+        sum(1 << code for code in range(256) if one_byte.match(bytes([code])))
+        for one_byte in (compile_regex(source), compile_regex(source, re.IGNORECASE))
+    )
+    return Bytes(exact | any_case, exact.bit_length() - 1 if exact.bit_count() == 1 else None)
+
+
+def join(items: list[Item]) -> Nodes:
+    """Return the nodes of items in order."""
+    return tuple(node for item in items for node in item.nodes)
 
 
 def sequences_of(node: Node) -> tuple[Nodes, ...]:
     """Return the sequences of nodes below a node."""
     if isinstance(node, Branch):
         return node.branches
-    return () if isinstance(node, Bytes | Anchor) else (node.body,)
+    return () if isinstance(node, Bytes) else (node.body,)
 
 
 def walk(nodes: Nodes) -> Iterator[Node]:
@@ -119,57 +254,34 @@ def width(nodes: Nodes) -> tuple[int, int]:
     """Return the least and the largest number of bytes that a match has."""
     least = most = 0
     for node in nodes:
-        low, high = _node_width(node)
+        if isinstance(node, Bytes):
+            low = high = 1
+        elif isinstance(node, Anchor):
+            low = high = 0
+        else:
+            widths = [width(sequence) for sequence in sequences_of(node)]
+            low, high = min(low for low, _ in widths), max(high for _, high in widths)
+            if isinstance(node, Repeat):
+                low, high = node.least * low, node.most * high
         least, most = least + low, most + high
     return least, most
 
 
-def _node_width(node: Node) -> tuple[int, int]:
-    if isinstance(node, Bytes):
-        return 1, 1
-    if isinstance(node, Assertion | Anchor):
-        return 0, 0
-    widths = [width(sequence) for sequence in sequences_of(node)]
-    least, most = min(low for low, _ in widths), max(high for _, high in widths)
-    return (node.least * least, node.most * most) if isinstance(node, Repeat) else (least, most)
-
-
-class Surroundings(NamedTuple):
-    """Whether a match depends on what stands before or after it.
+def surroundings(nodes: Nodes) -> tuple[bool, bool]:
+    """Return whether a match depends on what stands before it, and after.
 
     Where not, what matches a piece of a text matches the whole text too.
     """
-
-    before: bool
-    after: bool
-
-
-def surroundings(nodes: Nodes) -> Surroundings:
-    """Find anchors, word boundaries and assertions."""
-    before = after = False
-    for node in walk(nodes):
-        if isinstance(node, Anchor):
-            before, after = before or node.before, after or node.after
-        elif isinstance(node, Assertion):
-            before, after = before or node.is_behind, after or not node.is_behind
-        elif (isinstance(node, Group) and node.is_atomic) or (
-            isinstance(node, Repeat) and node.is_possessive
-        ):
-            after = True  # with more text they might take more and leave none for the rest
-    return Surroundings(before, after)
+    anchors = [node for node in walk(nodes) if isinstance(node, Anchor)]
+    return any(one.before for one in anchors), any(one.after for one in anchors)
 
 
 def required_literal(nodes: Nodes) -> bytes:
     """Return the longest text that every match contains, regardless of case; b"" for none."""
-    return bytes(max(_literal_runs(nodes, [bytearray()]), key=len))
-
-
-def _literal_runs(nodes: Nodes, runs: list[bytearray]) -> list[bytearray]:
+    runs = [bytearray()]
     for node in nodes:
         if isinstance(node, Bytes) and node.literal is not None:
             runs[-1].append(node.literal)
-        elif isinstance(node, Group):
-            _literal_runs(node.body, runs)
         elif not isinstance(node, Anchor):
             runs.append(bytearray())
-    return runs
+    return bytes(max(runs, key=len))

@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules as files state them, read and checked: all mistakes at once, each with its place.
 
-Owns the keys of a [[rule]] table and their meaning as data. It opens no file: tables come parsed,
-with a function that knows where each key stands.
+Owns the keys of a [[rule]] table and their meaning as data. It opens no file.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from execaudit.config.labels import LABEL, SEVERITIES
-from execaudit.config.problem import Problem
+from execaudit.config.merge import read_value
+from execaudit.config.source import Problem, RuleTable
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_short, show_value
-from execaudit.config.values import list_words, suggest
+from execaudit.config.values import LABELS, SEVERITIES, Choice, Flag, Kind, Text, suggest
 from execaudit.rules.condition_tree import (
     MOST_TERMS,
     AllOf,
@@ -26,52 +25,48 @@ from execaudit.rules.condition_tree import (
     conditions_of,
     terms_of,
 )
-from execaudit.rules.conditions import Condition, ConditionError, make_condition
-from execaudit.rules.fields import ACTIONS, FIELDS, NESTED
+from execaudit.rules.conditions import Condition, ConditionError, Lookups, make_condition
+from execaudit.rules.field_values import ACTIONS, FIELDS, NESTED
 from execaudit.rules.patterns import REGEX_BYTES
-from execaudit.rules.text_conditions import Lookups
 
 RulePlace = tuple[str, int, int]
 """File, line, column; both from 1."""
 
-_KEYS = ("name", "action", "labels", "severity", "descendants")
+_KEYS: dict[str, Kind] = {
+    "action": Choice(ACTIONS),
+    "name": Text(
+        re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,98}[^\s\x00-\x1f\x7f])?"),
+        "up to 100 printable characters",
+        empty="none",
+    ),
+    "labels": LABELS,
+    "severity": Choice(SEVERITIES, empty="none"),
+    "descendants": Flag(),
+}
 _COMBINATIONS = ("all", "any", "not")
-_NAME = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,98}[^\s\x00-\x1f\x7f])?")
-
 
 _NO_LOOKUPS = Lookups(user=lambda _: None, group=lambda _: None)
-AT_HOME = make_condition("other_root", value=False, path=(), lookups=_NO_LOOKUPS)
-"""Implied where a rule drops by a path: anybody can mount, in a namespace of his own, any file over
-any path. It is said of the process that a path is of."""
 
+
+def _implied(field: str) -> Condition:
+    return make_condition(field, value=False, path=(), lookups=_NO_LOOKUPS)
+
+
+_AT_HOME = _implied("other_root")
 _HOMES = {
-    **dict.fromkeys(("exe", "filename", "script", "interp", "cwd"), (AT_HOME,)),
+    **dict.fromkeys(("exe", "filename", "script", "interp", "cwd"), (_AT_HOME,)),
     **{
-        f"{whose}.exe": (
-            AT_HOME,
-            make_condition(f"{whose}.other_root", value=False, path=(), lookups=_NO_LOOKUPS),
-        )
+        f"{whose}.exe": (_AT_HOME, _implied(f"{whose}.other_root"))
         for whose in ("parent", "ancestor", "origin")
     },
 }
+"""Implied where a rule drops by a path: anybody can mount, in a namespace of his own, any file over
+any path. It is said of the process that the path is of."""
+
 _ASKS_WHERE = {"other_root", "root", "exe_dev", "exe_ino", "exe_uid"} | {
     name for name in FIELDS if name.startswith("ns.") or name.endswith(".other_root")
 }
 """A rule with one of these says itself where it holds."""
-
-
-class RuleTable(Protocol):
-    """One [[rule]] of a file, parsed."""
-
-    @property
-    def values(self) -> Mapping[str, Any]:
-        """What it says, as tomllib gives it."""
-
-    def place(self, path: KeyPath, /) -> RulePlace:
-        """Where a key stands, given its path from the rule down; () is the rule itself."""
-
-    def problem(self, path: KeyPath, text: str, /) -> Problem:
-        """Make a problem of a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,27 +74,26 @@ class Rule:
     """One rule, checked.
 
     Attributes:
-        name: as given; "" for none.
         action: one of ACTIONS.
-        labels: to add to records.
-        severity: one of SEVERITIES, "" for none.
-        descendants: holds for all processes below one that matched, too.
         place: where it stands.
         tree: its conditions.
         terms: the same as alternatives.
         text: all of it in one line, the same for rules that say the same.
+        labels: to add to records.
+        severity: one of SEVERITIES, "" for none.
+        descendants: holds for all processes below one that matched, too.
 
     """
 
-    name: str
     action: str
-    labels: tuple[str, ...]
-    severity: str
-    descendants: bool
     place: RulePlace
     tree: Node
     terms: tuple[Term, ...]
     text: str
+    name: str = ""
+    labels: tuple[str, ...] = ()
+    severity: str = ""
+    descendants: bool = False
 
 
 def read_rules(
@@ -138,14 +132,13 @@ class _Reader:
 
     def read(self) -> Rule | None:
         values = self._table.values
-        action = self._action(values)
-        name = self._name(values)
-        labels = self._labels(values)
-        severity = self._severity(values)
-        self._refuse_useless(values, action)
-        descendants = values.get("descendants", False)
-        if not isinstance(descendants, bool):
-            self.report(("descendants",), f"is {show_short(descendants)}, expected true or false")
+        settings: dict[str, Any] = {}
+        for key, kind in _KEYS.items():
+            if key in values:
+                settings[key] = read_value(kind, self._table, (key,), values[key], self.problems)
+        if "action" not in values:
+            self.report((), f"has no action, expected {_KEYS['action'].expected}")
+        self._refuse_useless(values)
         conditions = {key: value for key, value in values.items() if key not in _KEYS}
         tree = self._conditions(conditions, ())
         if not conditions:
@@ -154,7 +147,8 @@ class _Reader:
             )
         if self.problems:
             return None
-        if action == "drop" and not any(each.field in _ASKS_WHERE for each in conditions_of(tree)):
+        asked = {each.field for each in conditions_of(tree)}
+        if settings["action"] == "drop" and asked.isdisjoint(_ASKS_WHERE):
             tree = _at_home(tree)
         try:
             terms = tuple(terms_of(tree))
@@ -164,46 +158,12 @@ class _Reader:
                 f"has more than {MOST_TERMS} combinations of any and not: expected several rules",
             )
             return None
-        place, text = self._table.place(()), show_value(values)
-        return Rule(name, action, labels, severity, descendants, place, tree, terms, text)
+        settings["labels"] = tuple(dict.fromkeys(settings.get("labels", ())))
+        place = self._table.place(())
+        return Rule(place=place, tree=tree, terms=terms, text=show_value(values), **settings)
 
-    def _action(self, values: Mapping[str, Any]) -> str:
+    def _refuse_useless(self, values: Mapping[str, Any]) -> None:
         action = values.get("action")
-        expected = f"expected {list_words(list(map(show_short, ACTIONS)), 'or')}"
-        if action is None:
-            self.report((), f"has no action, {expected}")
-        elif action not in ACTIONS:
-            self.report(("action",), f"is {show_short(action)}, {expected}")
-        return str(action)
-
-    def _name(self, values: Mapping[str, Any]) -> str:
-        name = values.get("name", "")
-        if not isinstance(name, str) or (name and not _NAME.fullmatch(name)):
-            self.report(
-                ("name",), f"is {show_short(name)}, expected up to 100 printable characters"
-            )
-        return str(name)
-
-    def _labels(self, values: Mapping[str, Any]) -> tuple[str, ...]:
-        labels = values.get("labels", [])
-        if not isinstance(labels, list):
-            self.report(("labels",), f"is {show_short(labels)}, expected a list of labels")
-            return ()
-        for index, label in enumerate(labels):
-            try:
-                LABEL.read(label)
-            except ValueError as error:
-                self.report(("labels", index), str(error))
-        return tuple(dict.fromkeys(map(str, labels)))
-
-    def _severity(self, values: Mapping[str, Any]) -> str:
-        severity = values.get("severity", "")
-        if severity and severity not in SEVERITIES:
-            expected = list_words(list(map(show_short, SEVERITIES)), "or")
-            self.report(("severity",), f"is {show_short(severity)}, expected {expected}")
-        return str(severity)
-
-    def _refuse_useless(self, values: Mapping[str, Any], action: str) -> None:
         for key in ("labels", "severity"):
             if action == "drop" and values.get(key):
                 self.report((key,), "is for records that are written, and this rule drops them")

@@ -2,18 +2,22 @@
 """A set of rules, ready to decide: which records are dropped, kept, labelled.
 
 Owns the one way to decide about an event. What all execs from one place have in common is decided
-once and kept in the place. Pure: no I/O, no clock; users' names come in through `Lookups`.
+once and kept in the place.
 """
 
-from collections.abc import Iterable
+import grp
+import pwd
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from execaudit.config.problem import Problem
-from execaudit.rules.compiled import CompiledRules
+from execaudit.config.configuration import Loaded
+from execaudit.config.source import Problem, RuleTable
+from execaudit.rules.compiled import CompiledRules, Decision
 from execaudit.rules.condition_tree import deciding, evaluate
-from execaudit.rules.decision import Decision
+from execaudit.rules.conditions import Lookups
 from execaudit.rules.field_values import (
     EVENT_FIELDS,
+    TYPES,
     UNKNOWN,
     event_values,
     marks_of,
@@ -21,12 +25,10 @@ from execaudit.rules.field_values import (
     testable,
     unreadable_numbers,
 )
-from execaudit.rules.fields import TYPES
 from execaudit.rules.partial_decision import PartialDecision
 from execaudit.rules.patterns import REGEX_BYTES, Truth
-from execaudit.rules.process_programs import FIELDS_OF_PROGRAMS
-from execaudit.rules.rule import Rule, RuleTable, read_rules
-from execaudit.rules.text_conditions import Lookups
+from execaudit.rules.processes import FIELDS_OF_PROGRAMS
+from execaudit.rules.rule import Rule, read_rules
 from execaudit.wire.event import Event, Place
 
 
@@ -45,39 +47,53 @@ class Explanation(NamedTuple):
     because: tuple[tuple[str, Truth], ...]
 
 
+def _find_user(name: str) -> int | None:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except (KeyError, ValueError):  # ValueError: a NUL in the name
+        return None
+
+
+def _find_group(name: str) -> int | None:
+    try:
+        return grp.getgrnam(name).gr_gid
+    except (KeyError, ValueError):
+        return None
+
+
+OF_HOST = Lookups(user=_find_user, group=_find_group)
+
+
 def compile_rules(
-    tables: Iterable[RuleTable], lookups: Lookups, regex_bytes: int = REGEX_BYTES
+    tables: Iterable[RuleTable], lookups: Lookups = OF_HOST, regex_bytes: int = REGEX_BYTES
 ) -> tuple["RuleSet | None", list[Problem]]:
     """Make a rule set of tables in order; None where there are problems, all of them beside it."""
     rules, problems = read_rules(tables, lookups, regex_bytes)
     return (None if problems else RuleSet(rules)), problems
 
 
-class RuleSet:
-    """Rules in order.
+def find_problems(loaded: Loaded) -> tuple[Problem, ...]:
+    """Return every problem of the configuration and of the rules, each once."""
+    _, in_rules = compile_rules(loaded.rules, regex_bytes=loaded.config.limits.regex_bytes)
+    return tuple(dict.fromkeys((*loaded.problems, *in_rules)))
+
+
+class RuleSet(CompiledRules):
+    """Rules that decide.
 
     Attributes:
-        rules: each by its index.
-        hits: how often each decided or labelled, by the same index.
-        undecided: how often each could not be decided, as arguments were too long to be seen.
-        kernel_hits: how often the kernel decided by it, before it was given the rules again.
-        programs: programs of processes seen, for `parent.exe` and `ancestor.exe`.
-        inherited: which rules hold for which process trees.
-        wants_programs: whether any rule asks for these.
+        kernel_hits: how often the kernel decided by each, before it was given the rules again.
+        wants_programs: whether any asks for programs of other processes.
+        remembers: whether they know anything of processes.
 
     """
 
-    def __init__(self, rules: list[Rule]) -> None:
-        self._compiled = CompiledRules(tuple(rules))
-        self.rules = self._compiled.rules
-        self.hits = self._compiled.hits
-        self.undecided = self._compiled.undecided
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        super().__init__(rules)
         self.kernel_hits = [0] * len(rules)
-        self.programs = self._compiled.programs
-        self.inherited = self._compiled.inherited
-        asked = self._compiled.fields
-        self.wants_programs = not asked.isdisjoint(FIELDS_OF_PROGRAMS)
-        self._marks = marks_of((*asked, "exe"))
+        self.wants_programs = not self.fields.isdisjoint(FIELDS_OF_PROGRAMS)
+        self.remembers = self.wants_programs or self.inherited.is_used
+        self._marks = marks_of((*self.fields, "exe"))
         self._epoch = object()
 
     def decide(self, event: Event) -> Decision:
@@ -101,19 +117,18 @@ class RuleSet:
 
     def _evaluate_place(self, place: Place) -> PartialDecision:
         """Decide what the fields of a place decide."""
-        compiled = self._compiled
         if place.type not in TYPES:
-            return PartialDecision(compiled, 0, epoch=self._epoch)
+            return PartialDecision(self, 0, epoch=self._epoch)
         fields = place_values(place, self._marks)
-        terms = compiled.all_terms
-        for getter, name, table in compiled.place_tables:
+        terms = self.all_terms
+        for getter, name, table in self.place_tables:
             terms &= table[fields.get(name) if getter is None else getter(fields)]
         if place.type != "exec":
-            terms &= compiled.place_terms  # an end has none of what these ask for
+            terms &= self.place_terms  # an end has none of what these ask for
         elif "unreadable" in fields:
             for name in unreadable_numbers(fields):
-                if name in compiled.number_tables:
-                    terms &= compiled.number_tables[name][UNKNOWN]
+                if name in self.number_tables:
+                    terms &= self.number_tables[name][UNKNOWN]
         rules = self.inherited.from_ancestors(fields) if self.inherited.is_used else ()
         exe: Any = ""
         if self.wants_programs:
@@ -121,7 +136,7 @@ class RuleSet:
             if self.programs.await_ancestors(place.fields):
                 self._epoch = object()
         return PartialDecision(
-            compiled, terms, rules, epoch=self._epoch, exe="" if exe is UNKNOWN else exe
+            self, terms, rules, epoch=self._epoch, exe="" if exe is UNKNOWN else exe
         )
 
     def _remember_program(self, event: Event, exe: str) -> None:
@@ -146,6 +161,18 @@ class RuleSet:
                 self.undecided[index] += old.undecided[before]
         self.programs.adopt(old.programs)
         self.inherited.adopt(old.inherited, now)
+
+    def keep_news(self) -> None:
+        """Collect for take_news() what is learned of processes from now on."""
+        self.programs.news, self.inherited.news = [], []
+
+    def take_news(self) -> bytes:
+        """Return what was learned since the last call, as entries of `rules.remembered`."""
+        programs, inherited = self.programs, self.inherited
+        news = b"".join([*(inherited.news or ()), *(programs.news or ())])
+        if news:
+            self.keep_news()
+        return news
 
     def explain(self, event: Event) -> list[Explanation]:
         """Say how each rule by itself sees an event, and why. Not for the hot path."""

@@ -63,7 +63,7 @@ def translate_wildcards(text: str, *, is_path: bool) -> Wildcards:
 
 
 def _simple_match(tokens: list[bytes | str]) -> Callable[[bytes], bool] | None:
-    """Match the usual forms faster than a regular expression would; None for others."""
+    """Match the usual forms without a regular expression to compile; None for others."""
     wild = [index for index, token in enumerate(tokens) if isinstance(token, str)]
     if not wild or len(wild) > 2 or not all(map(_is_plain, tokens)):
         return None

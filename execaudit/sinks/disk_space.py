@@ -27,7 +27,7 @@ class Room(enum.IntEnum):
 
 
 class DiskSpace:
-    """The state of the file system that holds `directory`.
+    """The state of the file system that holds `directory`; see `note_success` for the end of FULL.
 
     The `settings` say below which room a state begins (0: never), and what is done then.
     """
@@ -35,8 +35,8 @@ class DiskSpace:
     def __init__(self, directory: str, settings: File) -> None:
         self.room = Room.ENOUGH
         self.free_bytes = -1
-        self._directory = directory or "."
         self.settings = settings
+        self._directory = directory or "."
         self._checked_s = float("-inf")
         self._bytes_since = 0
 
@@ -55,25 +55,21 @@ class DiskSpace:
         return now_s - self._checked_s >= _CHECK_EVERY_S or self._bytes_since >= _CHECK_EVERY_BYTES
 
     def look(self, now_s: float) -> tuple[Room, Room]:
-        """Ask the file system; the state before and the state now. FULL is left by `freed` only."""
+        """Ask the file system; return the state before and the state now."""
         self._checked_s = now_s
         self._bytes_since = 0
         before = self.room
         try:
             status = os.statvfs(self._directory)
-        except OSError:  # the directory is gone, say: opening the file will tell
+        except OSError:  # the directory is gone, say: opening the file will show it
             return before, before
         self.free_bytes = status.f_bavail * status.f_frsize
         if before is not Room.FULL:
             self.room = judge(self.free_bytes, before, self.settings)
         return before, self.room
 
-    def ran_out(self) -> None:
-        """Note that a write failed for lack of space."""
-        self.room = Room.FULL
-
-    def freed(self, now_s: float) -> None:
-        """Say that a write succeeded: FULL ends."""
+    def note_success(self, now_s: float) -> None:
+        """Take into account that a write succeeded: FULL ends."""
         if self.room is Room.FULL:
             self.room = Room.ENOUGH
             self.look(now_s)

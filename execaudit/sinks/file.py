@@ -2,15 +2,15 @@
 """The sink that writes a file of lines.
 
 Owns what trouble with the disk means: how the losses are called, when it is tried again, what a
-filling disk calls for. How files are written and rotated is the business of `live_file`. Trouble
-with the disk is counted and reported, never raised; what only the administrator can mend (a link in
-the file's place, a directory that everybody can write to) is raised at the start, and reported
-later on.
+filling disk calls for. How files are written and rotated is the business of `rotating_file`.
+Trouble with the disk is counted and reported, never raised; what only the administrator can mend (a
+link in the file's place, a directory that everybody can write to) is raised at the start, and
+reported later on.
 """
 
 import errno
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from execaudit.config.schema import File
 from execaudit.errors import ExecauditError
@@ -18,16 +18,11 @@ from execaudit.sinks.clock import Clock
 from execaudit.sinks.compression import find_compressor
 from execaudit.sinks.disk_space import NO_SPACE, DiskSpace, Room
 from execaudit.sinks.generations import Generations
-from execaudit.sinks.live_file import LiveFile
-from execaudit.sinks.log_file import Held, Refused, find_group
-from execaudit.sinks.log_tail import Tail, last_record
+from execaudit.sinks.line_file import Held, Refused, find_group
 from execaudit.sinks.notices import NOTICE, WARNING
-from execaudit.sinks.queued_sink import QueuedSink, Trouble
+from execaudit.sinks.rotating_file import RotatingFile
 from execaudit.sinks.rotation import Series
-from execaudit.sinks.selection import Selection
-
-if TYPE_CHECKING:
-    from execaudit.sinks.sink import Encoder
+from execaudit.sinks.sink import Encoder, Selection, Sink, Trouble
 
 _REASONS = {
     errno.ENOSPC: "disk_full",
@@ -44,8 +39,8 @@ _ENOUGH_TO_TRY = 4096
 _HELD_LOOK_S = 0.05
 
 
-class FileSink(QueuedSink):
-    """Writes lines to `settings.path`. `tail` is what the last run left there.
+class FileSink(Sink):
+    """Writes lines to `settings.path`.
 
     Events never wait: a disk that cannot be written seldom recovers soon.
     """
@@ -55,7 +50,7 @@ class FileSink(QueuedSink):
     def __init__(
         self,
         settings: File,
-        encoder: "Encoder",
+        encoder: Encoder,
         selection: Selection | None = None,
         clock: Clock | None = None,
         patience_s: float = 0,
@@ -65,15 +60,14 @@ class FileSink(QueuedSink):
         Wait at most `patience_s` where another process writes to it.
         """
         super().__init__(f"'{settings.path}'", 0, encoder, selection, clock)
-        self.tail = Tail(None)
         self._settings = settings
         series = Series(settings.path)
         self._generations = Generations(series, settings, self._clock, self.notices)
-        self._file = LiveFile(settings, series, self._generations, self._clock, self.notices)
+        self._file = RotatingFile(settings, series, self._generations, self._clock, self.notices)
         self._space = DiskSpace(series.directory, settings)
         self._is_suspended = False  # by our own choice, since little space is left
         try:
-            self.tail = self._open(patience_s)
+            self.last_record = self._open(patience_s)
         except OSError as error:
             if error.errno not in _TRANSIENT:
                 raise ExecauditError(
@@ -82,10 +76,8 @@ class FileSink(QueuedSink):
             self._pause(self._trouble_of(error), self._clock.steady_s())
         else:
             self._generations.start(self._file.size)
-            if not self._file.size and self.tail.last is None:
-                self.tail = self.tail._replace(last=last_record(series))
 
-    def _open(self, patience_s: float) -> Tail:
+    def _open(self, patience_s: float) -> dict[str, Any] | None:
         end_s = self._clock.steady_s() + patience_s
         while True:
             try:
@@ -95,11 +87,6 @@ class FileSink(QueuedSink):
                     raise
             time.sleep(_HELD_LOOK_S)
 
-    @property
-    def last_record(self) -> dict[str, Any] | None:
-        """The last record that the run before left there, None where that is not known."""
-        return self.tail.last
-
     def fits(self, settings: File) -> bool:
         """Return True for the same path. Raises NotConfigured as opening it would."""
         if settings.compress != "none":
@@ -107,12 +94,11 @@ class FileSink(QueuedSink):
         find_group(settings.group)
         return settings.path == self._settings.path
 
-    def configure(self, settings: File, encoder: "Encoder", selection: Selection | None) -> None:
+    def configure(self, settings: File, encoder: Encoder, selection: Selection | None) -> None:
         """Go on under settings that fit."""
         self._generations.configure(settings)
         super().configure(settings, encoder, selection)
-        self._settings = settings
-        self._space.settings = settings
+        self._settings = self._space.settings = settings
         self._file.configure(settings)
         self._generations.keep_up(self._file.size)
 
@@ -143,12 +129,11 @@ class FileSink(QueuedSink):
             done += more
         if error is not None:
             return done, self._trouble_of(error)
-        if self._space.room is Room.FULL:
-            self._space.freed(now_s)
+        self._space.note_success(now_s)
         return done, None
 
     def _make_room(self) -> bool:
-        self._space.ran_out()
+        self._space.room = Room.FULL
         is_wanted = self._space.action(Room.FULL) == "rotate-oldest"
         return is_wanted and self._generations.remove_oldest()
 
@@ -166,22 +151,18 @@ class FileSink(QueuedSink):
         if isinstance(error, OSError):
             code = error.errno or 0
             text = f"Failed to write {self._label}: {error.strerror}"
+        text += ", dropping records until it can be written again"
         pauses = (_PAUSE_S, _LONGEST_PAUSE_S)
         if code in NO_SPACE:
             pauses = (_NO_SPACE_PAUSE_S, _NO_SPACE_PAUSE_S)
-        return Trouble(
-            _REASONS.get(code, "unavailable"), *pauses,
-            text=f"{text}, dropping records until it can be written again",
-        )  # fmt: skip
+        return Trouble(_REASONS.get(code, "unavailable"), *pauses, text=text)
 
     def _reopen(self) -> Trouble | None:
         now_s = self._clock.steady_s()
         try:
             self._file.prepare(now_s, 0)
-            error = self._file.finish_line()
-        except (OSError, Refused) as failure:
-            return self._trouble_of(failure)
-        if error is not None:
+            self._file.finish_line()
+        except (OSError, Refused) as error:
             return self._trouble_of(error)
         trouble = self._look_for_room(now_s)
         before = self._trouble

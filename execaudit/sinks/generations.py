@@ -4,7 +4,6 @@
 Owns what happens to files that are no longer written to. It never touches the one that is.
 """
 
-import os
 import threading
 from pathlib import Path
 
@@ -68,14 +67,13 @@ class Generations:
             self._remove(one, "as configured")
         if self._make_stream is None:
             return
-        gone = {one.name for one in expired}
         for one in generations:
-            if not one.suffix and not one.is_torn and one.name not in gone:
+            if not one.suffix and not one.is_torn and one not in expired:
                 self._submit(one.name)
 
     def _remove(self, one: Generation, why: str) -> bool:
         try:
-            self._series.remove(one)
+            self._series.remove(one.name)
         except OSError as error:
             self._complain(f"remove '{one.name}' in", error)
             return False
@@ -122,7 +120,7 @@ class Generations:
         return bool(self._queued)
 
     def _complain(self, verb: str, error: OSError) -> None:
-        directory = os.path.dirname(self._series.path) or "."  # noqa: PTH120
+        directory = self._series.directory or "."
         self._notices.add(WARNING, f"Failed to {verb} '{directory}': {error.strerror}")
 
     def close(self) -> None:

@@ -6,21 +6,18 @@ sink works again; only then can it be taken, because only then will the record o
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from execaudit.records.lost import EventKey, Incident
 
 
-@dataclass(slots=True)
 class Counters:
-    """What went through a sink. All but the queue only ever grow."""
+    """What went through a sink; it only ever grows."""
 
-    written: int = 0
-    bytes: int = 0
-    lost: int = 0
-    deselected: int = 0
-    queue_depth: int = 0
-    queue_bytes: int = 0
+    __slots__ = ("bytes", "deselected", "lost", "written")
+
+    def __init__(self) -> None:
+        self.written = self.bytes = self.lost = self.deselected = 0
 
     def add(self, more: "Counters") -> None:
         """Add what went through another sink."""

@@ -14,9 +14,10 @@ import stat
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from execaudit.config.schema import File
+if TYPE_CHECKING:  # whoever reads logs needs the names of files, and no configuration
+    from execaudit.config.schema import File
 
 SUFFIXES = ("", ".gz", ".zst")
 _STAMP = "%Y%m%dT%H%M%SZ"
@@ -38,7 +39,7 @@ class Generation(NamedTuple):
     @property
     def stem(self) -> str:
         """Its name without the suffix of compression."""
-        return self.name.removesuffix(self.suffix) if self.suffix else self.name
+        return self.name.removesuffix(self.suffix)
 
     def rotated_s(self) -> float | None:
         """When it was rotated, seconds since 1970; None where its stamp is no time."""
@@ -56,14 +57,6 @@ class Generation(NamedTuple):
         if rotated_s is None:
             return float("-inf")
         return wall_s - (rotated_s if rotated_s <= wall_s else self.written_s)
-
-
-def _generation(match: re.Match[str], status: os.stat_result) -> Generation:
-    torn, stamp, number, suffix = match.groups()
-    return Generation(
-        match.string, torn is not None, stamp, int(number or 0), suffix or "",
-        status.st_size, status.st_mtime,
-    )  # fmt: skip
 
 
 class Series:
@@ -85,7 +78,9 @@ class Series:
                 with contextlib.suppress(FileNotFoundError):
                     status = entry.stat(follow_symlinks=False)
                     if stat.S_ISREG(status.st_mode):
-                        found.append(_generation(match, status))
+                        torn, stamp, number, suffix = match.groups("")
+                        names = (entry.name, bool(torn), stamp, int(number or 0), suffix)
+                        found.append(Generation(*names, status.st_size, status.st_mtime))
         found.sort(key=lambda one: (one.stamp, one.number, one.suffix))
         return found
 
@@ -121,10 +116,9 @@ class Series:
         """
         return self.full_path(f".{stem}{suffix}{_UNFINISHED}")
 
-    def remove(self, one: Generation) -> None:
+    def remove(self, name: str) -> None:
         """Remove a file. Raises OSError; that it is gone already is no error."""
-        with contextlib.suppress(FileNotFoundError):
-            Path(self.full_path(one.name)).unlink()
+        Path(self.full_path(name)).unlink(missing_ok=True)
 
     def clean_up(self) -> list[str]:
         """Remove what a crash in the middle of compressing left; returns the names removed.
@@ -146,13 +140,12 @@ class Series:
                     if self._match(inner) and entry.is_file(follow_symlinks=False):
                         doomed.append(name)
         for name in doomed:
-            with contextlib.suppress(FileNotFoundError):
-                Path(self.full_path(name)).unlink()
+            self.remove(name)
         return doomed
 
 
 def choose_expired(
-    generations: list[Generation], settings: File, wall_s: float, active_bytes: int
+    generations: list[Generation], settings: "File", wall_s: float, active_bytes: int
 ) -> list[Generation]:
     """Those to remove, oldest first. What was set aside goes by age and number of its own kind."""
     expired: dict[str, Generation] = {}

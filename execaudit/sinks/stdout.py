@@ -12,14 +12,10 @@ import os
 import select
 import socket
 import stat
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from execaudit.sinks.clock import Clock
-from execaudit.sinks.queued_sink import QueuedSink, Trouble
-from execaudit.sinks.selection import Selection
-
-if TYPE_CHECKING:
-    from execaudit.sinks.sink import Encoder
+from execaudit.sinks.sink import Encoder, Selection, Sink, Trouble
 
 _QUEUE_BYTES = 8 << 20
 _LINES_AT_ONCE = 256
@@ -74,7 +70,7 @@ class _Stream:
                 os.close(self.fd)
 
 
-class StdoutSink(QueuedSink):
+class StdoutSink(Sink):
     """Prints lines. Where the reader has gone, they are lost until there is another."""
 
     name = "stdout"
@@ -82,7 +78,7 @@ class StdoutSink(QueuedSink):
 
     def __init__(
         self,
-        encoder: "Encoder",
+        encoder: Encoder,
         selection: Selection | None = None,
         clock: Clock | None = None,
         *,

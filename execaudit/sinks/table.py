@@ -13,8 +13,7 @@ from execaudit.config.schema import File, Journal, Stdout
 from execaudit.errors import ExecauditError
 from execaudit.sinks.file import FileSink
 from execaudit.sinks.journal import JournalSink
-from execaudit.sinks.selection import Selection
-from execaudit.sinks.sink import Encoder, Sink
+from execaudit.sinks.sink import Encoder, Selection, Sink
 from execaudit.sinks.stdout import StdoutSink
 
 Change = Callable[[], None]
@@ -27,49 +26,54 @@ class Encoding(NamedTuple):
     max_line_bytes: int = 0  # 0: as long as they are
 
 
-class SinkType(NamedTuple):
-    """A kind of sink.
+def _open_file(file: File, encoder: Encoder, selection: Selection | None, wait_s: float) -> Sink:
+    return FileSink(file, encoder, selection, patience_s=wait_s)
 
-    Attributes:
-        name: of the sink and its section.
-        section: finds the section.
-        encoding: says how the sink wants its entries.
-        open: makes the sink of section, encoder, selection, and how many seconds to wait for
-            another process that is about to end. Raises ExecauditError.
 
-    """
+def _open_journal(
+    section: Journal, encoder: Encoder, selection: Selection | None, _: float
+) -> Sink:
+    return JournalSink(section, encoder, selection)
 
-    name: str
-    section: Callable[[Config], Any]
-    encoding: Callable[[Any], Encoding]
-    open: Callable[[Any, Encoder, Selection | None, float], Sink[Any]]
+
+def _open_stdout(_: Stdout, encoder: Encoder, selection: Selection | None, __: float) -> Sink:
+    return StdoutSink(encoder, selection)
+
+
+# By the name of the sink, which is that of its section: makes the sink of section, encoder,
+# selection and the seconds to wait for another process that is about to end.
+_OPENERS: dict[str, Callable[[Any, Encoder, Selection | None, float], Sink]] = {
+    "file": _open_file,
+    "journal": _open_journal,
+    "stdout": _open_stdout,
+}
 
 
 def open_sinks(
     config: Config,
     find_encoder: Callable[[Encoding], Encoder],
-    running: Sequence[Sink[Any]] = (),
+    running: Sequence[Sink] = (),
     patience_s: float = 0,
-) -> tuple[list[Sink[Any]], list[Change]]:
+) -> tuple[list[Sink], list[Change]]:
     """Open the sinks that are on; those that are running go on, if they fit.
 
     Return them, and what changes those that go on, to be called once the configuration is in
     force. Raises ExecauditError; then nothing has changed.
     """
     by_name = {sink.name: sink for sink in running}
-    sinks: list[Sink[Any]] = []
+    sinks: list[Sink] = []
     changes: list[Change] = []
     try:
-        for kind in SINK_TYPES:
-            section = kind.section(config)
+        for name, open_sink in _OPENERS.items():
+            section = getattr(config, name)
             if not section.enabled:
                 continue
-            encoder, selection = find_encoder(kind.encoding(section)), _selection(section)
-            sink = by_name.get(kind.name)
+            encoder, selection = find_encoder(_encoding(section)), _selection(section)
+            sink = by_name.get(name)
             if sink is not None and sink.fits(section):
                 changes.append(partial(sink.configure, section, encoder, selection))
             else:
-                sink = kind.open(section, encoder, selection, patience_s)
+                sink = open_sink(section, encoder, selection, patience_s)
             sinks.append(sink)
     except ExecauditError:
         for sink in sinks:
@@ -79,37 +83,13 @@ def open_sinks(
     return sinks, changes
 
 
+def _encoding(section: File | Journal | Stdout) -> Encoding:
+    if isinstance(section, Journal):
+        return Encoding("journal")
+    return Encoding(section.format, section.max_line_bytes)
+
+
 def _selection(section: File | Journal | Stdout) -> Selection | None:
     if not section.labels and not section.min_severity:
         return None
     return Selection(frozenset(section.labels), section.min_severity)
-
-
-def _lines(section: File | Stdout) -> Encoding:
-    return Encoding(section.format, section.max_line_bytes)
-
-
-SINK_TYPES = (
-    SinkType(
-        "file",
-        lambda config: config.file,
-        _lines,
-        lambda file, encoder, selection, patience_s: FileSink(
-            file, encoder, selection, patience_s=patience_s
-        ),
-    ),
-    SinkType(
-        "journal",
-        lambda config: config.journal,
-        lambda _: Encoding("journal"),
-        lambda journal, encoder, selection, _: JournalSink(journal, encoder, selection),
-    ),
-    SinkType(
-        "stdout",
-        lambda config: config.stdout,
-        _lines,
-        lambda _, encoder, selection, __: StdoutSink(encoder, selection),
-    ),
-)
-
-SINK_NAMES = tuple(kind.name for kind in SINK_TYPES)

@@ -21,10 +21,10 @@ from execaudit.records.host import Host
 from execaudit.records.place import FieldDict
 from execaudit.records.record import record_fields
 from execaudit.records.recording import Recorder
-from execaudit.trace.arguments import ArgumentsStyle
+from execaudit.table.arguments import ArgumentsStyle
+from execaudit.table.lines import Table, TableOptions
 from execaudit.trace.filters import EventFilter
 from execaudit.trace.follow import Keep, Lines, Output, follow, replay
-from execaudit.trace.table import Table, TableOptions
 from execaudit.wire.event import Event
 
 

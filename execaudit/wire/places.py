@@ -34,23 +34,22 @@ _WHO = slice(record.EXIT.offset("uid"), record.EXIT_BYTES)
 _EXIT = struct.Struct("@QIII16s").unpack  # parent_start_ns, ppid, parent_exec_count, uid, comm
 
 _LIMIT_BYTES = 3 << 20
-_PLACE_BYTES = 4000  # about what Python takes for one, with what is made of it
+_PLACE_BYTES = 8000  # about what Python takes for one, with what is made of it
 
 
 class PlaceTable:
-    """Places by their bytes. Bounded: when it is full, all are forgotten."""
+    """Places by their bytes. Bounded: those not seen for the longest time are forgotten."""
 
     def __init__(self, describe: Callable[[Place], dict[str, Any]]) -> None:
         self._describe = describe
         self._places: dict[bytes, Place] = {}
-        self._exits: dict[bytes, Place] = {}
+        self._older: dict[bytes, Place] = {}  # not seen since `_places` was begun
         self._last: dict[int, Place] = {}  # by processor
         self._bytes = 0
 
     def clear(self) -> None:
         """Forget all places."""
-        self._places.clear()
-        self._exits.clear()
+        self._places, self._older = {}, {}
         self._last.clear()
         self._bytes = 0
 
@@ -74,10 +73,7 @@ class PlaceTable:
         if chunks:  # a number about the arguments, which stands among these lengths
             raw = raw[:_CHUNKS_AT] + b"\0\0" + raw[_CHUNKS_AT + 2 :]
         key = raw + flags.to_bytes(8) if flags else raw  # lengths tell where the strings end
-        place = self._places.get(key)
-        if place is None:
-            place = self._places[key] = self._made(cut_place(raw, flags))
-        self._last[cpu] = place
+        place = self._last[cpu] = self._intern(key, raw, flags, cut_place)
         return place
 
     def find_exit(self, buf: bytes, at: int, flags: int) -> Place:
@@ -88,17 +84,23 @@ class PlaceTable:
             + buf[at + _WHO.start : at + _WHO.stop]
         )
         key = raw + flags.to_bytes(8) if flags else raw
-        place = self._exits.get(key)
-        if place is None:
-            place = self._exits[key] = self._made(cut_exit_place(raw, flags))
-        return place
+        return self._intern(key, raw, flags, cut_exit_place)
 
-    def _made(self, place: Place) -> Place:
-        self._bytes += len(place.raw) + _PLACE_BYTES
-        if self._bytes > _LIMIT_BYTES:
-            self.clear()
-            self._bytes = len(place.raw) + _PLACE_BYTES
-        place.describe = self._describe
+    def _intern(
+        self, key: bytes, raw: bytes, flags: int, cut: Callable[[bytes, int], Place]
+    ) -> Place:
+        place = self._places.get(key)
+        if place is not None:
+            return place
+        place = self._older.pop(key, None)
+        if place is None:
+            place = cut(raw, flags)
+            place.describe = self._describe
+        size = len(raw) + _PLACE_BYTES
+        self._bytes += size
+        if self._bytes > _LIMIT_BYTES // 2:
+            self._places, self._older, self._bytes = {}, self._places, size
+        self._places[key] = place
         return place
 
 

@@ -17,6 +17,7 @@ from tests.bench.comparison import (
     PARTS,
     Comparison,
     all_tracers,
+    checkout_tracers,
     daemon_tracers,
     start_tracers,
 )
@@ -24,6 +25,7 @@ from tests.bench.growth import measure_growth
 from tests.bench.instructions import record_baseline
 from tests.bench.machine import provide_tracefs
 from tests.bench.report import BASELINE, as_json
+from tests.bench.search import measure_search
 from tests.bench.stages import measure_stages
 from tests.bench.tables import render, render_growth, render_stages
 
@@ -44,11 +46,13 @@ def main() -> int:
         " time to the first event, the memory and the wake-ups of an idle tracer and daemon, with"
         " each engine. daemon: the daemon by stage, sink and in all, beside auditd. stages: each"
         " step inside the daemon, over replayed execs. growth: with rules, sinks, arguments, rate."
+        " checkouts: the daemon of this checkout beside that of another one (--beside)."
         " all: peers, stages and growth. baseline: count instructions per event with valgrind, and"
         " keep the counts for tests/unit/test_instructions.py.",
     )
     add = parser.add_argument
     add("what", nargs="?", choices=tuple(RUNS), default="peers", help="default: peers")
+    add("--beside", action="append", type=Path, metavar="DIR", help="with checkouts: another one")
     add("--rounds", type=int, metavar="N", help="default 5; 1 with --quick")
     add("--quick", action="store_true", help="less of everything, below two minutes")
     add("--only", action="append", metavar="TEXT", help="only tracers with TEXT in their name")
@@ -102,6 +106,12 @@ def run_daemon(options: argparse.Namespace) -> None:
     run_stages(options)
 
 
+def run_checkouts(options: argparse.Namespace) -> None:
+    """Measure the daemon of this checkout beside those of others, in one run."""
+    tracers = checkout_tracers(options.beside or [])
+    _tell(options, "", render(_compare(options, tracers, _storms(options), {PARTS[0]})))
+
+
 def run_peers(options: argparse.Namespace) -> None:
     """Compare with the peers, print the tables, write JSON and chart."""
     tracers = all_tracers(every=options.all)
@@ -111,6 +121,12 @@ def run_peers(options: argparse.Namespace) -> None:
     if options.chart or options.update_docs:
         (options.chart or documents.CHART).write_text(draw(results))
     _tell(options, "peers", render(results))
+
+
+def run_search(options: argparse.Namespace) -> None:
+    """Measure searches of a gigabyte of records, beside what else searches such files."""
+    rounds = options.rounds or (1 if options.quick else 5)
+    _tell(options, "", measure_search(rounds=rounds, quick=options.quick))
 
 
 def run_all(options: argparse.Namespace) -> None:
@@ -128,10 +144,12 @@ def run_baseline(_: argparse.Namespace) -> None:
 RUNS = {
     "peers": run_peers,
     "start": run_start,
+    "checkouts": run_checkouts,
     "daemon": run_daemon,
     "stages": run_stages,
     "growth": run_growth,
     "all": run_all,
+    "search": run_search,
     "baseline": run_baseline,
 }
 

@@ -12,7 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tests.bench import audit, measure, workloads
-from tests.bench.daemons import Daemon, Trace, daemons
+from tests.bench.daemons import Daemon, Trace, daemons, daemons_of
 from tests.bench.machine import facts
 from tests.bench.report import AbsorbedSample, CallSample, Results, SessionSample
 from tests.bench.session import (
@@ -22,10 +22,11 @@ from tests.bench.session import (
     running,
     storm_sample,
 )
-from tests.bench.tracers import Tracer, Unusable, peers
+from tests.bench.tracers import ROOT, Tracer, Unusable, peers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from tests.bench.workloads import AnyWorkload
 
@@ -55,6 +56,11 @@ def daemon_tracers() -> list[Tracer]:
     """List what `./dev bench daemon` compares."""
     ours = [daemon for daemon in daemons() if "," not in daemon.name]
     return [Tracer(), audit.Auditd(), audit.Auditd(laurel=True), *ours]
+
+
+def checkout_tracers(checkouts: Sequence[Path]) -> list[Tracer]:
+    """List what `./dev bench checkouts` compares: the same daemons of this and of others."""
+    return [Tracer(), *(daemon for each in (ROOT, *checkouts) for daemon in daemons_of(each))]
 
 
 class Comparison:

@@ -44,7 +44,7 @@ class _FromCheckout(Command):
     def version(self) -> str:
         """Ask execaudit."""
         command = [SYSTEM_PYTHON, "-c", "import execaudit; print(execaudit.__version__)"]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
         if done.returncode:
             raise Unusable((done.stderr.strip().splitlines() or ["does not start"])[-1])
         return done.stdout.strip()
@@ -71,8 +71,9 @@ class Daemon(_FromCheckout):
         engine: str = "libbpf",
         rules: int = 0,
         failures: str = "collapsed",
+        root: Path = ROOT,
     ) -> None:
-        super().__init__(name, [], needle=NEEDLE)
+        super().__init__(name, [], needle=NEEDLE, root=root)
         self._sinks = sinks
         self._rules = rules
         self._capture = {"engine": engine, "failures": failures}
@@ -98,7 +99,7 @@ class Daemon(_FromCheckout):
             with self._journal_cgroup.joined():
                 self._journald = Journald()
                 self._journald.start()
-            self._command = self._journald.entering(ROOT, self._command)
+            self._command = self._journald.entering(self.root, self._command)
 
     def _configuration(self) -> str:
         log = self._directory / "log"
@@ -182,6 +183,16 @@ def rules_text(count: int) -> str:
         "[[rule]]\n" + "".join(f"{key} = {show_value(value)}\n" for key, value in rule.items())
         for rule in mixed_rules(count)
     )
+
+
+def daemons_of(checkout: Path) -> list[Daemon]:
+    """List the daemon's configurations with another checkout, whose object has to be built."""
+    name = checkout.resolve().name
+    return [
+        Daemon(f"{name}: file", root=checkout),
+        Daemon(f"{name}: journal", JOURNAL, root=checkout),
+        Daemon(f"{name}: file, {MANY_RULES:,} rules", rules=MANY_RULES, root=checkout),
+    ]
 
 
 def daemons(*, every: bool = False) -> list[Daemon]:

@@ -38,8 +38,8 @@ _STARTS = ("json", "journal", "rules and limits")  # the other ones start as the
 
 
 def _rules() -> Any:
+    from execaudit.rules.conditions import Lookups
     from execaudit.rules.rule_set import compile_rules
-    from execaudit.rules.text_conditions import Lookups
     from tests.bench.mixed_rules import mixed_rules
     from tests.rule_tables import Table
 

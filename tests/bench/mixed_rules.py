@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from execaudit.rules.conditions import Lookups
 from execaudit.rules.rule_set import compile_rules
-from execaudit.rules.text_conditions import Lookups
 from tests.rule_tables import Table
 
 if TYPE_CHECKING:

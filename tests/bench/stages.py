@@ -115,7 +115,7 @@ class Sinks:
         directory.mkdir(mode=0o750, exist_ok=True)
         self.path = directory / "execaudit.jsonl"
         file = File(path=str(self.path), max_file_bytes=_UNROTATED)
-        self.by_name: dict[str, Sink[Any]] = {
+        self.by_name: dict[str, Sink] = {
             "file": FileSink(file, _Unset()),
             "journal": JournalSink(Journal(), _Unset(), socket_path=journal_socket),
             "stdout": StdoutSink(_Unset(), fd=null_fd),
@@ -172,7 +172,7 @@ def run_chain(
     return (time.process_time_ns() - begin) / 1000 / recorded.count
 
 
-def _find_sink(sinks: Sinks, recorded: Recorded, chain: Chain, at: int) -> Sink[Any]:
+def _find_sink(sinks: Sinks, recorded: Recorded, chain: Chain, at: int) -> Sink:
     """Give the sink of a chain, with an encoder that knows nothing yet."""
     encoder = make_encoder(chain.formats[at], recorded.host, "execaudit")
     if not chain.sinks:

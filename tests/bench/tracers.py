@@ -100,8 +100,10 @@ class Command(Tracer):
         package: str = "",
         needle: bytes = b"",
         lost: bytes = rb"Lost (\d+) events$",
+        root: Path = ROOT,
     ) -> None:
         self.name = name
+        self.root = root
         self.is_tracing = self.has_bpf = True
         self._command = command
         self._package = package
@@ -125,7 +127,7 @@ class Command(Tracer):
             cgroup.joined(),
         ):
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, cwd=ROOT
+                self._command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, cwd=self.root
             )
 
     def logs(self) -> list[Log]:

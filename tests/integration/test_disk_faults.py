@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from execaudit.config.schema import File
 from execaudit.sinks.file import FileSink
 from tests.clocks import FakeClock
 from tests.lines import line, lines, read, seqs
 from tests.private_mounts import in_private_mounts, mount_ext4, mount_tmpfs, run
-from tests.sinks import FinishedEntries, write
+from tests.sinks import FinishedEntries, plain_file, write
 
 KIB = 1024
 # Linux's include/uapi/linux/ext4.h: EXT4_IOC_SHUTDOWN is _IOR('X', 125, __u32).
@@ -31,16 +30,7 @@ class Disk:
         self.path = self.root / "execaudit.jsonl"
         self.ballast = self.root / "ballast"
         self.clock = FakeClock()
-        self.settings = File(
-            path=str(self.path),
-            keep_age=0,
-            keep_bytes=0,
-            space_left=0,
-            space_low=0,
-            num_logs=0,
-            max_age=0,
-            max_file_bytes=0,
-        )
+        self.settings = plain_file(self.path)
 
     def sink(self, **settings: object) -> FileSink:
         changed = replace(self.settings, **settings)  # type: ignore[arg-type]
@@ -285,7 +275,7 @@ def test_torn_line_in_an_append_only_file_does_not_join_the_next(disk: Disk) -> 
     write(sink, [line(2)])
 
     assert disk.path.read_bytes() == line(1) + b'{"torn\n' + line(2)
-    assert "ending it" in str(sink.notices.take())
+    assert "ending the line" in str(sink.notices.take())
     run("chattr", "-a", disk.path)
 
 

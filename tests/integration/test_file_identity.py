@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from execaudit.kernel.file_systems import find_file_systems
-from execaudit.rules.kernel_lookups import PinnedPrograms
+from execaudit.rules.kernel_rules import KernelLookups
 from tests.integration.daemon_process import Daemon
 from tests.integration.launching import launch
 from tests.integration.requirements import give_up
@@ -119,14 +119,14 @@ def test_kernel_gets_a_key_for_a_file_that_it_knows_by_its_numbers_only(
 ) -> None:
     file = subvolumes[0].resolve() / "tiny"
     shutil.copy(programs / "tiny", file)
-    pinned = PinnedPrograms()
+    pinned = KernelLookups()
     try:
-        found = pinned.find(str(file))
+        found = pinned.exe(str(file))
         status = file.stat()
         exact = (os.major(status.st_dev) << 20 | os.minor(status.st_dev), status.st_ino)
         assert found == (exact if find_file_systems().btrfs_root_back else None)
         with overlay(place, subvolumes[0], subvolumes[1]) as merged:
-            assert pinned.find(str(merged.resolve() / "tiny")) is None
+            assert pinned.exe(str(merged.resolve() / "tiny")) is None
     finally:
         pinned.close()
 

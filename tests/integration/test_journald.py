@@ -19,6 +19,8 @@ from execaudit.records.journal_encoder import JournalEncoder
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.journal import JournalSink
 from tests.events import decode
+from tests.golden.files import golden_records
+from tests.integration.requirements import CHECKOUT, PYTHON
 from tests.journald import Journald, running_journald
 from tests.records import exec_record, leaf_first, make_host
 from tests.sinks import FinishedEntries, write
@@ -195,7 +197,7 @@ def test_stopped_journald_is_never_waited_for_and_gets_everything_later(
     sender.write(entry("stopped", 1))
     journald.signal(signal.SIGSTOP)
     seq = 1
-    while sender.sink.counters.queue_depth < 1000:
+    while sender.sink.queue_depth < 1000:
         sender.write(*[entry("stopped", seq + n) for n in range(1, 51)])
         seq += 50
     for _ in range(5):
@@ -207,7 +209,7 @@ def test_stopped_journald_is_never_waited_for_and_gets_everything_later(
 
     assert sent_seqs(journald, "stopped") == list(range(1, seq + 1))
     assert sender.sink.counters.written == seq
-    assert (sender.sink.counters.queue_depth, sender.sink.counters.queue_bytes) == (0, 0)
+    assert (sender.sink.queue_depth, sender.sink.queue_bytes) == (0, 0)
 
 
 def test_queue_has_a_bound_and_what_exceeds_it_is_counted(
@@ -219,7 +221,7 @@ def test_queue_has_a_bound_and_what_exceeds_it_is_counted(
     while sender.sink.counters.lost < 500:
         sender.write(*[entry("bound", seq + n) for n in range(1, 51)])
         seq += 50
-        assert sender.sink.counters.queue_bytes <= 200_000
+        assert sender.sink.queue_bytes <= 200_000
     sender.write(entry("bound", 10**6, type="lost", count=5))
     sender.turn()
     assert sender.incidents == []
@@ -272,7 +274,7 @@ def test_journald_that_is_killed_and_comes_back_gets_what_came_meanwhile(
     for seq in range(101, 201):
         sender.write(entry("killed", seq))
     sender.turn()
-    assert sender.sink.counters.queue_depth == 100
+    assert sender.sink.queue_depth == 100
     assert "Failed to reach the journal" in str(sender.sink.notices.take())
 
     journald.start()
@@ -291,7 +293,7 @@ def test_journald_that_is_not_there_yet_is_waited_for_without_waiting(
     sender.write(entry("late", 1))
     deadline = sender.turn()
     assert deadline is not None
-    assert sender.sink.counters.queue_depth == 1
+    assert sender.sink.queue_depth == 1
 
     journald.start()
     sender.settle()
@@ -304,9 +306,9 @@ def test_closing_with_a_stopped_journald_ends_and_counts(
 ) -> None:
     sender = connect(journald)
     journald.signal(signal.SIGSTOP)
-    while not sender.sink.counters.queue_depth:
+    while not sender.sink.queue_depth:
         sender.write(*[entry("closing", seq) for seq in range(50)])
-    waiting = sender.sink.counters.queue_depth
+    waiting = sender.sink.queue_depth
     sender.sink.close()
 
     assert sender.sink.counters.lost == waiting
@@ -316,7 +318,7 @@ def test_closing_sends_what_waits(journald: Journald, connect: Connect) -> None:
     sender = connect(journald)
     journald.signal(signal.SIGSTOP)
     total = 0
-    while sender.sink.counters.queue_depth < 500:
+    while sender.sink.queue_depth < 500:
         sender.write(*[entry("flush", total + n) for n in range(50)])
         total += 50
     waker = threading.Timer(0.2, lambda: journald.signal(signal.SIGCONT))
@@ -374,3 +376,37 @@ def test_socket_that_refuses_is_tried_ever_more_rarely(tmp_path: Any) -> None:
     assert waits[-1] == 1.0
     assert waits == sorted(waits)
     assert len(sink.notices.take()) == 1
+
+
+FORGED = """MESSAGE=forged
+EXECAUDIT_TYPE=exec
+EXECAUDIT_PID=none
+EXECAUDIT_UNIT=converted
+"""
+
+
+def test_convert_takes_what_only_the_daemon_can_write(shared: Journald, connect: Connect) -> None:
+    sender = connect(shared)
+    sender.write(wire_entry({**golden_records()[0], "unit": "converted"}, "execaudit"))
+    sender.settle()
+    anybody = ["setpriv", "--reuid=65534", "--clear-groups", "logger", "--journald"]
+    subprocess.run(shared.inside(*anybody), input=FORGED.encode(), check=True)
+    shared.run("true")
+
+    def convert(*options: str) -> "subprocess.CompletedProcess[str]":
+        verb = [PYTHON, "-m", "execaudit", "convert", "--to", "execaudit", "--journal"]
+        command = shared.entering(CHECKOUT, [*verb, *options, "EXECAUDIT_UNIT=converted"])
+        return subprocess.run(command, check=False, capture_output=True, text=True)
+
+    genuine, everything = convert(), convert("--untrusted")
+    assert (genuine.returncode, genuine.stderr) == (0, "")
+    assert json.loads(genuine.stdout)["unit"] == "converted"
+    assert (everything.returncode, everything.stdout) == (0, genuine.stdout)
+    assert "1 not converted, 1 converted" in everything.stderr
+
+
+def test_convert_reads_a_namespace_of_the_journal(shared: Journald) -> None:
+    verb = [PYTHON, "-m", "execaudit", "convert", "--to", "execaudit", "--journal"]
+    command = shared.entering(CHECKOUT, [*verb, "--namespace", "other"])
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")  # a namespace of its own, without entries

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from execaudit.engine import bcc_engine, offsets
-from execaudit.engine.headers import running_headers
+from execaudit.engine.bcc_engine import running_headers
 from execaudit.engine.locations import source_directory
 from execaudit.kernel.btf import Btf
 

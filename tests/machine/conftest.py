@@ -3,7 +3,7 @@
 
 import os
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -29,13 +29,18 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     return report
 
 
-def installed(request: pytest.FixtureRequest, release: str, *more: str) -> Iterator[Service]:
-    """A booted container of a Debian release with the package installed, not started."""
+def installed(
+    request: pytest.FixtureRequest, release: str, *more: str, options: Sequence[str] = ()
+) -> Iterator[Service]:
+    """A booted container of a Debian release with the package installed, not started.
+
+    `more` are packages, `options` take away from what the container can do.
+    """
     if os.geteuid():
         give_up("containers need root")
     if shutil.which("systemd-nspawn") is None:
         give_up("there is no systemd-nspawn")
-    with Container(system.tree(release, *more)) as container:
+    with Container(system.tree(release, *more), options=options) as container:
         running = request.session.stash.setdefault(_containers, [])
         running.append(container)
         try:

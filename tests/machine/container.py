@@ -15,6 +15,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -46,10 +47,16 @@ def _cgroup_root() -> Path:
 
 
 class Container(RunningSystem):
-    """A context manager: entering boots it, leaving it ends all that runs in it."""
+    """A context manager: entering boots it, leaving it ends all that runs in it.
 
-    def __init__(self, tree: Path, name: str = "execaudit-test") -> None:
+    `options` are systemd-nspawn's, and take away from what it has by default.
+    """
+
+    def __init__(
+        self, tree: Path, name: str = "execaudit-test", options: Sequence[str] = ()
+    ) -> None:
         self.tree = tree
+        self._options = options
         self.name = f"{name}-{secrets.token_hex(4)}"
         self._place = Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir="/var/tmp"))
         self._cgroup = _cgroup_root() / self.name
@@ -88,6 +95,7 @@ class Container(RunningSystem):
         options += ["--register=no", "--keep-unit", "--notify-ready=yes", "--private-network"]
         options += ["--capability=all", "--system-call-filter=bpf perf_event_open"]
         options += ["--link-journal=no", "--resolv-conf=off", "--timezone=off", "--console=pipe"]
+        options += self._options
         environment = {
             "CGROUP": str(self._cgroup),
             "NOTIFY_SOCKET": str(self._place / "notify"),

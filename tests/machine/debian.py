@@ -4,8 +4,6 @@
 Owns the options that every one of them needs. It must not know what the packages are for.
 """
 
-import os
-import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,20 +12,24 @@ from pathlib import Path
 # suite's always is; signatures are still checked.
 _APT_OPTIONS = ('Acquire::Check-Valid-Until "false"', 'Acquire::Languages "none"')
 
+# Processes and mounts of its own: mmdebstrap mounts /proc and others where it works.
+_ALONE = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]
+_ALONE += ["--mount-proc", "--"]
+
 
 def run(command: Sequence[str | Path]) -> None:
     """Run a command; the end of what it said becomes the error. Raises RuntimeError.
 
-    All that it has started ends with it, also when waiting for it is interrupted.
+    All that it has started and mounted is gone with it, also when waiting for it is interrupted.
     """
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0
+        [*_ALONE, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         try:
             said, _ = process.communicate()
         except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            process.kill()
+            process.communicate()  # until the last of them is gone
             raise
     if process.returncode:
         tail = "\n".join(said.splitlines()[-30:])

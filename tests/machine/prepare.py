@@ -28,8 +28,7 @@ LANES: dict[str, tuple[Callable[[], object], ...]] = {
     ),
     "containers": (
         *(partial(system.tree, release) for release in system.RELEASES),
-        partial(system.tree, "bookworm", *system.BCC),
-        partial(system.tree, "bookworm", *system.AUTOPKGTEST),
+        partial(system.tree, "bookworm", *system.MORE),
     ),
 }
 """What is made side by side, and in which order: what is asked for first at the beginning."""

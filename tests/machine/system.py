@@ -23,10 +23,8 @@ PACKAGES = (
     "systemd",
     "systemd-sysv",
 )
-# The bcc engine's: a compiler, and headers to compile with.
-BCC = ("python3-bpfcc", "linux-headers-amd64")
-# The package's own tests'.
-AUTOPKGTEST = ("autopkgtest", "dpkg-dev")
+# The bcc engine's, a compiler and headers to compile with, and those of the package's own tests.
+MORE = ("autopkgtest", "dpkg-dev", "linux-headers-amd64", "python3-bpfcc")
 _SOURCES = [Path(module).read_text() for module in (__file__, debian.__file__)]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.requirements import give_up
 from tests.machine.container import Container
-from tests.machine.system import AUTOPKGTEST, tree
+from tests.machine.system import MORE, tree
 from tests.packaging.build import CHECKOUT, deb
 
 TREE = "/var/tmp/execaudit"
@@ -19,7 +19,7 @@ def test_tests_of_the_package_pass() -> None:
     if os.geteuid():
         give_up("containers need root")
     package = f"/var/tmp/{deb().name}"
-    with Container(tree("bookworm", *AUTOPKGTEST)) as container:
+    with Container(tree("bookworm", *MORE)) as container:
         shutil.copytree(CHECKOUT / "packaging/deb", container.path(f"{TREE}/debian"))
         container.copy(deb(), package)
         # There is no network to fetch lists by; all that the tests depend on is there.

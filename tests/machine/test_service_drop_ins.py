@@ -13,6 +13,10 @@ from tests.machine.container import Container
 from tests.machine.service import DROP_INS, LOG, UNIT, Service, wait_until
 from tests.machine.shell_storms import script
 
+NAMES = (
+    *("engine-bcc", "journal-only", "log-group", "log-namespace", "low-memory"),
+    "refuse-manual-stop",
+)
 BURST = 2000
 MOST_EXPOSURE_BCC = 0.8  # it sees /usr/lib/modules
 
@@ -20,7 +24,7 @@ MOST_EXPOSURE_BCC = 0.8  # it sees /usr/lib/modules
 @pytest.fixture(scope="module")
 def running(request: pytest.FixtureRequest) -> Iterator[Service]:
     """Started once as shipped; with compiler and headers, for the bcc engine."""
-    for service in installed(request, "bookworm", *system.BCC):
+    for service in installed(request, "bookworm", *system.MORE):
         service.start()
         service.marked(service.mark())
         yield service
@@ -48,10 +52,20 @@ def burst(service: Service) -> str:
 
 def test_every_drop_in_is_known_to_the_guide(running: Service) -> None:
     names = running.output("sh", "-c", f"cd {DROP_INS} && ls *.conf").split()
-    assert names == [f"{name}.conf" for name in (
-        "engine-bcc", "journal-only", "log-group", "log-namespace", "low-memory",
-        "refuse-manual-stop",
-    )]  # fmt: skip
+    assert names == [f"{name}.conf" for name in NAMES]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_service_starts_at_boot_with_drop_in(running: Service, name: str) -> None:
+    with running.shipped_drop_in(name, restart=False):
+        running.container.reboot()
+        assert running.show("ActiveState") == "active"
+        assert running.output("systemctl", "is-system-running", "--wait") == "running"
+        word = running.mark()
+        journal = ("--namespace=*", "EXECAUDIT_EXE=/usr/bin/echo", "--boot=0")
+        wait_until(lambda: word in running.output("journalctl", *journal), f"'{word}'")
+        boot = running.output("journalctl", "--boot=0", "_PID=1")
+        assert "ordering cycle" not in boot
 
 
 def test_bcc_engine_records_and_leaves_no_compiler(running: Service) -> None:

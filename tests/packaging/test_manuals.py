@@ -15,7 +15,7 @@ from execaudit import __version__
 from execaudit.config.schema import SECTIONS, RedactPattern
 from execaudit.config.values import TablesOf
 from execaudit.records.vocabulary import FIELDS as RECORD_FIELDS
-from execaudit.rules.fields import ACTIONS, FIELDS
+from execaudit.rules.field_values import ACTIONS, FIELDS
 from tests.packaging.build import CHECKOUT
 
 SCRIPT = str(CHECKOUT / "packaging/man/from_markdown.py")

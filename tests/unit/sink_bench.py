@@ -5,10 +5,9 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from execaudit.config.schema import File
 from execaudit.sinks.file import FileSink
 from tests.clocks import FakeClock
-from tests.sinks import FinishedEntries
+from tests.sinks import FinishedEntries, plain_file
 
 STAMP = "20261123T020406Z"
 
@@ -20,16 +19,7 @@ class Bench:
         self.directory = directory / "log"
         self.path = self.directory / "execaudit.jsonl"
         self.clock = FakeClock()
-        self.settings = File(
-            path=str(self.path),
-            keep_age=0,
-            keep_bytes=0,
-            space_left=0,
-            space_low=0,
-            num_logs=0,
-            max_age=0,
-            max_file_bytes=0,
-        )
+        self.settings = plain_file(self.path)
         self.open_ones: list[FileSink] = []
 
     def sink(self, **settings: object) -> FileSink:

@@ -8,8 +8,6 @@ import pytest
 
 from execaudit.daemon.handover.checkpoint import Checkpoint, CheckpointFile, Totals
 
-SINKS = ("file", "journal", "stdout")
-
 
 def checkpoint(number: int = 1) -> Checkpoint:
     return Checkpoint(
@@ -32,7 +30,7 @@ def reopen(file: CheckpointFile) -> CheckpointFile:
 
 
 def test_another_process_reads_what_was_committed_last() -> None:
-    file = CheckpointFile.create({"a": [1, "b"]}, SINKS, streams=20)
+    file = CheckpointFile.create({"a": [1, "b"]}, streams=20)
     for number in range(1, 4):
         file.commit(checkpoint(number))
         file.begin_batch(number)
@@ -45,14 +43,14 @@ def test_another_process_reads_what_was_committed_last() -> None:
 
 
 def test_file_without_a_commit_and_other_files_are_refused() -> None:
-    file = CheckpointFile.create({}, SINKS, streams=1)
+    file = CheckpointFile.create({}, streams=1)
     with pytest.raises(ValueError, match="never"):
         file.read()
     for content in (
         b"",
         b"x" * 4096,
-        b"execaudit checkpoint 1\n",
-        b"execaudit checkpoint 2\n" * 9000,
+        b"execaudit checkpoint 2\n",
+        b"execaudit checkpoint 3\n" * 9000,
     ):
         fd = os.memfd_create("other")
         os.write(fd, content)
@@ -65,7 +63,7 @@ def test_file_without_a_commit_and_other_files_are_refused() -> None:
 
 
 def test_state_larger_than_planned_is_refused_and_the_last_one_stays() -> None:
-    file = CheckpointFile.create({}, SINKS, streams=20)
+    file = CheckpointFile.create({}, streams=20)
     file.commit(checkpoint(1))
     large = checkpoint(2)._replace(streams=[(key, 0, 0, 0) for key in range(4000)])
     with pytest.raises(ValueError, match=r"\d+"):
@@ -74,7 +72,7 @@ def test_state_larger_than_planned_is_refused_and_the_last_one_stays() -> None:
 
 
 def test_process_killed_at_any_moment_leaves_a_whole_state() -> None:
-    file = CheckpointFile.create({}, SINKS, streams=20)
+    file = CheckpointFile.create({}, streams=20)
     file.commit(checkpoint(1))
     for _ in range(20):
         read_fd, write_fd = os.pipe()

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from execaudit.cli import build_parser
+from execaudit.cli.check import render
 from execaudit.config.configuration import Config, read_rules
-from execaudit.config.effective import render
 from execaudit.config.environment import DEFAULT_ENV
-from execaudit.config.problem import Problem
 from execaudit.config.quantities import Rate
 from execaudit.config.schema import SECTIONS, Capture
+from execaudit.config.source import Problem
 from execaudit.kernel import hooks
 from tests.unit.config_tree import load_system, load_text, write_file
 
@@ -134,7 +134,6 @@ def test_rules_are_handed_on_in_order_with_their_places(tmp_path: Path) -> None:
     ]
     file = f"{tmp_path}/rules.d/10-a.toml"
     assert rules[1].problem(("uid", 1), "x") == Problem(file, 7, 2, "rule[1].uid[1]", "x")
-    assert rules[1].key == "rule[1]"
     assert rules[1].place(("uid", 1)) == (file, 7, 2)
     assert rules[1].problem((), "x") == Problem(file, 4, 3, "rule[1]", "x")
     assert rules[1].problem(("not", "any", 0, "comm"), "x") == Problem(

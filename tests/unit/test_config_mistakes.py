@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every kind of mistake in a configuration file, and the exact line that tells of it."""
+"""Every kind of mistake in a configuration file, and the exact line that says so."""
 
 from pathlib import Path
 
@@ -10,8 +10,62 @@ from tests.unit.config_tree import load_text, name_of, shown_problems, write_fil
 LOG = "/var/log/execaudit/execaudit.jsonl"
 
 
+WRONG_VALUES = [
+    ("file.enabled", "true or false", ['"yes"', "1"]),
+    ("capture.failures", '"collapsed", "all" or "none"', ["false"]),
+    (
+        "journal.min_severity",
+        '"debug", "info", "notice", "warning", "err", "crit", "alert", "emerg" or "" (any);'
+        ' did you mean "warning"?',
+        ['"Warn"'],
+    ),
+    (
+        "file.disk_full_action",
+        '"warn", "rotate-oldest" or "drop-new"; did you mean "rotate-oldest"?',
+        ['"rotate_oldest"'],
+    ),
+    ("capture.ring_bytes", "a power of two from 64K to 512M", ['"5M"', "32768"]),
+    ("capture.argv_bytes", "a size from 1K to 1M", ['"2M"', "true", "65536.0"]),
+    ("file.max_file_bytes", "a size from 64K to 1T, or 0 (no limit)", ['"100MB"']),
+    ("file.space_left", "a size from 1M to 1024T, or 0 (off)", ["-1"]),
+    ("file.max_age", "a duration from 1m to 366d, or 0 (never)", ['"5q"']),
+    ("file.fsync_interval", "a duration from 10ms to 1h", ["0"]),
+    ("status.interval", "a duration from 1s to 1h", ["nan", "1979-05-27"]),
+    ("file.num_logs", "a number from 1 to 100000, or 0 (no limit)", ["100001", '"10"']),
+    (
+        "file.mode",
+        'octal digits in quotes, from "0600" to "0644": writable by the owner alone',
+        ["640", '"0660"', '"0440"', '"0888"'],
+    ),
+    ("file.path", "the absolute path of a file", ['"log/x"', '"/x/"', '""', '"/a\\u0000b"']),
+    (
+        "status.metrics",
+        'the absolute path of a file that ends in ".prom", or "" (none)',
+        ['"/m.txt"'],
+    ),
+    (
+        "redact.hmac_key",
+        'the name of a systemd credential or the absolute path of a file, or "" (none)',
+        ['"a/b"'],
+    ),
+    ("file.group", 'the name of a group, or "" (the service\'s own)', ['"a b"', "4"]),
+    ("journal.identifier", "1 to 128 printable ASCII characters, no blanks", ['"a b"']),
+    ("capture.env", "a list of names of environment variables", ['"PATH"']),
+    (
+        "limits.per_uid",
+        'a rate such as "100/s", "600/m" or "100/s burst 1000" (up to 1000000), or "" (none)',
+        ['"100/d"'],
+    ),
+    (
+        "limits.per_unit",
+        'a rate such as "100/s", "600/m" or "100/s burst 1000" (up to 1000000), or "" (none)',
+        ['"1000001/s"', "100"],
+    ),
+    ("redact.pattern", "[[tables]]", ["3"]),
+]
+"""Key, what is expected, and values that are not that."""
+
 VALUES = [
-    # Sections and keys
     ('engine = "bcc"', '1:1: engine: is in no section, expected "capture.engine"'),
     (
         "labels = []",
@@ -45,10 +99,6 @@ VALUES = [
         '2:1: stdout."a b\\\\": is an unknown key,'
         " expected enabled, format, max_line_bytes, labels or min_severity",
     ),
-    # Yes and no
-    ('[file]\nenabled = "yes"', '2:1: file.enabled: is "yes", expected true or false'),
-    ("[file]\nenabled = 1", "2:1: file.enabled: is 1, expected true or false"),
-    # Choices
     (
         '[capture]\nengine = "libpf"',
         '2:1: capture.engine: is "libpf", expected "auto", "libbpf" or "bcc"; did you mean'
@@ -59,146 +109,16 @@ VALUES = [
         '2:1: capture.engine: is "", expected "auto", "libbpf" or "bcc"',
     ),
     (
-        "[capture]\nfailures = false",
-        '2:1: capture.failures: is false, expected "collapsed", "all" or "none"',
-    ),
-    (
-        '[journal]\nmin_severity = "Warn"',
-        '2:1: journal.min_severity: is "Warn", expected "debug", "info", "notice", "warning",'
-        ' "err", "crit", "alert", "emerg" or "" (any); did you mean "warning"?',
-    ),
-    (
-        '[file]\ndisk_full_action = "rotate_oldest"',
-        '2:1: file.disk_full_action: is "rotate_oldest", expected "warn", "rotate-oldest" or'
-        ' "drop-new"; did you mean "rotate-oldest"?',
-    ),
-    # Sizes
-    (
-        '[capture]\nring_bytes = "5M"',
-        '2:1: capture.ring_bytes: is "5M", expected a power of two from 64K to 512M',
-    ),
-    (
-        "[capture]\nring_bytes = 32768",
-        "2:1: capture.ring_bytes: is 32768, expected a power of two from 64K to 512M",
-    ),
-    (
-        '[capture]\nargv_bytes = "2M"',
-        '2:1: capture.argv_bytes: is "2M", expected a size from 1K to 1M',
-    ),
-    (
-        "[capture]\nargv_bytes = true",
-        "2:1: capture.argv_bytes: is true, expected a size from 1K to 1M",
-    ),
-    (
-        "[capture]\nargv_bytes = 65536.0",
-        "2:1: capture.argv_bytes: is 65536.0, expected a size from 1K to 1M",
-    ),
-    (
-        '[file]\nmax_file_bytes = "100MB"',
-        '2:1: file.max_file_bytes: is "100MB", expected a size from 64K to 1T, or 0 (no limit)',
-    ),
-    (
-        "[file]\nspace_left = -1",
-        "2:1: file.space_left: is -1, expected a size from 1M to 1024T, or 0 (off)",
-    ),
-    (
         f"[file]\nspace_left = 0x{'f' * 5000}",
         f"2:1: file.space_left: is 0x{'f' * 57}…, expected a size from 1M to 1024T, or 0 (off)",
-    ),
-    # Durations
-    (
-        '[file]\nmax_age = "5q"',
-        '2:1: file.max_age: is "5q", expected a duration from 1m to 366d, or 0 (never)',
-    ),
-    (
-        "[file]\nfsync_interval = 0",
-        "2:1: file.fsync_interval: is 0, expected a duration from 10ms to 1h",
-    ),
-    (
-        "[status]\ninterval = nan",
-        "2:1: status.interval: is nan, expected a duration from 1s to 1h",
-    ),
-    (
-        "[status]\ninterval = 1979-05-27",
-        "2:1: status.interval: is 1979-05-27, expected a duration from 1s to 1h",
     ),
     (
         f"[status]\ninterval = 0x{'f' * 400}",
         f"2:1: status.interval: is 0x{'f' * 57}…, expected a duration from 1s to 1h",
     ),
-    # Counts
-    (
-        "[file]\nnum_logs = 100001",
-        "2:1: file.num_logs: is 100001, expected a number from 1 to 100000, or 0 (no limit)",
-    ),
-    (
-        '[file]\nnum_logs = "10"',
-        '2:1: file.num_logs: is "10", expected a number from 1 to 100000, or 0 (no limit)',
-    ),
-    # Modes
-    (
-        "[file]\nmode = 640",
-        '2:1: file.mode: is 640, expected octal digits in quotes, from "0600" to "0644":'
-        " writable by the owner alone",
-    ),
-    (
-        '[file]\nmode = "0660"',
-        '2:1: file.mode: is "0660", expected octal digits in quotes, from "0600" to "0644":'
-        " writable by the owner alone",
-    ),
-    (
-        '[file]\nmode = "0440"',
-        '2:1: file.mode: is "0440", expected octal digits in quotes, from "0600" to "0644":'
-        " writable by the owner alone",
-    ),
-    (
-        '[file]\nmode = "0888"',
-        '2:1: file.mode: is "0888", expected octal digits in quotes, from "0600" to "0644":'
-        " writable by the owner alone",
-    ),
-    # Paths
-    (
-        '[file]\npath = "log/x"',
-        '2:1: file.path: is "log/x", expected the absolute path of a file',
-    ),
-    ('[file]\npath = "/x/"', '2:1: file.path: is "/x/", expected the absolute path of a file'),
-    ('[file]\npath = ""', '2:1: file.path: is "", expected the absolute path of a file'),
-    (
-        '[file]\npath = "/a\\u0000b"',
-        '2:1: file.path: is "/a\\u0000b", expected the absolute path of a file',
-    ),
     (
         f'[file]\npath = "/{"x" * 4096}"',
         f'2:1: file.path: is "/{"x" * 57}…, expected the absolute path of a file',
-    ),
-    (
-        '[status]\nmetrics = "/m.txt"',
-        '2:1: status.metrics: is "/m.txt", expected the absolute path of a file that ends in'
-        ' ".prom", or "" (none)',
-    ),
-    (
-        '[redact]\nhmac_key = "a/b"',
-        '2:1: redact.hmac_key: is "a/b", expected the name of a systemd credential or the absolute'
-        ' path of a file, or "" (none)',
-    ),
-    # Names
-    (
-        '[file]\ngroup = "a b"',
-        '2:1: file.group: is "a b", expected the name of a group, or "" (the service\'s own)',
-    ),
-    (
-        "[file]\ngroup = 4",
-        '2:1: file.group: is 4, expected the name of a group, or "" (the service\'s own)',
-    ),
-    (
-        '[journal]\nidentifier = "a b"',
-        '2:1: journal.identifier: is "a b", expected 1 to 128 printable ASCII characters, no'
-        " blanks",
-    ),
-    # Lists
-    (
-        '[capture]\nenv = "PATH"',
-        '2:1: capture.env: is "PATH", expected a list of names of environment variables',
     ),
     (
         '[capture]\nenv = ["A", "LC_*"]',
@@ -213,27 +133,6 @@ VALUES = [
     (
         "[redact]\ndisable = [[]]",
         '2:12: redact.disable[0]: is [], expected a name: up to 64 letters, digits, "_" and "-"',
-    ),
-    # Rates
-    (
-        '[limits]\nper_uid = "100/d"',
-        '2:1: limits.per_uid: is "100/d", expected a rate such as "100/s", "600/m" or "100/s burst'
-        ' 1000" (up to 1000000), or "" (none)',
-    ),
-    (
-        '[limits]\nper_unit = "1000001/s"',
-        '2:1: limits.per_unit: is "1000001/s", expected a rate such as "100/s", "600/m" or "100/s'
-        ' burst 1000" (up to 1000000), or "" (none)',
-    ),
-    (
-        "[limits]\nper_unit = 100",
-        '2:1: limits.per_unit: is 100, expected a rate such as "100/s", "600/m" or "100/s burst'
-        ' 1000" (up to 1000000), or "" (none)',
-    ),
-    # Patterns
-    (
-        "[redact]\npattern = 3",
-        "2:1: redact.pattern: is 3, expected [[tables]]",
     ),
     (
         "[[redact.pattern]]\nname = 'x'\nregex = '(['",
@@ -263,6 +162,82 @@ VALUES = [
         "redact.pattern = [ { name = 'x', regex = 'a' },\n { name = 'x', regex = 'b' } ]",
         '2:4: redact.pattern[1].name: is "x", expected a name of its own (used before, in line 1)',
     ),
+]
+VALUES += [
+    ("[{}]\n{} = {}".format(*key.split("."), value), f"2:1: {key}: is {value}, expected {expected}")
+    for key, expected, values in WRONG_VALUES
+    for value in values
+]
+
+
+SYNTAX = [
+    (
+        "[capture]\nengine = auto",
+        "2:10: capture.engine: is not TOML: Invalid value, expected a text in quotes, a number,"
+        ' true, false, or a list in "[" and "]"',
+    ),
+    (
+        '[capture]\nengine = "auto',
+        "2:15: capture.engine: is not TOML: Unterminated string, expected the closing quote",
+    ),
+    (
+        '[capture]\nengine = "auto\n',
+        "2:15: capture.engine: is not TOML: Illegal character '\\n', expected the closing quote in"
+        " the same line",
+    ),
+    (
+        '[[redact.pattern]]\nregex = "\\d"',
+        "2:12: redact.pattern[0].regex: is not TOML: Unescaped '\\' in a string, expected \\\\, or"
+        " single quotes, which take \\ as it is",
+    ),
+    (
+        "[capture]\nengine",
+        "2:7: is not TOML: Expected '=' after a key in a key/value pair, expected KEY = VALUE, or"
+        " a [section]",
+    ),
+    (
+        "[capture]\nengine: auto",
+        "2:7: is not TOML: Expected '=' after a key in a key/value pair, expected KEY = VALUE, or"
+        " a [section]",
+    ),
+    (
+        "[capture\nexits = true",
+        "1:9: is not TOML: Expected ']' at the end of a table declaration, expected the closing"
+        " bracket of the [section]",
+    ),
+    (
+        "[capture]\nexits = true false",
+        "2:14: capture.exits: is not TOML: Expected newline or end of document after a statement,"
+        " expected nothing more in this line",
+    ),
+    (
+        "[capture]\nenv = [ 'A'\nexits = true",
+        "3:1: is not TOML: Unclosed array, expected a comma or the closing ]",
+    ),
+    (
+        "; comment",
+        "1:1: is not TOML: Invalid statement, expected KEY = VALUE, a [section] or a # comment",
+    ),
+    (
+        "# \x1b[31m",
+        "1:3: is not TOML: Found invalid character '\\x1b', expected no control characters in texts"
+        " and comments",
+    ),
+    (
+        "[capture]\nexits = true\nexits = false",
+        "3:1: capture.exits: is given a second time, expected once (first in line 2)",
+    ),
+    (
+        "[capture]\nexits = true\n\n[file]\n[capture]",
+        "5:2: capture: is given a second time, expected once (first in line 1)",
+    ),
+    (f"a = {'[' * 2000}", "1:1: is nested too deeply, expected a few levels"),
+    (
+        f"[file]\nnum_logs = {'9' * 5000}",
+        "2:12: file.num_logs: is not TOML: a number has too many digits, expected at most 4300",
+    ),
+    (b"\xef\xbb\xbf[file]", "1:1: begins with a byte order mark, expected UTF-8 without"),
+    ("[file]\ngroup = 'é\xff'".encode("latin-1"), "2:10: has byte 0xe9 here, expected UTF-8"),
 ]
 
 
@@ -315,17 +290,8 @@ CONTRADICTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "expected"), VALUES, ids=name_of)
-def test_mistake_in_a_value_or_key_is_told(text: str, expected: str, tmp_path: Path) -> None:
-    loaded = load_text(tmp_path, text)
-
-    assert shown_problems(loaded, tmp_path) == [f"execaudit.toml:{expected}"]
-
-
-@pytest.mark.parametrize(("text", "expected"), CONTRADICTIONS, ids=name_of)
-def test_contradiction_is_told_at_a_key_that_was_set(
-    text: str, expected: str, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize(("text", "expected"), [*VALUES, *SYNTAX, *CONTRADICTIONS], ids=name_of)
+def test_mistake_is_told_with_its_place(text: str | bytes, expected: str, tmp_path: Path) -> None:
     loaded = load_text(tmp_path, text)
 
     assert shown_problems(loaded, tmp_path) == [f"execaudit.toml:{expected}"]

@@ -144,7 +144,14 @@ def test_file_that_ends_too_early_is_reported(tmp_path: Path, capsysbinary: Capt
 
 
 @pytest.mark.parametrize(
-    "options", [[], ["--directory", "/tmp", "-"], ["--journal", "EXECAUDIT_AUID"]]
+    "options",
+    [
+        [],
+        ["--directory", "/tmp", "-"],
+        ["--namespace", "x", "-"],
+        ["--untrusted", "-"],
+        ["--journal", "EXECAUDIT_AUID"],
+    ],
 )
 def test_wrong_options_are_refused(options: list[str]) -> None:
     assert main(["convert", "--to", "ecs", *options]) == 2

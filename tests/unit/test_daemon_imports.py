@@ -25,7 +25,7 @@ TOO_MUCH = {
     *("queue", "random", "tempfile", "subprocess", "logging", "asyncio", "concurrent.futures"),
     *("execaudit.rules.rule_set", "execaudit.rules.conditions", "execaudit.rules.regex_cost"),
     *("execaudit.engine.bcc_engine", "execaudit.formats.ecs", "execaudit.formats.ocsf"),
-    *("execaudit.trace.table", "execaudit.doctor.report"),
+    *("execaudit.table.lines", "execaudit.doctor.report"),
 }
 
 
@@ -38,5 +38,5 @@ def run(program: str) -> str:
 def test_daemon_without_rules_loads_no_more_than_it_uses() -> None:
     loaded = set(json.loads(run(START)))
 
-    assert {"execaudit.daemon.loop", "execaudit.config.digest"} <= loaded
+    assert {"execaudit.daemon.loop", "execaudit.config.configuration"} <= loaded
     assert not loaded & TOO_MUCH

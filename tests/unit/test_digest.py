@@ -5,23 +5,15 @@ import hashlib
 
 import pytest
 
-from execaudit.config.digest import sha256
+from execaudit.config import digest as digest_module
 
 
-def digest_of(data: bytes) -> str:
-    digest = sha256()
-    digest.update(data[:3])
-    digest.update(data[3:])
-    return digest.hexdigest()
+@pytest.mark.parametrize("others", [(), ("no_such_module", "string")])
+def test_digest_is_sha256(others: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    if others:
+        monkeypatch.setattr(digest_module, "_SHA_MODULES", (*others, "hashlib"))
+    digest = digest_module.sha256()
+    digest.update(b"some")
+    digest.update(b" bytes")
 
-
-def test_digest_is_sha256() -> None:
-    assert digest_of(b"some bytes") == hashlib.sha256(b"some bytes").hexdigest()
-
-
-def test_python_without_an_implementation_of_its_own_takes_hashlib(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("execaudit.config.digest._MODULES", ("no_such_module", "string", "hashlib"))
-
-    assert digest_of(b"some bytes") == hashlib.sha256(b"some bytes").hexdigest()
+    assert digest.hexdigest() == hashlib.sha256(b"some bytes").hexdigest()

@@ -52,10 +52,10 @@ def test_looks_once_a_second_or_after_much_was_written(tmp_path: Path) -> None:
 
 def test_full_ends_only_when_a_write_succeeded(tmp_path: Path) -> None:
     space = DiskSpace(str(tmp_path), File(space_left=0, space_low=0))
-    space.ran_out()
+    space.room = Room.FULL
 
     assert space.look(1.0) == (Room.FULL, Room.FULL)
-    space.freed(2.0)
+    space.note_success(2.0)
     assert space.room is Room.ENOUGH
 
 

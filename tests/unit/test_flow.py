@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from execaudit.daemon.flow import Flow
 from execaudit.daemon.handover.checkpoint import Checkpoint, Totals
 from execaudit.daemon.limits import Rate
-from execaudit.daemon.recapture import replace_capture
+from execaudit.daemon.replacement import replace_capture
+from execaudit.daemon.reports import report_suppressed
+from execaudit.daemon.start import end
 from execaudit.errors import ExecauditError
-from execaudit.sinks.selection import Selection
+from execaudit.sinks.sink import Selection
 from execaudit.wire import record
 from tests.flows import FakeCapture, ListFile, ListSink, make_setup, make_sink, running
 from tests.records import (
@@ -119,7 +121,7 @@ def test_what_is_over_a_limit_is_counted_and_summed_up(benches: Any) -> None:
         exec_record(b"x", comm=b"noise"),
         *[exec_record(b"x", seq=seq, uid=7, cgroup=b"") for seq in range(2, 7)],
     )
-    bench.flow.report.suppressed(bench.flow.setup.limits)
+    report_suppressed(bench.flow, bench.flow.setup.limits)
 
     assert len(out) == 2  # what a rule drops takes no token
     assert bench.flow.totals()["limited"] == 3
@@ -326,7 +328,7 @@ def test_end_delivers_all_then_sums_up(benches: Any) -> None:
     bench.feed(exec_record(b"x", **outside), exec_record(b"y", seq=2, **outside), failure(1, uid=7))
     bench.capture.write(exec_record(b"z", seq=3, uid=8, **outside))
 
-    bench.flow.stop(is_kept=False)
+    end(bench.flow, is_kept=False)
 
     types = [each["type"] for each in bench.sink.records()]
     assert types == ["exec", "exec", "exec", "summary", "stop"]

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from execaudit.records.encoder import JsonEncoder, render_line
 from execaudit.records.record import record_fields
+from execaudit.table.lines import Table, TableOptions
 from execaudit.trace.filters import EventFilter
 from execaudit.trace.follow import Keep, Output
-from execaudit.trace.table import Table, TableOptions
 from execaudit.wire import record
 from execaudit.wire.decoder import Decoder
 from execaudit.wire.event import Event

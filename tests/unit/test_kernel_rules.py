@@ -15,9 +15,16 @@ EXES = {"/usr/bin/ls": (8 << 20 | 1, 77), "/usr/bin/cat": (8 << 20 | 1, 78)}
 GROUPS = {"/system.slice/cron.service": 4711}
 
 
+class Lookups(KernelLookups):
+    def exe(self, path: str) -> tuple[int, int] | None:
+        return EXES.get(path)
+
+    def cgroup(self, path: str) -> int | None:
+        return GROUPS.get(path)
+
+
 def translate(*rules: dict[str, Any]) -> KernelRules:
-    lookups = KernelLookups(exe=EXES.get, cgroup=GROUPS.get)
-    return translate_rules(compile_all(*rules).rules, lookups)
+    return translate_rules(compile_all(*rules).rules, Lookups())
 
 
 def drop(**conditions: Any) -> dict[str, Any]:

@@ -20,6 +20,8 @@ PACKAGES = (
     ("rules",),
     ("formats",),
     ("sinks",),
+    ("store", "table"),
+    ("query",),
     ("doctor", "trace", "daemon"),
     ("cli",),
     ("__main__",),

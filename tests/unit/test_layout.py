@@ -191,7 +191,7 @@ def test_fields_that_programs_use_exist_in_the_running_kernel() -> None:
         pytest.skip("this kernel has no BTF")
     wanted = {pair for pair in used_members() if pair[0] != "pt_regs"}
     with Btf() as btf:
-        missing = {pair for pair in wanted if not btf.field(*pair)}
+        missing = {pair for pair in wanted if btf.find_bit(*pair) is None}
         registers = btf.struct_size("pt_regs")
 
     # The old name is looked up by flags_from_btf(), and by CO-RE through a flavour.

@@ -4,7 +4,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.daemon.limits import Limit, Limits, Rate, Suppressed
+from execaudit.daemon.limits import Limit, Limits, Rate
 from execaudit.wire import record
 from tests.events import exec_event, exit_event
 from tests.records import leaf_first
@@ -15,7 +15,7 @@ SECOND = 1_000_000_000
 def test_burst_goes_through_and_the_rest_is_counted_once() -> None:
     limit = Limit(Rate(1, 3))
     assert [limit.allows(0, 10 + n) for n in range(5)] == [True] * 3 + [False] * 2
-    assert limit.take_suppressed() == [Suppressed(0, 2, 13, 14)]
+    assert limit.take_suppressed() == [(0, 2, 13, 14)]
     assert limit.take_suppressed() == []
 
 
@@ -29,7 +29,7 @@ def test_tokens_come_back_with_time_up_to_the_burst() -> None:
 def test_keys_do_not_share_tokens() -> None:
     limit = Limit(Rate(1, 1))
     assert [limit.allows(key, 0) for key in (0, "a", 0, "a")] == [True, True, False, False]
-    assert [each.key for each in limit.take_suppressed()] == [0, "a"]
+    assert [key for key, *_ in limit.take_suppressed()] == [0, "a"]
 
 
 def test_time_that_goes_back_gives_no_tokens() -> None:
@@ -45,7 +45,7 @@ def test_every_event_is_allowed_or_counted(events: list[tuple[int, int]]) -> Non
     for key, step in events:
         now_ns += step
         allowed += limit.allows(key, now_ns)
-    assert allowed + sum(each.count for each in limit.take_suppressed()) == len(events)
+    assert allowed + sum(count for _, count, *_ in limit.take_suppressed()) == len(events)
 
 
 def test_forgotten_keys_leave_their_count_behind() -> None:
@@ -53,7 +53,7 @@ def test_forgotten_keys_leave_their_count_behind() -> None:
     for key in range(5000):
         limit.allows(key, 0)
         limit.allows(key, 0)
-    assert sum(each.count for each in limit.take_suppressed()) == 5000
+    assert sum(count for _, count, *_ in limit.take_suppressed()) == 5000
 
 
 def test_event_is_counted_by_its_user_and_its_unit() -> None:
@@ -67,8 +67,8 @@ def test_event_is_counted_by_its_user_and_its_unit() -> None:
     assert limits.has_unreported
     taken = {field: limit.take_suppressed() for field, limit in limits.by_field.items()}
     assert taken == {
-        "uid": [Suppressed(1000, 1, 1, 1)],
-        "unit": [Suppressed("cron.service", 1, 1, 1)],
+        "uid": [(1000, 1, 1, 1)],
+        "unit": [("cron.service", 1, 1, 1)],
     }
     assert not limits.has_unreported
 

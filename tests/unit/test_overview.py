@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from execaudit.daemon.overview import overview
+from execaudit.daemon.control import overview
 
 STATUS: dict[str, Any] = {
     "pid": 71,
@@ -31,7 +31,12 @@ STATUS: dict[str, Any] = {
         "result": "rules.d/1.toml:1:1: rule[0].x: bad\x07\nand more",
         "count": 2,
     },
-    "process": {"cpu_s": 94.0, "resident_bytes": 25 << 20},
+    "process": {
+        "age_s": 94000.5,
+        "cpu_s": 94.0,
+        "is_realtime": True,
+        "resident_bytes": 25 << 20,
+    },
 }
 
 
@@ -42,7 +47,7 @@ def test_overview_says_what_counts() -> None:
         "ring        4.0 MiB, at most 25 % full since the start",
         "config      SHA-256 abababababab",
         "reload      2026-11-23T02:04:06Z: $'rules.d/1.toml:1:1: rule[0].x: bad\\x07' (2 in all)",
-        "process     25.0 MiB resident, 94.0 s of CPU (0.1 % of one)",
+        "process     25.0 MiB resident, 94.0 s of CPU (0.1 % of one), realtime priority",
         "",
         "events              seen      dropped      limited    collapsed         lost  undecodable"
         "   per second",
@@ -59,7 +64,10 @@ def test_overview_says_what_counts() -> None:
 
 
 def test_overview_of_a_daemon_that_has_just_started() -> None:
-    young = {**STATUS, "uptime_s": 0.0, "rules": {}, "reload": {}, "sinks": {}}
-    lines = overview(young)
+    process = {"age_s": 0.5, "cpu_s": 0.4, "is_realtime": False, "resident_bytes": 25 << 20}
+    empty: dict[str, Any] = {"rules": {}, "reload": {}, "sinks": {}}
+    lines = overview({**STATUS, **empty, "uptime_s": 0.0, "process": process})
+    (said,) = [line for line in lines if line.startswith("process")]
+    assert said.endswith("0.4 s of CPU (80.0 % of one), ordinary priority")
     assert lines[0].endswith("up 0 s")
     assert not any(line.startswith(("reload", "rule hits")) for line in lines)

@@ -66,108 +66,52 @@ def test_capabilities(tmp_path: Path, mask: str, namespace: str, status: str, fo
         assert "CAP_PERFMON" in check.advice
 
 
+BTF = "sys/kernel/btf/vmlinux"
+LOCKDOWN = "sys/kernel/security/lockdown"
+UNPRIVILEGED = "proc/sys/kernel/unprivileged_bpf_disabled"
+PARANOID = "proc/sys/kernel/perf_event_paranoid"
+JIT = "proc/sys/net/core/bpf_jit_enable"
+CLOCK = "sys/devices/system/clocksource/clocksource0/current_clocksource"
+CGROUP = "proc/self/cgroup"
+OLD_CGROUPS = (
+    "version 1 is in use (legacy or hybrid): records say that cgroup, unit and the like are"
+    " unreadable, or that the container is"
+)
+ADMIN = {"proc/self/status": "CapEff:\t0000000000200000\n"}
+PRIVILEGED = "2: privileged processes only"
+NO_ADMIN = "3: no kretprobes and classic tracepoints without CAP_SYS_ADMIN"
+
 FILE_CHECKS: list[tuple[Callable[[Path], Check], dict[str, str], str, str]] = [
-    (preflight.check_btf, {}, "warn", "no /sys/kernel/btf/vmlinux"),
-    (
-        preflight.check_btf,
-        {"sys/kernel/btf/vmlinux": "x" * 4096},
-        "pass",
-        "/sys/kernel/btf/vmlinux, 4 KiB",
-    ),
+    (preflight.check_btf, {}, "warn", f"no /{BTF}"),
     (preflight.check_cgroups, {}, "warn", "none"),
-    (
-        preflight.check_cgroups,
-        {"proc/self/cgroup": "0::/user.slice\n"},
-        "pass",
-        "version 2",
-    ),
-    (
-        preflight.check_cgroups,
-        {"proc/self/cgroup": "1:name=systemd:/user.slice\n0::/\n"},
-        "warn",
-        "version 1 is in use (legacy or hybrid): records say that cgroup, unit and the like are"
-        " unreadable, or that the container is",
-    ),
+    (preflight.check_cgroups, {CGROUP: "0::/user.slice\n"}, "pass", "version 2"),
+    (preflight.check_cgroups, {CGROUP: "1:name=systemd:/a\n0::/\n"}, "warn", OLD_CGROUPS),
+    (preflight.check_btf, {BTF: "x" * 4096}, "pass", f"/{BTF}, 4 KiB"),
     (preflight.check_lockdown, {}, "pass", "not in use, or securityfs is not mounted"),
-    (
-        preflight.check_lockdown,
-        {"sys/kernel/security/lockdown": "[none] integrity confidentiality\n"},
-        "pass",
-        "none",
-    ),
-    (
-        preflight.check_lockdown,
-        {"sys/kernel/security/lockdown": "none [integrity] confidentiality\n"},
-        "pass",
-        "integrity",
-    ),
-    (
-        preflight.check_lockdown,
-        {"sys/kernel/security/lockdown": "none integrity [confidentiality]\n"},
-        "fail",
-        "confidentiality",
-    ),
+    (preflight.check_lockdown, {LOCKDOWN: "[none] integrity confidentiality\n"}, "pass", "none"),
+    (preflight.check_lockdown, {LOCKDOWN: "none [integrity]\n"}, "pass", "integrity"),
+    (preflight.check_lockdown, {LOCKDOWN: "none [confidentiality]\n"}, "fail", "confidentiality"),
     (
         preflight.check_unprivileged_bpf,
-        {"proc/sys/kernel/unprivileged_bpf_disabled": "2\n"},
+        {UNPRIVILEGED: "2\n"},
         "pass",
         "2: privileged processes only",
     ),
     (preflight.check_unprivileged_bpf, {}, "pass", "unknown"),
-    (
-        preflight.check_perf_paranoid,
-        {"proc/sys/kernel/perf_event_paranoid": "3\n"},
-        "warn",
-        "3: no kretprobes and classic tracepoints without CAP_SYS_ADMIN",
-    ),
-    (
-        preflight.check_perf_paranoid,
-        {
-            "proc/sys/kernel/perf_event_paranoid": "3\n",
-            "proc/self/status": "CapEff:\t0000000000200000\n",
-        },
-        "pass",
-        "3",
-    ),
-    (
-        preflight.check_perf_paranoid,
-        {"proc/sys/kernel/perf_event_paranoid": "-1\n"},
-        "pass",
-        "-1",
-    ),
+    (preflight.check_perf_paranoid, {PARANOID: "3\n"}, "warn", NO_ADMIN),
+    (preflight.check_perf_paranoid, {PARANOID: "3\n", **ADMIN}, "pass", "3"),
+    (preflight.check_perf_paranoid, {PARANOID: "-1\n"}, "pass", "-1"),
     (preflight.check_tracefs, {}, "warn", "not mounted: no classic tracepoints"),
-    (
-        preflight.check_tracefs,
-        {"sys/kernel/tracing/events/enable": "0"},
-        "pass",
-        "/sys/kernel/tracing",
+    *(
+        (preflight.check_tracefs, {f"{folder}/events/enable": "0"}, "pass", f"/{folder}")
+        for folder in ("sys/kernel/tracing", "sys/kernel/debug/tracing")
     ),
-    (
-        preflight.check_tracefs,
-        {"sys/kernel/debug/tracing/events/enable": "0"},
-        "pass",
-        "/sys/kernel/debug/tracing",
-    ),
-    (preflight.check_jit, {"proc/sys/net/core/bpf_jit_enable": "1\n"}, "pass", "on"),
-    (
-        preflight.check_jit,
-        {"proc/sys/net/core/bpf_jit_enable": "0\n"},
-        "warn",
-        "off: programs are interpreted",
-    ),
+    (preflight.check_jit, {JIT: "1\n"}, "pass", "on"),
+    (preflight.check_jit, {JIT: "0\n"}, "warn", "off: programs are interpreted"),
     (preflight.check_jit, {}, "pass", "not visible here"),
-    (
-        preflight.check_clock,
-        {"sys/devices/system/clocksource/clocksource0/current_clocksource": "tsc\n"},
-        "pass",
-        "tsc",
-    ),
-    (
-        preflight.check_clock,
-        {"sys/devices/system/clocksource/clocksource0/current_clocksource": "hpet\n"},
-        "warn",
-        "hpet: slow to read",
-    ),
+    (preflight.check_clock, {CLOCK: "tsc\n"}, "pass", "tsc"),
+    (preflight.check_clock, {CLOCK: "hpet\n"}, "warn", "hpet: slow to read"),
+    (preflight.check_clock, {CLOCK: "jiffies\n"}, "warn", "jiffies: times are milliseconds apart"),
 ]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from execaudit.errors import InvalidArgument
 from execaudit.records.host import Host
-from execaudit.rules.fields import FIELDS
+from execaudit.rules.field_values import FIELDS
 from execaudit.rules.proc_record import read_process, running_programs
 from execaudit.rules.rule_set import RuleSet
 from tests.rule_tables import compile_all, decide, explain

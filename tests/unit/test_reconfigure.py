@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from execaudit.daemon.limits import Rate
-from execaudit.daemon.reconfigure import reconfigure
+from execaudit.daemon.replacement import reconfigure
 from execaudit.records.host import Host
 from tests.flows import make_setup, make_sink, running
 from tests.records import exec_record, make_host

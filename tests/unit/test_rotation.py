@@ -225,4 +225,4 @@ def test_clean_up_keeps_the_compressed_one_of_two(tmp_path: Path) -> None:
 
 
 def test_remove_is_no_error_where_the_file_is_gone_already(tmp_path: Path) -> None:
-    series(tmp_path).remove(FIVE[0])
+    series(tmp_path).remove(FIVE[0].name)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execaudit.config.labels import SEVERITIES
+from execaudit.config.values import SEVERITIES
 from execaudit.records.readback import event_of_record
-from execaudit.rules.decision import Decision
+from execaudit.rules.compiled import Decision
 from tests.rule_tables import compile_all, decide, explain
 
 if TYPE_CHECKING:

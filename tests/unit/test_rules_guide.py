@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from execaudit.config.configuration import read_rules
-from execaudit.rules.fields import FIELDS
+from execaudit.rules.field_values import FIELDS
 from execaudit.rules.rule_set import RuleSet, compile_rules
 from tests.rule_tables import LOOKUPS, decide, record
 

@@ -15,8 +15,7 @@ import pytest
 
 from execaudit.cli import main
 from execaudit.cli.rules import list_rules
-from execaudit.rules.kernel_lookups import PinnedPrograms, kernel_lookups
-from execaudit.rules.kernel_rules import translate_rules
+from execaudit.rules.kernel_rules import KernelLookups, translate_rules
 from tests.rule_tables import compile_all
 from tests.unit.config_tree import write_file
 
@@ -252,8 +251,7 @@ def test_kernel_gets_files_with_one_name_only(tmp_path: Path) -> None:
     (tmp_path / "other").hardlink_to(double)
     (tmp_path / "link").symlink_to(single)
     (tmp_path / "group").mkdir()
-    programs = PinnedPrograms()
-    lookups = kernel_lookups(programs, cgroups=tmp_path)
+    lookups = KernelLookups(cgroups=tmp_path)
     status = single.stat()
 
     device = os.major(status.st_dev) << 20 | os.minor(status.st_dev)
@@ -265,14 +263,14 @@ def test_kernel_gets_files_with_one_name_only(tmp_path: Path) -> None:
 
     rules = compile_all({"action": "drop", "exe": str(single)}).rules
     assert translate_rules(rules, lookups).rules == {0}
-    programs.close()
+    lookups.close()
 
 
 def test_inode_of_a_program_that_was_found_is_given_to_no_other_file(tmp_path: Path) -> None:
-    programs = PinnedPrograms()
+    programs = KernelLookups()
     single = tmp_path / "single"
     single.touch()
-    found = programs.find(str(single))
+    found = programs.exe(str(single))
     assert found
     single.unlink()
 
@@ -284,15 +282,15 @@ def test_inode_of_a_program_that_was_found_is_given_to_no_other_file(tmp_path: P
 
 
 def test_programs_that_can_not_be_held_are_left_to_user_space(tmp_path: Path) -> None:
-    programs = PinnedPrograms()
+    programs = KernelLookups()
     files = [tmp_path / str(number) for number in range(513)]
     for file in files:
         file.touch()
 
-    found = [programs.find(str(file)) for file in files]
+    found = [programs.exe(str(file)) for file in files]
 
     assert None not in found[:512]
     assert found[512] is None
     programs.close()
-    assert programs.find(str(files[512]))
+    assert programs.exe(str(files[512]))
     programs.close()

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from execaudit.daemon.selfcheck import tracing_check
 from execaudit.daemon.selfcheck.canary import Canary
-from execaudit.daemon.selfcheck.tracing_check import Repair, SelfCheck
+from execaudit.daemon.selfcheck.tracing_check import SelfCheck
 from execaudit.errors import NotImplementedByKernel
-from execaudit.kernel.capture import Capture, hook_of
-from execaudit.kernel.ring import Ring
+from execaudit.kernel.capture import hook_of
 from execaudit.wire import record
 
 if TYPE_CHECKING:
-    from execaudit.records.host import Host
+    from execaudit.daemon.flow import Flow
 
 EXEC, EXECVE = record.HOOKS.index("exec"), record.HOOKS.index("execve")
 
@@ -64,41 +64,42 @@ class FakeKernel:
 
 
 class FakeCanary(Canary):
-    def __init__(self, traced: "FakeTraced") -> None:
+    def __init__(self, flow: "FakeFlow") -> None:
         super().__init__()
-        self._traced = traced
+        self._flow = flow
         self.may_execute = True
 
     def fail(self, call: str) -> None:
         hook = record.HOOKS.index(call)
-        if self._traced.kernel.happen(hook):
+        if self._flow.kernel.happen(hook):
             self.found.add(hook)
 
     def succeed(self) -> None:
         if not self.may_execute:
             raise PermissionError(13, os.strerror(13))
-        if self._traced.kernel.happen(EXEC):
+        if self._flow.kernel.happen(EXEC):
             self.found.add(EXEC)
 
 
-class FakeTraced:
+class FakeFlow:
     """What is checked. A restart takes the next of `following` into use, and fails without one."""
 
     def __init__(self) -> None:
-        self.host = cast("Host", self)
+        self.host = self.accounting = self
         self.kernel = FakeKernel()
         self.canary = FakeCanary(self)
         self.following: list[FakeKernel] = []
-        self.repairs: list[Repair] = []
+        self.repairs: list[tuple[str, list[str], bool]] = []
+        self.since_ns: list[int] = []  # of each repair
         self.restarts = 0
 
     @property
-    def capture(self) -> Capture:
-        return cast("Capture", self.kernel)
+    def capture(self) -> FakeKernel:
+        return self.kernel
 
     @property
-    def ring(self) -> Ring:
-        return cast("Ring", self.kernel)
+    def ring(self) -> FakeKernel:
+        return self.kernel
 
     def time(self, time_ns: int) -> str:
         return str(time_ns)
@@ -115,21 +116,21 @@ class FakeTraced:
             raise NotImplementedByKernel("Failed to load: no")
         self.kernel = self.following.pop(0)
 
-    def report_repair(self, repair: Repair) -> None:
-        self.repairs.append(repair)
-
-    def told(self) -> list[tuple[str, list[str], bool]]:
-        return [(each.reason, each.programs, each.is_repaired) for each in self.repairs]
+    def report_repair(self, how: tuple[str, list[str], bool], first_ns: int) -> None:
+        self.repairs.append(how)
+        self.since_ns.append(first_ns)
 
 
 @pytest.fixture
-def traced() -> FakeTraced:
-    return FakeTraced()
+def flow(monkeypatch: pytest.MonkeyPatch) -> FakeFlow:
+    monkeypatch.setattr(tracing_check, "restart_capture", FakeFlow.restart_capture)
+    monkeypatch.setattr(tracing_check, "report_repair", FakeFlow.report_repair)
+    return FakeFlow()
 
 
 @pytest.fixture
-def check(traced: FakeTraced) -> SelfCheck:
-    return SelfCheck(traced)
+def check(flow: FakeFlow) -> SelfCheck:
+    return SelfCheck(cast("Flow", flow))
 
 
 def deaf_kernel(*names: str) -> FakeKernel:
@@ -138,16 +139,14 @@ def deaf_kernel(*names: str) -> FakeKernel:
     return kernel
 
 
-def test_hooks_that_see_execs_or_the_canary_are_in_order(
-    traced: FakeTraced, check: SelfCheck
-) -> None:
+def test_hooks_that_see_execs_or_the_canary_are_in_order(flow: FakeFlow, check: SelfCheck) -> None:
     for _ in range(3):
         assert check.run()
-    traced.kernel.happen(EXEC)
+    flow.kernel.happen(EXEC)
     assert check.run()
-    assert traced.restarts == check.repairs == 0
-    assert traced.repairs == []
-    assert not traced.canary.is_pending
+    assert flow.restarts == check.repairs == 0
+    assert flow.repairs == []
+    assert not flow.canary.is_pending
 
 
 @pytest.mark.parametrize(
@@ -161,93 +160,89 @@ def test_hooks_that_see_execs_or_the_canary_are_in_order(
     ],
 )
 def test_fault_is_repaired_by_a_restart_and_reported_once(
-    traced: FakeTraced, check: SelfCheck, reason: str, spoil: dict[str, Any]
+    flow: FakeFlow, check: SelfCheck, reason: str, spoil: dict[str, Any]
 ) -> None:
     assert check.run()
     for name, value in spoil.items():
-        setattr(traced.kernel, name, value)
-    traced.following = [FakeKernel()]
+        setattr(flow.kernel, name, value)
+    flow.following = [FakeKernel()]
     assert check.run()
     assert check.run()
-    (repair,) = traced.repairs
-    assert (repair.reason, repair.is_repaired) == (reason, True)
-    assert "on_exec" in repair.programs
-    assert traced.restarts == check.repairs == 1
+    ((found, programs, is_repaired),) = flow.repairs
+    assert (found, is_repaired) == (reason, True)
+    assert "on_exec" in programs
+    assert flow.restarts == check.repairs == 1
 
 
-def test_time_span_begins_with_what_the_program_saw_last(
-    traced: FakeTraced, check: SelfCheck
-) -> None:
-    traced.kernel.gone = ["on_exec", "fexit_execve"]
-    traced.following = [FakeKernel()]
+def test_time_span_begins_with_what_the_program_saw_last(flow: FakeFlow, check: SelfCheck) -> None:
+    flow.kernel.gone = ["on_exec", "fexit_execve"]
+    flow.following = [FakeKernel()]
     assert check.run()
-    assert traced.repairs[0].first_ns == 1 << 61
+    assert flow.since_ns == [1 << 61]
 
 
 def test_program_that_stays_silent_is_reported_once_until_it_sees_execs(
-    traced: FakeTraced, check: SelfCheck
+    flow: FakeFlow, check: SelfCheck
 ) -> None:
-    traced.kernel.deaf = {"on_exec"}
-    traced.following = [deaf_kernel("on_exec"), deaf_kernel("on_exec"), FakeKernel()]
+    flow.kernel.deaf = {"on_exec"}
+    flow.following = [deaf_kernel("on_exec"), deaf_kernel("on_exec"), FakeKernel()]
     assert not check.run()
     assert not check.run()
     assert check.run()
-    assert traced.restarts == 3
-    assert traced.told() == [("silent", ["on_exec"], False), ("silent", ["on_exec"], True)]
-    assert traced.repairs[0].first_ns == traced.repairs[1].first_ns
+    assert flow.restarts == 3
+    assert flow.repairs == [("silent", ["on_exec"], False), ("silent", ["on_exec"], True)]
+    assert flow.since_ns[0] == flow.since_ns[1]
 
 
 def test_silent_hook_of_failed_execs_costs_one_restart_and_tracing_goes_on(
-    traced: FakeTraced, check: SelfCheck
+    flow: FakeFlow, check: SelfCheck
 ) -> None:
-    traced.kernel.deaf = {"fexit_execve"}
-    traced.following = [deaf_kernel("fexit_execve")]
+    flow.kernel.deaf = {"fexit_execve"}
+    flow.following = [deaf_kernel("fexit_execve")]
     for _ in range(3):
         assert check.run()
-    assert traced.restarts == 1
-    traced.kernel.deaf = set()
+    assert flow.restarts == 1
+    flow.kernel.deaf = set()
     assert check.run()
-    assert traced.told() == [("silent", ["fexit_execve"], False), ("silent", [], True)]
+    assert flow.repairs == [("silent", ["fexit_execve"], False), ("silent", [], True)]
 
 
 def test_successful_execs_that_are_not_seen_either_are_reported_as_well(
-    traced: FakeTraced, check: SelfCheck
+    flow: FakeFlow, check: SelfCheck
 ) -> None:
-    traced.kernel.deaf = {"fexit_execve"}
+    flow.kernel.deaf = {"fexit_execve"}
     both = ("on_exec", "fexit_execve")
-    traced.following = [deaf_kernel("fexit_execve"), deaf_kernel(*both)]
+    flow.following = [deaf_kernel("fexit_execve"), deaf_kernel(*both)]
     assert check.run()
-    traced.kernel.deaf = set(both)
+    flow.kernel.deaf = set(both)
     assert not check.run()
-    assert [len(each.programs) for each in traced.repairs] == [1, 2]
+    assert [len(programs) for _, programs, _ in flow.repairs] == [1, 2]
 
 
 def test_restart_that_fails_is_tried_again(
-    traced: FakeTraced, check: SelfCheck, capsys: pytest.CaptureFixture[str]
+    flow: FakeFlow, check: SelfCheck, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    traced.kernel.gone = ["on_exec"]
+    flow.kernel.gone = ["on_exec"]
     assert not check.run()
     assert "Failed to load: no" in capsys.readouterr().err
-    traced.following = [FakeKernel()]
+    flow.following = [FakeKernel()]
     assert check.run()
-    assert traced.told() == [("detached", ["on_exec"], False), ("detached", ["on_exec"], True)]
+    assert flow.repairs == [("detached", ["on_exec"], False), ("detached", ["on_exec"], True)]
 
 
-def test_daemon_that_may_not_execute_trusts_attachments(
-    traced: FakeTraced, check: SelfCheck
-) -> None:
-    traced.canary.may_execute = False
+def test_daemon_that_may_not_execute_trusts_attachments(flow: FakeFlow, check: SelfCheck) -> None:
+    flow.canary.may_execute = False
     assert check.run()
-    traced.kernel.deaf = {"on_exec"}
+    flow.kernel.deaf = {"on_exec"}
     assert check.run()
-    traced.kernel.gone = ["on_exec"]
-    traced.following = [FakeKernel()]
+    flow.kernel.gone = ["on_exec"]
+    flow.following = [FakeKernel()]
     assert check.run()
-    assert traced.told() == [("detached", ["on_exec"], True)]
+    assert flow.repairs == [("detached", ["on_exec"], True)]
 
 
-def test_status_has_the_result_of_the_last_check(traced: FakeTraced, check: SelfCheck) -> None:
-    traced.kernel.altered = True
+def test_status_has_the_result_of_the_last_check(flow: FakeFlow, check: SelfCheck) -> None:
+    flow.kernel.altered = True
     check.run()
     status = check.status()
     assert (status["is_tracing"], status["repairs"]) == (False, 0)

@@ -98,7 +98,7 @@ def test_lines_come_out_and_the_shared_descriptor_stays_blocking(ends: Ends, mak
     write(sink, lines(1, 3))
 
     assert ends.read() == b"".join(lines(1, 3))
-    assert (sink.counters.written, sink.counters.queue_bytes) == (3, 0)
+    assert (sink.counters.written, sink.queue_bytes) == (3, 0)
     assert fcntl.fcntl(ends.write_fd, fcntl.F_GETFL) == ends.flags
     assert sink.on_timer(0.0) is None
 
@@ -112,17 +112,17 @@ def test_reader_that_does_not_read_is_not_waited_for_and_gets_all_later(
         batch = lines(first, 100, "x" * (first % 300))
         write(sink, batch)
         expected += b"".join(batch)
-    assert sink.counters.queue_depth > 100
+    assert sink.queue_depth > 100
 
     data = b""
-    while sink.counters.queue_depth:
+    while sink.queue_depth:
         data += ends.read()
         wake(sink, clock)
     data += ends.read()
 
     assert data == expected
     assert (sink.counters.written, sink.counters.lost) == (8000, 0)
-    assert (sink.counters.bytes, sink.counters.queue_bytes) == (len(expected), 0)
+    assert (sink.counters.bytes, sink.queue_bytes) == (len(expected), 0)
 
 
 def test_queue_has_a_bound_and_whole_lines_beyond_it_are_counted(
@@ -132,7 +132,7 @@ def test_queue_has_a_bound_and_whole_lines_beyond_it_are_counted(
     many = [line(seq, os.urandom(99).hex()) for seq in range(1, 5001)]
     for begin in range(0, 5000, 10):
         write(sink, many[begin : begin + 10])
-        assert sink.counters.queue_bytes <= 100_000
+        assert sink.queue_bytes <= 100_000
     told = line(9000, kind="lost")
     write(sink, [told])
     wake(sink, clock)
@@ -180,7 +180,7 @@ def test_next_reader_of_a_named_pipe_begins_with_a_whole_line(
     os.read(first, 100_001)
     os.close(first)
     wake(sink, clock)
-    assert sink.counters.queue_depth == 0
+    assert sink.queue_depth == 0
 
     second = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     clock.advance(1)
@@ -216,10 +216,10 @@ def test_pipe_that_cannot_be_opened_again_is_not_waited_for_either(
     monkeypatch.setattr(os, "open", refuse)
     sink = make(pipe.write_fd)
     write(sink, lines(1, 3000, "x" * 1000))
-    assert sink.counters.queue_depth
+    assert sink.queue_depth
 
     data = b""
-    while sink.counters.queue_depth:
+    while sink.queue_depth:
         data += pipe.read()
         wake(sink, clock)
     data += pipe.read()
@@ -243,7 +243,7 @@ def test_full_device_is_counted(make: Make) -> None:
 def test_closing_waits_a_second_for_the_reader_then_counts(pipe: Ends) -> None:
     sink = StdoutSink(FinishedEntries(), fd=pipe.write_fd)
     write(sink, lines(1, 3000, "x" * 100))
-    waiting = sink.counters.queue_depth
+    waiting = sink.queue_depth
     sink.close()
 
     assert sink.counters.lost == waiting

@@ -9,8 +9,8 @@ import pytest
 from execaudit.config.configuration import Config
 from execaudit.config.schema import File, Journal, Stdout
 from execaudit.errors import NotConfigured
-from execaudit.sinks.selection import Selection
-from execaudit.sinks.table import SINK_NAMES, Encoding, open_sinks
+from execaudit.sinks.sink import Selection
+from execaudit.sinks.table import Encoding, open_sinks
 from tests.sinks import FinishedEntries
 
 
@@ -36,7 +36,7 @@ def test_sinks_that_are_on_are_opened_in_order_with_encoder_and_selection(config
 
     sinks, changes = open_sinks(replace(config, journal=Journal()), note)
 
-    assert tuple(sink.name for sink in sinks) == SINK_NAMES
+    assert [sink.name for sink in sinks] == ["file", "journal", "stdout"]
     assert asked == [Encoding("execaudit"), Encoding("journal"), Encoding("ecs", 9000)]
     assert sinks[0].selection is None
     assert sinks[2].selection == Selection(frozenset({"web"}))

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The status file and the metrics: replaced whole, in the form that Prometheus reads."""
 
+import json
 import os
 import re
 from pathlib import Path
 
 import pytest
 
-from execaudit.daemon.status import metrics_text, read_status, replace_file, write_status
+from execaudit.daemon.control import read_status
+from execaudit.daemon.status_writer import metrics_text, replace_file
 from execaudit.errors import ExecauditError
 
 STATUS = {
@@ -50,7 +52,7 @@ def test_lines_of_a_metric_stand_together_under_its_type() -> None:
 
 def test_status_is_read_back_while_its_writer_runs(tmp_path: Path) -> None:
     path = str(tmp_path / "status.json")
-    write_status(path, {"pid": os.getpid(), "a": 1})
+    replace_file(path, json.dumps({"pid": os.getpid(), "a": 1}), 0o640)
     assert read_status(path) == {"pid": os.getpid(), "a": 1}
     assert [each.name for each in tmp_path.iterdir()] == ["status.json"]
 
@@ -59,12 +61,12 @@ def test_status_of_a_daemon_that_is_gone_is_refused(tmp_path: Path) -> None:
     path = str(tmp_path / "status.json")
     with pytest.raises(ExecauditError, match="not running"):
         read_status(path)
-    write_status(path, {"pid": 1 << 30})
+    replace_file(path, '{"pid": 1073741824}', 0o640)
     with pytest.raises(ExecauditError, match="not running any more"):
         read_status(path)
 
 
 def test_file_that_cannot_be_written_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ExecauditError, match="No such file"):
-        replace_file(str(tmp_path / "no" / "x"), b"", 0o600)
+        replace_file(str(tmp_path / "no" / "x"), "", 0o600)
     assert list(tmp_path.iterdir()) == []

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execaudit.records.quoting import width
-from execaudit.trace.arguments import ArgumentsStyle
-from execaudit.trace.table import Table, TableOptions
+from execaudit.table.arguments import ArgumentsStyle
+from execaudit.table.lines import Table, TableOptions
 from tests.unit.any_text import ANY_TEXT, assert_harmless
 from tests.unit.shell_words import read_words
 

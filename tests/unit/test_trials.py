@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from execaudit.doctor import engine_trials, trials
+from execaudit.doctor import trials
 from execaudit.doctor.check import KERNEL, PERMISSION, Check
 from execaudit.errors import (
     ExecauditError,
@@ -151,8 +151,8 @@ def test_object_that_does_not_load_fails_with_its_cause(
         raise kind("reason")
 
     offer(monkeypatch, *hooks.BEFORE_EXEC.values())
-    monkeypatch.setattr(engine_trials, "load_object", fail)
-    check = engine_trials.try_libbpf_engine(False)
+    monkeypatch.setattr(trials, "load_object", fail)
+    check = trials.try_libbpf_engine(False)
     assert (check.status, check.found) == ("fail", "reason")
     assert check.exit_status == kind.exit_status
     assert advice in check.advice
@@ -163,12 +163,10 @@ def test_bcc_that_does_not_compile_is_a_warning(monkeypatch: pytest.MonkeyPatch)
         raise ExecauditError("Failed to compile with BCC: reason")
 
     offer(monkeypatch, *hooks.BEFORE_EXEC.values())
-    monkeypatch.setattr(engine_trials, "compile_source", fail)
+    monkeypatch.setattr(trials, "compile_source", fail)
     known = Check("engine bcc", "pass", "bcc 0.31.0")
-    check = engine_trials.try_bcc_engine(known, False)
+    check = trials.try_bcc_engine(known, False)
     assert (check.status, check.found) == ("warn", "Failed to compile with BCC: reason")
-    assert (
-        engine_trials.try_bcc_engine(known, True).found == "bcc 0.31.0; not tried: BPF is refused"
-    )
+    assert trials.try_bcc_engine(known, True).found == "bcc 0.31.0; not tried: BPF is refused"
     missing = Check("engine bcc", "warn", "no Python module bcc", "Install it.")
-    assert engine_trials.try_bcc_engine(missing, False) is missing
+    assert trials.try_bcc_engine(missing, False) is missing

@@ -8,8 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.config.keys import kinds
-from execaudit.config.labels import LABEL
 from execaudit.config.quantities import (
     DAY,
     TIB,
@@ -18,12 +16,10 @@ from execaudit.config.quantities import (
     Rate,
     RateLimit,
     Size,
-    read_duration,
-    read_size,
 )
 from execaudit.config.schema import Capture, File, Journal, Redact, RedactPattern
 from execaudit.config.toml_text import show_key, show_path, show_value
-from execaudit.config.values import Kind, ListOf, Mode
+from execaudit.config.values import LABEL, Kind, ListOf, Mode, kinds
 from execaudit.records.quoting import make_printable
 
 ENV_NAME = cast("ListOf", kinds(Capture)["env"]).element
@@ -37,7 +33,7 @@ HMAC_KEY = kinds(Redact)["hmac_key"]
      ("1KB", None), ("-1", None), ("1.5M", None), ("٣", None), (True, None), (1.0, None)],
 )  # fmt: skip
 def test_size_is_read(text: object, size: int | None) -> None:
-    assert read_size(text) == size
+    assert Size.parse(text) == size
 
 
 @pytest.mark.parametrize(
@@ -48,7 +44,7 @@ def test_size_is_read(text: object, size: int | None) -> None:
      (-1, None), (float("inf"), None), (float("nan"), None), (10**400, None)],
 )  # fmt: skip
 def test_duration_is_read(text: object, seconds: float | None) -> None:
-    assert read_duration(text) == seconds
+    assert Duration.parse(text) == seconds
 
 
 def read_again(kind: Kind, value: object) -> object:

@@ -1,122 +1,204 @@
 # SPDX-License-Identifier: Apache-2.0
 """Going on with what the process before left with the service manager, and leaving it for the next.
 
-Owns the decision, and the descriptors until it is made. Three outcomes: the same programs go on; or
-other programs are loaded, and what the old ones hold is read first; or nothing of it is of use.
+Owns what has to be equal before another process may go on with a capture, which descriptors that
+takes, and the descriptors until it is decided. Three outcomes: the same programs go on; or other
+programs are loaded, and what the old ones hold is read first; or nothing of it is of use.
 """
 
 import os
+import struct
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from execaudit.daemon.handover import description, descriptor_store
+from execaudit import __version__
+from execaudit.daemon import systemd
 from execaudit.daemon.handover.checkpoint import Checkpoint, CheckpointFile
 from execaudit.daemon.log import log
+from execaudit.engine import locations
+from execaudit.engine.choice import choose_engine
 from execaudit.errors import ExecauditError
 from execaudit.kernel import libbpf
-from execaudit.kernel.capture import Capture, Settings
+from execaudit.kernel.capture import Capture, Settings, link_program, program_id
+from execaudit.kernel.hooks import AttachPoint, FailureHook
 from execaudit.sinks.notices import WARNING
 from execaudit.wire import record
 
 _CHECKPOINT = "checkpoint"
-_UNUSABLE = "what the run before left is incomplete or of another version"
+_MAPS = ("events", "slots", "config", "rules", "rule_hits")  # the others are the programs' own
+_MAP_INFO_BYTES = 24  # struct bpf_map_info, to map_flags
+_FORMAT = 2
+_MISMATCHES = {
+    "boot": "they are of another boot",
+    "engine": "another engine is configured",
+    "settings": "[capture] has changed",
+    "programs": "this version has other programs",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Adopted:
-    """What the run before left.
+class Adopted(NamedTuple):
+    """What the run before left."""
 
-    Attributes:
-        names: all that the manager has stored.
-        mismatch: why other programs have to be loaded; empty: these go on.
-        capture: that of the run before, attached.
-        file: its checkpoint file.
-        checkpoint: what the file said.
-
-    """
-
-    names: list[str]
-    mismatch: str
-    capture: Capture
+    names: list[str]  # what the manager has stored of it
+    mismatch: str  # why other programs have to be loaded; empty: these go on
+    capture: Capture  # that of the run before, attached
     file: CheckpointFile
     checkpoint: Checkpoint
 
 
-@dataclass(frozen=True, slots=True)
-class Unusable:
+class Unusable(NamedTuple):
     """There was something, and nobody can go on with it. Its descriptors are closed."""
 
     names: list[str]
-    reason: str = _UNUSABLE
+    reason: str = "what the run before left is incomplete or of another version"
 
 
-def find_previous(boot: str, engine: str, settings: Settings) -> Adopted | Unusable | None:
-    """Take what the manager hands over; None if that is nothing.
+def find_previous(
+    fds: dict[str, int], boot: str, engine: str, settings: Settings
+) -> Adopted | Unusable | None:
+    """Take what the manager had stored, by name; None if that is nothing.
 
     `boot` is the running one, `engine` and `settings` are what is configured.
     """
-    fds = descriptor_store.take()
     if not fds:
         return None
     names = list(fds)
     file = CheckpointFile.open(fds[_CHECKPOINT]) if _CHECKPOINT in fds else None
     if file is not None:
-        adopted = _adopt(fds, file, boot, engine, settings)
-        if adopted is not None:
-            return adopted
-        file.close()
-        del fds[_CHECKPOINT]
+        try:
+            checkpoint = file.read()
+            capture = _make_capture(file.description, fds)
+            mismatch = _find_mismatch(file.description, engine, settings, boot)
+            capture.adopt_rules()
+            return Adopted(names, mismatch, capture, file, checkpoint)
+        except (OSError, ValueError, KeyError, TypeError):
+            file.close()
+            del fds[_CHECKPOINT]
     for fd in fds.values():
         os.close(fd)
     return Unusable(names)
 
 
-def _adopt(
-    fds: dict[str, int], file: CheckpointFile, boot: str, engine: str, settings: Settings
-) -> Adopted | None:
-    if not description.is_readable(file.description):
-        return None
-    try:
-        checkpoint = file.read()
-        mismatch = description.mismatch(file.description, engine, settings, boot)
-        capture = description.adopt(file.description, fds)
-    except (ValueError, KeyError, TypeError):
-        return None
-    if capture is None:
-        return None
-    return Adopted(list(fds), mismatch, capture, file, checkpoint)
+def _make_capture(description: dict[str, Any], fds: dict[str, int]) -> Capture:
+    """Make the capture that was described, of descriptors that become its own.
 
-
-def create_checkpoint_file(
-    capture: Capture, boot: str, sinks: Sequence[str]
-) -> CheckpointFile | None:
-    """Make the file that describes a capture; None without a manager, or where it fails.
-
-    `sinks` are the names of all sinks there can be: a reload may switch one on.
+    Raises ValueError, KeyError, TypeError or OSError where this version does not understand what
+    the programs write, or descriptors are not what their names say. They stay the caller's then.
     """
-    if not descriptor_store.is_available():
+    if (description["format"], description["wire"]) != (_FORMAT, _wire()):
+        raise ValueError("of another version")
+    origin, hook = description["origin"], description["failure_hook"]
+    points = {name: AttachPoint(*point) for name, point in description["points"].items()}
+    capture = Capture(
+        origin["engine"],
+        "as the run before",
+        Settings(**origin["settings"]),
+        points,
+        FailureHook(hook["name"], {}, hook["cost"]) if hook else None,
+        {name: fds[f"program-{name}"] for name in points},
+        {name: fds[f"map-{name}"] for name in _MAPS},
+        [],
+        failure_hook_error=description["failure_hook_error"],
+        links=[fds[f"link-{name}"] for name in points],
+    )
+    _check_descriptors(capture)
+    return capture
+
+
+def _check_descriptors(capture: Capture) -> None:
+    """Raise ValueError or OSError unless the kernel says of each descriptor what its name says."""
+    kind, _, size = _map_shape(capture.maps["events"])
+    _, value_bytes, _ = _map_shape(capture.maps["slots"])
+    is_ring = (kind, size) == (libbpf.MAP_RINGBUF, capture.settings.ring_bytes)
+    if not is_ring or value_bytes != record.SLOT.size:
+        raise ValueError("other maps")
+    for (name, point), link in zip(capture.points.items(), capture.links, strict=True):
+        number = program_id(capture.programs[name])
+        if point.how in ("raw_tp", "fexit") and link_program(link) != number:
+            raise ValueError("another link")
+        os.fstat(link)
+
+
+def _map_shape(fd: int) -> tuple[int, int, int]:
+    """Return kind, bytes of a value and entries of a map (struct bpf_map_info). Raises OSError."""
+    info = libbpf.object_info(fd, _MAP_INFO_BYTES)
+    kind, _, _, value_bytes, entries, _ = struct.unpack("@6I", info)
+    return kind, value_bytes, entries
+
+
+def _find_mismatch(description: dict[str, Any], engine: str, settings: Settings, boot: str) -> str:
+    """Say why the described programs are not those wanted now; empty if they are."""
+    before, now = description["origin"], _origin(choose_engine(engine)[0], settings, boot)
+    return next((why for key, why in _MISMATCHES.items() if before.get(key) != now[key]), "")
+
+
+def _describe(capture: Capture, boot: str) -> dict[str, Any]:
+    """Return in JSON what another process has to know: the origin, and what the descriptors are."""
+    hook = capture.failure_hook
+    return {
+        "format": _FORMAT,
+        "wire": _wire(),
+        "version": __version__,
+        "origin": _origin(capture.engine, capture.settings, boot),
+        "points": {name: list(point) for name, point in capture.points.items()},
+        "failure_hook": {"name": hook.name, "cost": hook.cost} if hook else None,
+        "failure_hook_error": capture.failure_hook_error,
+    }
+
+
+def _wire() -> list[Any]:
+    return [record.WIRE_VERSION, zlib.crc32(repr(record.LAYOUTS).encode())]
+
+
+def _origin(engine: str, settings: Settings, boot: str) -> dict[str, Any]:
+    """Return what a capture is made from: two with the same origin are the same."""
+    if engine == "libbpf":
+        paths = [locations.object_path()]
+    else:
+        paths = sorted(locations.source_directory().glob("*.[ch]"))
+    contents = [path.read_bytes() for path in paths]
+    return {
+        "boot": boot,
+        "engine": engine,
+        "settings": settings._asdict(),
+        "programs": [[len(content), zlib.crc32(content)] for content in contents],
+    }
+
+
+def create_checkpoint_file(capture: Capture, boot: str) -> CheckpointFile | None:
+    """Make the file that describes a capture; None without a manager, or where it fails."""
+    if not systemd.has_manager():
         return None
     streams = libbpf.num_possible_cpus() * len(record.HOOKS)
     try:
-        return CheckpointFile.create(description.describe(capture, boot), sinks, streams)
+        return CheckpointFile.create(_describe(capture, boot), streams)
     except ExecauditError as error:
         log(WARNING, f"{error}, a restart will miss events")
         return None
 
 
+def _descriptors(capture: Capture) -> dict[str, int]:
+    """Return the descriptors with which another process can go on, by name."""
+    fds = {f"map-{name}": capture.maps[name] for name in _MAPS}
+    fds |= {f"program-{name}": fd for name, fd in capture.programs.items()}
+    names = capture.points
+    return fds | {f"link-{name}": fd for name, fd in zip(names, capture.links, strict=True)}
+
+
 def hand_over(capture: Capture, file: CheckpointFile) -> None:
     """Give the manager what another process needs to go on. The file must have been committed."""
-    for name, fd in description.descriptors(capture).items():
-        descriptor_store.put(name, fd)
-    descriptor_store.put(_CHECKPOINT, file.fd)  # the last: it stands for all
+    for name, fd in _descriptors(capture).items():
+        systemd.store_descriptor(name, fd)
+    systemd.store_descriptor(_CHECKPOINT, file.fd)  # the last: it stands for all
 
 
 def descriptor_names(capture: Capture) -> list[str]:
     """Return the names under which `hand_over` has stored a capture."""
-    return [*description.descriptors(capture), _CHECKPOINT]
+    return [*_descriptors(capture), _CHECKPOINT]
 
 
 def withdraw(names: Sequence[str]) -> None:
     """Have the manager close what it has stored under these names."""
     for name in names:
-        descriptor_store.remove(name)
+        systemd.remove_descriptor(name)

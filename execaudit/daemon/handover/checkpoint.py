@@ -1,29 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """The checkpoint: how far reading is, in a memory file that outlives the process.
 
-Owns the file's form and that it is never half written: there are two halves for the state, and one
-word says which of them is valid. A process that is killed at any moment leaves the state of its
-last commit. A text in front describes the descriptors stored beside the file.
+Owns the file's form and that it is never half written: there are two halves for the state (its
+length in 8 bytes, then JSON), and one word says which of them is valid. A process that is killed at
+any moment leaves the state of its last commit. A text in front describes the descriptors stored
+beside the file.
 """
 
 import json
 import mmap
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
 from execaudit.errors import ExecauditError
 
-_MAGIC = b"execaudit checkpoint 1\n"
+_MAGIC = b"execaudit checkpoint 2\n"
 _TEXT_AT = 4096
 _TEXT_BYTES = 60 << 10
 _STATE_AT = _TEXT_AT + _TEXT_BYTES
 # Indexes of 8-byte words in the first page.
-_VALID_HALF, _BATCH_END, _HALF_WORDS = 4, 5, 6
-_FIXED_WORDS = 64
+_VALID_HALF, _BATCH_END, _HALF_BYTES = 4, 5, 6
+_FIXED_BYTES = 4096
 _HELD_BACK_MOST = 1024
-_STREAM_WORDS = 4
+_HELD_BACK_BYTES, _STREAM_BYTES = 32, 80  # a pair and a stream in JSON, of the largest numbers
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Totals(NamedTuple):
@@ -40,57 +42,71 @@ class Totals(NamedTuple):
 class Checkpoint(NamedTuple):
     """The state at one moment. Times are CLOCK_BOOTTIME nanoseconds.
 
-    Attributes:
-        time_ns: when it was committed.
-        is_stopped: it is the last one of a process that ended in order.
-        position: in the ring; what is before it was accounted for and handed to the sinks.
-        totals: counts of the run.
-        kernel_dropped: `Capture.dropped` when the run began.
-        undelivered: by sink: records taken, but neither written nor reported as lost.
-        misses: runs that the kernel skipped, by hook.
-        streams: (key, seq, time_ns, lost) of each stream.
-        held_back: (key, seq) of events behind `position` that wait for what follows.
-
+    A stream is known by its key: processor << 3 | hook.
     """
 
-    time_ns: int
-    is_stopped: bool
-    position: int
+    time_ns: int  # when it was committed
+    is_stopped: bool  # it is the last one of a process that ended in order
+    position: int  # in the ring; what is before it was accounted for and handed to the sinks
     totals: Totals
-    kernel_dropped: int
-    undelivered: dict[str, int]
-    misses: dict[int, int]
-    streams: Sequence[tuple[int, int, int, int]]
-    held_back: Sequence[tuple[int, int]]
+    kernel_dropped: int  # `Capture.dropped` when the run began
+    undelivered: dict[str, int]  # by sink: records taken, neither written nor reported as lost
+    misses: dict[int, int]  # runs that the kernel skipped, by hook
+    streams: Sequence[tuple[int, int, int, int]]  # (key, seq, time_ns, lost)
+    held_back: Sequence[tuple[int, int]]  # (key, seq) behind `position` that wait for what follows
+
+
+class Duplicates:
+    """Events that come out of the ring a second time, and that the process before was done with.
+
+    That is up to `seqs[key]` of each stream, except the (key, seq) in `held_back`.
+    """
+
+    def __init__(self, seqs: dict[int, int], held_back: set[tuple[int, int]]) -> None:
+        self.count = 0  # records that came again, and were left out
+        self._seqs = seqs
+        self._held_back = held_back
+
+    def covers(self, key: int, seq: int, *, is_record: bool) -> bool:
+        """Return True if an event is to be left out. One that was held back passes once."""
+        if seq > self._seqs.get(key, 0):
+            return False
+        if (key, seq) in self._held_back:
+            if is_record:
+                self._held_back.remove((key, seq))
+            return False
+        self.count += is_record
+        return True
+
+    def take_missing(self) -> int:
+        """Return how many of those held back did not come again. Call it once all has been read."""
+        count = len(self._held_back)
+        self._held_back.clear()
+        return count
 
 
 class CheckpointFile:
-    """A memory file behind a descriptor, which is its own.
-
-    Attributes:
-        fd: the descriptor.
-        description: what the file was created with.
-
-    """
+    """A memory file behind a descriptor, which is its own. `description` is as it was created."""
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
-        self.description, self._sinks = _read_text(fd)
+        text = os.pread(fd, _TEXT_BYTES, _TEXT_AT).partition(b"\0")[0]
+        self.description: dict[str, Any] = json.loads(text)
         self._map = mmap.mmap(fd, os.fstat(fd).st_size)
         self._words = memoryview(self._map).cast("Q")
-        self._size = self._words[_HALF_WORDS]
+        self._size = self._words[_HALF_BYTES]
         self._valid = self._words[_VALID_HALF] & 1
 
     @classmethod
-    def create(cls, description: dict[str, Any], sinks: Sequence[str], streams: int) -> Self:
-        """Make one for these sinks and at most so many streams. Raises ExecauditError."""
-        text = json.dumps({"description": description, "sinks": list(sinks)}).encode()
-        words = _FIXED_WORDS + _STREAM_WORDS * streams + 2 * _HELD_BACK_MOST
+    def create(cls, description: dict[str, Any], streams: int) -> Self:
+        """Make one for at most so many streams. Raises ExecauditError."""
+        text = _encode(description).encode()
+        size = _FIXED_BYTES + _STREAM_BYTES * streams + _HELD_BACK_BYTES * _HELD_BACK_MOST
         try:
             fd = os.memfd_create("execaudit-checkpoint", os.MFD_CLOEXEC)
-            os.ftruncate(fd, _STATE_AT + 2 * 8 * words)
+            os.ftruncate(fd, _STATE_AT + 2 * size)
             os.pwrite(fd, text[: _TEXT_BYTES - 1] + b"\0", _TEXT_AT)
-            os.pwrite(fd, struct.pack("@Q", words), 8 * _HALF_WORDS)
+            os.pwrite(fd, struct.pack("@Q", size), 8 * _HALF_BYTES)
             os.pwrite(fd, _MAGIC, 0)
         except OSError as error:
             raise ExecauditError(f"Failed to make a memory file: {error.strerror}") from error
@@ -105,11 +121,11 @@ class CheckpointFile:
         try:
             if os.pread(fd, len(_MAGIC), 0) != _MAGIC:
                 return None
-            (words,) = struct.unpack("@Q", os.pread(fd, 8, 8 * _HALF_WORDS))
-            if os.fstat(fd).st_size != _STATE_AT + 2 * 8 * words:
+            (size,) = struct.unpack("@Q", os.pread(fd, 8, 8 * _HALF_BYTES))
+            if os.fstat(fd).st_size != _STATE_AT + 2 * size:
                 return None
             return cls(fd)
-        except (OSError, ValueError, KeyError, TypeError, struct.error):
+        except (OSError, ValueError, struct.error):
             return None
 
     def begin_batch(self, position: int) -> None:
@@ -124,66 +140,34 @@ class CheckpointFile:
     def commit(self, checkpoint: Checkpoint) -> None:
         """Make a state the valid one. Raises ValueError where it is larger than was planned."""
         held_back = checkpoint.held_back[:_HELD_BACK_MOST]
-        words = [
-            checkpoint.time_ns,
-            checkpoint.is_stopped,
-            checkpoint.position,
-            *checkpoint.totals,
-            checkpoint.kernel_dropped,
-            *[checkpoint.undelivered.get(sink, 0) for sink in self._sinks],
-            len(checkpoint.misses),
-            *[word for pair in checkpoint.misses.items() for word in pair],
-            len(checkpoint.streams),
-            *[word for stream in checkpoint.streams for word in stream],
-            len(held_back),
-            *[word for mark in held_back for word in mark],
-        ]
-        if len(words) > self._size:
-            raise ValueError(len(words))
+        state = _encode(checkpoint._replace(held_back=held_back)).encode()
+        data = struct.pack("@Q", len(state)) + state
+        if len(data) > self._size:
+            raise ValueError(len(data))
         half = self._valid ^ 1
-        at = _STATE_AT + half * 8 * self._size
-        self._map[at : at + 8 * len(words)] = struct.pack(f"@{len(words)}Q", *words)
-        self._words[_VALID_HALF] = half
-        self._valid = half
+        at = _STATE_AT + half * self._size
+        self._map[at : at + len(data)] = data
+        self._words[_VALID_HALF] = self._valid = half
 
     def read(self) -> Checkpoint:
         """Return the valid state. Raises ValueError where there is none."""
-        at = _STATE_AT // 8 + self._valid * self._size
-        words = iter(self._words[at : at + self._size].tolist())
-        time_ns = next(words)
-        if not time_ns:
+        at = _STATE_AT + self._valid * self._size
+        (length,) = struct.unpack_from("@Q", self._map, at)
+        if not length:
             raise ValueError("never committed")
         try:
-            return Checkpoint(
-                time_ns,
-                bool(next(words)),
-                next(words),
-                Totals(*_take(words, len(Totals._fields))),
-                next(words),
-                dict(zip(self._sinks, _take(words, len(self._sinks)), strict=True)),
-                dict(_take_tuples(words, 2)),
-                _take_tuples(words, _STREAM_WORDS),
-                _take_tuples(words, 2),
+            state = Checkpoint(*json.loads(self._map[at + 8 : at + 8 + length]))
+            return state._replace(
+                totals=Totals(*state.totals),
+                misses={int(hook): count for hook, count in state.misses.items()},
+                streams=[(key, seq, time_ns, lost) for key, seq, time_ns, lost in state.streams],
+                held_back=[(key, seq) for key, seq in state.held_back],
             )
-        except (StopIteration, TypeError) as error:
-            raise ValueError("it is cut") from error
+        except (TypeError, AttributeError) as error:
+            raise ValueError("it is of another form") from error
 
     def close(self) -> None:
         """Release mapping and descriptor."""
         self._words.release()
         self._map.close()
         os.close(self.fd)
-
-
-def _read_text(fd: int) -> tuple[dict[str, Any], list[str]]:
-    """Return the description and the names of the sinks. Raises ValueError, KeyError, TypeError."""
-    text = json.loads(os.pread(fd, _TEXT_BYTES, _TEXT_AT).partition(b"\0")[0])
-    return dict(text["description"]), list(text["sinks"])
-
-
-def _take(words: Iterator[int], count: int) -> list[int]:
-    return [next(words) for _ in range(count)]
-
-
-def _take_tuples(words: Iterator[int], width: int) -> list[Any]:
-    return [tuple(_take(words, width)) for _ in range(next(words))]

@@ -12,14 +12,14 @@ of the ring.
 import operator
 import struct
 import time
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
+from execaudit.daemon.flow import Flow
 from execaudit.daemon.log import log
-from execaudit.daemon.selfcheck.canary import Canary
+from execaudit.daemon.replacement import restart_capture
+from execaudit.daemon.reports import report_repair
 from execaudit.errors import ExecauditError
-from execaudit.kernel.capture import Capture, hook_of
-from execaudit.kernel.ring import Ring
-from execaudit.records.host import Host
+from execaudit.kernel.capture import hook_of
 from execaudit.sinks.notices import NOTICE, WARNING
 from execaudit.wire import record
 
@@ -39,48 +39,6 @@ _SENTENCES = {
 }
 
 
-class Repair(NamedTuple):
-    """What a `repair` record says: execs between the two times may be missing."""
-
-    reason: str
-    programs: list[str]
-    first_ns: int
-    last_ns: int
-    is_repaired: bool
-
-
-class Traced(Protocol):
-    """What is checked: the capture in use, and what reads it."""
-
-    @property
-    def host(self) -> Host:
-        """The host of the records."""
-
-    @property
-    def capture(self) -> Capture:
-        """Programs and maps in use."""
-
-    @property
-    def ring(self) -> Ring:
-        """The ring of this capture."""
-
-    @property
-    def canary(self) -> Canary:
-        """The one that is asked for each event while it is pending."""
-
-    def drain(self) -> None:
-        """Read what is in the ring now."""
-
-    def last_seen_ns(self) -> dict[int, int]:
-        """Return the time of the newest event of each hook."""
-
-    def restart_capture(self) -> None:
-        """Go on with new programs, maps and a new ring. Raises OSError or ExecauditError."""
-
-    def report_repair(self, repair: Repair) -> None:
-        """Write a `repair` record."""
-
-
 class _Lasting(NamedTuple):
     """A fault that was reported and is not repaired."""
 
@@ -97,11 +55,11 @@ class SelfCheck:
 
     """
 
-    def __init__(self, traced: Traced) -> None:
+    def __init__(self, flow: Flow) -> None:
         self.repairs = 0
         self.is_tracing = True
         self._checked_ns = _now_ns()
-        self._traced = traced
+        self._flow = flow
         self._counts = [0] * len(record.HOOKS)
         self._deaf: set[str] = set()  # programs that were silent when they were new
         self._lasting: dict[str, _Lasting] = {}
@@ -111,7 +69,7 @@ class SelfCheck:
         """Return the result of the last check, for the status file."""
         return {
             "is_tracing": self.is_tracing,
-            "looked": self._traced.host.time(self._checked_ns),
+            "looked": self._flow.host.time(self._checked_ns),
             "repairs": self.repairs,
         }
 
@@ -124,7 +82,7 @@ class SelfCheck:
             faults = left = self._find_faults()
             since_ns = {reason: self._since_ns(reason, faults[reason]) for reason in faults}
             if self._needs_restart(faults):
-                self._traced.restart_capture()
+                restart_capture(self._flow)
                 self._counts = [0] * len(record.HOOKS)
                 left = self._find_faults()
                 self._deaf = set(left.get("silent", ()))
@@ -148,10 +106,10 @@ class SelfCheck:
 
     def _find_faults(self) -> Faults:
         """Raises OSError."""
-        capture = self._traced.capture
+        capture = self._flow.capture
         names = list(capture.points)
         faults: Faults = {}
-        if not self._traced.ring.is_sound():
+        if not self._flow.ring.is_sound():
             faults["ring"] = names
         if capture.is_altered():
             faults["altered"] = names
@@ -167,8 +125,8 @@ class SelfCheck:
 
     def _find_silent(self) -> list[str] | None:
         """Return programs that see nothing; None if they do, and it does not leave the ring."""
-        traced = self._traced
-        capture, canary = traced.capture, traced.canary
+        flow = self._flow
+        capture, canary = flow.capture, flow.canary
         programs = {hook_of(name): name for name in capture.points}
         before, self._counts = self._counts, capture.seen_by_hook()
         idle = [hook for hook in (*_CALLS, _EXEC, _EXIT) if hook in programs]
@@ -184,8 +142,8 @@ class SelfCheck:
             idle = [hook for hook in idle if hook in _CALLS]
         before, self._counts = self._counts, capture.seen_by_hook()
         undelivered = _undelivered(slots, capture.slots())
-        traced.drain()
-        if not traced.ring.pending():  # else something in front of it is still being written
+        flow.drain()
+        if not flow.ring.pending():  # else something in front of it is still being written
             canary.is_pending = False
             if any(hook in undelivered and hook not in canary.found for hook in idle):
                 return None
@@ -193,7 +151,7 @@ class SelfCheck:
 
     def _execute(self) -> bool:
         try:
-            self._traced.canary.succeed()
+            self._flow.canary.succeed()
         except OSError as error:
             if self._can_execute:
                 log(NOTICE, f"Failed to execute itself: {error.strerror}, trusting attachments")
@@ -205,7 +163,7 @@ class SelfCheck:
         """Return when all was in order: the last check, or what these programs saw since."""
         if reason == "altered":  # it may concern some execs and not others
             return self._checked_ns
-        seen_ns = self._traced.last_seen_ns()
+        seen_ns = self._flow.accounting.last_seen_ns()
         times = [seen_ns.get(hook, 0) for hook in map(hook_of, programs) if hook is not None]
         return max(self._checked_ns, min(times, default=0))
 
@@ -226,17 +184,13 @@ class SelfCheck:
             log(
                 WARNING,
                 f"{_SENTENCES[reason]} ({', '.join(programs)}): {end};"
-                f" execs since {self._traced.host.time(first_ns)} may be missing",
+                f" execs since {self._flow.host.time(first_ns)} may be missing",
             )
-            self._write(reason, programs, first_ns, is_repaired=is_repaired)
+            report_repair(self._flow, (reason, programs, is_repaired), first_ns)
         for reason in [each for each in self._lasting if each not in faults | left]:
             first_ns = self._lasting.pop(reason).first_ns
             log(NOTICE, f"{_SENTENCES[reason]}: it works again")
-            self._write(reason, [], first_ns, is_repaired=True)
-
-    def _write(self, reason: str, programs: list[str], first_ns: int, *, is_repaired: bool) -> None:
-        repair = Repair(reason, programs, first_ns, _now_ns(), is_repaired)
-        self._traced.report_repair(repair)
+            report_repair(self._flow, (reason, [], True), first_ns)
 
 
 def _undelivered(before: list[list[bytes]], after: list[list[bytes]]) -> set[int]:

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon's priority, which its unit raises after the start where that is allowed.
+
+Owns the look at it, and the warning. It raises nothing itself: the sandbox denies that.
+"""
+
+import os
+
+from execaudit.daemon.log import log
+from execaudit.sinks.notices import WARNING
+
+_WANTED = "EXECAUDIT_REALTIME"  # the unit sets it
+
+
+def is_realtime() -> bool:
+    """Return True if the process runs before all of ordinary priority."""
+    return os.sched_getscheduler(0) in (os.SCHED_RR, os.SCHED_FIFO)
+
+
+def warn_of_ordinary_priority() -> None:
+    """Warn where realtime priority was wanted and is not there."""
+    if os.environ.get(_WANTED) == "1" and not is_realtime():
+        log(
+            WARNING,
+            "Failed to get realtime priority: not permitted here, running at ordinary priority;"
+            " in a storm of execs more of them can be lost",
+        )

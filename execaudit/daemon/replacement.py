@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Another configuration, or another capture, in place of the one in use.
+
+Owns the order of the steps, so that no event is doubled or judged by half of a configuration, and
+events between two captures are counted; and what goes on from the old into the new.
+"""
+
+import time
+
+from execaudit.daemon.flow import Flow
+from execaudit.daemon.handover import adoption
+from execaudit.daemon.path_search import PathSearch
+from execaudit.daemon.reports import (
+    log_notices,
+    report_config,
+    report_incidents,
+    report_lost,
+    report_suppressed,
+)
+from execaudit.daemon.running import remember_running
+from execaudit.daemon.setup import Setup, env_names
+from execaudit.engine.choice import open_capture
+from execaudit.errors import ExecauditError
+from execaudit.kernel.capture import Capture
+
+_LAST_EVENTS_S = 1.0
+
+
+def reconfigure(flow: Flow, setup: Setup) -> None:
+    """Put another setup in force."""
+    flow.drain()  # what was captured under the old rules is judged by them
+    old = flow.setup
+    if flow.path_search is not None and not setup.collapses:
+        flow.release_failures(time.clock_gettime_ns(time.CLOCK_BOOTTIME), are_all=True)
+        flow.path_search = None
+    elif flow.path_search is None and setup.collapses:
+        flow.path_search = PathSearch()
+    flow.flush()
+    flow.set_rules(setup.kernel_keys(), old)
+    if setup.rules is not None and old.rules is not None:
+        setup.rules.adopt(old.rules)  # with the hits that the kernel had counted until now
+    if old.rules is None or not old.rules.wants_programs:
+        remember_running(setup.rules, flow.capture.engine)
+    flow.setup = setup
+    old.programs.close()
+    for change in setup.changes:
+        change()
+    flow.decoder.select_env(env_names(setup.config))
+    flow.decoder.forget_places()  # their fields hold, what rules and encoders kept does not
+    report_suppressed(flow, old.limits)
+    _close_sinks(flow, old)
+    report_config(flow, old.loaded.config_hash)
+
+
+def _close_sinks(flow: Flow, old: Setup) -> None:
+    """Close the sinks that are no more; their counts and what they hold go on in the new ones."""
+    successors = {sink.name: sink for sink in flow.setup.sinks}
+    closed = [sink for sink in old.sinks if successors.get(sink.name) is not sink]
+    for sink in closed:
+        sink.close(successors.get(sink.name))
+    report_incidents(flow, closed)
+    log_notices(closed)
+
+
+def restart_capture(flow: Flow) -> None:
+    """Load everything again, as at a start. Raises OSError or ExecauditError."""
+    names = adoption.descriptor_names(flow.capture) if flow.file is not None else []
+    with open_capture(flow.capture.engine, flow.capture.settings) as fresh:
+        replace_capture(flow, fresh)
+    adoption.withdraw(names)
+    flow.capture.close_trials()
+    keep_descriptors(flow)
+
+
+def keep_descriptors(flow: Flow) -> None:
+    """Have systemd keep what the next process needs, where there is systemd."""
+    file = adoption.create_checkpoint_file(flow.capture, flow.host.boot)
+    if file is not None:
+        flow.use_file(file)
+        adoption.hand_over(flow.capture, file)
+
+
+def replace_capture(flow: Flow, fresh: Capture) -> int:
+    """Go on with another capture; return how many events took place between the two.
+
+    The old one is muted and read to its end; from there until the new one is attached it goes on
+    counting. What it counted is reported as lost. The old capture is closed, and `fresh` is left
+    empty. Where `fresh` cannot be attached, the old one goes on.
+    """
+    old = flow.capture
+    flow.set_rules({}, flow.setup)  # from here on its count of dropped events stands still
+    dropped = old.dropped()
+    first_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    old.mute()
+    slots, misses = _drain_to_the_end(flow)
+    try:
+        fresh.attach()
+    except ExecauditError:
+        flow.set_rules(flow.setup.kernel_keys(), flow.setup)
+        raise
+    fresh = fresh.take()
+    _close_accounting(flow, slots, misses)
+    missed = _count_between(old, fresh, dropped)
+    last_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    fresh.set_rules(flow.setup.kernel_keys())
+    flow.dropped_before += dropped - flow.dropped_at_start
+    flow.ring.close()
+    if flow.file is not None:
+        flow.file.close()
+    old.close()
+    flow.use_capture(fresh)
+    if missed:
+        report_lost(flow, flow.accounting.lose("handover", missed, first_ns, last_ns))
+    flow.flush()
+    return missed
+
+
+def _drain_to_the_end(flow: Flow) -> tuple[list[list[bytes]], dict[int, int]]:
+    """Read all that a muted capture has; a program may still run for a moment.
+
+    Return its counters and misses, as of before.
+    """
+    end_s = time.monotonic() + _LAST_EVENTS_S
+    while True:
+        slots, misses = flow.capture.slots(), flow.capture.misses()
+        flow.drain()
+        is_over = flow.accounting.has_all(slots) or not flow.ring.is_readable()
+        if is_over or time.monotonic() >= end_s:
+            return slots, misses
+
+
+def _close_accounting(flow: Flow, slots: list[list[bytes]], misses: dict[int, int]) -> None:
+    """Report what a capture has not delivered, and deliver what waits for something more of it."""
+    now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    report_lost(flow, *flow.accounting.close(slots, misses, now_ns))
+    flow.decoder.drop_all_chunks()
+    flow.release_failures(now_ns, are_all=True)  # their positions are those of the old ring
+
+
+def _count_between(old: Capture, fresh: Capture, dropped: int) -> int:
+    """Count events that a muted capture counted and a new one, attached meanwhile, did not see.
+
+    Both count until the old one is closed: what they say is compared at a moment without events.
+    """
+    for _ in range(100):
+        before = fresh.seen()
+        missed = old.dropped() - dropped - before
+        if fresh.seen() == before:
+            break
+    return max(0, missed)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far searches with a checkpoint file have got.
+
+Owns the file: JSON, written whole or not at all. What a place in a log or journal is, `store` says.
+"""
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from execaudit.errors import ExecauditError, InvalidArgument
+from execaudit.store.position import Position
+
+_VERSION = 1
+
+
+class Checkpoint:
+    """Places by source: of logs a Position, of journals a cursor.
+
+    Raises InvalidArgument where the file is none of ours, ExecauditError where it cannot be read.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._logs: dict[str, Position] = {}
+        self._cursors: dict[str, str] = {}
+        try:
+            data = Path(path).read_bytes()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise ExecauditError(f"Failed to open '{path}': {error.strerror}") from error
+        try:
+            read = json.loads(data)
+            if read["version"] != _VERSION:
+                raise ValueError  # noqa: TRY301
+            self._logs = {
+                name: Position(str(file), int(offset))
+                for name, (file, offset) in read["logs"].items()
+            }
+            self._cursors = {name: str(cursor) for name, cursor in read["journals"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InvalidArgument(f"Failed to use '{path}': it is not a checkpoint") from error
+
+    def position(self, path: str) -> Position:
+        """Return how far a log has been read."""
+        return self._logs.get(path, Position())
+
+    def cursor(self, name: str) -> str:
+        """Return how far a journal has been read; "" for not at all."""
+        return self._cursors.get(name, "")
+
+    def set_position(self, path: str, position: Position) -> None:
+        """Note how far a log has been read."""
+        self._logs[path] = position
+
+    def set_cursor(self, name: str, cursor: str) -> None:
+        """Note how far a journal has been read."""
+        self._cursors[name] = cursor
+
+    def write(self) -> None:
+        """Write the file. Raises ExecauditError; then it is as it was."""
+        content: dict[str, Any] = {
+            "version": _VERSION,
+            "logs": self._logs,
+            "journals": self._cursors,
+        }
+        unfinished = f"{self.path}.{os.getpid()}.part"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            with os.fdopen(os.open(unfinished, flags, 0o600), "wb") as file:
+                file.write(json.dumps(content).encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            Path(unfinished).rename(self.path)
+        except OSError as error:
+            with suppress(OSError):
+                Path(unfinished).unlink()
+            raise ExecauditError(f"Failed to write '{self.path}': {error.strerror}") from error

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records that match as they are written, in logs and journals.
+
+Owns taking turns among several sources.
+"""
+
+from collections.abc import Callable, Iterator
+
+from execaudit.query.journal_search import JournalSearch
+from execaudit.query.scan import Hit, Question, Scanner
+from execaudit.store.completeness import Completeness
+from execaudit.store.follow import INTERVAL_S, Follower, pause
+from execaudit.store.sources import Sources
+from execaudit.store.times import LATEST_NS
+
+
+def follow_all(
+    sources: Sources,
+    question: Question,
+    completeness: Completeness,
+    first: Callable[[], None],
+    wait: Callable[[], bool] = pause,
+) -> Iterator[Hit]:
+    """Yield what is written from now on and matches.
+
+    `first` is called once it is settled where "now" is in each log: what stands before is its.
+    """
+    followers = [Follower(log.path, sources.broken) for log in sources.logs]
+    for log, follower in zip(sources.logs, followers, strict=True):
+        if log.parts and follower.part and log.parts[-1].identity == follower.part.identity:
+            log.parts[-1].limit = follower.offset
+    scanners = [Scanner(question, sources.broken, completeness) for _ in followers]
+    journals = [
+        JournalSearch(journal, question, sources.broken, completeness)
+        for journal in sources.journals
+    ]
+    tails = [journal.tail() for journal in sources.journals]
+    cursors = [cursor for cursor, _ in tails]
+    try:
+        for journal, (_, received_ns) in zip(sources.journals, tails, strict=True):
+            journal.limit_ns = received_ns
+        first()
+        for journal in sources.journals:
+            journal.limit_ns = LATEST_NS
+        while True:
+            for follower, scanner in zip(followers, scanners, strict=True):
+                for grown in follower.poll():
+                    yield from scanner.chunk_hits(grown.chunk, grown.part)
+            for index, search in enumerate(journals):
+                yield from search.hits(after=cursors[index])
+                cursors[index] = search.last_cursor or cursors[index]
+            if sources.journals and not followers:
+                sources.journals[0].wait(INTERVAL_S)
+            elif not wait():
+                return
+    finally:
+        for follower in followers:
+            follower.close()

@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`execaudit search`: the verb.
+
+Owns the order of things: what is asked, what is read, in which order results come, how they are
+printed, and what is said of them at the end.
+"""
+
+import argparse
+import heapq
+import itertools
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from operator import attrgetter
+from pathlib import Path
+from typing import BinaryIO
+
+from execaudit.color import wants_color
+from execaudit.errors import ExecauditError, InvalidArgument
+from execaudit.formats.restore import restore
+from execaudit.query import completeness_text, output
+from execaudit.query.checkpoint import Checkpoint
+from execaudit.query.conditions import Node, all_of, make_asked
+from execaudit.query.journal_search import JournalSearch
+from execaudit.query.live import follow_all
+from execaudit.query.pager import paged
+from execaudit.query.parallel import Search, bytes_of, processors, spooled
+from execaudit.query.progress import ProgressBar
+from execaudit.query.scan import MALFORMED, Hit, Question
+from execaudit.query.search_arguments import choice_of
+from execaudit.query.selection import read_condition, read_span
+from execaudit.records.quoting import make_printable
+from execaudit.rules.rule_set import OF_HOST
+from execaudit.store.boots import boots_of_journal, boots_of_log
+from execaudit.store.completeness import Completeness
+from execaudit.store.line_formats import NATIVE, find_format
+from execaudit.store.lines import parse_line
+from execaudit.store.log import Log, Piece
+from execaudit.store.position import read_on
+from execaudit.store.sources import Sources, opened
+from execaudit.table.lines import Table, TableOptions
+
+FOUND, NONE, TROUBLE = 0, 1, 2
+_FOLLOW_LINES = 10
+_SMALL_PIECE_BYTES = 4 << 20
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Search; the exit status is grep's: 0 found, 1 none, 2 trouble."""
+    try:
+        _check(args)
+        with opened(choice_of(args)) as sources:
+            return _Run(args, sources).run()
+    except ExecauditError as error:
+        print(f"execaudit: {error}", file=sys.stderr)
+        return TROUBLE
+    except KeyboardInterrupt:
+        return 130
+
+
+def _check(args: argparse.Namespace) -> None:
+    if args.fields and (args.table or args.sentence or args.count):
+        raise InvalidArgument("Failed to use --fields: it goes with --json and --csv, or alone")
+    if args.follow and (args.reverse or args.count or args.checkpoint or args.until):
+        raise InvalidArgument(
+            "Failed to use --follow: it goes neither with --reverse, --count, --checkpoint nor"
+            " --until"
+        )
+
+
+class _Run:
+    """One search."""
+
+    def __init__(self, args: argparse.Namespace, sources: Sources) -> None:
+        self._args = args
+        self._sources = sources
+        span = read_span(args)
+        self._question = Question(self._condition(), span)
+        self._completeness = Completeness(span)
+        self._checkpoint = Checkpoint(args.checkpoint) if args.checkpoint else None
+        self._searches: list[Search] = []
+        self._journal_searches: list[JournalSearch] = []
+        self._total_bytes = 0
+        self._found = 0
+
+    def run(self) -> int:
+        """Search and print; the exit status."""
+        args = self._args
+        with paged(is_wanted=not (args.no_pager or args.follow or args.count)) as out:
+            shown = choose_output(args, has_hosts=bool(args.directory))
+            if not args.count:
+                out.write(shown.head)
+            if args.follow:
+                self._follow(shown, out)
+            else:
+                self._search(shown, out)
+            out.flush()
+        if self._checkpoint is not None:
+            self._keep_places(self._checkpoint)
+        self._say()
+        if self._sources.broken.files:
+            return TROUBLE
+        return FOUND if self._found else NONE
+
+    def _search(self, shown: output.Output, out: BinaryIO) -> None:
+        streams = self._streams()
+        with ProgressBar(
+            self._total_bytes, lambda: sum(s.progress.bytes for s in self._searches)
+        ) as bar:
+            hits = self._arranged(streams)
+            if self._args.count:
+                self._found = sum(1 for _ in hits) + sum(each.count for each in self._searches)
+                bar.stop()
+                out.write(b"%d\n" % self._found)
+                return
+            for hit in hits:
+                if not self._found:
+                    bar.stop()
+                self._found += 1
+                out.write(print_hit(hit, shown))
+
+    # -- what is asked --------------------------------------------------------------------------
+
+    def _condition(self) -> Node | None:
+        node = read_condition(self._args)
+        if self._args.boot is None:
+            return node
+        boot = make_asked("boot", [self._boot(self._args.boot)], OF_HOST)
+        return boot if node is None else all_of([node, boot])
+
+    def _boot(self, text: str) -> str:
+        if len(text.replace("-", "")) == 32:
+            return text.replace("-", "")
+        try:
+            number = int(text)
+        except ValueError:
+            raise InvalidArgument(
+                f"Failed to use --boot={text}: expected a number such as -1, or a boot id"
+            ) from None
+        boots: dict[str, None] = {}
+        for log in self._sources.logs:
+            boots |= dict.fromkeys(boots_of_log(log))
+        for journal in self._sources.journals:
+            boots |= dict.fromkeys(boots_of_journal(journal))
+        if not self._args.file and not self._args.directory:
+            this = _BOOT_ID.read_text().strip().replace("-", "")
+            boots.pop(this, None)
+            boots[this] = None
+        known = list(boots)
+        index = number - 1 if number > 0 else len(known) - 1 + number
+        if not 0 <= index < len(known):
+            raise InvalidArgument(f"Failed to use --boot={text}: there are {len(known)} boots")
+        return known[index]
+
+    # -- what is read ---------------------------------------------------------------------------
+
+    def _streams(self) -> list[Iterator[Hit]]:
+        args, streams = self._args, []
+        is_backwards = args.reverse or args.lines is not None
+        for log in self._sources.logs:
+            if log.begin_ns is not None:
+                self._completeness.begin_ns[log.path] = log.begin_ns
+            pieces = self._pieces(log)
+            self._total_bytes += sum(map(bytes_of, pieces))
+            search = Search(self._question, self._sources.broken, self._completeness, processors())
+            self._searches.append(search)
+            streams.append(search.hits(pieces, reverse=is_backwards, count_only=args.count))
+        for journal in self._sources.journals:
+            found = JournalSearch(journal, self._question, self._sources.broken, self._completeness)
+            found.account()
+            self._journal_searches.append(found)
+            after = self._checkpoint.cursor(journal.place.name) if self._checkpoint else ""
+            streams.append(found.hits(reverse=is_backwards, after=after))
+        return streams
+
+    def _pieces(self, log: Log) -> list[Piece]:
+        if self._checkpoint is None:
+            pieces = log.pieces(self._question.span)
+        else:
+            found = read_on(log, self._checkpoint.position(log.path))
+            self._checkpoint.set_position(log.path, found.end)
+            pieces = found.pieces
+            if found.is_gone:
+                self._sources.broken.named.append(
+                    f"{make_printable(log.path)}: the file that the checkpoint is in has been"
+                    " removed; what it held, and perhaps more, is not searched"
+                )
+        size = [_SMALL_PIECE_BYTES] if self._args.lines is not None else []
+        return [each for piece in pieces for each in piece.split(*size)]
+
+    def _arranged(self, streams: list[Iterator[Hit]]) -> Iterator[Hit]:
+        """Return all hits in the order in which they are shown."""
+        args = self._args
+        is_backwards = args.reverse or args.lines is not None
+        if len(streams) == 1 or args.count:
+            hits = itertools.chain(*streams)
+        else:
+            key = attrgetter("time_ns")
+            hits = heapq.merge(*map(spooled, streams), key=key, reverse=is_backwards)  # type: ignore[assignment]
+        if args.lines is None:
+            return hits
+        last = list(itertools.islice(hits, args.lines))
+        self._completeness.is_partial = len(last) == args.lines
+        for stream in streams:
+            stream.close()  # type: ignore[attr-defined]
+        return iter(last if args.reverse else last[::-1])
+
+    def _follow(self, shown: output.Output, out: BinaryIO) -> None:
+        args = self._args
+        lines = args.lines if args.lines is not None else None if args.since else _FOLLOW_LINES
+        args.lines = lines
+
+        def first() -> None:
+            for hit in self._arranged(self._streams()):
+                self._found += 1
+                out.write(print_hit(hit, shown))
+
+        for hit in follow_all(self._sources, self._question, self._completeness, first):
+            self._found += 1
+            out.write(print_hit(hit, shown))
+            out.flush()
+
+    # -- what is said at the end ----------------------------------------------------------------
+
+    def _keep_places(self, checkpoint: Checkpoint) -> None:
+        for journal, search in zip(self._sources.journals, self._journal_searches, strict=True):
+            if search.last_cursor:
+                checkpoint.set_cursor(journal.place.name, search.last_cursor)
+        checkpoint.write()
+
+    def _say(self) -> None:
+        broken = self._sources.broken
+        for text in broken.named:
+            print(f"execaudit: {text}", file=sys.stderr)
+        if broken.lines > len(broken.named):
+            print(f"execaudit: {broken.lines} lines are no records", file=sys.stderr)
+        now_ns = time.time_ns()
+        if self._args.summary:
+            account = self._completeness.as_json(now_ns)
+            account |= {"found": self._found, "broken": broken.lines}
+            print(json.dumps(account), file=sys.stderr)
+        elif not self._args.quiet:
+            said = completeness_text.describe(self._completeness, now_ns)
+            print(f"execaudit: {said}", file=sys.stderr)
+
+
+def print_hit(hit: Hit, shown: output.Output) -> bytes:
+    """Return what is printed of a hit. What no output understands is printed as it is, escaped."""
+    try:
+        if not shown.needs_fields:
+            return shown.text(hit.line, None)
+        line_format = find_format(hit.line) or NATIVE
+        return shown.text(hit.line, restore(line_format.name, parse_line(hit.line)))
+    except MALFORMED:
+        return make_printable(hit.line.decode(errors="replace")).encode(errors="replace") + b"\n"
+
+
+def choose_output(args: argparse.Namespace, *, has_hosts: bool) -> output.Output:
+    """Return how the options want results to be printed."""
+    is_terminal = sys.stdout.isatty()
+    names = output.read_names(args.fields) if args.fields else []
+    if args.csv:
+        return output.as_csv(names or output.CSV_FIELDS)
+    if args.json or (names and args.json):
+        return output.as_json_fields(names) if names else output.as_lines(is_terminal=is_terminal)
+    if names:
+        return output.as_fields(names)
+    if args.sentence:
+        return output.as_sentences()
+    if args.table or is_terminal:
+        color = wants_color(args.color, is_terminal=is_terminal, environ=os.environ)
+        options = TableOptions(date=True, print_user=True, print_host=has_hosts, color=color)
+        width = shutil.get_terminal_size().columns if is_terminal else None
+        return output.as_table(Table(options, width))
+    return output.as_lines(is_terminal=False)

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What rules need to know of processes: which rules hold for their trees, which programs they run.
+
+Owns two bounded tables: for `descendants = true`, and for rules that ask for the program of a
+parent or an ancestor, since records name these by identity and short name only.
+"""
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from execaudit.records.readback import split_identity
+from execaudit.rules.field_values import DERIVED, UNKNOWN, Fields, of_ancestors
+
+_MAX_PROCESSES = 65536
+_MAX_IMAGES = 65536
+_MAX_AWAITED = 4096
+_MOST_SPARED = 1024  # running ones, for one that is forgotten
+_TICK_NS = 10_000_000  # /proc counts in USER_HZ, which is 100 on every machine of today
+
+FIELDS_OF_PROGRAMS = (
+    "parent.exe", "parent.other_root", "ancestor.exe", "ancestor.other_root",
+    "origin.exe", "origin.other_root",
+)  # fmt: skip
+"""What rules ask ProcessPrograms for."""
+
+Process = tuple[int, int]
+"""Pid and start in ns: the same through all execs of a process."""
+
+
+class InheritedRules:
+    """Which rules the descendants of a process inherit.
+
+    Bounded: the least recently used go first, those that run last.
+
+    Attributes:
+        is_used: whether any rule has descendants.
+        by_process: indices of rules.
+        news: entries for `rules.remembered`, None where nobody wants them.
+
+    """
+
+    def __init__(self, *, is_used: bool) -> None:
+        self.is_used = is_used
+        self.by_process: OrderedDict[Process, tuple[int, ...]] = OrderedDict()
+        self.news: list[bytes] | None = None
+
+    def add(self, process: Process, rules: tuple[int, ...]) -> None:
+        """Let rules hold for a process and all below it."""
+        known = self.by_process.pop(process, ())
+        if len(self.by_process) >= _MAX_PROCESSES:
+            _forget_oldest(self.by_process, lambda process: process[0])
+        self.by_process[process] = tuple(sorted({*known, *rules})) if known else rules
+        if self.news is not None:
+            self.news.append(tree_entry(process, self.by_process[process]))
+
+    def adopt(self, old: "InheritedRules", now: Sequence[int | None]) -> None:
+        """Take over from another rule set; `now` has the new index of each old rule, or None."""
+        if not self.is_used:
+            return
+        for process, rules in old.by_process.items():
+            known = tuple(sorted({each for rule in rules if (each := now[rule]) is not None}))
+            if known:
+                self.by_process[process] = known
+
+    def from_ancestors(self, fields: Mapping[str, Any]) -> tuple[int, ...]:
+        """Return the rules that any ancestor passes on, or the process that forked it away."""
+        found: set[int] = set()
+        for identity in _ancestors(fields):
+            process = split_identity(identity)[1:3]
+            if process in self.by_process:
+                self.by_process.move_to_end(process)
+                found.update(self.by_process[process])
+        return tuple(sorted(found))
+
+
+class ProcessPrograms:
+    """Programs of images, which are what a process runs from one exec to the next.
+
+    Bounded: the oldest go first, those of processes that run last. What is not here is unknown.
+    Images are named by the part of a record's `id` behind the boot.
+
+    Attributes:
+        by_image: paths; "" where one was unreadable.
+        elsewhere: images whose path is one in another root directory than the host's.
+        running: by pid and start in ticks, where only /proc says what runs.
+        news: entries for `rules.remembered`, None where nobody wants them.
+
+    """
+
+    def __init__(self) -> None:
+        self.by_image: OrderedDict[str, str] = OrderedDict()
+        self.elsewhere: set[str] = set()
+        self.running: dict[tuple[int, int], str] = {}
+        self.news: list[bytes] | None = None
+        self._awaited: set[str] = set()
+        self._getters: dict[str, Callable[[Fields], Any]] = {
+            "parent.exe": self._program_of("parent_id"),
+            "parent.other_root": self._is_elsewhere("parent_id"),
+            "ancestor.exe": self._of_ancestors,
+            "ancestor.other_root": self._is_any_elsewhere,
+            "origin.exe": self._program_of("origin"),
+            "origin.other_root": self._is_elsewhere("origin"),
+        }
+
+    def remember(
+        self, pid: int, start_ns: int, exec_count: int, exe: str, *, is_elsewhere: bool = False
+    ) -> bool:
+        """Record what an image runs; return True if await_ancestors() found it missing before.
+
+        `is_elsewhere`: its path is one in another root directory than the host's.
+        """
+        image = f"{pid:x}-{start_ns:x}-{exec_count:x}"
+        if len(self.by_image) >= _MAX_IMAGES:
+            self.elsewhere.discard(
+                _forget_oldest(self.by_image, lambda image: int(image.partition("-")[0], 16))
+            )
+        self.by_image[image] = exe
+        if is_elsewhere:
+            self.elsewhere.add(image)
+        if self.news is not None:
+            self.news.append(image_entry(image, exe, is_elsewhere=is_elsewhere))
+        if self.running:  # it runs something else now
+            self.running.pop((pid, start_ns // _TICK_NS), None)
+        if image not in self._awaited:
+            return False
+        self._awaited.clear()
+        return True
+
+    def remember_running(self, pid: int, start_ticks: int, exe: str) -> None:
+        """Record what a process runs that began before tracing did.
+
+        `start_ticks` is its start time in /proc/PID/stat.
+        """
+        if len(self.running) < _MAX_IMAGES:
+            self.running[pid, start_ticks] = exe
+
+    def adopt(self, old: "ProcessPrograms") -> None:
+        """Take over all that another table knows."""
+        self.by_image = old.by_image
+        self.elsewhere = old.elsewhere
+        self.running = old.running
+
+    def await_ancestors(self, fields: Fields) -> bool:
+        """Note ancestors whose programs are unknown; return True if earlier notes had to go."""
+        is_full = len(self._awaited) >= _MAX_AWAITED
+        if is_full:
+            self._awaited.clear()
+        for identity in _ancestors(fields):
+            if self._find(identity) is None:
+                self._awaited.add(_image_of(identity))
+        return is_full
+
+    def _find(self, identity: str) -> str | None:
+        exe = self.by_image.get(_image_of(identity))
+        if exe is None and self.running:
+            _, pid, start_ns, _ = split_identity(identity)
+            exe = self.running.get((pid, start_ns // _TICK_NS))
+        return exe
+
+    def getter(self, field: str) -> Callable[[Fields], Any] | None:
+        """Return what takes a field out of place_values(), None where its own name does."""
+        return self._getters.get(field) or DERIVED.get(field)
+
+    def _program_of(self, field: str) -> Callable[[Fields], Any]:
+        """Return what gives the program of the process whose id is in a field."""
+
+        def take(fields: Fields) -> Any:
+            identity = fields.get(field)
+            if identity is UNKNOWN:
+                return UNKNOWN
+            if not identity and field == "origin":
+                return None  # no origin is known to be none; a parent there is always
+            return self._find(identity or "") or UNKNOWN
+
+        return take
+
+    def _is_elsewhere(self, field: str) -> Callable[[Fields], Any]:
+        """Return what says if that program is one of another root."""
+
+        def take(fields: Fields) -> Any:
+            identity = fields.get(field)
+            return UNKNOWN if identity is UNKNOWN else _image_of(identity or "") in self.elsewhere
+
+        return take
+
+    def _of_ancestors(self, fields: Fields) -> Any:
+        """Return the programs of all ancestors and the origin, `...` for those unknown."""
+        found = of_ancestors(fields, lambda one: self._find(one.get("id", "")) or ...)
+        origin = fields.get("origin")
+        if found is UNKNOWN or not origin:
+            return found
+        return (*found, self._find(origin) or ...)
+
+    def _is_any_elsewhere(self, fields: Fields) -> bool:
+        """Return True if the program of an ancestor or the origin is one of another root."""
+        return any(_image_of(identity) in self.elsewhere for identity in _ancestors(fields))
+
+
+def _ancestors(fields: Fields) -> Iterator[str]:
+    """Yield the ids of the ancestors and the origin, as far as they are known."""
+    ancestors = fields.get("ancestors") or ()
+    for ancestor in ancestors if ancestors is not UNKNOWN else ():
+        yield ancestor["id"]
+    origin = fields.get("origin")
+    if origin and origin is not UNKNOWN:
+        yield origin
+
+
+def image_entry(image: str, exe: str, *, is_elsewhere: bool = False) -> bytes:
+    """Return the entry of what an image runs."""
+    kind = b"e" if is_elsewhere else b"i"
+    return b"%s%s\0%s\0" % (kind, image.encode(), os.fsencode(exe))
+
+
+def tree_entry(process: tuple[int, int], rules: tuple[int, ...]) -> bytes:
+    """Return the entry of the rules that hold below a process."""
+    return b"t%x-%x\0%s\0" % (*process, ",".join(map(str, rules)).encode())
+
+
+def _forget_oldest(table: OrderedDict[Any, Any], pid_of: Callable[[Any], int]) -> Any:
+    """Make room for one: the oldest goes, unless it runs and something younger does not.
+
+    Return the key that is gone.
+
+    A web server that started at boot is older than all that its host ran since.
+    """
+    for _ in range(min(len(table), _MOST_SPARED)):
+        oldest, value = table.popitem(last=False)
+        if not _is_running(pid_of(oldest)):
+            return oldest
+        table[oldest] = value
+    return table.popitem(last=False)[0]
+
+
+def _is_running(pid: int) -> bool:
+    """Return True if there is such a process. /proc may hide others', signal 0 does not."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
+def _image_of(identity: str) -> str:
+    return identity.partition("-")[2]

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A log as it grows: lines as they are written, across rotation.
+
+Owns when to look again, and which files came in between. Nothing is lost or given twice where the
+file is renamed away and a new one takes its name; of a file that is emptied in place (copytruncate)
+what was written between two looks may be lost.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from execaudit.errors import ExecauditError
+from execaudit.store.broken import Broken
+from execaudit.store.chunks import Chunk
+from execaudit.store.log import open_log
+from execaudit.store.part import Part
+from execaudit.store.position import fingerprint
+
+INTERVAL_S = 0.2
+
+
+class Grown(NamedTuple):
+    """Lines that are new, and the file that they are in."""
+
+    part: Part
+    chunk: Chunk
+
+
+def pause() -> bool:
+    """Wait a moment before the next look; True to go on."""
+    time.sleep(INTERVAL_S)
+    return True
+
+
+def follow(
+    path: str, broken: Broken, begin: int | None = None, wait: Callable[[], bool] = pause
+) -> Iterator[Grown]:
+    """Yield what is written to a log from an offset on, by default from its end.
+
+    `wait` is called when there is nothing new; False ends it.
+    """
+    follower = Follower(path, broken, begin)
+    try:
+        while True:
+            yield from follower.poll()
+            if not wait():
+                return
+    finally:
+        follower.close()
+
+
+class Follower:
+    """The file that is being written to, and how far it was read: by default to its end.
+
+    Attributes:
+        part: the file; None while there is none.
+        offset: how far.
+
+    """
+
+    def __init__(self, path: str, broken: Broken, begin: int | None = None) -> None:
+        self._path = path
+        self._broken = broken
+        self.part = _open(path)
+        self.offset = begin or 0
+        if begin is None and self.part is not None:
+            self.offset = self.part.end_of_lines()
+
+    def poll(self) -> Iterator[Grown]:
+        """Yield all that is new."""
+        yield from self._take()
+        while self._is_rotated():
+            yield from self._take()  # what was written between the look and the rename
+            yield from self._move_on()
+            yield from self._take()
+
+    def _take(self) -> Iterator[Grown]:
+        """Yield what is new in the file."""
+        part = self.part
+        if part is None:
+            return
+        end = part.end_of_lines()
+        if part.size < self.offset:
+            self.offset = 0  # emptied in place
+        for chunk in part.chunks(self._broken, self.offset, max(end, self.offset)):
+            yield Grown(part, chunk)
+        self.offset = max(end, self.offset)
+
+    def _is_rotated(self) -> bool:
+        """Return True where another file has the name now."""
+        try:
+            status = os.stat(self._path)  # noqa: PTH116 - beside the descriptor's own
+        except OSError:
+            return False  # not there yet
+        return self.part is None or (status.st_dev, status.st_ino) != self.part.identity
+
+    def _move_on(self) -> Iterator[Grown]:
+        """Yield what files hold that came and went since, and go on with the newest."""
+        try:
+            parts = open_log(self._path, Broken()).parts
+        except ExecauditError:
+            return
+        first = len(parts) - 1
+        if self.part is not None:
+            behind = _index_of(parts, self.part)
+            first = first if behind is None else behind + 1
+            self.part.close()
+        for part in parts[:first]:
+            part.close()
+        for part in parts[first:-1]:
+            for chunk in part.chunks(self._broken):
+                yield Grown(part, chunk)
+            part.close()
+        self.part, self.offset = parts[-1], 0
+
+    def close(self) -> None:
+        """Close the file."""
+        if self.part is not None:
+            self.part.close()
+
+
+def _open(path: str) -> Part | None:
+    try:
+        return Part(path, is_growing=True)
+    except FileNotFoundError:
+        return None  # to be made by the daemon
+    except OSError as error:
+        raise ExecauditError(f"Failed to open '{path}': {error.strerror}") from error
+
+
+def _index_of(parts: list[Part], part: Part) -> int | None:
+    """Return which of the files one is, also after it was compressed."""
+    for index, each in enumerate(parts):
+        if each.identity == part.identity:
+            return index
+    name = fingerprint(part)
+    for index, each in enumerate(parts[:-1]):
+        if name and fingerprint(each) == name:
+            return index
+    return None

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A log: the live file and its rotated ones, oldest first, and what to read of them for a period.
+
+Owns which file holds which stretch of time. Names and first lines say it, unless the clock was set
+or the host rebooted within a file: then the file is looked into every 1 MiB, and a compressed one
+is read from beginning to end. What happened while the daemon was restarted is written after its
+`start` record, so that a little more is read before a period than its events need.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from execaudit.errors import ExecauditError
+from execaudit.sinks.rotation import Generation, Series
+from execaudit.store.broken import Broken
+from execaudit.store.chunks import CHUNK_BYTES, Chunk, hold_memory
+from execaudit.store.part import Clock, Part
+from execaudit.store.pipe import Pipe
+from execaudit.store.times import LATEST_NS, SECOND_NS, Span
+
+SLACK_NS = 10 * SECOND_NS
+"""How far from the order of their times events can be written: batches, held failures, losses."""
+
+BEFORE_BYTES = 8 << 20
+"""What is read before a period: as much as a ring buffer holds, as lines."""
+
+_SPLIT_BYTES = 48 << 20
+_LISTINGS_TRIED = 5
+_is_rotated = re.compile(r"\.\d{8}T\d{6}Z(?:-\d+)?(?:\.gz|\.zst)?$").search
+
+
+class Piece(NamedTuple):
+    """What is to be read of a file: the lines that begin in a range of its text.
+
+    `stop_ns`: what follows the first event after this time need not be read; None: read all.
+    """
+
+    part: Part
+    begin: int = 0
+    end: int | None = None
+    stop_ns: int | None = None
+
+    def chunks(self, broken: Broken) -> Iterator[Chunk]:
+        """Yield its lines in chunks of about 1 MiB."""
+        line_format = self.part.head.format
+        for chunk in self.part.chunks(broken, self.begin, self.end):
+            yield chunk
+            if self.stop_ns is None or line_format is None:
+                continue
+            last = chunk.data[chunk.data.rfind(b"\n", 0, -1) + 1 :]
+            if line_format.is_event(last) and line_format.time_of(last) > self.stop_ns:
+                return
+
+    def split(self, size: int = _SPLIT_BYTES) -> list["Piece"]:
+        """Return it in ranges of about `size` that can be read side by side, in order."""
+        if self.part.is_compressed:
+            return [self]
+        end = self.part.size if self.end is None else self.end
+        count = max(-(-(end - self.begin) // size), 1)
+        bounds = [self.begin + (end - self.begin) * index // count for index in range(count)]
+        ends: list[int | None] = [*bounds[1:], self.end]
+        return [self._replace(begin=a, end=b) for a, b in zip(bounds, ends, strict=True)]
+
+
+class Log:
+    """The files of one log, opened.
+
+    Attributes:
+        path: the live file's.
+        parts: oldest first.
+        broken: what could not be opened.
+
+    """
+
+    def __init__(self, path: str, parts: Iterable[Part], broken: Broken) -> None:
+        self.path = path
+        self.parts = list(parts)
+        self.broken = broken
+
+    @property
+    def begin_ns(self) -> int | None:
+        """When its first event took place: where retention begins; None without events."""
+        for part in self.parts:
+            if part.head.time_ns is not None:
+                return part.head.time_ns
+        return None
+
+    def pieces(self, span: Span) -> list[Piece]:
+        """Return what has to be read for a period, oldest first."""
+        if span.is_all:
+            return [Piece(part) for part in self.parts]
+        found: list[Piece] = []
+        reaches_end = False
+        for index, part in enumerate(self.parts):
+            after = self.parts[index + 1] if index + 1 < len(self.parts) else None
+            pieces = _pieces_of(part, after, span)
+            if not pieces and reaches_end:
+                pieces = [_before_events(part)]  # a `start` there says what was missed before
+            reaches_end = bool(pieces) and pieces[-1].end is None
+            found += pieces
+        return found
+
+    def close(self) -> None:
+        """Close all files."""
+        for part in self.parts:
+            part.close()
+
+
+def open_log(path: str, broken: Broken | None = None) -> Log:
+    """Open a log and all its rotated files.
+
+    A rotated file that is named itself is opened alone, "-" is standard input. Files that cannot
+    be opened are noted; raises ExecauditError where there is none at all.
+    """
+    hold_memory()
+    broken = Broken() if broken is None else broken
+    series = Series(path)
+    for _ in range(_LISTINGS_TRIED):
+        live = _open_live(path, broken)
+        if isinstance(live, Pipe):
+            return Log(path, [live], broken)
+        try:
+            generations = _choose_readable(series.members())
+        except OSError as error:
+            generations = []
+            if live is None:
+                raise ExecauditError(f"Failed to open '{path}': {error.strerror}") from error
+        parts = _open_generations(series, generations, live, broken)
+        if live is None or _is_at(path, live):
+            break
+        for part in (*parts, live):  # rotated meanwhile: what was listed is not all
+            part.close()
+    if live is not None:
+        parts.append(live)
+    if not parts:
+        raise ExecauditError(f"Failed to open '{path}': {_why(path, broken)}")
+    return Log(path, parts, broken)
+
+
+def _open_live(path: str, broken: Broken) -> Part | None:
+    try:
+        if path == "-" or not _is_regular(path):
+            return Pipe(path)
+        return Part(path, is_growing=_is_rotated(path) is None)
+    except FileNotFoundError:
+        return None  # just rotated, or the host keeps rotated files only
+    except OSError as error:
+        broken.add_file(path, error.strerror or str(error))
+        return None
+
+
+def _why(path: str, broken: Broken) -> str:
+    if broken.named:
+        return broken.named[-1].rpartition(": ")[2]
+    return os.strerror(2) if not os.path.lexists(path) else "there is nothing to read"
+
+
+def _is_regular(path: str) -> bool:
+    return stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - as the rest here
+
+
+def _is_at(path: str, part: Part) -> bool:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - beside the descriptor's own
+    except OSError:
+        return False
+    return (status.st_dev, status.st_ino) == part.identity
+
+
+def _choose_readable(generations: list[Generation]) -> list[Generation]:
+    """Leave out what was set aside, and of a file both plain and compressed the latter."""
+    plain = {one.name for one in generations if not one.suffix}
+    return [
+        one
+        for one in generations
+        if not one.is_torn and not (one.suffix and one.stem in plain)
+    ]  # fmt: skip
+
+
+def _open_generations(
+    series: Series, generations: list[Generation], live: Part | None, broken: Broken
+) -> list[Part]:
+    parts: list[Part] = []
+    for one in generations:
+        for name in (one.name, f"{one.stem}.gz", f"{one.stem}.zst"):
+            try:
+                part = Part(series.full_path(name))
+            except FileNotFoundError:
+                continue  # compressed meanwhile
+            except (OSError, ExecauditError) as error:
+                broken.add_file(
+                    series.full_path(name), getattr(error, "strerror", None) or str(error)
+                )
+                break
+            if live is not None and part.identity == live.identity:
+                part.close()  # rotated between opening and listing
+            else:
+                parts.append(part)
+            break
+    return parts
+
+
+def _pieces_of(part: Part, after: Part | None, span: Span) -> list[Piece]:
+    """Return what is to be read of one file; `after` is the next one."""
+    head = part.head
+    if head.time_ns is None:
+        return [Piece(part)]  # nothing in it says when it was
+    end_ns = LATEST_NS if after is None or after.head.time_ns is None else after.head.time_ns
+    if not _is_steady(part, head.clock, after):
+        return [Piece(part)] if part.is_compressed else _sampled(part, span)
+    if not span.meets(head.time_ns - SLACK_NS, min(end_ns + SLACK_NS, LATEST_NS)):
+        return []
+    if part.is_compressed:
+        return [Piece(part, stop_ns=min(span.end_ns + SLACK_NS, LATEST_NS))]
+    begin, end = 0, None
+    if span.begin_ns > head.time_ns:
+        begin = part.find_time(span.begin_ns - SLACK_NS)[0]
+        begin = max(begin - BEFORE_BYTES, 0)
+    if span.end_ns + SLACK_NS < end_ns:
+        _, behind = part.find_time(span.end_ns + SLACK_NS, begin)
+        following = part.event_at(behind, part.size)  # what stands before it may be of the period
+        end = None if following is None else following[0]
+    return [Piece(part, begin, end)]
+
+
+def _before_events(part: Part) -> Piece:
+    """Return what stands in a file before its first event."""
+    first = None if part.is_compressed else part.event_at(0, part.size)
+    return Piece(part, 0, 1 if first is None else max(first[0], 1))
+
+
+def _is_steady(part: Part, clock: Clock | None, after: Part | None) -> bool:
+    """Return True where the clock was not set, nor the host rebooted, within a file."""
+    if clock is None:
+        return False
+    if not part.is_compressed:
+        return clock.agrees(part.tail_clock())
+    return after is not None and clock.agrees(after.head.clock)
+
+
+def _sampled(part: Part, span: Span) -> list[Piece]:
+    """Look into a plain file every 1 MiB, and return the ranges that may hold the period."""
+    size = part.size
+    samples = [part.event_at(at, size) for at in range(0, size, CHUNK_BYTES)]
+    marks = sorted({sample for sample in samples if sample is not None})
+    pieces: list[Piece] = []
+    for index, (offset, time_ns) in enumerate(marks):
+        begin, end = offset if index else 0, None
+        if index + 1 < len(marks):
+            end, next_ns = marks[index + 1]
+            low, high = min(time_ns, next_ns), max(time_ns, next_ns)
+            if not span.meets(low - SLACK_NS, high + SLACK_NS):
+                continue
+        begin = max(begin - BEFORE_BYTES, 0)
+        if pieces and (pieces[-1].end or 0) >= begin:
+            pieces[-1] = pieces[-1]._replace(end=end)
+        else:
+            pieces.append(Piece(part, begin, end))
+    return pieces

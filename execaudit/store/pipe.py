@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Standard input or a FIFO as a part of a log: read once, from its beginning.
+
+Owns what is already read of it to see what it holds.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+
+from execaudit.store.broken import Broken
+from execaudit.store.chunks import Chunk, read_stream
+from execaudit.store.part import Head, Part, read_head
+
+STDIN = "-"
+
+
+class _Reads:
+    """A descriptor as a stream; what is given back comes first."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self.unread = b""
+
+    def read(self, size: int) -> bytes:
+        if self.unread:
+            data, self.unread = self.unread, b""
+            return data
+        return os.read(self._fd, size)
+
+
+class Pipe(Part):
+    """What comes through a descriptor. Raises OSError."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.is_growing = False
+        self.is_compressed = True  # it can be read from its beginning only, as those
+        self.fd = sys.stdin.fileno() if path == STDIN else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self.limit = None
+        self.identity = 0, 0
+        self._reads = _Reads(self.fd)
+        self._head: Head | None = None
+
+    @property
+    def size(self) -> int:
+        """Nobody knows."""
+        return 0
+
+    @property
+    def head(self) -> Head:
+        """What its first line says; waits for it."""
+        if self._head is None:
+            data = b""
+            while b"\n" not in data and (more := os.read(self.fd, 1 << 20)):
+                data += more
+            self._reads.unread = data
+            self._head = read_head(data.split(b"\n")[:-1])
+        return self._head
+
+    def chunks(self, broken: Broken, begin: int = 0, end: int | None = None) -> Iterator[Chunk]:
+        """Yield what comes, to its end; a range has no meaning here."""
+        del begin, end
+
+        def note(offset: int, problem: str) -> None:
+            broken.add_line(self.path, offset, problem)
+
+        try:
+            yield from read_stream(self._reads, note)
+        except OSError as error:
+            broken.add_file(self.path, error.strerror or str(error))

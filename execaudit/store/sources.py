@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which logs and journals to read: those named, or the ones that the configuration writes.
+
+Owns the choice and the opening. Reads no record.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from execaudit.errors import ExecauditError, InvalidArgument
+from execaudit.store.broken import Broken
+from execaudit.store.journal import Journal, Place, has_journal_files
+from execaudit.store.log import Log, open_log
+
+_ROTATED = r"\.(?:torn-)?\d{8}T\d{6}Z(?:-\d+)?(?:\.gz|\.zst)?"
+_OTHERS = r"[.-]\d{1,8}(?:-\d+)?(?:\.gz|\.zst)?|\.gz|\.zst"  # logrotate(8)'s, and single files
+_find_log = re.compile(rf"(.+\.jsonl)(?:({_ROTATED})|({_OTHERS}))?").fullmatch
+_DEPTH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is to be read.
+
+    Attributes:
+        files: logs, each with its rotated files; "-" is standard input.
+        journal: read the journal, even where there is a file.
+        namespace: the journal's; "" for the default one, None for the configured one.
+        directory: of logs and journals of many hosts; "" for none.
+        untrusted: take entries of the journal that others wrote, too.
+        config: a file of configuration instead of the system's.
+        root: of the system whose configuration counts.
+
+    """
+
+    files: tuple[str, ...] = ()
+    journal: bool = False
+    namespace: str = ""
+    directory: str = ""
+    untrusted: bool = False
+    config: Path | None = None
+    root: Path = Path("/")
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What was opened; `broken` has what could not be."""
+
+    logs: list[Log]
+    journals: list[Journal]
+    broken: Broken
+
+    def close(self) -> None:
+        """Close everything."""
+        for log in self.logs:
+            log.close()
+        for journal in self.journals:
+            journal.close()
+
+
+@contextmanager
+def opened(choice: Choice) -> Iterator[Sources]:
+    """Open what is to be read, for the length of a block. Raises ExecauditError."""
+    sources = open_sources(choice)
+    try:
+        yield sources
+    finally:
+        sources.close()
+
+
+def open_sources(choice: Choice) -> Sources:
+    """Open what is to be read. Raises ExecauditError where there is nothing."""
+    sources = Sources([], [], Broken())
+    try:
+        _open(choice, sources)
+    except BaseException:
+        sources.close()
+        raise
+    return sources
+
+
+def _open(choice: Choice, sources: Sources) -> None:
+    named = bool(choice.files), choice.journal or bool(choice.namespace), bool(choice.directory)
+    if sum(named) > 1 and not (choice.journal and choice.directory):
+        raise InvalidArgument(
+            "Failed to choose what to read: give files, a directory, or the journal, not several"
+        )
+    if choice.files:
+        sources.logs.extend(open_log(path, sources.broken) for path in choice.files)
+    elif choice.directory:
+        _open_directory(choice, sources)
+    elif choice.journal or choice.namespace:
+        sources.journals.append(
+            Journal(Place(namespace=choice.namespace), untrusted=choice.untrusted)
+        )
+    else:
+        _open_configured(choice, sources)
+
+
+def _open_directory(choice: Choice, sources: Sources) -> None:
+    folder = choice.directory
+    if not Path(folder).is_dir():
+        raise InvalidArgument(f"Failed to read '{folder}': it is not a directory")
+    journals, paths = _look_through(folder)
+    for each in journals:
+        sources.journals.append(Journal(Place(directory=each), untrusted=choice.untrusted))
+    for path in () if choice.journal else paths:
+        try:
+            sources.logs.append(open_log(path, sources.broken))
+        except ExecauditError as error:
+            sources.broken.add_file(path, str(error).rpartition(": ")[2])
+    if not sources.journals and not sources.logs:
+        raise ExecauditError(f"Failed to read '{folder}': it has no journal and no .jsonl file")
+
+
+def _look_through(folder: str) -> tuple[list[str], list[str]]:
+    """Return directories of journals, and paths of logs, below a directory."""
+    journals: list[str] = []
+    logs: dict[str, None] = {}
+    base = folder.rstrip("/").count("/")
+    for where, folders, names in os.walk(folder):
+        folders.sort()
+        if where.count("/") - base >= _DEPTH:
+            folders.clear()
+        if has_journal_files(where):
+            journals.append(where)
+        for name in sorted(names):
+            found = _find_log(name)
+            if found and not name.startswith("."):
+                stem, _, other = found.groups()
+                logs[os.path.join(where, stem + (other or ""))] = None  # noqa: PTH118
+    # sd_journal_open_directory(3) looks into directories named by a machine itself.
+    return [each for each in journals if os.path.dirname(each) not in journals], list(logs)  # noqa: PTH120
+
+
+def _open_configured(choice: Choice, sources: Sources) -> None:
+    from execaudit.config.configuration import load  # noqa: PLC0415 - only where it is asked for
+    from execaudit.config.files import choose_paths  # noqa: PLC0415
+
+    loaded = load(choose_paths(choice.config, choice.root))
+    config = loaded.config
+    if config.file.enabled:
+        path = config.file.path
+        if choice.root != Path("/"):
+            path = str(choice.root) + path
+        sources.logs.append(open_log(path, sources.broken))
+    elif config.journal.enabled:
+        sources.journals.append(Journal(Place(), untrusted=choice.untrusted))
+    else:
+        raise InvalidArgument(
+            "Failed to choose what to read: the configuration writes neither a file nor to the"
+            " journal; name a file"
+        )
