@@ -329,4 +329,4 @@ def _mark_unreadable(fields: FieldDict, place: Place, table: list[tuple[int, str
             fields.pop(name, None)
             fields.pop(f"{name}_b64", None)
         before = fields.get("unreadable", ())
-        fields["unreadable"] = [*before, *(name for name in unreadable if name not in before)]
+        fields["unreadable"] = [*unreadable, *(name for name in before if name not in unreadable)]

@@ -28,6 +28,8 @@ def subvolumes(place: Path) -> Iterator[tuple[Path, Path]]:
         file.truncate(256 << 20)
     subprocess.run(["mkfs.btrfs", "-q", image], check=True)
     top.mkdir()
+    # In a guest nobody else loads them; elsewhere they may be part of the kernel.
+    subprocess.run(["modprobe", "-q", "-a", "loop", "btrfs", "overlay"], check=False)
     if subprocess.run(["mount", "-o", "loop", image, top], check=False).returncode:
         give_up("this kernel mounts no btrfs")
     try:

@@ -27,8 +27,10 @@ SUITE = tuple(
         "engines",
         "exits",
         "failures",
+        "file_identity",
         "identities",
         "namespaces",
+        "origins",
         "paths",
         "ways",
     )
