@@ -32,7 +32,10 @@ _OLD_HIERARCHIES = {"name=systemd", "pids", "memory", "cpu", "devices", "freezer
 
 def has_old_hierarchies(cgroups: Path = Path("/proc/self/cgroup")) -> bool:
     """Return True if groups are kept in hierarchies of version 1 (cgroups(7)), too."""
-    lines = cgroups.read_text(errors="replace").splitlines()
+    try:
+        lines = cgroups.read_text(errors="replace").splitlines()
+    except OSError:  # a kernel without control groups
+        return False
     return any(_OLD_HIERARCHIES.intersection(line.split(":")[1].split(",")) for line in lines)
 
 

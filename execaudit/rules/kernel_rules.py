@@ -114,9 +114,13 @@ class KernelLookups:
 
 def _is_known_by_numbers(fd: int, device: int) -> bool:
     """Return True if the kernel side knows the file by device and inode, as stat(2) gives them."""
-    info = Path(f"/proc/self/fdinfo/{fd}").read_text()
+    try:
+        info = Path(f"/proc/self/fdinfo/{fd}").read_text()
+        mounts = _MOUNTS.read_text(errors="replace").splitlines()
+    except OSError:
+        return False
     number = re.search(r"^mnt_id:\s*(\d+)$", info, re.MULTILINE)
-    for line in _MOUNTS.read_text(errors="replace").splitlines():
+    for line in mounts:
         mount, _, superblock, *rest = line.split()
         if number is None or mount != number[1]:
             continue

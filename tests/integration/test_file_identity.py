@@ -61,9 +61,13 @@ def run(tracer: Tracer, program: Path) -> Record:
     return record
 
 
-def numbers(record: Record) -> tuple[str, str]:
-    assert "exe_dev_inexact" not in record
-    return record["exe_dev"], record["exe_ino"]
+def assert_numbers(record: Record, file: Path, *, are_known: bool) -> None:
+    """Check device and inode, where the kernel says how to find them, else that a mark is there."""
+    if are_known:
+        assert "exe_dev_inexact" not in record
+        assert (record["exe_dev"], record["exe_ino"]) == numbers_of(file)
+    else:  # before 5.11, modules have no type information
+        assert record["exe_dev_inexact"] is True
 
 
 def numbers_of(path: Path) -> tuple[str, str]:
@@ -79,8 +83,9 @@ def test_device_on_btrfs_is_that_of_the_subvolume(
     first, second = (folder / "tiny" for folder in subvolumes)
     assert first.stat().st_ino == second.stat().st_ino
 
-    assert numbers(run(tracer, first)) == numbers_of(first)
-    assert numbers(run(tracer, second)) == numbers_of(second)
+    are_known = bool(find_file_systems().btrfs_root_back)
+    for file in (first, second):
+        assert_numbers(run(tracer, file), file, are_known=are_known)
 
 
 def test_files_of_two_layers_on_one_btrfs_are_told_apart(
@@ -93,8 +98,9 @@ def test_files_of_two_layers_on_one_btrfs_are_told_apart(
         shown = [(merged / name).stat() for name in ("first", "second")]
         assert (shown[0].st_dev, shown[0].st_ino) == (shown[1].st_dev, shown[1].st_ino)
 
-        assert numbers(run(tracer, merged / "first")) == numbers_of(first)
-        assert numbers(run(tracer, merged / "second")) == numbers_of(second)
+        are_known = all(find_file_systems())
+        for file in (first, second):
+            assert_numbers(run(tracer, merged / file.name), file, are_known=are_known)
 
 
 def test_rule_on_a_file_of_an_overlay_drops_no_other_file_of_it(
@@ -149,7 +155,7 @@ def test_program_on_btrfs_is_dropped_in_the_kernel(
         names = [record.get("filename") for record in daemon.records()]
     assert str(files[1]) in names
     assert str(files[0]) not in names
-    assert hits == {"hits": 1, "kernel_hits": 1}
+    assert hits == {"hits": 1, "kernel_hits": int(bool(find_file_systems().btrfs_root_back))}
 
 
 @pytest.fixture
