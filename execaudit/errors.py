@@ -33,6 +33,23 @@ class NoPermission(ExecauditError):  # noqa: N818
 
 
 class NotConfigured(ExecauditError):  # noqa: N818
-    """A package or file that execaudit needs is not installed; exit status 6 (NOTCONFIGURED)."""
+    """Something that is needed is not installed, or the configuration has mistakes.
+
+    Exit status 6 (NOTCONFIGURED), as the LSB has it. The message says which of the two it is.
+    """
 
     exit_status = 6
+
+
+def failed_call(
+    doing: str, error: OSError, kind: type[ExecauditError] = ExecauditError
+) -> ExecauditError:
+    """Return what to raise where a call failed: NoPermission, or else `kind`.
+
+    `doing` follows "Failed to": "open 'x'".
+    """
+    reason = error.strerror or str(error)
+    if not isinstance(error, PermissionError):
+        return kind(f"Failed to {doing}: {reason}")
+    named = reason if "permi" in reason.lower() else f"{reason}: not permitted"
+    return NoPermission(f"Failed to {doing}: {named}; try as root")

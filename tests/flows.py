@@ -204,7 +204,7 @@ def make_setup(
     config = replace(config, capture=replace(config.capture, env=env, failures=failures))
     compiled = compile_all(*rules) if rules else None
     return Setup(
-        loaded=Loaded(config, (), (), config_hash, (), {}),
+        loaded=Loaded(config, (), (), config_hash, (), 0, {}),
         rules=compiled,
         limits=Limits({name: Limit(rate) for name in ("uid", "unit")}) if rate else None,
         redactor=Redactor(),

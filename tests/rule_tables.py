@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 USERS = {"root": 0, "www-data": 33, "alice": 1000, "bob": 1001}
 GROUPS = {"root": 0, "adm": 4, "users": 100}
-LOOKUPS = Lookups(user=USERS.get, group=GROUPS.get)
+LOOKUPS = Lookups(user=USERS.get, group=GROUPS.get, directory=str)
 
 
 class Table(RuleTable):

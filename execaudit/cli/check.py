@@ -9,26 +9,31 @@ import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
 
 from execaudit.config.configuration import Loaded, Problem, load
 from execaudit.config.files import choose_paths
 from execaudit.config.schema import SECTIONS, RedactPattern
+from execaudit.config.source import mistakes_error
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.values import TablesOf, kinds
-from execaudit.errors import EXIT_OK, NotConfigured
+from execaudit.errors import EXIT_OK
 from execaudit.records.quoting import make_printable
+from execaudit.rules.notes import find_notes
 from execaudit.rules.rule_set import find_problems
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check, print; returns the exit status: 0, or 6 where there are problems."""
+    """Check, print; returns the exit status: 0, 6 where there are problems, 4 for permissions."""
     loaded = load(choose_paths(args.config, args.root))
     problems = find_problems(loaded)
     if problems:
         for problem in problems:
             print(problem, file=sys.stderr)
         print(f"execaudit: {_count(problems)}", file=sys.stderr)
-        return NotConfigured.exit_status
+        return mistakes_error(problems).exit_status
+    for note in find_notes(loaded, is_of_host=args.root == Path("/")):
+        print(note, file=sys.stderr)
     if args.print:
         sys.stdout.write(render(loaded))
     else:

@@ -22,9 +22,11 @@ from execaudit.cli.options import (
     add_redact_options,
     add_rules_options,
     add_schema_options,
+    add_seal_options,
     add_trace_options,
+    add_verify_options,
 )
-from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
+from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, failed_call
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -57,13 +59,35 @@ class _Verb(NamedTuple):
     function: str = "run"
 
 
-def _control(text: str, function: str, *, wants_json: bool = False) -> _Verb:
-    add_options = partial(add_control_options, text=text, wants_json=wants_json)
+def _control(
+    text: str, function: str, *, wants_json: bool = False, wants_prune: bool = False
+) -> _Verb:
+    add_options = partial(
+        add_control_options, text=text, wants_json=wants_json, wants_prune=wants_prune
+    )
     return _Verb(text, add_options, "daemon.control", function)
 
 
 def _add_search_options(parser: argparse.ArgumentParser) -> None:
     from execaudit.query.search_arguments import add_arguments  # noqa: PLC0415 - of use to it only
+
+    add_arguments(parser)
+
+
+def _add_tree_options(parser: argparse.ArgumentParser) -> None:
+    from execaudit.tree.arguments import add_arguments  # noqa: PLC0415 - of use to it only
+
+    add_arguments(parser)
+
+
+def _add_report_options(parser: argparse.ArgumentParser) -> None:
+    from execaudit.report.arguments import add_arguments  # noqa: PLC0415 - of use to it only
+
+    add_arguments(parser)
+
+
+def _add_top_options(parser: argparse.ArgumentParser) -> None:
+    from execaudit.top.arguments import add_arguments  # noqa: PLC0415 - of use to it only
 
     add_arguments(parser)
 
@@ -77,14 +101,21 @@ _VERBS = {
     "rules": _Verb("list the rules, or try one out", add_rules_options, "cli.rules"),
     "daemon": _Verb("log every exec on this host", add_daemon_options, "daemon.loop"),
     "search": _Verb("search the log, or the journal", _add_search_options, "query.search"),
+    "tree": _Verb(
+        "show what processes started, or what led to them", _add_tree_options, "tree.verb"
+    ),
+    "report": _Verb("show a period at a glance", _add_report_options, "report.verb"),
+    "top": _Verb("show the last minute alive", _add_top_options, "top.verb"),
     "convert": _Verb("print records in another format", add_convert_options, "formats.convert"),
     "redact": _Verb(
         "replace secrets in lines and recordings", add_redact_options, "formats.redact_files"
     ),
     "schema": _Verb("print the JSON Schema of a format", add_schema_options, "formats.schema"),
+    "seal": _Verb("set up the seals of the log", add_seal_options, "evidence.setup"),
+    "verify": _Verb("say whether a log is whole", add_verify_options, "verify.verb"),
     "status": _control("show what the running daemon does", "show", wants_json=True),
     "reload": _control("have the running daemon read its configuration again", "reload"),
-    "rotate": _control("have the running daemon rotate its file", "rotate"),
+    "rotate": _control("have the running daemon rotate its file", "rotate", wants_prune=True),
 }
 
 
@@ -99,7 +130,7 @@ def main(arguments: list[str] | None = None) -> int:
         _silence()
         return EXIT_OK
     except OSError as error:
-        return _fail(f"Failed to {_describe(error)}", ExecauditError.exit_status)
+        return _fail_call(error)
     except KeyboardInterrupt:  # before the loop took the signal over
         return 130
 
@@ -133,7 +164,7 @@ def _run(arguments: list[str] | None) -> int:
 def _run_verb(args: argparse.Namespace) -> int:
     if args.verb == "trace" and args.ebpf:
         return _print_source()
-    verb = _VERBS[args.verb]
+    verb = _VERBS["tree" if args.verb == "search" and args.tree else args.verb]
     gc.disable()  # modules stay: looking for garbage in them is a tenth of the start
     run = getattr(importlib.import_module(f"execaudit.{verb.module}"), verb.function)
     gc.freeze()
@@ -141,12 +172,11 @@ def _run_verb(args: argparse.Namespace) -> int:
     return int(run(args))
 
 
-def _describe(error: OSError) -> str:
-    """Return what failed, for an error that nothing below could explain."""
-    if error.filename:
-        return f"open '{error.filename}': {error.strerror}"
+def _fail_call(error: OSError) -> int:
+    """Say what failed, for an error that nothing below could explain."""
     doing = "write standard output" if error.errno in _DISK_ERRORS else "go on"
-    return f"{doing}: {error.strerror}"
+    failure = failed_call(f"open '{error.filename}'" if error.filename else doing, error)
+    return _fail(str(failure), failure.exit_status)
 
 
 def _fail(message: str, status: int) -> int:

@@ -225,7 +225,65 @@ def add_schema_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, default="execaudit", help="default: execaudit")
 
 
-def add_control_options(parser: argparse.ArgumentParser, *, text: str, wants_json: bool) -> None:
+def add_verify_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `execaudit verify` takes."""
+    parser.description = (
+        "Say whether a log is whole and unaltered, and up to when. Exit status: 0 whole, 1 altered,"
+        " 2 cannot tell."
+    )
+    parser.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="log with all its rotated files, a rotated file alone, or a directory (default: the"
+        " log that the configuration names)",
+    )
+    parser.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="verifying key, as execaudit seal setup showed it, or a file that holds it",
+    )
+    parser.add_argument(
+        "--expect",
+        action="append",
+        default=[],
+        metavar="EPOCH[:SEAL]",
+        help="a seal that the log must have: the last one of an earlier verification",
+    )
+    parser.add_argument(
+        "--against",
+        choices=("journal",),
+        help="compare with the seals that the journal has",
+    )
+    parser.add_argument(
+        "--directory", metavar="DIR", default="", help="with --against: journal files in DIR"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    _add_configuration_options(parser, "use")
+
+
+def add_seal_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `execaudit seal` takes."""
+    parser.description = "Set up the seals of the log."
+    verbs = parser.add_subparsers(dest="seal_verb", metavar="VERB", required=True)
+    text = "make the first key, and show the key that verifies"
+    setup = verbs.add_parser("setup", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    _add_configuration_options(setup, "use")
+    setup.add_argument(
+        "--public",
+        action="store_true",
+        help="sign seals, so that a key that is no secret verifies them (takes libsodium)",
+    )
+    setup.add_argument(
+        "--force", action="store_true", help="make another key, where there is one already"
+    )
+
+
+def add_control_options(
+    parser: argparse.ArgumentParser, *, text: str, wants_json: bool, wants_prune: bool
+) -> None:
     """Add what `execaudit status`, `reload` and `rotate` take."""
     parser.description = f"{text[0].upper()}{text[1:]}."
     _add_configuration_options(parser, "use")
@@ -237,6 +295,19 @@ def add_control_options(parser: argparse.ArgumentParser, *, text: str, wants_jso
     )
     if wants_json:
         parser.add_argument("--json", action="store_true", help="print JSON")
+    if wants_prune:
+        parser.add_argument(
+            "--prune",
+            type=_count,
+            metavar="N",
+            help="then remove all rotated files but the newest N, and record that they were",
+        )
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a number of files, not {text!r}")
+    return int(text)
 
 
 def _add_configuration_options(

@@ -10,14 +10,15 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from execaudit.config.configuration import load
+from execaudit.config.configuration import Loaded, load
 from execaudit.config.files import choose_paths
 from execaudit.config.redactor import make_redactor
-from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, NotConfigured
+from execaudit.config.source import mistakes_error
+from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, failed_call
 from execaudit.records.host import Host
 from execaudit.records.place import FieldDict
 from execaudit.records.quoting import make_printable
@@ -26,6 +27,7 @@ from execaudit.records.redact import Redactor
 from execaudit.records.vocabulary import FIELDS as RECORD_FIELDS
 from execaudit.rules.field_values import COMM_BYTES, FIELDS, TYPES
 from execaudit.rules.kernel_rules import KernelLookups, translate_rules
+from execaudit.rules.notes import find_notes
 from execaudit.rules.proc_record import read_process, running_programs
 from execaudit.rules.rule import Rule
 from execaudit.rules.rule_set import Explanation, RuleSet, compile_rules
@@ -48,47 +50,26 @@ def run(args: argparse.Namespace) -> int:
         from execaudit.query import backtest  # noqa: PLC0415 - of use to it only
 
         return backtest.run(args)
-    rules = load_rules(args)
+    loaded, rules = load_rules(args)
     if args.subject == "test":
         return _test(rules, args)
     for line in list_rules(rules, translate_rules(rules.rules, KernelLookups()).rules):
         print(line)
-    for index, path, real in dict.fromkeys(_linked_programs(rules)):
-        print(
-            f"execaudit: {_place(rules.rules[index])}: {path} is a link, records have {real}",
-            file=sys.stderr,
-        )
+    for note in find_notes(loaded, rules, is_of_host=args.root == Path("/")):
+        print(note, file=sys.stderr)
     return EXIT_OK
 
 
-def _linked_programs(rules: RuleSet) -> Iterator[tuple[int, str, str]]:
-    """Programs that rules name by a path which records do not have: rule, path, the real one.
-
-    On most systems /bin is a symbolic link to /usr/bin, and records carry the resolved path.
-    """
-    for index, rule in enumerate(rules.rules):
-        for term in rule.terms:
-            for condition, _ in term:
-                if condition.field not in ("exe", "parent.exe", "ancestor.exe"):
-                    continue
-                for pattern in condition.elements:
-                    if pattern.kind == "exact":
-                        real = os.path.realpath(pattern.text)
-                        if real != pattern.text and os.path.exists(real):  # noqa: PTH110
-                            yield index, pattern.text, real
-
-
-def load_rules(args: argparse.Namespace) -> RuleSet:
-    """Load the rules that --config and --root mean. Raises NotConfigured with all problems."""
+def load_rules(args: argparse.Namespace) -> tuple[Loaded, RuleSet]:
+    """Load what --config and --root mean, and its rules. Raises with all problems."""
     loaded = load(choose_paths(args.config, args.root))
     problems = list(loaded.problems)
     rules = None
     if not problems:
         rules, problems = compile_rules(loaded.rules, regex_bytes=loaded.config.limits.regex_bytes)
     if rules is None:
-        text = "\n".join(map(str, problems))
-        raise NotConfigured(f"Failed to load the rules: they have mistakes\n{text}")
-    return rules
+        raise mistakes_error(problems, "Failed to load the rules: they have mistakes")
+    return loaded, rules
 
 
 def list_rules(
@@ -160,7 +141,7 @@ def _read_line(path: str) -> FieldDict:
             with open(path, "rb") as file:
                 line = file.readline(_MOST_BYTES)
         except OSError as error:
-            raise InvalidArgument(f"Failed to open '{path}': {error.strerror}") from None
+            raise failed_call(f"open '{path}'", error, InvalidArgument) from None
     try:
         fields = json.loads(line)
     except (ValueError, RecursionError):
@@ -181,10 +162,13 @@ def _invent(arguments: list[str], settings: list[str]) -> FieldDict:
     unknown = {"arch", "interp", *_OF_FILE}
     if arguments:
         path = shutil.which(arguments[0]) or arguments[0]
-        exe = os.path.realpath(path)
         comm = Path(path).name.encode()[:COMM_BYTES].decode(errors="ignore")
-        fields |= {"argv": arguments, "argc": len(arguments), "filename": path}
-        fields |= {"exe": exe, "comm": comm}
+        fields |= {"argv": arguments, "argc": len(arguments), "filename": path, "comm": comm}
+        del fields["exe"]
+        if "/" in path:
+            fields["exe"] = os.path.realpath(path)
+        else:  # not installed here: nobody knows where it would be
+            unknown.add("exe")
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals or name not in FIELDS or FIELDS[name].kind == "texts":

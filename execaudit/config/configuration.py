@@ -31,7 +31,8 @@ class Loaded:
         problems: by file in order of reading, then by line. With any, the rest is not to be used.
         config_hash: SHA-256, in hexadecimal, over all files that count, in order: of each its
             name (conf.d/10-x.toml), a NUL, its length in decimal, a NUL, its bytes.
-        files: these files, in that order.
+        sources: these files, in that order.
+        rules_from: index of the first that has rules.
         origins: where values come from, by (section, key), of patterns by ("redact", "pattern",
             index). Defaults have none.
 
@@ -41,8 +42,14 @@ class Loaded:
     rules: tuple[RuleTable, ...]
     problems: tuple[Problem, ...]
     config_hash: str
-    files: tuple[str, ...]
+    sources: tuple[Source, ...]
+    rules_from: int
     origins: Mapping[KeyPath, Origin]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Paths of the files that count, in order."""
+        return tuple(source.file for source in self.sources)
 
     def problem(self, path: KeyPath, text: str) -> Problem:
         """Make a problem of an effective value, for checks that can be made later only."""
@@ -51,7 +58,13 @@ class Loaded:
 
 def load(paths: Paths) -> Loaded:
     """Read, merge and check everything."""
-    sources, rule_sources, problems = read_sources(paths)
+    return load_sources(*read_sources(paths))
+
+
+def load_sources(
+    sources: list[Source], rule_sources: list[Source], problems: list[Problem]
+) -> Loaded:
+    """Merge and check what was read; `problems` are those of files as a whole."""
     merged = Merged()
     for source in sources:
         merged.add(source, problems)
@@ -69,7 +82,8 @@ def load(paths: Paths) -> Loaded:
         tuple(rules),
         _in_order(problems),
         _hash(everything),
-        tuple(source.file for source in everything),
+        tuple(everything),
+        len(sources),
         origins,
     )
 

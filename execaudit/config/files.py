@@ -204,7 +204,8 @@ def _unreadable(path: Path, error: OSError) -> Problem:
     elif isinstance(error, FileNotFoundError):
         reason = "it is a link to a file that does not exist"
         hint = ", expected one, or a link to /dev/null to mask it"
-    return Problem(str(path), 0, 0, "", f"cannot be read: {reason}{hint}")
+    is_denied = isinstance(error, PermissionError)
+    return Problem(str(path), 0, 0, "", f"cannot be read: {reason}{hint}", is_denied)
 
 
 def _doubts_about_folder(folder: Path, root: Path) -> list[Problem]:

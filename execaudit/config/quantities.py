@@ -20,6 +20,8 @@ _TIME_UNITS = {"ms": 0.001, "s": 1, "m": MINUTE, "min": MINUTE, "h": HOUR, "d": 
 _SHOWN_TIME_UNITS = ("d", "h", "m", "s", "ms")
 _TIME = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)([a-z]*)")
 _RATE = re.compile(r"([0-9]{1,9})/(s|m|h)(?: burst ([0-9]{1,9}))?")
+_BYTE_RATE = re.compile(r"([0-9]{1,18}[KMGT]?)/(s|m|h)(?: burst ([0-9]{1,18}[KMGT]?))?")
+_PER_S = {"s": 1, "m": MINUTE, "h": HOUR}
 _MAX_RATE = 1_000_000
 _MAX_SECONDS = 1e12
 
@@ -142,12 +144,37 @@ class RateLimit(Kind):
             count = int(match[1])
             burst = int(match[3]) if match[3] else count
             if 1 <= count <= _MAX_RATE and 1 <= burst <= _MAX_RATE:
-                return Rate(count, {"s": 1, "m": MINUTE, "h": HOUR}[match[2]], burst)
+                return Rate(count, _PER_S[match[2]], burst)
         raise mistake(value, self.expected)
 
     def show(self, value: Rate | None) -> str:
         if value is None:
             return '""'
-        unit = {1: "s", MINUTE: "m", HOUR: "h"}[value.per_s]
+        unit = next(unit for unit, per_s in _PER_S.items() if per_s == value.per_s)
         burst = "" if value.burst == value.count else f" burst {value.burst}"
         return f'"{value.count}/{unit}{burst}"'
+
+
+@dataclass(frozen=True, slots=True)
+class ByteRateLimit(Kind):
+    """Bytes such as "256K/m burst 64M", or "" for no limit."""
+
+    expected = 'bytes such as "256K/m", "1M/s" or "256K/m burst 64M" (up to 1T), or "" (none)'
+
+    def read(self, value: object) -> Rate | None:
+        if value == "":
+            return None
+        match = _BYTE_RATE.fullmatch(value) if isinstance(value, str) else None
+        if match:
+            count = Size.parse(match[1]) or 0
+            burst = Size.parse(match[3]) or 0 if match[3] else count
+            if 1 <= count <= TIB and 1 <= burst <= TIB:
+                return Rate(count, _PER_S[match[2]], burst)
+        raise mistake(value, self.expected)
+
+    def show(self, value: Rate | None) -> str:
+        if value is None:
+            return '""'
+        unit = next(unit for unit, per_s in _PER_S.items() if per_s == value.per_s)
+        burst = "" if value.burst == value.count else f" burst {Size.spell(value.burst)}"
+        return f'"{Size.spell(value.count)}/{unit}{burst}"'

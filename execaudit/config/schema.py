@@ -17,6 +17,7 @@ from execaudit.config.quantities import (
     MIB,
     MINUTE,
     TIB,
+    ByteRateLimit,
     Count,
     Duration,
     PowerOfTwo,
@@ -24,11 +25,13 @@ from execaudit.config.quantities import (
     RateLimit,
     Size,
 )
+from execaudit.config.seal import Seal
 from execaudit.config.values import (
     LABELS,
     SEVERITY,
     AbsolutePath,
     Choice,
+    ChoiceOrList,
     Flag,
     ListOf,
     Mode,
@@ -38,6 +41,7 @@ from execaudit.config.values import (
     key,
     required_key,
 )
+from execaudit.records.journal_fields import CHOICES
 
 _SPACE_ACTION = Choice(("warn", "rotate-oldest", "drop-new"))
 _PATTERN_NAME = Text(
@@ -110,6 +114,12 @@ class Capture:
         "4M",
         "Buffer between kernel and daemon: memory against losses when execs come in bursts. It "
         "counts as resident memory.",
+    )
+    max_delay: float = key(
+        Duration(0.01, 10),
+        "1s",
+        "How long execs that keep coming may wait to be written together, which costs much less "
+        "than one by one. The first after a quiet second is written at once.",
     )
 
 
@@ -211,6 +221,14 @@ class Journal:
     identifier: str = key(
         _IDENTIFIER, "execaudit", "SYSLOG_IDENTIFIER of the entries, for journalctl -t."
     )
+    fields: str | tuple[str, ...] = key(
+        ChoiceOrList(("all", "usual"), CHOICES, "fields of a record"),
+        "all",
+        "Fields of execs and exits. usual leaves out namespaces, capabilities other than the "
+        "effective ones, and the numbers of devices, inodes and control groups: a tenth of "
+        "journald's work. In a list they are named one by one; what an entry is known by, and what "
+        "is missing of it, is always there.",
+    )
     queue_bytes: int = key(
         Size(64 * KIB, GIB),
         "16M",
@@ -284,6 +302,13 @@ class Limits:
     per_unit: Rate | None = key(  # noqa: RUF009
         RateLimit(), "", "Records of one systemd unit, likewise."
     )
+    bytes_per_user: Rate | None = key(  # noqa: RUF009
+        ByteRateLimit(),
+        "256K/m burst 64M",
+        "Arguments and variables of one login user (of one user where nobody logged in). Beyond it"
+        " 512 bytes of each record's are kept, the record says how much is missing, and one summary"
+        " per interval how many were cut.",
+    )
     interval: float = key(
         Duration(1, HOUR), "10s", "How often a summary is written while a limit is exceeded."
     )
@@ -325,6 +350,7 @@ class Config:
     file: File = File()
     journal: Journal = Journal()
     stdout: Stdout = Stdout()
+    seal: Seal = Seal()  # noqa: RUF009 - it is frozen
     redact: Redact = Redact()
     limits: Limits = Limits()
     status: Status = Status()

@@ -7,13 +7,14 @@ what was expected`. What is in a rule is looked at by whoever compiles it.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from execaudit.config.schema import SECTIONS
 from execaudit.config.toml_places import KeyPath, Place, Places, find_places
 from execaudit.config.toml_text import describe_syntax_error, show_path, show_short
+from execaudit.errors import ExecauditError, NoPermission, NotConfigured
 from execaudit.records.quoting import make_printable
 
 
@@ -26,6 +27,7 @@ class Problem(NamedTuple):
         column: from 1, in characters; 0 like `line`.
         key: the key from the top, such as `file.mode` or `rule[3].uid`; "" for none.
         text: what is wrong, and what was expected.
+        is_denied: it is a permission that is missing.
 
     """
 
@@ -34,12 +36,21 @@ class Problem(NamedTuple):
     column: int
     key: str
     text: str
+    is_denied: bool = False
 
     def __str__(self) -> str:
         """Return the line that is shown."""
         where = f":{self.line}:{self.column}" if self.line else ""
         key = f"{self.key}: " if self.key else ""
         return f"{make_printable(self.file)}{where}: {key}{self.text}"
+
+
+def mistakes_error(problems: Iterable[Problem], heading: str = "") -> ExecauditError:
+    """Return what to raise for problems, each in a line: NoPermission where that is among them."""
+    unique = list(dict.fromkeys(problems))
+    lines = "\n".join([*([heading] if heading else []), *map(str, unique)])
+    is_denied = any(each.is_denied for each in unique)
+    return NoPermission(lines) if is_denied else NotConfigured(lines)
 
 
 class Source:

@@ -196,6 +196,31 @@ class ListOf(Kind):
 
 
 @dataclass(frozen=True, slots=True)
+class ChoiceOrList(Kind):
+    """One of some words, or a list of names."""
+
+    words: tuple[str, ...]
+    names: tuple[str, ...]
+    plural: str
+
+    @property
+    def expected(self) -> str:
+        words = [f'"{word}"' for word in self.words]
+        return list_words([*words, f"a list of {self.plural}"], "or")
+
+    def read(self, value: object) -> str | tuple[str, ...]:
+        if isinstance(value, str) and value in self.words:
+            return value
+        if not isinstance(value, list | tuple):
+            raise mistake(value, self.expected)
+        for name in value:
+            if name not in self.names:
+                near = suggest(str(name), [*self.names])
+                raise mistake(value, f"{self.plural}, not {show_short(name)}{near}")
+        return tuple(value)
+
+
+@dataclass(frozen=True, slots=True)
 class TablesOf(Kind):
     """[[tables]] of one form, a dataclass whose fields are made by `schema.key`."""
 

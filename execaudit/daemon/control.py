@@ -17,9 +17,14 @@ from typing import Any
 
 from execaudit.config.configuration import load
 from execaudit.config.files import choose_paths
+from execaudit.daemon.prune import request_prune
 from execaudit.errors import EXIT_OK, ExecauditError, NoPermission
 from execaudit.records.quoting import quote_cell
+from execaudit.rules.notes import find_notes
 from execaudit.rules.rule_set import find_problems
+from execaudit.sinks.retention import days_kept, journal_room
+
+_WHERE_TO_LOOK = "journalctl -u execaudit says why, where it is the service"
 
 Status = dict[str, Any]
 _EVENTS = ("seen", "dropped", "limited", "collapsed", "lost", "undecodable")
@@ -49,7 +54,9 @@ def read_status(path: str) -> Status:
     try:
         status: Status = json.loads(Path(path).read_bytes())
     except FileNotFoundError:
-        raise ExecauditError(f"Failed to read '{path}': the daemon is not running") from None
+        raise ExecauditError(
+            f"Failed to read '{path}': the daemon is not running; {_WHERE_TO_LOOK}"
+        ) from None
     except PermissionError:
         raise NoPermission(
             f"Failed to read '{path}': not permitted; run as root, or as a member of its group"
@@ -58,7 +65,9 @@ def read_status(path: str) -> Status:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ExecauditError(f"Failed to read '{path}': {reason}") from error
     if not Path(f"/proc/{status.get('pid')}").exists():
-        raise ExecauditError(f"The daemon that wrote '{path}' is not running any more")
+        raise ExecauditError(
+            f"The daemon that wrote '{path}' is not running any more; {_WHERE_TO_LOOK}"
+        )
     return status
 
 
@@ -82,13 +91,23 @@ def reload(args: argparse.Namespace) -> int:
     _send(before, signal.SIGHUP)
     deadline = time.monotonic() + _RELOAD_WAIT_S
     while time.monotonic() < deadline:
-        result = read_status(path).get("reload", {})
+        status = read_status(path)
+        result = status.get("reload", {})
         if result.get("count", 0) != before.get("reload", {}).get("count", 0):
             if result["result"] == "ok":
+                failures_work = not status.get("failure_hook_error")
+                _print_notes(args, result.get("notes", []), failures_work=failures_work)
                 return EXIT_OK
             raise ExecauditError(f"{result['result']}\nThe old configuration stays in force")
         time.sleep(_LOOK_S)
     raise ExecauditError(f"The daemon did not answer within {_RELOAD_WAIT_S:.0f} s")
+
+
+def _print_notes(args: argparse.Namespace, notes: list[str], *, failures_work: bool = True) -> None:
+    """Print what the daemon has to say of a reload, and which rules do nothing."""
+    in_rules = find_notes(load(choose_paths(args.config, args.root)), failures_work=failures_work)
+    for note in (*notes, *in_rules):
+        print(note, file=sys.stderr)
 
 
 def _reload_unseen(args: argparse.Namespace) -> int:
@@ -104,12 +123,17 @@ def _reload_unseen(args: argparse.Namespace) -> int:
         lines = "\n".join(map(str, problems))
         raise ExecauditError(f"{lines}\nThe old configuration stays in force")
     _send({"pid": pid}, signal.SIGHUP)
+    _print_notes(args, [])
     return EXIT_OK
 
 
 def rotate(args: argparse.Namespace) -> int:
-    """Have the file rotated now."""
-    _send(read_status(_needed_path(args)), signal.SIGUSR1)
+    """Have the file rotated now, and old ones removed where that is asked for."""
+    path = _needed_path(args)
+    status = read_status(path)
+    if args.prune is not None:
+        request_prune(path, args.prune)
+    _send(status, signal.SIGUSR1)
     return EXIT_OK
 
 
@@ -117,9 +141,25 @@ def show(args: argparse.Namespace) -> int:
     """Print the daemon's state."""
     path = _needed_path(args)
     status = _refreshed(path, read_status(path))
+    if "journal" in status.get("sinks", {}):
+        status["sinks"]["journal"]["room_bytes"] = journal_room(namespace=_log_namespace(status))
     lines = [json.dumps(status)] if args.json else overview(status)
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     return EXIT_OK
+
+
+def _log_namespace(status: Status) -> str:
+    """Return the daemon's namespace of the journal; "" for the common one."""
+    # LogNamespace= mounts /run/systemd/journal.NAME where the service looks for its journal.
+    try:
+        text = Path(f"/proc/{status['pid']}/mountinfo").read_text()
+    except OSError:
+        return ""
+    for line in text.splitlines():
+        source, target = line.split()[3:5]
+        if target == "/run/systemd/journal" and "/journal." in source:
+            return source.rpartition("/journal.")[2]
+    return ""
 
 
 def _refreshed(path: str, status: Status) -> Status:
@@ -156,6 +196,9 @@ def _daemon(status: Status) -> Iterator[str]:
         state = "execs are seen" if status["is_tracing"] else "EXECS ARE NOT SEEN"
         yield f"self-check  {status['looked'][:19]}Z: {state} ({status['repairs']} repairs in all)"
     yield f"config      SHA-256 {status['config_hash'][:12]}"
+    if status.get("config_error"):
+        count = len(status["config_error"].splitlines())
+        yield f"            THE LAST GOOD ONE; on disk are {count} mistakes (execaudit check)"
     reload = status.get("reload") or {}
     if reload:
         first = quote_cell(str(reload["result"]).split("\n", 1)[0])
@@ -190,6 +233,21 @@ def _sinks(status: Status) -> Iterator[str]:
         ]
         path = f"   {quote_cell(sink['path'])}" if sink.get("path") else ""
         yield f"{name:12}{_columns(counts)}{path}"
+    yield from _retention(status)
+
+
+def _retention(status: Status) -> Iterator[str]:
+    """Say for how long records stay, at the rate since the start."""
+    said: list[str] = []
+    for name, sink in status["sinks"].items():
+        room_bytes, room_s = sink.get("room_bytes", 0), sink.get("room_s", 0)
+        days = days_kept(sink, status["uptime_s"], room_bytes, room_s)
+        if days is None or not room_bytes:
+            continue
+        others = ", if nobody else writes there" if name == "journal" else ""
+        said.append(f"{name} {days:,.1f} days in {_size(room_bytes)}{others}")
+    if said:
+        yield f"kept        at this rate: {'; '.join(said)}"
 
 
 def _rules(status: Status) -> Iterator[str]:

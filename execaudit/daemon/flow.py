@@ -12,6 +12,7 @@ from execaudit.daemon.handover.checkpoint import Checkpoint, CheckpointFile, Dup
 from execaudit.daemon.handover.process_memory import ProcessMemory
 from execaudit.daemon.log import log
 from execaudit.daemon.path_search import PathSearch
+from execaudit.daemon.sealing import Sealer
 from execaudit.daemon.selfcheck.canary import Canary
 from execaudit.daemon.setup import Setup, env_names
 from execaudit.kernel import libbpf
@@ -53,6 +54,8 @@ class Flow:
         self.setup = setup
         self.high_water = 0
         self.dropped = self.limited = self.collapsed = self.dropped_before = 0
+        self.checks = 0
+        self.sealer = Sealer(self)
         self.canary = Canary()
         self.duplicates: Duplicates | None = None
         self.path_search = PathSearch() if setup.collapses else None
@@ -122,6 +125,7 @@ class Flow:
                 self._add(lost_fields(event, self.host))
             elif canary.is_pending and canary.owns(event):
                 self.accounting.uncount()
+                self.checks += 1
             elif search is not None and (event.error or event.pid in search.pending):
                 for certain in search.add(event, now_ns):
                     self._deliver(certain, now_ns)
@@ -146,6 +150,8 @@ class Flow:
             return
         if setup.redactor is not None:
             redact_event(event, setup.redactor)
+        if setup.limits is not None:
+            setup.limits.bound(event, now_ns)  # after secrets are gone: no half of one is left
         for sink in setup.sinks:
             if sink.selection is None or sink.selects(event):
                 sink.add(event)
@@ -242,7 +248,7 @@ class Flow:
     def totals(self) -> FieldDict:
         """Return what happened to all events since the start, as the `stop` record has it."""
         dropped = self.capture.dropped() - self.dropped_at_start + self.dropped_before
-        return self._totals(dropped)._asdict()
+        return {**self._totals(dropped)._asdict(), "checks": self.checks}
 
     # -- settling -----------------------------------------------------------------------------
 

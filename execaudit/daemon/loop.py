@@ -6,6 +6,7 @@ or a reader. What happens to records is in `flow`, what a configuration means in
 """
 
 import argparse
+import math
 import os
 import select
 import signal
@@ -14,8 +15,11 @@ import time
 from execaudit.config.configuration import Paths, load
 from execaudit.config.files import choose_paths
 from execaudit.daemon.flow import Flow
+from execaudit.daemon.gathering import Gathering
+from execaudit.daemon.last_good import keep, set_up
 from execaudit.daemon.log import log
 from execaudit.daemon.priority import warn_of_ordinary_priority
+from execaudit.daemon.prune import take_prune
 from execaudit.daemon.replacement import reconfigure
 from execaudit.daemon.reports import log_notices, report_incidents, report_suppressed
 from execaudit.daemon.selfcheck.tracing_check import SelfCheck
@@ -25,11 +29,10 @@ from execaudit.daemon.status_writer import StatusWriter
 from execaudit.daemon.systemd import notify, reloading, watchdog_interval_s
 from execaudit.errors import EXIT_OK, ExecauditError
 from execaudit.records.host import Host
+from execaudit.sinks.file import FileSink
 from execaudit.sinks.notices import NOTICE, WARNING
 
-_GATHER_S = 0.1  # a turn costs as much as forty events: its code is in no cache any more
-_FILLED = 4  # a quarter of the ring
-_QUIET_S = 1.0
+_FILLED, _FILLED_BYTES = 4, 1 << 20  # a quarter of the ring, or so much: bpf/output.h wakes us
 _SETTLE_S = 1.0
 _CHECK_S = 30.0  # where no watchdog wants it more often
 _SIGNALS = (
@@ -42,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     """Run until SIGTERM; return the exit status."""
     paths = choose_paths(args.config, args.root)
     host = Host.this()
-    Daemon(paths, begin(host, build_setup(load(paths), host))).run()
+    Daemon(paths, begin(host, set_up(paths, host))).run()
     return EXIT_OK
 
 
@@ -55,7 +58,8 @@ class Daemon:
         self._signals: list[int] = []
         self._is_stopping = False
         self._settle_at: float | None = time.monotonic() + _SETTLE_S
-        self._drained_s = 0.0
+        self._gathering = Gathering()
+        self._deadline_s = 0.0
         self._limits_at = 0.0
         self._watchdog_s = watchdog_interval_s()
         self._check_s = self._watchdog_s or _CHECK_S
@@ -79,6 +83,8 @@ class Daemon:
         log(NOTICE, f"Tracing with engine {flow.capture.engine} ({flow.capture.reason})")
         if flow.capture.failure_hook_error:
             log(WARNING, f"{flow.capture.failure_hook_error}, logging successful execs alone")
+        if not flow.setup.config_error:
+            keep(self._paths, flow.setup.loaded)
         self._check(is_first=True)
         self._status.write()  # whoever waits for READY may ask at once
         notify("READY=1", self._status.line())
@@ -112,47 +118,88 @@ class Daemon:
             self._ring_fd = -1
 
     def _turn(self, signal_fd: int) -> None:
-        poll, ring = self._poll, self._flow.ring
+        flow, gathering = self._flow, self._gathering
+        ring = flow.ring
         if ring is not self._ring:
             self._listen()
+        has_begun = gathering.has_begun
         # The descriptor wakes us once; what a drain left there wakes nobody again.
-        fds = {fd for fd, _ in poll.poll(0 if ring.has_more() else self._timeout())}
-        if ring.has_more() and signal_fd not in fds:
-            # Let a batch gather. A ring that fills up ends the pause; a full one would not;
-            # and what comes after a quiet time is not delayed, for it might be all.
-            is_quiet = time.monotonic() - self._drained_s >= _QUIET_S
-            if not is_quiet and ring.pending() < ring.size // _FILLED:
-                fds |= {fd for fd, _ in poll.poll(_GATHER_S)}
-        self._flow.follow_name()
-        if ring.has_more():
-            self._flow.drain()
-            self._drained_s = time.monotonic()
-            self._settle_soon()
-        else:
-            self._flow.follow_host()
+        is_left = ring.has_more() and not has_begun
+        fds = {fd for fd, _ in self._poll.poll(0 if is_left else self._left_s())}
+        now_s = time.monotonic()
+        if ring.has_more() and not has_begun:
+            gathering.begin(now_s)
+        # Awake again during a pause: the ring fills up.
+        is_urgent = signal_fd in fds or (has_begun and self._ring_fd in fds)
+        is_over = is_urgent or self._is_over(now_s)
+        if not is_over and now_s < self._deadline_s and ring.has_more():
+            return
+        self._work(now_s, is_over=is_over)
         if signal_fd in fds:
             os.read(signal_fd, 4096)
             self._take_signals()
         self._run_timers()
+        if flow.is_holding and not gathering.has_begun:
+            gathering.begin(now_s, is_holding=True)
+        self._deadline_s = self._next_s()
+
+    def _work(self, now_s: float, *, is_over: bool) -> None:
+        """Take what is in the ring, where the pause is over; settle as well, where that is due."""
+        flow = self._flow
+        flow.follow_name()
+        has_more = flow.ring.has_more()
+        if is_over:
+            self._gathering.end(now_s, is_taken=has_more)
+        if not has_more:
+            flow.follow_host()
+        elif is_over:
+            if self._settle_at is not None and now_s >= self._settle_at:
+                self._settle(now_s)
+            else:
+                flow.drain()
+            self._settle_soon()
+
+    def _is_over(self, now_s: float) -> bool:
+        """Return True if what is in the ring, if anything, is not to wait any longer."""
+        ring, gathering = self._flow.ring, self._gathering
+        if not gathering.has_begun:
+            return False
+        if now_s >= gathering.end_s(self._flow.setup.config.capture.max_delay):
+            return True
+        return ring.pending() >= min(ring.size // _FILLED, _FILLED_BYTES)
 
     # -- timers -------------------------------------------------------------------------------
 
     def _settle_soon(self) -> None:
         self._settle_at = self._settle_at or time.monotonic() + _SETTLE_S
 
-    def _timeout(self) -> float:
-        """Return seconds until the next timer."""
+    def _settle(self, now_s: float) -> None:
+        self._settle_at = now_s + _SETTLE_S if self._flow.settle() else None
+
+    def _settles_s(self) -> float:
+        """Return when settling is due; what is in the ring is taken by the same turn."""
+        is_waiting = self._gathering.has_begun and self._flow.ring.has_more()
+        return math.inf if self._settle_at is None or is_waiting else self._settle_at
+
+    def _left_s(self) -> float:
+        """Return seconds until the next timer, or the end of the pause."""
+        until_s = self._deadline_s
+        if self._gathering.has_begun:
+            end_s = self._gathering.end_s(self._flow.setup.config.capture.max_delay)
+            until_s = min(until_s, end_s)
+        return max(0.0, until_s - time.monotonic())
+
+    def _next_s(self) -> float:
+        """Return when the next timer is due."""
         now_s = time.monotonic()
         of_sinks = [sink.on_timer(now_s) for sink in self._flow.sinks]
-        deadlines = [at for at in (self._settle_at, *of_sinks) if at is not None]
-        deadlines.append(self._check_at)
+        deadlines = [at for at in of_sinks if at is not None]
+        deadlines += [self._settles_s(), self._check_at]
         if self._status.has_news:
             deadlines.append(self._status.due_s)
-        if self._flow.is_holding:
-            deadlines.append(now_s + _GATHER_S)
         if self._is_limiting:
             deadlines.append(self._limits_at)
-        return max(0.0, min(deadlines) - time.monotonic())
+        return min(deadlines)
 
     @property
     def _is_limiting(self) -> bool:
@@ -162,12 +209,13 @@ class Daemon:
     def _run_timers(self) -> None:
         flow = self._flow
         now_s = time.monotonic()
-        if self._settle_at is not None and now_s >= self._settle_at:
-            self._settle_at = now_s + _SETTLE_S if flow.settle() else None
+        if now_s >= self._settles_s():
+            self._settle(now_s)
         if now_s >= self._limits_at or not self._is_limiting:
             self._limits_at = now_s + flow.setup.config.limits.interval
             report_suppressed(flow, flow.setup.limits)
         report_incidents(flow, flow.sinks)
+        flow.sealer.pass_on()
         log_notices(flow.sinks)
         flow.keep_up()
         is_checking = now_s >= self._check_at
@@ -213,16 +261,24 @@ class Daemon:
             elif number == signal.SIGHUP:
                 self.reload()
             elif number == signal.SIGUSR1:
-                for sink in self._flow.sinks:
-                    sink.rotate()
+                self._rotate()
             elif number == signal.SIGCONT:  # auditd's signal for the same
                 self._flow.drain()
                 self._status.write()
 
+    def _rotate(self) -> None:
+        """Rotate the file, and remove rotated ones where `execaudit rotate --prune` asks for it."""
+        path = self._flow.setup.config.status.path
+        keep = take_prune(path) if path else None
+        for sink in self._flow.sinks:
+            sink.rotate()
+            if keep is not None and isinstance(sink, FileSink):
+                sink.prune(keep)
+
     def reload(self) -> None:
         """Put a new configuration in force between two batches, or keep the old and say why."""
         reloading()
-        result = "ok"
+        result, notes = "ok", []
         flow = self._flow
         try:
             reconfigure(flow, build_setup(load(self._paths), flow.host, flow.setup))
@@ -232,12 +288,15 @@ class Daemon:
                 log(WARNING, f"{line}, keeping the old configuration")
         else:
             loaded = flow.setup.loaded
+            keep(self._paths, loaded)
             if capture_settings(loaded.config) != flow.capture.settings:
-                log(WARNING, "A change in [capture] takes effect when execaudit is restarted")
+                notes.append("A change in [capture] takes effect when execaudit is restarted")
+                log(WARNING, notes[0])
             log(NOTICE, f"Configuration {loaded.config_hash[:12]} is in force")
         self._status.reload = {
             "time": flow.host.time(time.clock_gettime_ns(time.CLOCK_BOOTTIME)),
             "result": result,
+            "notes": notes,
             "count": self._status.reload.get("count", 0) + 1,
         }
         self._status.write()

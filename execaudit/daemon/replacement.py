@@ -48,6 +48,7 @@ def reconfigure(flow: Flow, setup: Setup) -> None:
     flow.decoder.select_env(env_names(setup.config))
     flow.decoder.forget_places()  # their fields hold, what rules and encoders kept does not
     report_suppressed(flow, old.limits)
+    flow.sealer.reconfigure(setup.config.seal, old.sinks)
     _close_sinks(flow, old)
     report_config(flow, old.loaded.config_hash)
 

@@ -23,6 +23,8 @@ def report_start(flow: Flow, capture: Capture, missed: FieldDict) -> None:
     hook = capture.failure_hook
     how = (hook.name if hook else "", capture.failure_hook_error)
     config_hash = flow.setup.loaded.config_hash
+    if flow.setup.config_error:
+        missed = {"config_error": flow.setup.config_error, **missed}
     flow.emit(service_records.start_fields(flow.host, capture.engine, how, config_hash, missed))
 
 
@@ -67,9 +69,13 @@ def report_incidents(flow: Flow, sinks: Iterable[Sink]) -> None:
 
 def report_suppressed(flow: Flow, limits: Limits | None) -> None:
     """Write one summary for each key that was over its limit."""
-    for field, limit in limits.by_field.items() if limits is not None else ():
-        for key, *counted in limit.take_suppressed():
-            flow.emit(service_records.summary_fields(flow.host, (field, key), *counted))
+    if limits is None:
+        return
+    for field, limit in (*limits.by_field.items(), *limits.volumes.items()):
+        for each in limit.take_suppressed():
+            by, counted = (field, each.key), (each.count, each.cut_bytes)
+            span = each.first_ns, each.last_ns
+            flow.emit(service_records.summary_fields(flow.host, by, counted, *span))
 
 
 def log_notices(sinks: Iterable[Sink]) -> None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from execaudit.config.configuration import Config, Loaded
 from execaudit.config.redactor import make_redactor
+from execaudit.config.source import Problem, mistakes_error
 from execaudit.daemon.limits import Limit, Limits, Rate
-from execaudit.errors import ExecauditError, NotConfigured
+from execaudit.errors import ExecauditError, NotConfigured, failed_call
 from execaudit.formats.encoders import AnyEncoder, make_encoder
 from execaudit.kernel.capture import Settings
 from execaudit.records.host import Host
@@ -51,15 +52,15 @@ def env_names(config: Config) -> tuple[bytes, ...]:
     return tuple(os.fsencode(f"{name}=") for name in config.capture.env)
 
 
-def compile_all(loaded: Loaded) -> "tuple[RuleSet | None, list[str]]":
-    """The rules, or every problem as a line; None where there are no rules."""
+def compile_all(loaded: Loaded) -> "tuple[RuleSet | None, list[Problem]]":
+    """The rules, or every problem; None where there are no rules."""
     if not loaded.rules:
         return None, []
     # What rules take, some 30 modules, is loaded where there are any.
     from execaudit.rules.rule_set import compile_rules  # noqa: PLC0415
 
     rules, problems = compile_rules(loaded.rules, regex_bytes=loaded.config.limits.regex_bytes)
-    return rules, [str(problem) for problem in problems]
+    return rules, problems
 
 
 def _kernel_rules(rules: "RuleSet | None") -> tuple[KernelRules, KernelLookups]:
@@ -84,6 +85,7 @@ class Setup:
         changes: list[Callable[[], None]],  # of sinks that go on, for when this comes into force
     ) -> None:
         self.loaded = loaded
+        self.config_error = ""  # what is wrong on disk, where an earlier configuration is used
         self.rules = rules
         # The part of the rules that the kernel decides, and the programs that it is about: closed
         # after these rules are not in force any more.
@@ -122,7 +124,11 @@ def _build_limits(config: Config) -> Limits | None:
         for name, rate in (("uid", config.limits.per_uid), ("unit", config.limits.per_unit))
         if rate is not None
     }
-    return Limits(by_field) if by_field else None
+    rate = config.limits.bytes_per_user
+    if rate is None:
+        return Limits(by_field) if by_field else None
+    volume = Rate(rate.count / rate.per_s, rate.burst)
+    return Limits(by_field, {"auid": Limit(volume), "uid": Limit(volume)})
 
 
 def _build_redactor(config: Config) -> Redactor | None:
@@ -143,9 +149,7 @@ def _read_key(name: str) -> bytes:
             )
         key = path.read_bytes().strip()
     except OSError as error:
-        raise NotConfigured(
-            f"Failed to read key '{path}' (redact.hmac_key): {error.strerror}"
-        ) from error
+        raise failed_call(f"read key '{path}' (redact.hmac_key)", error, NotConfigured) from error
     if len(key) < 16:
         raise ExecauditError(f"Failed to use key '{path}' (redact.hmac_key): under 16 bytes")
     return key
@@ -157,9 +161,8 @@ def build_setup(loaded: Loaded, host: Host, old: Setup | None = None) -> Setup:
     Raises ExecauditError, one problem a line; nothing that was opened for it stays open then.
     """
     rules, rule_problems = compile_all(loaded)
-    problems = list(dict.fromkeys([*map(str, loaded.problems), *rule_problems]))
-    if problems:
-        raise NotConfigured("\n".join(problems))
+    if loaded.problems or rule_problems:
+        raise mistakes_error([*loaded.problems, *rule_problems])
     config = loaded.config
     redactor = _build_redactor(config)
     encoders: dict[Encoding, AnyEncoder] = {}
@@ -167,7 +170,11 @@ def build_setup(loaded: Loaded, host: Host, old: Setup | None = None) -> Setup:
     def encoder_of(encoding: Encoding) -> AnyEncoder:
         if encoding not in encoders:
             encoders[encoding] = make_encoder(
-                encoding.format, host, config.journal.identifier, encoding.max_line_bytes
+                encoding.format,
+                host,
+                config.journal.identifier,
+                encoding.max_line_bytes,
+                encoding.fields,
             )
         return encoders[encoding]
 

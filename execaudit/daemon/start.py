@@ -28,7 +28,9 @@ from execaudit.daemon.reports import (
 from execaudit.daemon.running import remember_running
 from execaudit.daemon.setup import Setup, capture_settings
 from execaudit.engine.choice import open_capture
+from execaudit.kernel.capture import Capture
 from execaudit.records.host import Host
+from execaudit.records.place import FieldDict
 from execaudit.sinks.notices import NOTICE, WARNING
 
 
@@ -49,13 +51,13 @@ def begin(host: Host, setup: Setup) -> Flow:
     if previous.mismatch:
         log(NOTICE, f"Loading other programs than those of the run before: {previous.mismatch}")
         with open_capture(config.capture.engine, settings) as fresh:
-            report_start(flow, fresh, missed)
+            _begin_log(flow, fresh, missed)
             _account_previous(flow, previous)
             adoption.withdraw(previous.names)
             replace_capture(flow, fresh)
         keep_descriptors(flow)
     else:
-        report_start(flow, previous.capture, missed)
+        _begin_log(flow, previous.capture, missed)
         _account_previous(flow, previous)
         flow.set_rules(setup.kernel_keys(), setup)
     return flow
@@ -74,9 +76,16 @@ def _begin_fresh(
         flow = Flow(host, setup, fresh.take(), processes)
     flow.attach()
     remember_running(setup.rules, flow.capture.engine)
-    report_start(flow, flow.capture, missed | gap)
+    _begin_log(flow, flow.capture, missed | gap)
     keep_descriptors(flow)
     return flow
+
+
+def _begin_log(flow: Flow, capture: Capture, missed: FieldDict) -> None:
+    """Write the `start` record and seal it, with what the run before wrote and did not seal."""
+    flow.sealer.begin(flow.setup.config.seal)
+    report_start(flow, capture, missed)
+    flow.sealer.seal("start")
 
 
 def _account_previous(flow: Flow, previous: Adopted) -> None:
@@ -108,6 +117,7 @@ def end(flow: Flow, *, is_kept: bool) -> None:
     report_suppressed(flow, flow.setup.limits)
     report_incidents(flow, flow.sinks)
     report_stop(flow)
+    flow.sealer.seal("stop")
     for sink in flow.sinks:
         sink.close()
     log_notices(flow.sinks)

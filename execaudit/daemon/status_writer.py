@@ -18,17 +18,17 @@ from execaudit.daemon.log import log
 from execaudit.daemon.priority import is_realtime
 from execaudit.daemon.selfcheck.tracing_check import SelfCheck
 from execaudit.daemon.systemd import notify
-from execaudit.errors import ExecauditError
+from execaudit.errors import ExecauditError, failed_call
 from execaudit.sinks.notices import WARNING
 
 Status = dict[str, Any]
 
 _COUNTERS = {
     *("seen", "dropped", "limited", "collapsed", "lost", "undecodable"),
-    *("written", "bytes", "deselected", "hits", "count", "repairs"),
+    *("written", "bytes", "deselected", "hits", "count", "repairs", "checks"),
 }
 """Last words of what only grows."""
-_GAUGES = ("queue_bytes", "size_bytes", "water_bytes", "resident_bytes", "file_bytes")
+_GAUGES = ("queue_bytes", "size_bytes", "water_bytes", "resident_bytes", "file_bytes", "room_bytes")
 
 
 class StatusWriter:
@@ -52,7 +52,8 @@ class StatusWriter:
     @property
     def has_news(self) -> bool:
         """True where it would say something else now: never on an idle host."""
-        return self._is_news or self._written != self._counted()
+        self._is_news = self._is_news or self._written != self._counted()
+        return self._is_news
 
     def _counted(self) -> object:
         counts = self._flow.accounting.counts
@@ -84,6 +85,8 @@ class StatusWriter:
         """Return the assignment of STATUS= for the manager."""
         totals = self._flow.totals()
         text = f"{totals['seen']} seen, {totals['dropped']} dropped by rule, {totals['lost']} lost"
+        if self._flow.setup.config_error:
+            text += "; the configuration has mistakes, the last one without is in force"
         result = self.reload.get("result", "ok")
         if result != "ok":
             text += f"; last reload failed: {result.splitlines()[0]}"
@@ -107,6 +110,7 @@ class StatusWriter:
             },
             **self._selfcheck.status(),
             "config_hash": flow.setup.loaded.config_hash,
+            "config_error": flow.setup.config_error,
             "events": totals,
             "sinks": _sink_states(flow),
             "rules": _rule_states(flow),
@@ -181,7 +185,7 @@ def replace_file(path: str, text: str, mode: int) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             Path(temporary).unlink()
-        raise ExecauditError(f"Failed to write '{path}': {error.strerror}") from error
+        raise failed_call(f"write '{path}'", error) from error
 
 
 def metrics_text(status: Status) -> str:

@@ -5,6 +5,7 @@ Owns where these are looked for. No module that is looked for is imported here: 
 leave a compiler in this process.
 """
 
+import json
 import re
 import socket
 from collections.abc import Mapping
@@ -12,7 +13,10 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 from execaudit.doctor.check import Check
+from execaudit.sinks.retention import days_kept, journal_room
 
+_STATUS = "run/execaudit/status.json"
+_FEW_DAYS = 7
 _JOURNAL_SOCKET = "run/systemd/journal/socket"
 _BCC = "your distribution's BCC for Python (Debian: python3-bpfcc, Fedora: python3-bcc, Arch:"
 _BCC += " python-bcc)"
@@ -30,6 +34,7 @@ def check_installed(
         check_orjson(path),
         check_systemd(path),
         check_journal(root),
+        check_journal_room(root),
     ]
 
 
@@ -107,6 +112,27 @@ def check_journal(root: Path) -> Check:
         except OSError as error:
             return Check("journald", "warn", f"/{_JOURNAL_SOCKET}: {error.strerror}", advice)
     return Check("journald", "pass", f"/{_JOURNAL_SOCKET} takes connections")
+
+
+def check_journal_room(root: Path) -> Check:
+    """Check for how many days the common journal has room, at the rate of the running daemon."""
+    room_bytes = journal_room(root)
+    size = f"{room_bytes >> 20} MiB for all services"
+    try:
+        status = json.loads((root / _STATUS).read_bytes())
+        sink, seconds = status["sinks"]["journal"], status["uptime_s"]
+        days = days_kept(sink, seconds, room_bytes, 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        days = None
+    if not room_bytes or days is None:
+        return Check("journal room", "pass", size if room_bytes else "not known")
+    found = f"{size}: full after {days:,.1f} days of execs alone, at the present rate"
+    if days >= _FEW_DAYS:
+        return Check("journal room", "pass", found)
+    advice = "Give execs a journal of their own (drop-in log-namespace), the file alone ([journal]"
+    advice += " enabled = false), or the journal more room (SystemMaxUse=): they push out what"
+    advice += " other services wrote."
+    return Check("journal room", "warn", found, advice)
 
 
 def _package_folder(name: str, path: list[str] | None) -> Path | None:

@@ -136,8 +136,10 @@ def try_failure_hooks(denied: bool) -> list[Check]:
         reasons = {hook.name: hooks.find_obstacle(hook, btf) for hook in hooks.FAILURE_HOOKS}
     # The last is never taken unless asked for by name.
     usable = [hook.name for hook in hooks.FAILURE_HOOKS[:-1] if reasons[hook.name] is None]
-    if usable:
-        rest = f"Nothing to do: -x uses {usable[0]} instead."
+    if usable[:1] == ["fexit"]:
+        rest = "Nothing to do: fexit is used instead."
+    elif usable:
+        rest = f"Nothing to do for trace: -x uses {usable[0]} instead. For the service see below."
     else:
         rest = "Use trace -x --failure-hook sys_exit, at a cost to every system call."
     checks = []

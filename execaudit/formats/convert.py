@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from typing import IO, NoReturn, cast
 
-from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
+from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, NoPermission
 from execaudit.formats.encoders import make_line
 from execaudit.formats.entries import Choice, entry_fields, read_entries
 from execaudit.formats.zstd_file import open_zstd
@@ -35,7 +35,7 @@ class _Converter:
     def __init__(self, to: str, max_line_bytes: int, *, expects_others: bool) -> None:
         self.written = 0
         self._expects_others = expects_others
-        self.bad = 0
+        self.bad = self.denied = 0
         self._to = to
         self._max_line_bytes = max_line_bytes
         self._out = sys.stdout.buffer
@@ -64,6 +64,8 @@ class _Converter:
         if not self.bad:
             return EXIT_OK
         print(f"execaudit: {self.bad} not converted, {self.written} converted", file=sys.stderr)
+        if self.bad == self.denied:
+            return NoPermission.exit_status
         return EXIT_OK if self._expects_others else ExecauditError.exit_status
 
 
@@ -132,6 +134,7 @@ def _convert_file(path: str, converter: _Converter) -> None:
         raise
     except (OSError, EOFError) as error:  # gzip: a file that ends too early
         reason = getattr(error, "strerror", None) or str(error)
+        converter.denied += isinstance(error, PermissionError)
         converter.report(f"{path}:{number + 1}" if number else path, f"cannot be read: {reason}")
 
 

@@ -36,6 +36,7 @@ _KINDS: dict[str, FieldDict] = {
     "config": {**_DAEMON, "type": ["change"], "action": "audit-configuration-changed"},
     "repair": {**_DAEMON, "type": ["change"], "action": "audit-repaired"},
     "summary": {"kind": "metric", "type": ["info"], "action": "events-limited"},
+    "seal": {"kind": "event", "type": ["info"], "action": "audit-sealed"},
 }
 _UNKNOWN = {"kind": "event", "type": ["info"]}
 

@@ -136,16 +136,23 @@ RENDERS: dict[str, Render] = {
 """What makes the line of a record's fields, by format."""
 
 
-def make_encoder(name: str, host: Host, identifier: str, max_line_bytes: int = 0) -> AnyEncoder:
+def make_encoder(
+    name: str,
+    host: Host,
+    identifier: str,
+    max_line_bytes: int = 0,
+    fields: str | tuple[str, ...] = "all",
+) -> AnyEncoder:
     """Return an encoder for lines of at most so many bytes (0: as long as they are).
 
-    `name` is one of RENDERS, or "journal" for entries, whose sender is `identifier`.
+    `name` is one of RENDERS, or "journal" for entries, whose sender is `identifier` and which have
+    `fields`, as `chosen_fields` has them.
     """
     encoder: AnyEncoder
     if name == JOURNAL:
         from execaudit.records.journal_encoder import JournalEncoder  # noqa: PLC0415 - only there
 
-        return JournalEncoder(host, identifier)
+        return JournalEncoder(host, identifier, fields)
     if name == "execaudit":
         encoder = JsonEncoder(host)
     else:

@@ -45,6 +45,7 @@ _DAEMON: dict[str, tuple[int, str, tuple[int, int]]] = {
     "repair": (_OTHER, "Repair", _LIFECYCLE),
     "lost": (_OTHER, "Lost", _BASE),
     "summary": (_OTHER, "Limited", _BASE),
+    "seal": (_OTHER, "Seal", _BASE),
 }
 _PRODUCT = {"name": "execaudit", "vendor_name": "execaudit", "version": __version__}
 

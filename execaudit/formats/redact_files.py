@@ -21,6 +21,7 @@ from typing import IO, Any, cast
 from execaudit.config.configuration import load
 from execaudit.config.files import choose_paths
 from execaudit.config.redactor import make_redactor
+from execaudit.config.source import mistakes_error
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, NotConfigured
 from execaudit.formats.redact_lines import redact_line
 from execaudit.formats.redact_recording import RecordingCleaner
@@ -100,8 +101,7 @@ def _make_redactor(args: argparse.Namespace) -> Redactor:
     """Return a redactor with the patterns of the configuration; raises NotConfigured."""
     loaded = load(choose_paths(args.config, args.root))
     if loaded.problems:
-        text = "\n".join(map(str, loaded.problems))
-        raise NotConfigured(f"Failed to load the configuration: it has mistakes\n{text}")
+        raise mistakes_error(loaded.problems, "Failed to load the configuration: it has mistakes")
     return make_redactor(loaded.config.redact)
 
 

@@ -8,8 +8,11 @@ tried along PATH and ancestors, at last parts of long texts. What was left out i
 
 from collections.abc import Callable
 
+from execaudit.records.cut_middle import cut_middle
 from execaudit.records.place import FieldDict
+from execaudit.records.record import gap_fields
 from execaudit.records.text import add_texts, exact_strings
+from execaudit.wire.event import Gap
 
 REASON = "line"
 MIN_LINE_BYTES = 8 << 10
@@ -62,63 +65,20 @@ def _fit_argv(fields: FieldDict, encode: Encode, limit: int) -> bytes:
     return best
 
 
-def _find_character(block: bytes, at: int, step: int) -> int:
-    """Where a character begins at `at`, or next to it in a direction."""
-    for _ in range(3):
-        if not 0 < at < len(block) or block[at] & 0xC0 != 0x80:
-            break
-        at += step
-    return at
-
-
 def keep_argv(fields: FieldDict, room: int) -> FieldDict:
-    """Keep `room` bytes of the arguments, three quarters at the beginning, as the kernel side does.
-
-    The gap is marked as any other; gaps that lie within it become part of it.
-    """
-    words = exact_strings(fields, "argv")
-    block = b"".join(word + b"\0" for word in words)
+    """Keep `room` bytes of the arguments. The gap is marked as any other."""
+    block = b"".join(word + b"\0" for word in exact_strings(fields, "argv"))
     if room >= len(block):
         return fields
-    end = _find_character(block, room - room // 4, -1)
-    begin = _find_character(block, len(block) - room // 4, 1)
-    if end and not block[end - 1]:
-        end -= 1  # the NUL that ends the last argument is missing, not its text
-        head = block[:end].split(b"\0")
-    else:
-        head = block[:end].split(b"\0") if end else []
-    tail = block[begin:-1].split(b"\0") if begin < len(block) else []
-    first = len(words) - len(tail)  # the element whose end, or all of it, begins the tail
-    return _mark_gap(fields, head, tail, first, begin - end)
-
-
-def _mark_gap(
-    fields: FieldDict, head: list[bytes], tail: list[bytes], first: int, missing: int
-) -> FieldDict:
-    fields = dict(fields)
-    last = len(head) - 1
-    mark: FieldDict = {"index": last, "missing_bytes": missing, "reason": REASON}
-    before: list[FieldDict] = []
-    after: list[FieldDict] = []
-    for gap in fields.get("truncated", {}).get("argv", ()):
-        if gap["index"] < last:
-            before.append(gap)
-        elif gap["index"] >= first:
-            after.append({**gap, "index": gap["index"] - first + len(head)})
-        elif "missing_bytes" not in gap:
-            mark.pop("missing_bytes", None)
-        elif "missing_bytes" in mark:
-            mark["missing_bytes"] += gap["missing_bytes"] - 1  # for the NUL between its neighbours
-    fields["truncated"] = {**fields.get("truncated", {}), "argv": [*before, mark, *after]}
+    known = fields.get("truncated", {}).get("argv", ())
+    gaps = [Gap(gap["index"], gap.get("missing_bytes"), gap["reason"]) for gap in known]
+    cut = cut_middle(block, gaps, room, REASON)
+    marks = [gap_fields(gap) for gap in cut.gaps]
+    fields = {**fields, "truncated": {**fields.get("truncated", {}), "argv": marks}}
     fields.pop("argv_b64", None)
-    add_texts(fields, "argv", head + tail)
+    add_texts(fields, "argv", cut.strings)
     if "argv" in fields.get("redacted", {}):
-        kept = [
-            index if index <= last else index - first + len(head)
-            for index in fields["redacted"]["argv"]
-            if index <= last or index >= first
-        ]
-        _set_redacted(fields, "argv", kept)
+        _set_redacted(fields, "argv", list(cut.move(fields["redacted"]["argv"])))
     return fields
 
 

@@ -54,11 +54,11 @@ class Ring:
 
     def has_more(self) -> bool:
         """Return True if there is something to read."""
-        return self.is_readable() and self.pending() > 0
+        return 0 < self._producer[0] - self.position <= self.size and not self._is_nonsense
 
     def is_readable(self) -> bool:
         """Return True if the next record can be in the ring: nobody moved a position."""
-        return 0 <= self.pending() <= self.size and not self._is_nonsense
+        return 0 <= self._producer[0] - self.position <= self.size and not self._is_nonsense
 
     def is_sound(self) -> bool:
         """Return True if the reader's position is where we left it, and the ring is readable.

@@ -15,7 +15,7 @@ from typing import Any
 
 from execaudit.config.files import choose_paths
 from execaudit.config.source import RuleTable, Source, rule_tables
-from execaudit.errors import EXIT_OK, InvalidArgument, NotConfigured
+from execaudit.errors import EXIT_OK, InvalidArgument, NotConfigured, failed_call
 from execaudit.formats.restore import restore
 from execaudit.query import completeness_text
 from execaudit.query.output import field_text
@@ -97,7 +97,7 @@ def _load_rules(args: argparse.Namespace) -> RuleSet:
             try:
                 data = Path(path).read_bytes()
             except OSError as error:
-                raise InvalidArgument(f"Failed to open '{path}': {error.strerror}") from error
+                raise failed_call(f"open '{path}'", error, InvalidArgument) from error
             tables += rule_tables(Source(path, path, data), problems)
     else:
         from execaudit.config.configuration import load  # noqa: PLC0415 - only where it counts

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from execaudit.errors import ExecauditError, InvalidArgument
+from execaudit.errors import InvalidArgument, failed_call
 from execaudit.store.position import Position
 
 _VERSION = 1
@@ -31,7 +31,7 @@ class Checkpoint:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise ExecauditError(f"Failed to open '{path}': {error.strerror}") from error
+            raise failed_call(f"open '{path}'", error) from error
         try:
             read = json.loads(data)
             if read["version"] != _VERSION:
@@ -78,4 +78,4 @@ class Checkpoint:
         except OSError as error:
             with suppress(OSError):
                 Path(unfinished).unlink()
-            raise ExecauditError(f"Failed to write '{self.path}': {error.strerror}") from error
+            raise failed_call(f"write '{self.path}'", error) from error

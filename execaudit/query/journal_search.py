@@ -16,7 +16,7 @@ from execaudit.records.text import dumps
 from execaudit.records.vocabulary import FIELDS, exact_name
 from execaudit.rules.condition_tree import AllOf, Node, conditions_of, evaluate
 from execaudit.rules.conditions import Condition
-from execaudit.rules.processes import ProcessPrograms
+from execaudit.rules.processes import PROCESS_FIELDS, ProcessPrograms
 from execaudit.store.broken import Broken
 from execaudit.store.completeness import Completeness
 from execaudit.store.journal import Journal
@@ -24,14 +24,29 @@ from execaudit.store.times import read_time
 
 _EVENTS = (b"exec", b"exit")
 _ALWAYS = ("type", "time", "host", "boot", "unreadable", "truncated")
-_FOR_PROGRAMS = ("id", "parent_id", "exe", "exe_b64", "errno_code", "ancestors")
+_FOR_PROGRAMS = (
+    "id",
+    "parent_id",
+    "exe",
+    "exe_b64",
+    "errno_code",
+    "ancestors",
+    "origin",
+    "other_root",
+    "filename",
+    "filename_b64",
+    "argv",
+    "argv_b64",
+)
 _NEEDS = {
     "argv": ("argv", "argv_b64", "argc"), "cmdline": ("argv", "argv_b64", "argc"),
     "env": ("env", "env_b64"), "errno": ("errno_code",), "result": ("errno_code", "result"),
     "argc": ("argc", "argv", "errno_code"), "euser": ("euser", "euid", "uid", "user"),
     "parent.comm": ("pcomm", "pcomm_b64"), "ancestor.comm": ("ancestors",),
-    "parent.exe": _FOR_PROGRAMS, "ancestor.exe": _FOR_PROGRAMS, "tid": ("tid", "pid"),
+    **dict.fromkeys(PROCESS_FIELDS, _FOR_PROGRAMS), "tid": ("tid", "pid"),
     "nspid": ("nspid", "pid"), "script": ("script", "script_b64", "filename"),
+    "program": ("exe", "exe_b64", "filename", "filename_b64", "script", "script_b64", "result",
+                "errno_code"),
 }  # fmt: skip
 _NOT_INDEXED = (*_NEEDS, "type", "hook", "cgroup")
 

@@ -14,6 +14,7 @@ from execaudit.records.text import dumps
 from execaudit.rules.condition_tree import AllOf, AnyOf, Node, Not
 from execaudit.rules.conditions import Condition
 from execaudit.rules.patterns import Pattern
+from execaudit.rules.processes import PROCESS_FIELDS
 from execaudit.rules.regex_tree import parse_regex, required_literal
 from execaudit.rules.wildcards import WildcardError, translate_wildcards
 from execaudit.store.line_formats import NATIVE, LineFormat
@@ -24,7 +25,7 @@ _LISTS = ("argv", "cmdline", "env", "labels", "path_search", "unreadable", "prog
 _MEMBERS = {"parent.comm": ("pcomm",), "ancestor.comm": ("comm",), "euser": ("euser", "user"),
             "tid": ("tid", "pid"), "nspid": ("nspid", "pid"), "errno": ("errno_code",)}  # fmt: skip
 """Members of a line that can hold what is asked for, where not the one of the same name."""
-_UNSPELLED = ("parent.exe", "ancestor.exe", "hook", "time", "start", "first", "last")
+_UNSPELLED = (*PROCESS_FIELDS, "program", "hook", "time", "start", "first", "last")
 _NATIVE_ONLY = ("result", "errno", "boot", "caps", "ns", "exe_mode", "arch")
 _ignores_case = re.compile(r"\(\?[aLmsux]*i").search
 
@@ -109,7 +110,7 @@ def _text_needles(
 ) -> list[Needle] | None:
     found: list[Needle] = []
     for pattern in condition.elements:
-        if pattern.kind != "exact":
+        if pattern.kind != "exact" or pattern.ignores_case:
             needle = _partial(_literal(pattern, condition.field))
             if needle is None:
                 return None
@@ -127,7 +128,7 @@ def _list_needle(pattern: Pattern, field: str) -> Needle | None:
     """Return a needle for texts in a list; a command line has its blanks between elements."""
     if field == "cmdline":
         return _partial(max(_literal(pattern, field).split(b" "), key=len))
-    if pattern.kind != "exact":
+    if pattern.kind != "exact" or pattern.ignores_case:
         return _partial(_literal(pattern, field))
     text = _encode(pattern.text)
     return None if text is None else Needle(b'"' + text + b'"')
@@ -153,7 +154,9 @@ def _number_needles(condition: Condition, names: Iterable[str]) -> list[Needle] 
 
 def _literal(pattern: Pattern, field: str) -> bytes:
     """Return the longest text that every match contains, in its own case."""
-    if pattern.kind == "exact":
+    if pattern.ignores_case:
+        return b""
+    if pattern.kind not in ("glob", "regex"):
         return pattern.text.encode("utf-8", "surrogateescape")
     if pattern.kind == "glob":
         try:

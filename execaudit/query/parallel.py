@@ -174,7 +174,7 @@ class Search:
             if not count_only:
                 out.write(_FRAME.pack(time_ns, len(line)))
                 out.write(line)
-        report = json.dumps(_report(count, broken, completeness)).encode()
+        report = json.dumps({"count": count} | account_as_json(broken, completeness)).encode()
         out.write(_FRAME.pack(len(report), _END))
         out.write(report)
         out.flush()
@@ -191,7 +191,7 @@ class Search:
                 continue
             report = json.loads(stream.read(number))
             self.count += report["count"]
-            found, other = _read_report(report, self._question.span)
+            found, other = read_account(report, self._question.span)
             self.broken.merge(found)
             self.completeness.merge(other, is_before=reverse)
             return
@@ -239,25 +239,26 @@ def _backwards(hits: Iterator[Hit], done: Callable[[], None] = lambda: None) -> 
             yield Hit(times[index], spool.read(ends[index] - begin))
 
 
-def _report(count: int, broken: Broken, completeness: Completeness) -> dict[str, Any]:
+def account_as_json(broken: Broken, completeness: Completeness) -> dict[str, Any]:
+    """Return for another process what was read, and what could not be."""
     return {
-        "count": count,
         "broken": [broken.lines, broken.files, broken.named],
         "records": completeness.records,
         "times": [completeness.first_ns, completeness.last_ns],
-        "missing": completeness.missing,
+        "missing": list(map(list, completeness.missing)),
         "stopped": completeness.stopped_ns,
     }
 
 
-def _read_report(report: dict[str, Any], span: Span) -> tuple[Broken, Completeness]:
+def read_account(account: dict[str, Any], span: Span) -> tuple[Broken, Completeness]:
+    """Return what another process has read, and what it could not."""
     broken = Broken()
-    broken.lines, broken.files, broken.named = report["broken"]
+    broken.lines, broken.files, broken.named = account["broken"]
     completeness = Completeness(span)
-    completeness.records = report["records"]
-    completeness.first_ns, completeness.last_ns = report["times"]
-    completeness.missing = [Missing(*each) for each in report["missing"]]
-    completeness.stopped_ns = report["stopped"]
+    completeness.records = account["records"]
+    completeness.first_ns, completeness.last_ns = account["times"]
+    completeness.missing = [Missing(*each) for each in account["missing"]]
+    completeness.stopped_ns = account["stopped"]
     return broken, completeness
 
 

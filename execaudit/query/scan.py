@@ -14,7 +14,7 @@ from execaudit.query.needles import Alternatives, Needle, needles_of
 from execaudit.query.raw_test import make_raw_test
 from execaudit.query.record_values import RecordValues
 from execaudit.rules.condition_tree import Node, conditions_of, evaluate
-from execaudit.rules.processes import ProcessPrograms
+from execaudit.rules.processes import PROCESS_FIELDS, ProcessPrograms
 from execaudit.store.broken import Broken
 from execaudit.store.chunks import Chunk
 from execaudit.store.completeness import Completeness
@@ -26,7 +26,6 @@ from execaudit.store.times import Span, read_time
 
 # What reading a member of another type than the vocabulary's raises.
 MALFORMED = (TypeError, ValueError, KeyError, AttributeError, IndexError, RecursionError)
-_OF_PROGRAMS = ("parent.exe", "ancestor.exe")
 _EVENTS = ("exec", "exit")
 
 
@@ -54,7 +53,7 @@ class Question(NamedTuple):
     def wants_programs(self) -> bool:
         """Whether it asks for programs of ancestors, which takes every exec in order."""
         return self.node is not None and any(
-            each.field in _OF_PROGRAMS for each in conditions_of(self.node)
+            each.field in PROCESS_FIELDS for each in conditions_of(self.node)
         )
 
 
@@ -75,7 +74,7 @@ class Scanner:
         head = piece.part.head
         for chunk in piece.chunks(self._broken):
             if needles is None and head.format is not None:
-                needles = self._choose(chunk, head.format, is_own=head.is_own)
+                needles = self.choose(chunk, head.format, is_own=head.is_own)
             yield from self.chunk_hits(chunk, piece.part, needles or ())
             self.on_chunk(len(chunk.data))
 
@@ -108,7 +107,7 @@ class Scanner:
         except MALFORMED:
             return  # broken, and counted as that where it is looked at
 
-    def _choose(self, chunk: Chunk, line_format: LineFormat, *, is_own: bool) -> Alternatives:
+    def choose(self, chunk: Chunk, line_format: LineFormat, *, is_own: bool) -> Alternatives:
         """Choose needles that are rare in a chunk; () to look at every line."""
         if not is_own or self._programs is not None:
             return ()

@@ -8,22 +8,20 @@ printed, and what is said of them at the end.
 import argparse
 import heapq
 import itertools
-import json
 import os
 import shutil
 import sys
-import time
 from collections.abc import Iterator
 from operator import attrgetter
-from pathlib import Path
 from typing import BinaryIO
 
 from execaudit.color import wants_color
 from execaudit.errors import ExecauditError, InvalidArgument
 from execaudit.formats.restore import restore
-from execaudit.query import completeness_text, output
+from execaudit.query import output
+from execaudit.query.account import print_account
+from execaudit.query.asked import read_asked
 from execaudit.query.checkpoint import Checkpoint
-from execaudit.query.conditions import Node, all_of, make_asked
 from execaudit.query.journal_search import JournalSearch
 from execaudit.query.live import follow_all
 from execaudit.query.pager import paged
@@ -31,10 +29,8 @@ from execaudit.query.parallel import Search, bytes_of, processors, spooled
 from execaudit.query.progress import ProgressBar
 from execaudit.query.scan import MALFORMED, Hit, Question
 from execaudit.query.search_arguments import choice_of
-from execaudit.query.selection import read_condition, read_span
+from execaudit.query.selection import read_span
 from execaudit.records.quoting import make_printable
-from execaudit.rules.rule_set import OF_HOST
-from execaudit.store.boots import boots_of_journal, boots_of_log
 from execaudit.store.completeness import Completeness
 from execaudit.store.line_formats import NATIVE, find_format
 from execaudit.store.lines import parse_line
@@ -46,7 +42,6 @@ from execaudit.table.lines import Table, TableOptions
 FOUND, NONE, TROUBLE = 0, 1, 2
 _FOLLOW_LINES = 10
 _SMALL_PIECE_BYTES = 4 << 20
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -79,7 +74,7 @@ class _Run:
         self._args = args
         self._sources = sources
         span = read_span(args)
-        self._question = Question(self._condition(), span)
+        self._question = Question(read_asked(args, sources), span)
         self._completeness = Completeness(span)
         self._checkpoint = Checkpoint(args.checkpoint) if args.checkpoint else None
         self._searches: list[Search] = []
@@ -101,7 +96,7 @@ class _Run:
             out.flush()
         if self._checkpoint is not None:
             self._keep_places(self._checkpoint)
-        self._say()
+        print_account(args, self._sources.broken, self._completeness, self._found)
         if self._sources.broken.files:
             return TROUBLE
         return FOUND if self._found else NONE
@@ -122,39 +117,6 @@ class _Run:
                     bar.stop()
                 self._found += 1
                 out.write(print_hit(hit, shown))
-
-    # -- what is asked --------------------------------------------------------------------------
-
-    def _condition(self) -> Node | None:
-        node = read_condition(self._args)
-        if self._args.boot is None:
-            return node
-        boot = make_asked("boot", [self._boot(self._args.boot)], OF_HOST)
-        return boot if node is None else all_of([node, boot])
-
-    def _boot(self, text: str) -> str:
-        if len(text.replace("-", "")) == 32:
-            return text.replace("-", "")
-        try:
-            number = int(text)
-        except ValueError:
-            raise InvalidArgument(
-                f"Failed to use --boot={text}: expected a number such as -1, or a boot id"
-            ) from None
-        boots: dict[str, None] = {}
-        for log in self._sources.logs:
-            boots |= dict.fromkeys(boots_of_log(log))
-        for journal in self._sources.journals:
-            boots |= dict.fromkeys(boots_of_journal(journal))
-        if not self._args.file and not self._args.directory:
-            this = _BOOT_ID.read_text().strip().replace("-", "")
-            boots.pop(this, None)
-            boots[this] = None
-        known = list(boots)
-        index = number - 1 if number > 0 else len(known) - 1 + number
-        if not 0 <= index < len(known):
-            raise InvalidArgument(f"Failed to use --boot={text}: there are {len(known)} boots")
-        return known[index]
 
     # -- what is read ---------------------------------------------------------------------------
 
@@ -231,21 +193,6 @@ class _Run:
             if search.last_cursor:
                 checkpoint.set_cursor(journal.place.name, search.last_cursor)
         checkpoint.write()
-
-    def _say(self) -> None:
-        broken = self._sources.broken
-        for text in broken.named:
-            print(f"execaudit: {text}", file=sys.stderr)
-        if broken.lines > len(broken.named):
-            print(f"execaudit: {broken.lines} lines are no records", file=sys.stderr)
-        now_ns = time.time_ns()
-        if self._args.summary:
-            account = self._completeness.as_json(now_ns)
-            account |= {"found": self._found, "broken": broken.lines}
-            print(json.dumps(account), file=sys.stderr)
-        elif not self._args.quiet:
-            said = completeness_text.describe(self._completeness, now_ns)
-            print(f"execaudit: {said}", file=sys.stderr)
 
 
 def print_hit(hit: Hit, shown: output.Output) -> bytes:

@@ -100,6 +100,8 @@ def _add_output_arguments(parser: argparse.ArgumentParser) -> list[argparse.Acti
                            help="the lines of the log (default elsewhere)"),
         shape.add_argument("--csv", action="store_true", help="comma separated values"),
         shape.add_argument("--sentence", action="store_true", help="a sentence for each"),
+        shape.add_argument("--tree", action="store_true",
+                           help="with all below them, as execaudit tree does"),
         shape.add_argument("-c", "--count", action="store_true", help="only how many there are"),
         add("--fields", metavar="LIST",
             help="only these, with tabs between; with --json or --csv in that form"),

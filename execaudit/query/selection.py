@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from execaudit.config.source import Source, rule_tables
-from execaudit.errors import InvalidArgument
+from execaudit.errors import InvalidArgument, failed_call
 from execaudit.query.conditions import Node, all_of, any_of, make_asked
 from execaudit.query.matches import read_matches
 from execaudit.query.search_arguments import SEVERITIES
@@ -86,7 +86,7 @@ def read_rule(text: str, lookups: Lookups) -> list[Node]:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise InvalidArgument(f"Failed to open '{path}': {error.strerror}") from error
+        raise failed_call(f"open '{path}'", error, InvalidArgument) from error
     problems: list[object] = []
     tables = rule_tables(Source(path, path, data), problems)  # type: ignore[arg-type]
     rules, mistakes = read_rules(tables, lookups)

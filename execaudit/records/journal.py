@@ -13,17 +13,16 @@ import struct
 from typing import Any
 
 from execaudit.records.command import command_words, restore_argv, restore_text
+from execaudit.records.journal_fields import FLATTENED
 from execaudit.records.place import FieldDict
 from execaudit.records.quoting import quote
 from execaudit.records.template import Placeholder
 from execaudit.records.text import dumps
-from execaudit.records.vocabulary import FIELDS
 
 PREFIX = "EXECAUDIT_"
-FLATTENED = frozenset(name for name, field in FIELDS.items() if field.kind.journal == "members")
 _NAME_LIMIT = 64  # journald drops fields with longer names, without a word
 _LABELS_LIMIT = 64
-_MESSAGE_LIMIT = 3800  # journalctl -o json shows no field of 4 KiB and more unless asked to
+MESSAGE_LIMIT = 3800  # journalctl -o json shows no field of 4 KiB and more unless asked to
 _SAID_LIMIT = 1000
 _LINE_LIMIT = 8192
 _LENGTH = struct.Struct("<Q").pack
@@ -43,6 +42,7 @@ MESSAGE_IDS = {
     "config": "789a74a847244ff9bcc4d3c73d0dec22",
     "repair": "8864324f508149808b235ebecf4f88e1",
     "summary": "1e96cf69633f40dbb76e14d34f857fe7",
+    "seal": "9f769b7e1fc54b028eaa6ad7b9696f0c",
 }
 """One per type of record, and one for execs that failed; explained in systemd/execaudit.catalog."""
 
@@ -83,12 +83,19 @@ def _value(value: Any) -> bytes:
     return b"%d" % value
 
 
-def wire_fields(fields: FieldDict) -> bytes:
-    """All fields of a part of a record, in its order."""
+def wire_fields(fields: FieldDict, chosen: frozenset[str] | None = None) -> bytes:
+    """The chosen fields of a part of a record, in its order; None: all."""
     out: list[bytes] = []
     for key, value in fields.items():
         if key in FLATTENED and isinstance(value, dict):
-            out += [wire_field(field_name(f"{key}_{k}"), _value(v)) for k, v in value.items()]
+            members = [(f"{key}_{member}", each) for member, each in value.items()]
+            out += [
+                wire_field(field_name(name), _value(each))
+                for name, each in members
+                if chosen is None or name in chosen
+            ]
+        elif chosen is not None and key not in chosen:
+            continue
         elif key == "labels":
             out += [wire_field(field_name(key), _value(label)) for label in value[:_LABELS_LIMIT]]
         else:
@@ -106,8 +113,8 @@ def wire_head(kind: str, priority: int, identifier: str) -> bytes:
     return head + wire_field(b"SYSLOG_IDENTIFIER", identifier.encode())
 
 
-def wire_entry(fields: FieldDict, identifier: str) -> bytes:
-    """The entry of a record of any type."""
+def wire_entry(fields: FieldDict, identifier: str, chosen: frozenset[str] | None = None) -> bytes:
+    """The entry of a record of any type; an exec or exit has the chosen fields, None: all."""
     kind = str(fields["type"])
     if kind == "exec" and fields.get("result") == "failure":
         kind = "failure"
@@ -119,7 +126,10 @@ def wire_entry(fields: FieldDict, identifier: str) -> bytes:
         entry += b"EXECAUDIT_CMDLINE=" + line.encode(errors="replace") + b"\n"
     else:
         entry += b"MESSAGE=" + other_message(fields).encode(errors="replace") + b"\n"
-    return entry + wire_fields({key: value for key, value in fields.items() if key != "type"})
+    if fields["type"] not in ("exec", "exit"):
+        chosen = None
+    others = {key: value for key, value in fields.items() if key != "type"}
+    return entry + wire_fields(others, chosen)
 
 
 def _command_of(fields: FieldDict) -> tuple[str, str]:
@@ -157,13 +167,13 @@ def command_line(words: list[str]) -> str:
 def shorten(words: list[str]) -> str:
     """The same for a message, cut to what that has room for in bytes of UTF-8."""
     text = "\0".join(words)
-    whole = " ".join([quote_word(word) for word in text[:_MESSAGE_LIMIT].split("\0")])
+    whole = " ".join([quote_word(word) for word in text[:MESSAGE_LIMIT].split("\0")])
     if not words:
         return ""
     encoded = whole.encode(errors="replace")
-    if len(encoded) <= _MESSAGE_LIMIT and len(text) <= _MESSAGE_LIMIT:
+    if len(encoded) <= MESSAGE_LIMIT and len(text) <= MESSAGE_LIMIT:
         return whole
-    return encoded[:_MESSAGE_LIMIT].decode(errors="ignore") + "…"
+    return encoded[:MESSAGE_LIMIT].decode(errors="ignore") + "…"
 
 
 def describe_user(fields: FieldDict) -> str:
@@ -217,9 +227,61 @@ def other_message(fields: FieldDict) -> str:
         since = fields.get("first", "?")
         why = f"{fields.get('reason', '?')}{programs}"
         return f"Tracing was broken: {why}, {end}; execs since {since} may be missing"[:_SAID_LIMIT]
+    if kind in _SENTENCES:
+        return _SENTENCES[kind](fields)[:_SAID_LIMIT]
     said = [
         f"{key} {quote_name(str(value))}"
         for key, value in fields.items()
         if key not in ("time", "type", "host", "boot") and isinstance(value, str | int)
     ]
     return (f"execaudit {kind}: {', '.join(said)}" if said else f"execaudit {kind}")[:_SAID_LIMIT]
+
+
+def _start_message(fields: FieldDict) -> str:
+    text = (
+        f"execaudit {fields.get('version', '?')} records execs, by engine"
+        f" {fields.get('engine', '?')} on kernel {quote_name(str(fields.get('kernel', '?')))}"
+    )
+    if "failure_hook_error" in fields:
+        text += f"; failed ones are NOT SEEN ({quote_name(str(fields['failure_hook_error']))})"
+    elif "failure_hook" in fields:
+        text += f", failed ones by {fields['failure_hook']}"
+    if "config_error" in fields:
+        text += "; THE CONFIGURATION HAS MISTAKES, the last good one is in force"
+    gap = fields.get("gap")
+    if isinstance(gap, dict):
+        since = f"{gap.get('events', 0)} events since were" if gap.get("traced") else "nothing was"
+        text += f"; the run before ended by a {gap.get('ended', 'stop')}, {since} traced"
+    return text
+
+
+def _stop_message(fields: FieldDict) -> str:
+    names = {"seen": "seen", "dropped": "dropped by rule", "limited": "over a limit"}
+    names |= {"lost": "lost"}
+    counts = ", ".join(f"{fields.get(name, '?')} {text}" for name, text in names.items())
+    return f"execaudit ended: {counts}"
+
+
+def _config_message(fields: FieldDict) -> str:
+    digest = str(fields.get("config_hash", "?"))[:12]
+    return f"Another configuration is in force: SHA-256 {quote_name(digest)}"
+
+
+def _summary_message(fields: FieldDict) -> str:
+    by = next((name for name in ("auid", "uid", "unit") if name in fields), "uid")
+    whose = f"{by} {quote_name(str(fields.get(by, '?')))}"
+    count = fields.get("count", "?")
+    if "cut_bytes" in fields:
+        return (
+            f"Over its limit, {whose}: {fields['cut_bytes']} bytes of arguments were left out of"
+            f" {count} records"
+        )
+    return f"Over its limit, {whose}: {count} records were kept back"
+
+
+_SENTENCES = {
+    "start": _start_message,
+    "stop": _stop_message,
+    "config": _config_message,
+    "summary": _summary_message,
+}

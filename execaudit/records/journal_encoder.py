@@ -11,7 +11,8 @@ from typing import Any
 from execaudit.records.command import command_words
 from execaudit.records.encoder import Encoder
 from execaudit.records.host import Host
-from execaudit.records.journal import command_line, quote_word, shorten, wire_entry
+from execaudit.records.journal import MESSAGE_LIMIT, command_line, quote_word, shorten, wire_entry
+from execaudit.records.journal_fields import chosen_fields
 from execaudit.records.record import strings_of
 from execaudit.wire import record
 from execaudit.wire.event import Event
@@ -29,8 +30,10 @@ class JournalEncoder(Encoder):
     format = "journal"
     derived = (("argv_command", b"%b", False), ("argv_line", b"%b", False))
 
-    def __init__(self, host: Host, identifier: str) -> None:
-        super().__init__(host, partial(wire_entry, identifier=identifier))
+    def __init__(self, host: Host, identifier: str, fields: str | tuple[str, ...] = "all") -> None:
+        """Make entries of a sender, with `fields` as `chosen_fields` has them."""
+        chosen = chosen_fields(fields)
+        super().__init__(host, partial(wire_entry, identifier=identifier, chosen=chosen))
         self._words = _Words()
 
     def derive(self, event: Event, argv: bytes) -> tuple[Any, ...]:  # noqa: ARG002 - not needed
@@ -40,26 +43,34 @@ class JournalEncoder(Encoder):
         if event.type == "exit" or block is None:
             return b"", b""
         is_script = bool(place.flags & record.FLAG_SCRIPT)
-        is_short = 0 < len(block) + len(place.filename) < _SHORT
-        if not is_short or place.flags & record.FLAG_BAD_FILENAME:
+        filename = place.filename
+        is_short = 0 < len(block) + len(filename) < _SHORT
+        is_bare = not is_script and _is_bare(block)
+        if place.flags & record.FLAG_BAD_FILENAME or not (
+            is_short or (is_bare and _is_bare(filename + b"\0"))
+        ):
             return _command(event, is_script=is_script)
         words = self._words
-        name = words[place.filename]
-        if (
-            not is_script
-            and not block.translate(None, _BARE_OR_NUL)
-            and block[0]
-            and b"\0\0" not in block
-        ):
+        name = words[filename] if is_short else filename
+        if is_bare:
             line = block[:-1].replace(b"\0", b" ")
             _, blank, rest = line.partition(b" ")
-            return name + blank + rest, line
+            text = name + blank + rest
+            if not is_short and len(text) > MESSAGE_LIMIT:
+                text = text[:MESSAGE_LIMIT] + "…".encode()
+            return text, line
         strings = block[:-1].split(b"\0")
         line = b" ".join([words[string] for string in strings])
         if not is_script:
             return name + line[len(words[strings[0]]) :], line
         command = command_words(place.filename, strings, is_script=True)[0]
         return b" ".join([words[string] for string in command]), line
+
+
+def _is_bare(block: bytes) -> bool:
+    """Return True if no word of a block needs quotes: there are words, and none is empty."""
+    needs_none = not block.translate(None, _BARE_OR_NUL)
+    return needs_none and len(block) > 1 and bool(block[0]) and b"\0\0" not in block
 
 
 def _command(event: Event, *, is_script: bool) -> tuple[bytes, bytes]:

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from itertools import accumulate, count
 from typing import Any, BinaryIO
 
-from execaudit.errors import ExecauditError, InvalidArgument
+from execaudit.errors import ExecauditError, InvalidArgument, failed_call
 from execaudit.records.host import Host
 from execaudit.wire import record
 
@@ -79,14 +79,14 @@ class Recorder:
         try:
             self._file.write(pack_frame(tag, data))
         except OSError as error:
-            raise ExecauditError(f"Failed to write '{self._path}': {error.strerror}") from error
+            raise failed_call(f"write '{self._path}'", error) from error
 
     def close(self) -> None:
         """Write out what is buffered."""
         try:
             self._file.close()
         except OSError as error:
-            raise ExecauditError(f"Failed to write '{self._path}': {error.strerror}") from error
+            raise failed_call(f"write '{self._path}'", error) from error
 
 
 def pack_frame(tag: bytes, data: bytes) -> bytes:
@@ -104,7 +104,7 @@ def _create(path: str) -> int:
     except OSError as error:
         if fd >= 0:
             os.close(fd)
-        raise ExecauditError(f"Failed to create '{path}': {error.strerror}") from error
+        raise failed_call(f"create '{path}'", error) from error
     return fd
 
 
@@ -133,7 +133,7 @@ def open_recording(path: str) -> tuple[Host, BinaryIO]:
     try:
         file = open(path, "rb")  # noqa: SIM115 - handed to the caller
     except OSError as error:
-        raise InvalidArgument(f"Failed to open '{path}': {error.strerror}") from error
+        raise failed_call(f"open '{path}'", error, InvalidArgument) from error
     try:
         host, made_for = _parse_header(file.readline(4096))
     except _DAMAGE as error:

@@ -58,9 +58,20 @@ def repair_fields(
     return fields | host.span(first_ns, last_ns)
 
 
+def seal_head(host: Host, events: FieldDict) -> FieldDict:
+    """Return what a `seal` begins with; `events` are the counts so far, as in `stop`."""
+    return {**_head(host, "seal"), "events": events}
+
+
 def summary_fields(
-    host: Host, by: tuple[str, int | str], count: int, first_ns: int, last_ns: int
+    host: Host, by: tuple[str, int | str], counted: tuple[int, int], first_ns: int, last_ns: int
 ) -> FieldDict:
-    """Return the record of events that a rate limit kept back; `by` is ("uid", 0) or the like."""
+    """Return the record of events that a limit kept back, or cut.
+
+    `by` is ("uid", 0) or the like, `counted` how many, and what was cut of them.
+    """
+    count, cut_bytes = counted
     fields: FieldDict = {**host.head("summary", last_ns), by[0]: by[1], "count": count}
+    if cut_bytes:
+        fields["cut_bytes"] = cut_bytes
     return fields | host.span(first_ns, last_ns)

@@ -25,6 +25,7 @@ from execaudit.wire.event import Event
 
 _MAX_DECISIONS = 4096
 _MAX_NUMBERS = 1024
+_LONG_TEXT = 1024  # longer arguments are not worth keeping
 _FLAGS = sum(EVENT_FLAGS.values())
 _NO_ARGC = (1 << 32) - 1
 
@@ -54,6 +55,10 @@ NOTHING = Decision("keep")
 """No rule had anything to say."""
 
 
+Tried = tuple[tuple[int, ...], tuple[int, ...]]
+"""Rules that match, and rules that could not be decided."""
+
+
 class CompiledRules:
     """Rules as terms, one of which must hold, and tables of what lets which term through.
 
@@ -66,7 +71,8 @@ class CompiledRules:
         fields: all that any rule asks for.
         rule_of: index of the rule of each term.
         event_terms: those that ask for something of EVENT_FIELDS; place_terms: all others.
-        text_terms: those that ask for arguments or environment.
+        text_terms: those that ask for arguments or environment; env_terms: for the latter.
+        tried: what terms came to with arguments.
         texts: what each term asks of these.
         arguments: which terms an argument block may satisfy.
         place_tables: what takes a field out of place_values(), None for its own name; and which
@@ -89,9 +95,10 @@ class CompiledRules:
         self.place_terms = self.all_terms & ~self.event_terms
         self._decisions: dict[tuple[tuple[int, ...], tuple[int, ...]], Decision] = {}
         self._numbers: dict[int, TermSet] = {}
+        self.tried: dict[tuple[TermSet, bytes | None], Tried] = {}
 
     def _index_texts(self, terms: list[tuple[SignedCondition, ...]]) -> None:
-        self.event_terms = self.text_terms = 0
+        self.event_terms = self.text_terms = self.env_terms = 0
         wants: list[Wants] = []
         texts: list[tuple[SignedCondition, ...]] = []
         for number, term in enumerate(terms):
@@ -99,6 +106,8 @@ class CompiledRules:
             texts.append(of_text)
             if any(each.condition.field in EVENT_FIELDS for each in term):
                 self.event_terms |= 1 << number
+            if any(each.condition.field == "env" for each in term):
+                self.env_terms |= 1 << number
             if of_text:
                 self.text_terms |= 1 << number
                 wants.append((1 << number, of_text))
@@ -142,6 +151,14 @@ class CompiledRules:
             self._decisions.clear()
         self._decisions[rules, undecided] = made
         return made
+
+    def keep_tried(self, terms: TermSet, argv: bytes, tried: Tried) -> None:
+        """Note what terms came to with arguments."""
+        if len(argv) > _LONG_TEXT:
+            return
+        if len(self.tried) >= _MAX_DECISIONS:
+            self.tried.clear()
+        self.tried[terms, argv] = tried
 
     def count(self, decision: Decision) -> Decision:
         """Count a hit for every rule with a part in a decision; returns the decision."""

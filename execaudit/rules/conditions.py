@@ -16,6 +16,7 @@ from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_short, show_value
 from execaudit.config.values import list_words
 from execaudit.rules.field_values import COMM_BYTES, FIELDS, RESULTS, TYPES, Field, Texts
+from execaudit.rules.paths import real_path, resolved_patterns
 from execaudit.rules.patterns import REGEX_BYTES, Pattern, PatternError, Truth, parse_pattern
 
 _LARGEST_ID = 2**32 - 2  # 2^32-1 is (uid_t)-1, nobody
@@ -24,10 +25,11 @@ _RANGE = re.compile(r"([0-9]{1,10})-([0-9]{1,10})?")
 
 
 class Lookups(NamedTuple):
-    """Ids of names, None for a name that this host does not know."""
+    """What this host knows: ids of names, None for unknown ones; and real paths of directories."""
 
     user: Callable[[str], int | None]
     group: Callable[[str], int | None]
+    directory: Callable[[str], str] = real_path
 
 
 class Source(NamedTuple):
@@ -54,7 +56,8 @@ class Condition:
         test: says whether a value (never UNKNOWN) is so.
         exacts: the only values for which it is, where these can be listed.
         patterns: one must match, where the condition is only that.
-        elements: its values as read: ranges of numbers (None: unset), patterns, words, flags.
+        elements: its values as read: ranges of numbers (None: unset), patterns, words, flags. Paths
+            below links stand there as given, and as records have them.
 
     """
 
@@ -108,6 +111,8 @@ def make_condition(
             mistakes.append(((*below, error.key) if error.key else below, str(error)))
     if mistakes:
         raise ConditionError(mistakes)
+    if source.kind.is_path:
+        read_elements += resolved_patterns(field, read_elements, lookups.directory)
     test, exacts, patterns = _MAKERS[source.kind.kind](source, read_elements)
     shown = f"{field} = {show_value(value)}"
     return Condition(field, path, shown, test, exacts, patterns, tuple(read_elements))
@@ -218,7 +223,7 @@ def _wrong(source: Source, value: object) -> PatternError:
 def _read_pattern(source: Source, value: object) -> Pattern:
     """Read one text. Raises PatternError."""
     pattern = parse_pattern(value, is_path=source.kind.is_path, regex_bytes=source.regex_bytes)
-    if pattern.kind != "regex":
+    if pattern.kind in ("exact", "glob", "startswith"):
         _refuse_impossible(source, pattern)
     return pattern
 
@@ -241,6 +246,8 @@ def _refuse_impossible(source: Source, pattern: Pattern) -> None:
     suffix = {"unit": ".service", "user_unit": ".service", "slice": ".slice"}.get(source.field)
     if suffix and is_exact and "." not in text:
         raise PatternError(f'is "{text}", expected a name with its type such as "{text}{suffix}"')
+    if kind.is_name and "/" in text:
+        raise PatternError(f'is "{text}", expected a name without "/", or `exe` for a path')
     if "\0" in text:
         raise PatternError("has a NUL, which no text of a record has")
 
@@ -301,8 +308,8 @@ def _make_texts(_: Source, patterns: list[Pattern]) -> Made:
     def test(texts: Texts) -> Truth:
         found: Truth = False if texts.is_complete else None
         for pattern in patterns:
-            for word in texts.words:
-                match = pattern.matches(word)
+            for word in texts.lowered() if pattern.lowers else texts.words:
+                match = pattern.matches_prepared(word)
                 if match:
                     return True
                 found = None if match is None else found

@@ -65,7 +65,7 @@ class Texts:
 
     """
 
-    __slots__ = ("is_complete", "pieces", "words")
+    __slots__ = ("_lowered", "is_complete", "pieces", "words")
 
     def __init__(
         self, words: Sequence[bytes], pieces: Sequence[Piece] = (), *, is_complete: bool = True
@@ -73,6 +73,13 @@ class Texts:
         self.words = words
         self.pieces = pieces
         self.is_complete = is_complete
+        self._lowered: list[bytes] | None = None
+
+    def lowered(self) -> list[bytes]:
+        """Return the words in lower case."""
+        if self._lowered is None:
+            self._lowered = [word.lower() for word in self.words]
+        return self._lowered
 
 
 def split_block(block: bytes) -> list[bytes]:
@@ -224,10 +231,20 @@ def of_ancestors(fields: Fields, take: Callable[[Fields], Any]) -> Any:
     return (*texts, ...) if is_cut else texts
 
 
+def _program_names(fields: Fields) -> Any:
+    """Return the names that what runs goes by. Of a failure `exe` is the caller's program."""
+    result = fields.get("result")
+    is_failure = result == "failure" if result else fields.get("arch") is None
+    found = [fields.get(name) for name in ("filename", "script", *(() if is_failure else ("exe",)))]
+    names = [... if path is UNKNOWN else path.rpartition("/")[2] for path in found if path]
+    return tuple(dict.fromkeys(names))
+
+
 DERIVED: dict[str, Callable[[Fields], Any]] = {
     "euser": _effective_user,
     "ancestor.comm": lambda fields: of_ancestors(fields, lambda one: restore_text(one, "comm")),
     "parent.comm": lambda fields: fields.get("pcomm"),
+    "program": _program_names,
     "type": lambda fields: fields.get("type") or "exec",
     **{name: _namespace(name[3:]) for name in FIELDS if name.startswith("ns.")},
 }
@@ -235,10 +252,14 @@ DERIVED: dict[str, Callable[[Fields], Any]] = {
 
 
 def testable(value: Any) -> Any:
-    """Turn a field's value into what conditions are tested on: bytes for text."""
+    """Turn a field's value into what conditions are tested on: bytes for text.
+
+    Of a tuple the elements are texts, pieces, and `...` for what is missing.
+    """
     if isinstance(value, str):
         return value.encode("utf-8", "surrogateescape")
     if isinstance(value, tuple):
-        words = [each.encode("utf-8", "surrogateescape") for each in value if each is not ...]
-        return Texts(words, is_complete=... not in value)
+        words = [testable(each) for each in value if isinstance(each, str | bytes)]
+        pieces = [each for each in value if isinstance(each, tuple)]
+        return Texts(words, pieces, is_complete=... not in value)
     return value

@@ -9,12 +9,12 @@ bytes of what the pattern must contain. Every table is bounded.
 
 import sys
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from execaudit.rules.condition_tree import SignedCondition
-from execaudit.rules.conditions import Condition
 from execaudit.rules.field_values import UNKNOWN, Texts, testable
+from execaudit.rules.patterns import Pattern
 
 TermSet = int
 """A bit for each term."""
@@ -36,11 +36,17 @@ class _BoundedTable(dict[Any, TermSet]):
         self._max_values = max_values
 
     def _keep(self, value: Any, found: TermSet) -> TermSet:
-        if not isinstance(value, str | bytes) or len(value) <= _LONG_TEXT:
+        if _text_bytes(value) <= _LONG_TEXT:
             if len(self) >= self._max_values:
                 self.clear()
             self[value] = found
         return found
+
+
+def _text_bytes(value: Any) -> int:
+    if isinstance(value, tuple):
+        return sum(map(_text_bytes, value))
+    return len(value) if isinstance(value, str | bytes) else 0
 
 
 class SubstringIndex:
@@ -68,16 +74,14 @@ class SubstringIndex:
     def find(self, text: bytes) -> TermSet:
         """Terms whose literal may occur in the text (in lower case)."""
         found = 0
-        if self._aligned:
-            grams = array("I", text[: len(text) & ~3])
-            if not self._aligned.keys().isdisjoint(grams):
-                for gram in self._aligned.keys() & set(grams):
+        shifts = _GRAM if self._anywhere else 1 if self._aligned else 0
+        for shift in range(shifts):
+            grams = set(array("I", text[shift : shift + (len(text) - shift & ~3)]))
+            if not shift:
+                for gram in self._aligned.keys() & grams:
                     found |= self._aligned[gram]
-        if self._anywhere:
-            for shift in range(_GRAM):
-                grams = array("I", text[shift : shift + (len(text) - shift & ~3)])
-                for gram in self._anywhere.keys() & set(grams):
-                    found |= self._anywhere[gram]
+            for gram in self._anywhere.keys() & grams:
+                found |= self._anywhere[gram]
         return found
 
 
@@ -91,6 +95,64 @@ def _limit_values(all_terms: TermSet) -> int:
     return max(64, min(_MAX_VALUES, _MAX_BYTES // (all_terms.bit_length() // 8 + 64)))
 
 
+class PatternGates:
+    """Finds patterns that may match a text: each by the text, by its last component or a part."""
+
+    def __init__(self) -> None:
+        self._whole: dict[bytes, TermSet] = {}
+        self._names: dict[bytes, TermSet] = {}
+        self._parts = SubstringIndex()
+
+    def add(self, pattern: Pattern, bits: TermSet) -> None:
+        """List a pattern for which is_gated() is true."""
+        if pattern.kind == "exact":
+            self._whole[pattern.literal] = self._whole.get(pattern.literal, 0) | bits
+        elif name := _last_component(pattern):
+            self._names[name] = self._names.get(name, 0) | bits
+        else:
+            self._parts.add(pattern.literal, bits)
+
+    def find(self, text: bytes) -> TermSet:
+        """Return what may match a text in lower case."""
+        found = self._parts.find(text)
+        if self._whole:
+            found |= self._whole.get(text, 0)
+        if self._names:
+            found |= self._names.get(text.rpartition(b"/")[2], 0)
+        return found
+
+
+def is_gated(pattern: Pattern) -> bool:
+    """Return True if PatternGates can find a pattern."""
+    is_long = len(pattern.literal) >= _GRAM
+    return is_long or pattern.kind == "exact" or bool(_last_component(pattern))
+
+
+def _last_component(pattern: Pattern) -> bytes:
+    """Return what follows the last "/" of every text that matches, as with `**/NAME`."""
+    slash, name = pattern.text.rpartition("/")[1:]
+    if pattern.kind not in ("glob", "endswith") or not slash:
+        return b""
+    if pattern.kind == "glob" and any(char in name for char in "*?[]"):
+        return b""
+    return name.encode("utf-8", "surrogateescape").lower()
+
+
+def cheapest_patterns(
+    conditions: Iterable[SignedCondition], fits: Callable[[Pattern], bool]
+) -> tuple[Pattern, ...]:
+    """Return the patterns of which one must match, by the condition that has fewest.
+
+    Conditions count that are wanted and of whose patterns all fit; () where there is none.
+    """
+    chosen = [
+        each.condition.patterns
+        for each in conditions
+        if each.wanted and each.condition.patterns and all(map(fits, each.condition.patterns))
+    ]
+    return min(chosen, key=len, default=())
+
+
 class FieldTable(_BoundedTable):
     """For each value of one field the terms that it lets through.
 
@@ -101,8 +163,8 @@ class FieldTable(_BoundedTable):
     def __init__(self, wants: Iterable[Wants], all_terms: TermSet) -> None:
         super().__init__(_limit_values(all_terms))
         self._exact: dict[Any, TermSet] = {}
-        self._substrings = SubstringIndex()
-        self._gated: list[tuple[TermSet, SignedCondition]] = []
+        self._gates = PatternGates()
+        self._gated: list[Wants] = []
         tests: dict[tuple[tuple[str, bool], ...], Wants] = {}
         listed = 0
         for bits, conditions in wants:
@@ -123,14 +185,12 @@ class FieldTable(_BoundedTable):
         return True
 
     def _gate(self, bits: TermSet, conditions: tuple[SignedCondition, ...]) -> bool:
-        patterns = conditions[0].condition.patterns
-        if len(conditions) > 1 or not conditions[0].wanted or not patterns:
-            return False
-        if any(len(pattern.literal) < _GRAM for pattern in patterns):
+        patterns = cheapest_patterns(conditions, is_gated)
+        if not patterns:
             return False
         for pattern in patterns:
-            self._substrings.add(pattern.literal, 1 << len(self._gated))
-        self._gated.append((bits, conditions[0]))
+            self._gates.add(pattern, 1 << len(self._gated))
+        self._gated.append((bits, conditions))
         return True
 
     def __missing__(self, value: Any) -> TermSet:
@@ -151,15 +211,18 @@ class FieldTable(_BoundedTable):
         return self._find_gated(tested, found) if self._gated else found
 
     def _find_gated(self, tested: Any, found: TermSet) -> TermSet:
-        texts = tested.words if isinstance(tested, Texts) else (tested,) if tested else ()
+        if isinstance(tested, Texts):
+            texts = [*tested.lowered(), *(piece.lower() for piece, _, _ in tested.pieces)]
+        else:
+            texts = [tested.lower()] if isinstance(tested, bytes) else []
         candidates = 0
         for text in texts:
-            candidates |= self._substrings.find(text.lower())
+            candidates |= self._gates.find(text)
         while candidates:
             lowest = candidates & -candidates
             candidates ^= lowest
-            bits, condition = self._gated[lowest.bit_length() - 1]
-            if condition.holds(tested):
+            bits, conditions = self._gated[lowest.bit_length() - 1]
+            if all(each.holds(tested) for each in conditions):
                 found |= bits
         return found
 
@@ -168,66 +231,46 @@ class ArgumentsTable(_BoundedTable):
     """For each argument block the terms that may match it: those left out cannot.
 
     Of each term it takes one condition on arguments that must be true, where there is one whose
-    patterns contain a word, or a part of one, to look up. Most words of an argument block were
-    seen before, in others.
+    patterns contain a word, or a part of one, to look up. All is looked up at once: of arguments
+    that differ a little, most were never seen.
     """
 
     def __init__(self, wants: Iterable[Wants], all_terms: TermSet) -> None:
         super().__init__(_limit_values(all_terms) // 2)
-        self._words = _WordTable(self._max_values)
+        self._words: dict[bytes, TermSet] = {}
+        self._parts = SubstringIndex()
         listed = 0
         for bits, conditions in wants:
-            gates = [
-                each.condition for each in conditions if each.wanted and _is_gate(each.condition)
-            ]
-            if gates:
-                listed |= bits
-                self._words.add(bits, min(gates, key=lambda gate: len(gate.patterns)))
+            texts = [each for each in conditions if each.condition.field in ("argv", "cmdline")]
+            patterns = cheapest_patterns(texts, lambda pattern: bool(_part_of_word(pattern)))
+            words = cheapest_patterns([e for e in texts if e.condition.field == "argv"], _is_word)
+            if not patterns and not words:
+                continue
+            listed |= bits
+            if words and (not patterns or len(words) <= len(patterns)):
+                for pattern in words:
+                    self._words[pattern.literal] = self._words.get(pattern.literal, 0) | bits
+            else:
+                for pattern in patterns:
+                    self._parts.add(_part_of_word(pattern), bits)
         self._without: TermSet = all_terms & ~listed
 
     def __missing__(self, raw: bytes) -> TermSet:
         found = self._without
         if raw:
-            words = self._words
-            for word in raw[:-1].split(b"\0"):
-                bits = words[word]
-                if bits:
-                    found |= bits
+            lowered = raw.lower()
+            found |= self._parts.find(lowered)
+            if self._words:
+                for word in self._words.keys() & lowered[:-1].split(b"\0"):
+                    found |= self._words[word]
         return self._keep(raw, found)
 
 
-class _WordTable(_BoundedTable):
-    """For each argument the terms that it may satisfy."""
-
-    def __init__(self, max_values: int) -> None:
-        super().__init__(max_values)
-        self._exact: dict[bytes, TermSet] = {}
-        self._substrings = SubstringIndex()
-
-    def add(self, bits: TermSet, condition: Condition) -> None:
-        for pattern in condition.patterns:
-            if pattern.exact is not None and condition.field == "argv":
-                self._exact[pattern.exact] = self._exact.get(pattern.exact, 0) | bits
-            else:
-                self._substrings.add(_longest_word(pattern.literal), bits)
-
-    def __missing__(self, word: bytes) -> TermSet:
-        return self._keep(word, self._exact.get(word, 0) | self._substrings.find(word.lower()))
+def _is_word(pattern: Pattern) -> bool:
+    return pattern.kind == "exact"
 
 
-def _longest_word(literal: bytes) -> bytes:
-    """The longest part that lies within one argument even where they are joined."""
-    return max(literal.split(b" "), key=len)
-
-
-def _is_gate(condition: Condition) -> bool:
-    # What is asked of the environment is not to be found among the arguments.
-    return (
-        condition.field != "env"
-        and bool(condition.patterns)
-        and all(
-            len(_longest_word(pattern.literal)) >= _GRAM
-            or (condition.field == "argv" and pattern.exact is not None)
-            for pattern in condition.patterns
-        )
-    )
+def _part_of_word(pattern: Pattern) -> bytes:
+    """Return what lies within one argument even where they are joined; b"" if it is short."""
+    part = max(pattern.literal.split(b" "), key=len)
+    return part if len(part) >= _GRAM else b""

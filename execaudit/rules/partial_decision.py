@@ -24,6 +24,7 @@ class PartialDecision:
         settled: the decision where nothing is left to decide; None where something is.
         epoch: an object that stands for all that this depends on beside the place.
         exe: path of the program, "" where it is unknown.
+        filename: the same of the file name as it was asked for.
 
     """
 
@@ -37,6 +38,7 @@ class PartialDecision:
         "_terms",
         "epoch",
         "exe",
+        "filename",
         "settled",
     )
 
@@ -48,6 +50,7 @@ class PartialDecision:
         *,
         epoch: object = None,
         exe: str = "",
+        filename: str = "",
     ) -> None:
         """Take the terms that hold as far as the place goes, and the rules of ancestors."""
         self._rules = rules
@@ -55,6 +58,7 @@ class PartialDecision:
         self._inherited = inherited
         self.epoch = epoch
         self.exe = exe
+        self.filename = filename
         matched = inherited
         holding = terms & rules.place_terms
         if holding:
@@ -103,7 +107,25 @@ class PartialDecision:
         return rules.count(self._decided)
 
     def _try_terms(self, live: TermSet, event: Event) -> Decision:
-        """Try what may hold, in order."""
+        """Try what may hold, in order; what it came to is kept by arguments."""
+        rules = self._rules
+        argv = event.argv
+        is_known = argv is not None and not event.argv_gaps and not live & rules.env_terms
+        tried = rules.tried.get((live, argv)) if is_known else None
+        if tried is None:
+            tried = self._find_matches(live, event)
+            if is_known and argv is not None:
+                rules.keep_tried(live, argv, tried)
+        matched, undecided = tried
+        for index in undecided:
+            rules.undecided[index] += 1
+        decided_by = self._base
+        if matched:
+            decided_by, _ = _until_end(rules.rules, sorted({*matched, *decided_by}))
+        return rules.count(rules.decision(decided_by, undecided))
+
+    def _find_matches(self, live: TermSet, event: Event) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the rules that match, and those that cannot be decided."""
         rules = self._rules
         matched: list[int] = []
         undecided: list[int] = []
@@ -119,13 +141,9 @@ class PartialDecision:
                 matched.append(index)
                 if rules.rules[index].action != "label":
                     break
-        undecided = [index for index in dict.fromkeys(undecided) if index not in matched]
-        for index in undecided:
-            rules.undecided[index] += 1
-        decided_by = self._base
-        if matched:
-            decided_by, _ = _until_end(rules.rules, sorted({*matched, *decided_by}))
-        return rules.count(rules.decision(decided_by, tuple(undecided)))
+        return tuple(matched), tuple(
+            index for index in dict.fromkeys(undecided) if index not in matched
+        )
 
 
 def _each(terms: TermSet) -> Iterator[int]:

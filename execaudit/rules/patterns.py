@@ -31,10 +31,11 @@ Truth = bool | None
 REGEX_BYTES = 4096
 """How much of a text a regular expression sees whose time can grow with the square of it."""
 
-KINDS = ("exact", "glob", "regex")
+KINDS = ("exact", "glob", "contains", "startswith", "endswith", "regex")
+_IGNORE_CASE = "ignore_case"
 _ANYTHING = (b".*", b".*?", b".+", b".+?")
 _NO_TEXT = b"\0" * 300  # no argument has such a byte
-_EXPECTED = "a text, { exact = … }, { glob = … } or { regex = … }"
+_EXPECTED = "a text or { KIND = … } with exact, glob, contains, startswith, endswith or regex"
 
 
 class PatternError(ValueError):
@@ -62,6 +63,8 @@ class Pattern(NamedTuple):
         needs_before: what precedes a piece of text decides too.
         needs_after: what follows it decides too.
         most_bytes: longer text is seen only in part; 0: never.
+        lowers: `search` takes the text in lower case.
+        ignores_case: letters of ASCII match in either case.
 
     """
 
@@ -72,10 +75,16 @@ class Pattern(NamedTuple):
     literal: bytes
     needs_before: bool
     needs_after: bool
-    most_bytes: int
+    most_bytes: int = 0
+    lowers: bool = False
+    ignores_case: bool = False
 
     def matches(self, text: bytes) -> Truth:
         """Return whether a text matches; None where it is too long to be seen in full."""
+        return self.matches_prepared(text.lower() if self.lowers else text)
+
+    def matches_prepared(self, text: bytes) -> Truth:
+        """Return the same of a text that is in lower case already, if `lowers`."""
         if self.most_bytes and len(text) > self.most_bytes:
             half = self.most_bytes // 2
             return self.matches_piece(text[:half], False, True) or self.matches_piece(
@@ -96,26 +105,55 @@ class Pattern(NamedTuple):
 def parse_pattern(value: object, *, is_path: bool, regex_bytes: int = REGEX_BYTES) -> Pattern:
     """Make a pattern of a value of a rules file.
 
-    A text is itself, or has wildcards if it holds `*`, `?` or `[…]`. A table says it outright.
-    Raises PatternError.
+    A text is itself, or has wildcards if it holds `*`, `?` or `[…]`. A table says it outright, and
+    whether case matters. Raises PatternError.
     """
     if isinstance(value, str):
         return _glob(value, is_path, "") if has_wildcards(value) else _exact(value)
-    if not isinstance(value, Mapping) or len(value) != 1 or next(iter(value)) not in KINDS:
+    kinds = [key for key in value if key != _IGNORE_CASE] if isinstance(value, Mapping) else []
+    if not isinstance(value, Mapping) or len(kinds) != 1 or kinds[0] not in KINDS:
         raise PatternError(f"is {show_short(value)}, expected {_EXPECTED}")
-    ((kind, text),) = value.items()
+    kind, ignores_case = kinds[0], value.get(_IGNORE_CASE, False)
+    text = value[kind]
     if not isinstance(text, str):
         raise PatternError(f"is {show_short(text)}, expected a text", kind)
-    if kind == "exact":
-        return _exact(text)
-    if kind == "glob":
-        return _glob(text, is_path, kind)
-    return _regex(text, regex_bytes)
+    if not isinstance(ignores_case, bool):
+        raise PatternError(f"is {show_short(ignores_case)}, expected true or false", _IGNORE_CASE)
+    if kind == "regex":
+        return _regex(text, regex_bytes, ignores_case)
+    wanted = _lower_ascii(text) if ignores_case else text
+    if kind in _PARTS:
+        pattern = _part(kind, wanted)
+    else:
+        pattern = _exact(wanted) if kind == "exact" else _glob(wanted, is_path, kind)
+    if not ignores_case:
+        return pattern
+    return pattern._replace(text=text, exact=None, lowers=True, ignores_case=True)
+
+
+def _lower_ascii(text: str) -> str:
+    """Lower what bytes.lower() lowers."""
+    return text.encode("utf-8", "surrogateescape").lower().decode("utf-8", "surrogateescape")
 
 
 def _exact(text: str) -> Pattern:
     raw = text.encode("utf-8", "surrogateescape")  # a search may name bytes that are not UTF-8
-    return Pattern("exact", text, raw, raw.__eq__, raw.lower(), True, True, 0)
+    return Pattern("exact", text, raw, raw.__eq__, raw.lower(), True, True)
+
+
+_PARTS: dict[str, Callable[[bytes], Callable[[bytes], bool]]] = {
+    "contains": lambda part: lambda text: part in text,
+    "startswith": lambda part: lambda text: text.startswith(part),
+    "endswith": lambda part: lambda text: text.endswith(part),
+}
+
+
+def _part(kind: str, text: str) -> Pattern:
+    if not text:
+        raise PatternError('is "", which every text has, expected one that can be missing', kind)
+    raw = text.encode("utf-8", "surrogateescape")
+    search, is_begin, is_end = _PARTS[kind](raw), kind == "startswith", kind == "endswith"
+    return Pattern(kind, text, None, search, raw.lower(), is_begin, is_end)
 
 
 def _glob(text: str, is_path: bool, key: str) -> Pattern:
@@ -131,13 +169,12 @@ def _glob(text: str, is_path: bool, key: str) -> Pattern:
         found.literal.lower(),
         not found.begins_open,
         not found.ends_open,
-        0,
     )
 
 
-def _regex(text: str, regex_bytes: int) -> Pattern:
+def _regex(text: str, regex_bytes: int, ignores_case: bool) -> Pattern:
     try:
-        parts = _split_at_anything(_compile(text))
+        parts = _split_at_anything(_compile(text, re.IGNORECASE if ignores_case else re.NOFLAG))
         degree = max(worst_degree(nodes, part.pattern) for part, nodes in parts)
         around = [surroundings(nodes) for _, nodes in parts]
     except CostlyRegexError as error:
@@ -160,6 +197,7 @@ def _regex(text: str, regex_bytes: int) -> Pattern:
         any(before for before, _ in around),
         any(after for _, after in around),
         regex_bytes if degree > 1 else 0,
+        ignores_case=ignores_case,
     )
 
 
@@ -178,10 +216,10 @@ def _in_order(parts: list[re.Pattern[bytes]]) -> Callable[[bytes], bool]:
     return search
 
 
-def _compile(text: str) -> re.Pattern[bytes]:
+def _compile(text: str, flags: re.RegexFlag) -> re.Pattern[bytes]:
     try:
         # A line break in an argument must hide nothing.
-        compiled = compile_regex(text.encode(), re.DOTALL)
+        compiled = compile_regex(text.encode(), re.DOTALL | flags)
     except ValueError as error:
         raise RegexError(f"is not a regular expression: {error}") from None
     if compiled.flags & re.LOCALE:

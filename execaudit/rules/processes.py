@@ -12,18 +12,19 @@ from typing import Any
 
 from execaudit.records.readback import split_identity
 from execaudit.rules.field_values import DERIVED, UNKNOWN, Fields, of_ancestors
+from execaudit.rules.process_commands import COMMAND_FIELDS, ProcessCommands
+
+PROCESS_FIELDS = (
+    "parent.exe", "parent.other_root", "ancestor.exe", "ancestor.other_root",
+    "origin.exe", "origin.other_root", *COMMAND_FIELDS,
+)  # fmt: skip
+"""What is known of processes that were seen only."""
 
 _MAX_PROCESSES = 65536
 _MAX_IMAGES = 65536
 _MAX_AWAITED = 4096
 _MOST_SPARED = 1024  # running ones, for one that is forgotten
 _TICK_NS = 10_000_000  # /proc counts in USER_HZ, which is 100 on every machine of today
-
-FIELDS_OF_PROGRAMS = (
-    "parent.exe", "parent.other_root", "ancestor.exe", "ancestor.other_root",
-    "origin.exe", "origin.other_root",
-)  # fmt: skip
-"""What rules ask ProcessPrograms for."""
 
 Process = tuple[int, int]
 """Pid and start in ns: the same through all execs of a process."""
@@ -85,6 +86,7 @@ class ProcessPrograms:
         by_image: paths; "" where one was unreadable.
         elsewhere: images whose path is one in another root directory than the host's.
         running: by pid and start in ticks, where only /proc says what runs.
+        commands: what images were started with.
         news: entries for `rules.remembered`, None where nobody wants them.
 
     """
@@ -93,6 +95,7 @@ class ProcessPrograms:
         self.by_image: OrderedDict[str, str] = OrderedDict()
         self.elsewhere: set[str] = set()
         self.running: dict[tuple[int, int], str] = {}
+        self.commands = ProcessCommands()
         self.news: list[bytes] | None = None
         self._awaited: set[str] = set()
         self._getters: dict[str, Callable[[Fields], Any]] = {
@@ -141,6 +144,7 @@ class ProcessPrograms:
         self.by_image = old.by_image
         self.elsewhere = old.elsewhere
         self.running = old.running
+        self.commands.adopt(old.commands)
 
     def await_ancestors(self, fields: Fields) -> bool:
         """Note ancestors whose programs are unknown; return True if earlier notes had to go."""
@@ -161,7 +165,8 @@ class ProcessPrograms:
 
     def getter(self, field: str) -> Callable[[Fields], Any] | None:
         """Return what takes a field out of place_values(), None where its own name does."""
-        return self._getters.get(field) or DERIVED.get(field)
+        known = self._getters.get(field)
+        return known or self.commands.getter(field) or DERIVED.get(field)
 
     def _program_of(self, field: str) -> Callable[[Fields], Any]:
         """Return what gives the program of the process whose id is in a field."""

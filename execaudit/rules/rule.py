@@ -59,6 +59,7 @@ _HOMES = {
         f"{whose}.exe": (_AT_HOME, _implied(f"{whose}.other_root"))
         for whose in ("parent", "ancestor", "origin")
     },
+    "parent.filename": (_AT_HOME, _implied("parent.other_root")),
 }
 """Implied where a rule drops by a path: anybody can mount, in a namespace of his own, any file over
 any path. It is said of the process that the path is of."""

@@ -19,6 +19,7 @@ from execaudit.rules.field_values import (
     EVENT_FIELDS,
     TYPES,
     UNKNOWN,
+    Fields,
     event_values,
     marks_of,
     place_values,
@@ -27,7 +28,8 @@ from execaudit.rules.field_values import (
 )
 from execaudit.rules.partial_decision import PartialDecision
 from execaudit.rules.patterns import REGEX_BYTES, Truth
-from execaudit.rules.processes import FIELDS_OF_PROGRAMS
+from execaudit.rules.process_commands import COMMAND_FIELDS
+from execaudit.rules.processes import PROCESS_FIELDS
 from execaudit.rules.rule import Rule, read_rules
 from execaudit.wire.event import Event, Place
 
@@ -83,7 +85,7 @@ class RuleSet(CompiledRules):
 
     Attributes:
         kernel_hits: how often the kernel decided by each, before it was given the rules again.
-        wants_programs: whether any asks for programs of other processes.
+        wants_programs: whether any asks for programs or commands of other processes.
         remembers: whether they know anything of processes.
 
     """
@@ -91,9 +93,10 @@ class RuleSet(CompiledRules):
     def __init__(self, rules: Sequence[Rule]) -> None:
         super().__init__(rules)
         self.kernel_hits = [0] * len(rules)
-        self.wants_programs = not self.fields.isdisjoint(FIELDS_OF_PROGRAMS)
+        self.wants_programs = not self.fields.isdisjoint(PROCESS_FIELDS)
         self.remembers = self.wants_programs or self.inherited.is_used
-        self._marks = marks_of((*self.fields, "exe"))
+        self._wants_commands = not self.fields.isdisjoint(COMMAND_FIELDS)
+        self._marks = marks_of((*self.fields, "exe", "filename"))
         self._epoch = object()
 
     def decide(self, event: Event) -> Decision:
@@ -112,7 +115,7 @@ class RuleSet(CompiledRules):
             for index in decision.rules:
                 hits[index] += 1
         if self.wants_programs and not event.error and event.type == "exec":
-            self._remember_program(event, partial.exe)
+            self._remember_program(event, partial)
         return decision
 
     def _evaluate_place(self, place: Place) -> PartialDecision:
@@ -130,20 +133,25 @@ class RuleSet(CompiledRules):
                 if name in self.number_tables:
                     terms &= self.number_tables[name][UNKNOWN]
         rules = self.inherited.from_ancestors(fields) if self.inherited.is_used else ()
-        exe: Any = ""
-        if self.wants_programs:
-            exe = fields.get("exe", "")
-            if self.programs.await_ancestors(place.fields):
-                self._epoch = object()
+        if self.wants_programs and self.programs.await_ancestors(place.fields):
+            self._epoch = object()
         return PartialDecision(
-            self, terms, rules, epoch=self._epoch, exe="" if exe is UNKNOWN else exe
+            self,
+            terms,
+            rules,
+            epoch=self._epoch,
+            exe=_known_text(fields, "exe"),
+            filename=_known_text(fields, "filename"),
         )
 
-    def _remember_program(self, event: Event, exe: str) -> None:
+    def _remember_program(self, event: Event, partial: PartialDecision) -> None:
+        if not event.start_ns:
+            return
+        if self._wants_commands:
+            self.programs.commands.remember(event, partial.filename)
+        image = (event.pid, event.start_ns, event.exec_count)
         is_elsewhere = "other_root" in event.place.fields
-        if event.start_ns and self.programs.remember(
-            event.pid, event.start_ns, event.exec_count, exe, is_elsewhere=is_elsewhere
-        ):
+        if self.programs.remember(*image, partial.exe, is_elsewhere=is_elsewhere):
             # An exec of its child came first, and was decided without knowing its program.
             self._epoch = object()
 
@@ -197,3 +205,8 @@ class RuleSet(CompiledRules):
             )
             for index, rule in enumerate(self.rules)
         ]
+
+
+def _known_text(fields: Fields, name: str) -> str:
+    text = fields.get(name, "")
+    return "" if text is UNKNOWN else str(text)

@@ -13,15 +13,19 @@ import time
 from typing import Any
 
 from execaudit.config.schema import File
-from execaudit.errors import ExecauditError
+from execaudit.config.seal import Seal
+from execaudit.errors import failed_call
+from execaudit.evidence.chain import Chain
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.compression import find_compressor
 from execaudit.sinks.disk_space import NO_SPACE, DiskSpace, Room
-from execaudit.sinks.generations import Generations
+from execaudit.sinks.generations import Generations, remove_at_once
 from execaudit.sinks.line_file import Held, Refused, find_group
 from execaudit.sinks.notices import NOTICE, WARNING
+from execaudit.sinks.retention import file_room
 from execaudit.sinks.rotating_file import RotatingFile
 from execaudit.sinks.rotation import Series
+from execaudit.sinks.sealing import Sealing
 from execaudit.sinks.sink import Encoder, Selection, Sink, Trouble
 
 _REASONS = {
@@ -61,7 +65,7 @@ class FileSink(Sink):
         """
         super().__init__(f"'{settings.path}'", 0, encoder, selection, clock)
         self._settings = settings
-        series = Series(settings.path)
+        self._series = series = Series(settings.path)
         self._generations = Generations(series, settings, self._clock, self.notices)
         self._file = RotatingFile(settings, series, self._generations, self._clock, self.notices)
         self._space = DiskSpace(series.directory, settings)
@@ -70,12 +74,44 @@ class FileSink(Sink):
             self.last_record = self._open(patience_s)
         except OSError as error:
             if error.errno not in _TRANSIENT:
-                raise ExecauditError(
-                    f"Failed to open '{settings.path}': {error.strerror}"
-                ) from error
+                raise failed_call(f"open '{settings.path}'", error) from error
             self._pause(self._trouble_of(error), self._clock.steady_s())
         else:
             self._generations.start(self._file.size)
+
+    # -- seals ------------------------------------------------------------------------------
+
+    def use_chain(self, chain: Chain, settings: Seal) -> None:
+        """Have the file sealed from now on."""
+        sealing = Sealing(
+            chain, settings, self.encoder.encode_fields, self._series, self._clock, self.notices
+        )
+        self._file.use_sealing(sealing)
+        self._generations.announce_removal = sealing.announce_removal
+
+    def release_chain(self) -> None:
+        """Leave the chain to another file, or to its end; this one is sealed no longer."""
+        if self.sealing is not None:
+            self.sealing.release()
+        self._file.use_sealing(None)
+        self._generations.announce_removal = remove_at_once
+
+    @property
+    def sealing(self) -> Sealing | None:
+        """What seals the file; None where it is not sealed."""
+        return self._file.sealing
+
+    def seal(self, reason: str) -> None:
+        """Write a seal over all that was written; not while something waits to be written."""
+        self.flush()
+        if self._trouble is not None or self._queue:
+            return
+        now_s = self._clock.steady_s()
+        try:
+            self._file.prepare(now_s, 0)
+            self._file.seal(reason)
+        except (OSError, Refused) as error:
+            self._pause(self._trouble_of(error), now_s)
 
     def _open(self, patience_s: float) -> dict[str, Any] | None:
         end_s = self._clock.steady_s() + patience_s
@@ -100,6 +136,8 @@ class FileSink(Sink):
         super().configure(settings, encoder, selection)
         self._settings = self._space.settings = settings
         self._file.configure(settings)
+        if self.sealing is not None:
+            self.sealing.encode = encoder.encode_fields
         self._generations.keep_up(self._file.size)
 
     # -- writing ----------------------------------------------------------------------------
@@ -213,6 +251,10 @@ class FileSink(Sink):
         except (OSError, Refused) as error:
             self._pause(self._trouble_of(error), now_s)
 
+    def prune(self, keep: int) -> None:
+        """Remove rotated files but for the newest, as somebody asks for."""
+        self._generations.prune(keep)
+
     def on_timer(self, now_s: float) -> float | None:
         """Do what is due at `now_s`; return when to call again."""
         retry_s = super().on_timer(now_s)
@@ -226,10 +268,14 @@ class FileSink(Sink):
 
     def status(self) -> dict[str, Any]:
         """Return what `execaudit status` shows beside the counters."""
+        room_bytes, room_s = file_room(self._settings)
         return {
             "path": self._settings.path,
             "file_bytes": self._file.size,
+            "room_bytes": room_bytes,
+            "room_s": room_s,
             "is_failing": self._is_failing,
+            **(self.sealing.status() if self.sealing is not None else {}),
         }
 
     def _close(self) -> None:

@@ -5,7 +5,10 @@ Owns what happens to files that are no longer written to. It never touches the o
 """
 
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from execaudit.background import Background
 from execaudit.config.schema import File
@@ -17,8 +20,29 @@ from execaudit.sinks.rotation import Generation, Series, choose_expired
 _STOP_PATIENCE_S = 5.0
 
 
+class Announce(Protocol):
+    """What is to be done before files are removed."""
+
+    def __call__(
+        self, expired: list[Generation], remove: Callable[[], None], /, *, is_urgent: bool
+    ) -> None:
+        """Have `remove` called, at once if it is urgent."""
+
+
+def remove_at_once(_: list[Generation], remove: Callable[[], None], *, is_urgent: bool) -> None:
+    """Remove files without a word."""
+    del is_urgent
+    remove()
+
+
 class Generations:
-    """The rotated files of one series."""
+    """The rotated files of one series.
+
+    Attributes:
+        announce_removal: is given files that are to be removed and what removes them, which it
+            calls, later on if it is not urgent.
+
+    """
 
     def __init__(self, series: Series, settings: File, clock: Clock, notices: Notices) -> None:
         """Raises NotConfigured where the kind of compression is not available."""
@@ -26,6 +50,7 @@ class Generations:
         self._clock = clock
         self._notices = notices
         self.configure(settings)
+        self.announce_removal: Announce = remove_at_once
         self._background = Background("compress")
         self._queued: set[str] = set()
         self._lock = threading.Lock()
@@ -45,11 +70,13 @@ class Generations:
             self._complain("clean up in", error)
         self.keep_up(active_bytes)
 
-    def retire(self) -> str:
-        """Rename the live file away; its new name. Raises OSError."""
-        name = self._series.free_name(self._clock.wall_s())
+    def next_name(self) -> str:
+        """Return the name that the live file would get now. Raises OSError."""
+        return self._series.free_name(self._clock.wall_s())
+
+    def retire(self, name: str) -> None:
+        """Rename the live file away. Raises OSError."""
         Path(self._series.path).rename(self._series.full_path(name))
-        return name
 
     def reinstate(self, name: str) -> None:
         """Undo `retire`. Raises OSError."""
@@ -63,13 +90,31 @@ class Generations:
             self._complain("list", error)
             return
         expired = choose_expired(generations, self._settings, self._clock.wall_s(), active_bytes)
-        for one in expired:
-            self._remove(one, "as configured")
+        if expired:
+            self.announce_removal(
+                expired, partial(self._remove_all, expired, "as configured"), is_urgent=False
+            )
         if self._make_stream is None:
             return
         for one in generations:
             if not one.suffix and not one.is_torn and one not in expired:
                 self._submit(one.name)
+
+    def prune(self, keep: int) -> None:
+        """Remove all but the newest so many."""
+        try:
+            rotated = [one for one in self._series.members() if not one.is_torn]
+        except OSError as error:
+            self._complain("list", error)
+            return
+        expired = rotated[: max(len(rotated) - keep, 0)]
+        if expired:
+            remove = partial(self._remove_all, expired, "as asked for")
+            self.announce_removal(expired, remove, is_urgent=False)
+
+    def _remove_all(self, expired: list[Generation], why: str) -> None:
+        for one in expired:
+            self._remove(one, why)
 
     def _remove(self, one: Generation, why: str) -> bool:
         try:
@@ -86,7 +131,15 @@ class Generations:
             generations = self._series.members()
         except OSError:
             return False
-        return any(self._remove(one, "to make room") for one in generations[:1])
+        oldest = generations[:1]
+        removed: list[Generation] = []
+
+        def remove() -> None:
+            removed.extend(one for one in oldest if self._remove(one, "to make room"))
+
+        if oldest:
+            self.announce_removal(oldest, remove, is_urgent=True)
+        return bool(removed)
 
     def _submit(self, name: str) -> None:
         with self._lock:

@@ -13,8 +13,12 @@ import os
 import stat
 import struct
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from execaudit.errors import ExecauditError, NotConfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _FLAGS = (
     os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -37,7 +41,10 @@ class Held(Refused):
 class LineFile:
     """An open log file, which no other process can open as one meanwhile.
 
-    `notes` says what could not be set as configured.
+    Attributes:
+        notes: what could not be set as configured.
+        note_written: called with whole lines once all of their bytes are in the file.
+
     """
 
     def __init__(self, path: str, mode: int, gid: int | None, *, exclusive: bool = False) -> None:
@@ -48,7 +55,8 @@ class LineFile:
         """
         self.path = path
         self.notes: list[str] = []
-        self._rest = b""
+        self.note_written: Callable[[bytes], None] | None = None
+        self._rest = self._half = b""
         _check_directory(os.path.dirname(path) or ".")  # noqa: PTH120
         flags = _FLAGS | (os.O_EXCL if exclusive else 0)
         try:
@@ -133,20 +141,24 @@ class LineFile:
             except OSError as error:
                 return 0, error
         done, failure = self._write(data)
-        if failure is None:
-            return done, None
-        whole = data.rfind(b"\n", 0, done) + 1
+        whole = done if failure is None else data.rfind(b"\n", 0, done) + 1
+        if self.note_written is not None and whole:
+            self.note_written(data[:whole])
         if whole != done and not self._take_back(data[whole:done]):
-            whole = data.index(b"\n", done) + 1
-            self._rest = data[done:whole]
+            begin, whole = whole, data.index(b"\n", done) + 1
+            self._rest, self._half = data[done:whole], data[begin:whole]
         return whole, failure
 
     def finish_line(self) -> None:
         """Write the rest of a line that is half in the file, if there is one. Raises OSError."""
+        if not self._rest:
+            return
         done, error = self._write(self._rest)
         self._rest = self._rest[done:]
         if error is not None:
             raise error
+        if self.note_written is not None:
+            self.note_written(self._half)
 
     def _write(self, data: bytes) -> tuple[int, OSError | None]:
         done = 0

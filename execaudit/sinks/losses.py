@@ -44,6 +44,8 @@ class Losses:
     @property
     def unreported(self) -> int:
         """Entries of incidents that nobody has taken."""
+        if not self._open and not self._ended:
+            return 0
         return sum(one.count for one in (*self._open.values(), *self._ended))
 
     def count(
@@ -70,5 +72,7 @@ class Losses:
 
     def take(self) -> list[Incident]:
         """Remove and return the incidents that have ended."""
+        if not self._ended:
+            return []
         ended, self._ended = self._ended, []
         return ended

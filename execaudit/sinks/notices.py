@@ -5,6 +5,7 @@ Owns the texts until they are taken, and their bound. They never hold arguments 
 """
 
 _MOST_TEXTS = 64
+ERROR = 3
 WARNING = 4
 NOTICE = 5
 """Priorities, as syslog(3) numbers them."""
@@ -27,6 +28,8 @@ class Notices:
 
     def take(self) -> list[Notice]:
         """Remove and return the texts, oldest first."""
+        if not self._texts:
+            return []
         texts, self._texts = self._texts, {}
         return [
             (priority, text if times == 1 else f"{text} ({times} times)")

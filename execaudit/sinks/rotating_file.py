@@ -21,8 +21,10 @@ from execaudit.sinks.generations import Generations
 from execaudit.sinks.line_file import LineFile, Refused, find_group
 from execaudit.sinks.notices import NOTICE, WARNING, Notices
 from execaudit.sinks.rotation import Series
+from execaudit.sinks.sealing import Sealing
 
 _ROTATION_RETRY_S = 60.0
+_SEAL_RETRY_S = 1.0
 _STOP_PATIENCE_S = 2.0
 _MOST_SYNCS = 8  # each holds a descriptor while a disk hangs
 
@@ -54,6 +56,7 @@ class RotatingFile:
         self._rotate_ns: int | None = None  # CLOCK_BOOTTIME at which the file is old enough
         self._rotation_retry_s = 0.0
         self._sync_s: float | None = None
+        self.sealing: Sealing | None = None
 
     def open(self) -> dict[str, Any] | None:
         """Open what is at the path, or make it; return the last record. Raises OSError, Refused."""
@@ -71,7 +74,24 @@ class RotatingFile:
         if not self.size:
             last = find_last_record(self._series)
         self._rotate_ns = self._age_limit_ns(file)
+        if self.sealing is not None and before is not None:
+            self.sealing.begin_file(file, "moved")
+        elif self.sealing is not None:  # which began when nothing could be opened
+            self.sealing.resume(file)
         return last
+
+    def use_sealing(self, sealing: Sealing | None) -> None:
+        """Have the file sealed from now on, or no longer."""
+        if self.sealing is not None and self._file is not None:
+            self._file.note_written = None
+        self.sealing = sealing
+        if sealing is not None and self._file is not None:
+            sealing.resume(self._file)
+
+    def seal(self, reason: str) -> None:
+        """Seal what was written so far."""
+        if self.sealing is not None:
+            self.sealing.seal(reason)
 
     def configure(self, settings: File) -> None:
         """Go on with the same file under other settings. Raises NotConfigured as `find_group`."""
@@ -119,6 +139,8 @@ class RotatingFile:
         if at_path is None:
             self.open()
         else:
+            if self.sealing is not None:
+                self.sealing.look_for_loss(at_path)
             self.size = at_path
         limit = self._settings.max_file_bytes
         is_full = limit and self.size + size > limit and now_s >= self._rotation_retry_s
@@ -174,7 +196,10 @@ class RotatingFile:
         assert file is not None  # noqa: S101 - callers looked
         try:
             file.finish_line()
-            name = self._generations.retire()
+            name = self._generations.next_name()
+            if self.sealing is not None:
+                self.sealing.seal("rotate", name)
+            self._generations.retire(name)
             try:
                 fresh = LineFile(settings.path, settings.mode, self._gid, exclusive=True)
             except (OSError, Refused):
@@ -188,6 +213,8 @@ class RotatingFile:
             )
             return
         self._file, self.size, self._rotate_ns = fresh, 0, None
+        if self.sealing is not None:
+            self.sealing.begin_file(fresh)
         if settings.fsync != "none":
             self._sync_later(file.fd, with_directory=True)
         file.close()
@@ -232,6 +259,11 @@ class RotatingFile:
         if self._file is not None and self._is_old(now_s):
             self.prepare(now_s, 0)
         deadlines = [self._sync_s] if self._sync_s is not None else []
+        if self.sealing is not None and self._file is not None:
+            if now_s >= self.sealing.due_s(now_s):
+                self.prepare(now_s, 0)
+                self.seal("interval" if self.sealing.chain.lines else "idle")
+            deadlines.append(max(self.sealing.due_s(now_s), now_s + _SEAL_RETRY_S))
         if self._rotate_ns is not None:
             left_s = (self._rotate_ns - self._clock.boot_ns()) / 1e9
             deadlines.append(max(now_s + left_s, self._rotation_retry_s))
@@ -259,4 +291,6 @@ class RotatingFile:
                 self._sync(self._file.fd)
             self._file.close()
             self._file = None
+        if self.sealing is not None:
+            self.sealing.close()
         self._syncing.stop(_STOP_PATIENCE_S, finish=True)

@@ -24,6 +24,7 @@ class Encoding(NamedTuple):
 
     format: str
     max_line_bytes: int = 0  # 0: as long as they are
+    fields: str | tuple[str, ...] = "all"  # of the journal's entries
 
 
 def _open_file(file: File, encoder: Encoder, selection: Selection | None, wait_s: float) -> Sink:
@@ -85,7 +86,7 @@ def open_sinks(
 
 def _encoding(section: File | Journal | Stdout) -> Encoding:
     if isinstance(section, Journal):
-        return Encoding("journal")
+        return Encoding("journal", fields=section.fields)
     return Encoding(section.format, section.max_line_bytes)
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from execaudit.errors import ExecauditError
+from execaudit.errors import ExecauditError, failed_call
 from execaudit.store.broken import Broken
 from execaudit.store.chunks import Chunk
 from execaudit.store.log import open_log
@@ -127,7 +127,7 @@ def _open(path: str) -> Part | None:
     except FileNotFoundError:
         return None  # to be made by the daemon
     except OSError as error:
-        raise ExecauditError(f"Failed to open '{path}': {error.strerror}") from error
+        raise failed_call(f"open '{path}'", error) from error
 
 
 def _index_of(parts: list[Part], part: Part) -> int | None:

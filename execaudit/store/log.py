@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from execaudit.errors import ExecauditError
+from execaudit.errors import ExecauditError, failed_call
 from execaudit.sinks.rotation import Generation, Series
 from execaudit.store.broken import Broken
 from execaudit.store.chunks import CHUNK_BYTES, Chunk, hold_memory
@@ -127,7 +127,7 @@ def open_log(path: str, broken: Broken | None = None) -> Log:
         except OSError as error:
             generations = []
             if live is None:
-                raise ExecauditError(f"Failed to open '{path}': {error.strerror}") from error
+                raise failed_call(f"open '{path}'", error) from error
         parts = _open_generations(series, generations, live, broken)
         if live is None or _is_at(path, live):
             break

@@ -212,11 +212,12 @@ def _describe_exit(record: Record) -> str:
     else:
         text = f"exit {record.get('exit_code', '?')}"
     if "duration_ns" in record:
-        text += f" after {_describe_duration(record['duration_ns'])}"
+        text += f" after {describe_duration(record['duration_ns'])}"
     return text
 
 
-def _describe_duration(duration_ns: int) -> str:
+def describe_duration(duration_ns: int) -> str:
+    """Return a duration for people, in a few characters."""
     if duration_ns < 10**6:
         return f"{duration_ns // 1000}us"
     if duration_ns < 10**9:

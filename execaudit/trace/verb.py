@@ -13,7 +13,7 @@ from collections.abc import Callable
 from execaudit.color import wants_color
 from execaudit.config.environment import DEFAULT_ENV
 from execaudit.engine.choice import open_capture
-from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
+from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, failed_call
 from execaudit.kernel import libbpf
 from execaudit.kernel.capture import Settings
 from execaudit.records.encoder import JsonEncoder, render_line
@@ -193,7 +193,7 @@ def _open_map(path: str) -> int:
         # struct bpf_map_info: type, id, key_size, value_size
         _, _, key_bytes, _ = struct.unpack_from("@4I", libbpf.object_info(fd, 16))
     except OSError as error:
-        raise InvalidArgument(f"Failed to open pinned map '{path}': {error.strerror}") from error
+        raise failed_call(f"open pinned map '{path}'", error, InvalidArgument) from error
     if key_bytes != 8:
         raise ExecauditError(f"Failed to use map '{path}': its keys have {key_bytes} bytes, not 8")
     return fd

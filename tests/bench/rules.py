@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SIZES = (10, 1000, 10_000)
 EVENTS = 2000
 PLACES = 300
+LONG = 20
 
 
 def fields(number: int, *, all_new: bool = False) -> dict[str, Any]:
@@ -80,6 +81,11 @@ def figures(rules: RuleSet, turn: int) -> dict[str, float]:
     programs = [
         event(new_place(turn * PLACES + number, all_new=True), 1) for number in range(PLACES)
     ]
+    long = [event(known, number) for number in range(LONG)]
+    for number, each in enumerate(long):
+        each.argv = b"cc\0" + b"".join(
+            b"-I/usr/include/dir%d/%d/%d\0" % (turn, number, index) for index in range(2200)
+        )
     settled = event(new_place(1), 1)
     settled.place.type = "exit"
     decide = rules.decide
@@ -87,6 +93,7 @@ def figures(rules: RuleSet, turn: int) -> dict[str, float]:
         "place settles it": measure(EVENTS, lambda _: decide(settled)),
         "place known, arguments known": measure(EVENTS, lambda n: decide(usual[n % 40])),
         "place known, arguments new": measure(EVENTS, lambda n: decide(fresh[n])),
+        "place known, 60 KB of arguments": measure(LONG, lambda n: decide(long[n])),
         "new parent": measure(PLACES, lambda n: decide(parents[n])),
         "new parent, program and folder": measure(PLACES, lambda n: decide(programs[n])),
     }

@@ -6,6 +6,7 @@ once and stays in the cache.
 """
 
 import importlib.util
+import json
 import os
 import shutil
 import statistics
@@ -35,6 +36,30 @@ _DUCKDB = """
 import sys, duckdb
 print(duckdb.sql(f"select count(*) from read_json_auto({sys.argv[2:]!r}, union_by_name=true,"
                  f" ignore_errors=true) where exe = '{sys.argv[1]}'").fetchone()[0])
+"""
+_PLAIN_SUMS = """
+import collections, json, sys
+tables = collections.defaultdict(collections.Counter)
+for path in sys.argv[1:]:
+    for line in open(path, "rb"):
+        record = json.loads(line)
+        if record["type"] == "exec":
+            for name in ("host", "user", "exe", "unit", "container", "tty", "pcomm", "errno"):
+                if name in record:
+                    tables[name][record[name]] += 1
+            tables["minute"][record["time"][:16]] += 1
+print(json.dumps(tables))
+"""
+_DUCKDB_SUMS = """
+import sys, duckdb
+sets = ", ".join(f"({name})" for name in
+                 ("host", '"user"', "exe", "unit", "container", "tty", "pcomm", "errno"))
+columns = {name: "VARCHAR" for name in ("type", "time", "host", "user", "exe", "unit", "container",
+                                        "tty", "pcomm", "errno")}
+print(len(duckdb.sql(
+    f"select host, \\"user\\", exe, unit, container, tty, pcomm, errno, count(*) from"
+    f" read_json({sys.argv[1:]!r}, format='newline_delimited', columns={columns!r})"
+    f" where type = 'exec' group by grouping sets ({sets})").fetchall()))
 """
 
 
@@ -86,8 +111,9 @@ def _logs(folder: Path) -> list[Path]:
 
 def _runs(folder: Path) -> list[Run]:
     paths = list(map(str, _logs(folder)))
-    search = ["/usr/bin/python3", "-m", "execaudit", "search", "-q"]
-    log = [*search, "--file", str(folder / "execaudit.jsonl")]
+    search = _verb("search")
+    log_option = ["--file", str(folder / "execaudit.jsonl")]
+    log = [*search, *log_option]
     hour = ["--since", f"@{BEGIN_S + 86400}", "--until", f"@{BEGIN_S + 86400 + 3600}"]
     runs = [
         Run("grep -c", ["grep", "-c", LITERAL, *paths]),
@@ -103,6 +129,17 @@ def _runs(folder: Path) -> list[Run]:
             ["/usr/bin/python3", "-c", _PLAIN, "/usr/bin/curl", *paths],
         ),
     ]
+    runs += [
+        Run("Python, sums by json of every line", ["/usr/bin/python3", "-c", _PLAIN_SUMS, *paths]),
+        Run(
+            "report",
+            [*_verb("report"), *log_option, "--json", "--no-history"],
+            ("Python, sums by json of every line", 1 / 4),
+        ),
+        Run("report, one hour of 14 days", [*_verb("report"), *log_option, *hour]),
+        Run("tree of a login", [*_verb("tree"), *log_option, _shell(folder)]),
+        Run("tree of a login, --up", [*_verb("tree"), *log_option, "--up", _shell(folder)]),
+    ]
     optional = {
         "rg": Run("ripgrep -c", ["rg", "-c", LITERAL, *paths]),
         "jq": Run("jq", ["jq", "-c", 'select(.exe == "/usr/bin/curl")', *paths]),
@@ -114,7 +151,19 @@ def _runs(folder: Path) -> list[Run]:
     runs += [run for program, run in optional.items() if shutil.which(program)]
     if importlib.util.find_spec("duckdb"):
         runs.append(Run("DuckDB", [sys.executable, "-c", _DUCKDB, "/usr/bin/curl", *paths]))
+        runs.append(Run("DuckDB, sums", [sys.executable, "-c", _DUCKDB_SUMS, *paths]))
     return runs
+
+
+def _verb(name: str) -> list[str]:
+    return ["/usr/bin/python3", "-m", "execaudit", name, "-q"]
+
+
+def _shell(folder: Path) -> str:
+    """Return the identity of a process that others are below."""
+    with (folder / "small").open("rb") as small:
+        parents = (json.loads(line)["parent_id"] for line in small)
+        return next(str(each) for each in parents if "-1-" not in each)
 
 
 def _start(command: Sequence[str]) -> Cost:

@@ -114,7 +114,7 @@ def _line(
     record |= {
         "time": _time(ns), "host": "web1", "boot": BOOT, "cpu": number % 2, "seq": number // 2,
         "id": ident, "pid": pid, "uid": user[1], "gid": user[1], "euid": user[1], "user": user[0],
-        "comm": words[0][:15], "old_comm": ancestors[0].comm, "filename": exe, "exe": exe,
+        "comm": words[0][:15], "filename": exe, "exe": exe,
         "argv": list(words), "argc": len(words), "start": _time(start_ns + _OFFSET_NS),
         "parent_id": ancestors[0].ident, "ppid": ancestors[0].pid, "pcomm": ancestors[0].comm,
         "ancestors": [
@@ -122,6 +122,8 @@ def _line(
             for one in ancestors
         ] + template["ancestors"][len(ancestors):],
     }  # fmt: skip
+    if "old_comm" in record:
+        record["old_comm"] = ancestors[0].comm
     return dumps(record) + b"\n"
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import sys
 import tempfile
 import time
@@ -20,10 +21,16 @@ from typing import TYPE_CHECKING, Any
 
 from execaudit.config.configuration import Config
 from execaudit.config.schema import File, Journal
+from execaudit.config.seal import Seal
 from execaudit.daemon.setup import env_names
+from execaudit.evidence.chain import Chain as SealChain
+from execaudit.evidence.setup import make_state
+from execaudit.evidence.state import StateFile
 from execaudit.formats.encoders import make_encoder
 from execaudit.records.accounting import Accounting
+from execaudit.records.host import Host
 from execaudit.records.place import PlaceDescriber
+from execaudit.records.service_records import seal_head
 from execaudit.sinks.file import FileSink
 from execaudit.sinks.journal import JournalSink
 from execaudit.sinks.stdout import StdoutSink
@@ -58,6 +65,7 @@ STEPS = {
     "collapse and redact": ("redact", "account"),
     "encode JSON": ("JSON", "redact"),
     "write file": ("file", "JSON"),
+    "seal": ("sealed", "file"),
     "encode journal entry": ("entry", "redact"),
     "send to journald": ("journal", "entry"),
     "rules: 10": ("10 rules", "redact"),
@@ -90,6 +98,7 @@ CHAINS = (
     Chain("1000 rules", rules=1000),
     Chain("JSON", ("execaudit",)),
     Chain("file", ("execaudit",), ("file",)),
+    Chain("sealed", ("execaudit",), ("sealed",)),
     Chain("entry", ("journal",)),
     Chain("journal", ("journal",), ("journal",)),
     Chain("both", ("execaudit", "journal"), ("file", "journal")),
@@ -108,6 +117,18 @@ class _Unset:
         return b""
 
 
+def _open_sealed(directory: Path) -> FileSink:
+    """Open a file whose lines are sealed, as `execaudit seal setup` has it by default."""
+    directory.mkdir(mode=0o750, exist_ok=True)
+    path = directory / "execaudit.jsonl"
+    sink = FileSink(File(path=str(path), max_file_bytes=_UNROTATED), _Unset())
+    state = directory / "seal.state"
+    make_state(str(state), is_public=False, owner=(os.geteuid(), os.getegid()))
+    host = Host.this()
+    sink.use_chain(SealChain(StateFile(str(state)), lambda: seal_head(host, {})), Seal())
+    return sink
+
+
 class Sinks:
     """The daemon's sinks, as they are by default."""
 
@@ -117,6 +138,7 @@ class Sinks:
         file = File(path=str(self.path), max_file_bytes=_UNROTATED)
         self.by_name: dict[str, Sink] = {
             "file": FileSink(file, _Unset()),
+            "sealed": _open_sealed(directory.with_name("sealed")),
             "journal": JournalSink(Journal(), _Unset(), socket_path=journal_socket),
             "stdout": StdoutSink(_Unset(), fd=null_fd),
         }
@@ -132,8 +154,12 @@ class Sinks:
         return sum(sink.counters.lost for sink in self.by_name.values())
 
     def empty(self) -> None:
-        """Have the file take no more memory."""
+        """Have the files take no more memory."""
         self.path.write_bytes(b"")
+        sealed = self.by_name["sealed"]
+        if isinstance(sealed, FileSink):
+            sealed.rotate()
+            sealed.prune(0)
 
     def close(self) -> None:
         """Close all."""

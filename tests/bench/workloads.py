@@ -43,6 +43,9 @@ ENVIRONMENT = {
 # What each exec carries after the mark: in storm.c as literals, whose pages a forked child has not
 # touched when it calls execve. A tracer that reads them at that moment finds nothing.
 ARGUMENTS = (b"--output=json", b"--level=3", b"--retries=5", b"--jobs=2", b"-v", b"--input=/var/")
+_PERIOD_S, _SERVICE_RATE = 10, 5
+_CRON_S, _CRON_EXECS = 5.0, 20
+_TYPED_S = (0.7, 2.9, 2.95, 6.2, 8.8)
 SHELL_LOOP = """
 i=0
 while [ $i -lt "$1" ]; do
@@ -123,7 +126,55 @@ class Build:
             return _timed(command, ENVIRONMENT)
 
 
-AnyWorkload = Workload | Build
+@dataclass(frozen=True, slots=True)
+class OrdinaryServer:
+    """So many ten seconds of a server: a service, cron, and somebody who types commands.
+
+    The service executes 5 programs a second. Cron begins 20 one after the other; the commands come
+    now and then, some as a pipe.
+    """
+
+    periods: int
+    name = "ordinary server"
+    is_numbered = True
+
+    def shortened(self) -> OrdinaryServer:
+        """Give one period."""
+        return OrdinaryServer(1)
+
+    @property
+    def count(self) -> int:
+        """Execs of all periods."""
+        return self.periods * (_SERVICE_RATE * _PERIOD_S + _CRON_EXECS + len(_TYPED_S))
+
+    def run(self, mark: str) -> int:
+        """Be such a server and give the nanoseconds it took."""
+        environment = {**ENVIRONMENT, "BENCH_MARK": mark}
+
+        def start(count: int, first: int, pace: int = 0) -> subprocess.Popen[bytes]:
+            command = [str(OUTPUT / "storm"), str(count), "fork", str(OUTPUT / "tiny")]
+            command += [str(first), str(pace)]
+            return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+
+        started_s = time.monotonic()
+        at = self.periods * _SERVICE_RATE * _PERIOD_S
+        storms = [start(at, 0, _SERVICE_RATE)]
+        for period in range(self.periods):
+            for due_s in sorted((*_TYPED_S, _CRON_S)):
+                left_s = started_s + period * _PERIOD_S + due_s - time.monotonic()
+                time.sleep(max(left_s, 0))
+                if due_s == _CRON_S:
+                    storms.append(start(_CRON_EXECS, at))
+                    at += _CRON_EXECS
+                else:
+                    probe(mark, at)
+                    at += 1
+        if any(storm.wait() for storm in storms):
+            raise RuntimeError(f"the {self.name} did not make all its execs")
+        return int((time.monotonic() - started_s) * 1e9)
+
+
+AnyWorkload = Workload | Build | OrdinaryServer
 
 
 def _timed(command: list[str], environment: dict[str, str]) -> int:
@@ -142,6 +193,7 @@ def all_workloads(*, quick: bool) -> list[AnyWorkload]:
         Workload("shell loop", "shell", 400 if quick else 2000),
         Build(6 if quick else 24),
         Workload("trickle", "vfork", 25 if quick else 250, per_second=50),
+        OrdinaryServer(1 if quick else 3),
         # As many as the machine can make: what happens to a tracer that is given no CPU to spare.
         Workload("burst", "vfork", burst // cpus * cpus, cpus),
     ]

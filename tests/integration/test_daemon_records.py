@@ -4,6 +4,8 @@
 import base64
 import json
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -169,3 +171,44 @@ def test_limit_writes_its_burst_and_one_summary_with_the_exact_rest(
     assert summary["first"] <= summary["last"]
     assert stop["limited"] == runs - burst
     assert_totals_fit(records, stop)
+
+
+def test_flood_of_one_user_leaves_what_others_did_in_place(
+    engine: str, programs: Path, place: Path
+) -> None:
+    others, flood = 200, 600
+    target = str(shutil.copy(programs / "tiny", place / "floodtarget"))
+    rules = (
+        f'[[rule]]\naction = "keep"\nexe = "{target}"\n'
+        f'[[rule]]\naction = "keep"\nexe = "{programs}/tiny"\n'
+        '[[rule]]\naction = "drop"\ntype = "exec"\n'
+    )
+    sections: dict[str, dict[str, object]] = {
+        "file": {"max_file_bytes": "1M", "num_logs": 4},
+        "limits": {"bytes_per_user": "16K/m burst 512K", "interval": "1s"},
+    }
+    user = 150_000 + os.getpid()
+    place.chmod(0o755)
+    with Daemon(place, engine, sections, rules) as daemon:
+        for number in range(others):
+            launch([target, f"other-{number}"]).wait()
+        for number in range(flood):
+            argv = [target, f"flood-{number}", *["x" * 30_000] * 2]
+            subprocess.run(argv, check=True, user=user, group=user, stdout=subprocess.DEVNULL)
+        daemon.settle(programs / "tiny")
+        daemon.stop()
+        records = daemon.records()
+    mine = [r for r in records if r["type"] == "exec" and r["exe"] == str(target)]
+    words = [r["argv"][1] for r in mine]
+    # Four files of 1 MiB: without the bound 600 times 60,000 bytes push everything out.
+    assert words == [
+        *[f"other-{number}" for number in range(others)],
+        *[f"flood-{number}" for number in range(flood)],
+    ]
+    cut = [r for r in mine if "limit" in str(r.get("truncated"))]
+    assert len(cut) > flood - 12
+    assert all(r["argv"][1].startswith("flood-") for r in cut)
+    summaries = [r for r in records if r["type"] == "summary"]
+    assert sum(r["count"] for r in summaries) == len(cut)
+    assert {r.get("auid", r.get("uid")) for r in summaries} <= {user, mine[-1].get("auid")}
+    assert sum(r["cut_bytes"] for r in summaries) > len(cut) * 59_000

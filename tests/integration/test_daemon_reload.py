@@ -218,3 +218,15 @@ def reloads(daemon: Daemon) -> int:
 
 def answer_to_stdout() -> None:
     os.dup2(OUTPUT_FD, 1)
+
+
+def test_reload_says_what_does_nothing_yet(engine: str, place: Path) -> None:
+    (place / "link").symlink_to("/usr/bin/true")
+    rules = f'[[rule]]\naction = "drop"\nexe = "{place}/link"\n'
+    with Daemon(place, engine) as daemon:
+        daemon.configure({"capture": {"exits": True}}, rules)
+        answer = daemon.call("reload")
+    assert answer.returncode == 0
+    restart, link = answer.stderr.splitlines()
+    assert restart == "A change in [capture] takes effect when execaudit is restarted"
+    assert "10-test.toml:3:1: rule[0].exe: note: " in link

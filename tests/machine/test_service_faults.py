@@ -139,9 +139,27 @@ def test_full_disk_is_counted_and_writing_goes_on_when_there_is_room(running: Se
         assert any("No space left on device" in text for text in running.said())
 
 
-def test_mistake_in_the_configuration_fails_once_and_says_where(running: Service) -> None:
+def test_mistake_in_the_configuration_leaves_the_last_good_one_in_force(running: Service) -> None:
+    good = running.status()["config_hash"]
+    running.configure("[file]\npth = '/tmp/x'\n")
+    running.run("systemctl", "restart", UNIT)
+    running.marked(running.mark())
+    status = running.status()
+    assert status["config_hash"] == good
+    mistake = f"{CONFIG}:2:1: file.pth: is an unknown key"
+    assert status["config_error"].startswith(mistake)
+    assert running.of_type("start")[-1]["config_error"].startswith(mistake)
+    assert [text for text in running.said("-p", "err") if text.startswith(mistake)]
+    assert "mistakes" in running.show("StatusText")
+    running.run("rm", CONFIG)
+    running.run("systemctl", "reload", UNIT)
+    assert running.status()["config_error"] == ""
+
+
+def test_mistake_in_the_first_configuration_fails_once_and_says_where(running: Service) -> None:
     running.run("systemctl", "stop", UNIT)
     running.configure("[file]\npth = '/tmp/x'\n")
+    running.run("rm", "/var/lib/execaudit/last-good-configuration.json")
     assert running.run("systemctl", "start", UNIT, check=False).returncode != 0
     shown = [running.show(p) for p in ("ActiveState", "SubState", "ExecMainStatus", "NRestarts")]
     assert shown == ["failed", "failed", str(NOT_CONFIGURED), "0"]

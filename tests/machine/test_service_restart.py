@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.machine.service import RULES, UNIT, Service, wait_until
+from tests.machine.service import RULES, UNIT, Record, Service, wait_until
 from tests.machine.shell_storms import EXECS, begin, lost, numbers
 
 
@@ -31,6 +31,45 @@ def test_execs_of_a_storm_are_all_there_after(shared: Service, how: str) -> None
     if how == "restart":
         assert found.total() == len(found)
     assert len(shared.of_type("start")) >= 2
+
+
+SERVER = "/usr/local/bin/webserver"
+BELOW_SERVER = f"""
+[[rule]]
+action = "label"
+labels = ["below"]
+ancestor.exe = "{SERVER}"
+"""
+
+
+def ask_server(service: Service) -> Record:
+    """Have the server run something; its record."""
+    word = secrets.token_hex(8)
+    service.run("sh", "-c", f"echo {word} >/run/ask")
+    (record,) = [r for r in service.marked(word) if r["exe"] == "/usr/bin/echo"]
+    return record
+
+
+def test_programs_of_what_ran_before_are_known_after_restart_and_kill(shared: Service) -> None:
+    shared.container.write(RULES, BELOW_SERVER)
+    shared.start()
+    shared.run("systemctl", "restart", UNIT)
+    shared.run("cp", "/bin/bash", SERVER)
+    shared.run("mkfifo", "/run/ask")
+    loop = "while read word </run/ask; do /bin/echo $word; done"
+    shared.run("systemd-run", "--unit=webserver", SERVER, "-c", loop)
+    try:
+        assert ask_server(shared)["labels"] == ["below"]
+        shared.run("systemctl", "restart", UNIT)
+        assert ask_server(shared)["labels"] == ["below"]
+        before = shared.pid
+        shared.run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", UNIT)
+        wait_until(lambda: shared.pid not in (0, before), "another process")
+        assert ask_server(shared)["labels"] == ["below"]
+    finally:
+        shared.run("systemctl", "stop", "webserver.service")
+        shared.run("rm", RULES)
+        shared.run("systemctl", "reload", UNIT)
 
 
 def test_reload_takes_good_rules_and_refuses_bad_ones(shared: Service) -> None:

@@ -18,7 +18,7 @@ from tests.packaging.build import CHECKOUT
 GENERATOR = CHECKOUT / "packaging/completion/generate.py"
 DEADLINE_S = 30
 CASES = [
-    ("execaudit tr", {"trace"}),
+    ("execaudit tra", {"trace"}),
     ("execaudit trace --eng", {"--engine"}),
     ("execaudit trace --engine l", {"libbpf"}),
     ("execaudit trace --uid roo", {"root"}),

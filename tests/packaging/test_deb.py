@@ -79,7 +79,10 @@ def test_package_depends_on_nothing_but_the_distribution() -> None:
         "/usr/share/man/man5/execaudit-record.5.gz",
         "/usr/share/man/man5/execaudit-rules.5.gz",
         "/usr/share/man/man5/execaudit.toml.5.gz",
+        "/usr/share/execaudit/execaudit-verify",
         "/usr/share/man/man8/execaudit.8.gz",
+        "/usr/share/man/man8/execaudit-seal.8.gz",
+        "/usr/share/man/man8/execaudit-verify.8.gz",
         "/usr/share/zsh/vendor-completions/_execaudit",
     ],
 )
@@ -98,7 +101,8 @@ def test_package_holds_every_module_and_the_whole_bpf_source() -> None:
 
 def test_files_belong_to_root_and_nobody_else_may_write_them() -> None:
     for path, mode in content().items():
-        expected = "-rwxr-xr-x" if path.startswith("/usr/bin/") else "-rw-r--r--"
+        is_program = path.startswith("/usr/bin/") or path.endswith("/execaudit-verify")
+        expected = "-rwxr-xr-x" if is_program else "-rw-r--r--"
         assert mode == f"{expected} root/root", path
 
 

@@ -4,10 +4,17 @@
 Owns the samples, and the names of the fields that the code emits for them.
 """
 
+import os
+import tempfile
+import time
 from typing import Any
 
 from execaudit.daemon.handover.checkpoint import Totals
+from execaudit.evidence.chain import Chain
+from execaudit.evidence.setup import make_state
+from execaudit.evidence.state import StateFile
 from execaudit.records import service_records
+from execaudit.records.host import Host
 from execaudit.records.lost import EventKey, Incident, Lost, lost_fields, sink_lost_fields
 from execaudit.records.place import FieldDict
 from execaudit.records.vocabulary import EVENT_FLAGS, FIELDS
@@ -31,13 +38,21 @@ DAEMON_RECORDS: list[FieldDict] = [
      "failure_hook": "fexit", "cgroups": "legacy", "pid": 1, "config_hash": "0" * 64,
      "last_record": {"time": _HEAD["time"]}},
     {**_HEAD, "type": "stop", "pid": 1, "seen": 9, "dropped": 1, "limited": 1, "collapsed": 1,
-     "lost": 1, "undecodable": 0},
+     "lost": 1, "undecodable": 0, "checks": 1},
     {**_HEAD, "type": "config", "old_hash": "0" * 64, "config_hash": "1" * 64},
     {**_HEAD, "type": "repair", "reason": "silent", "programs": ["on_exec"], "result": "failure",
      **_SPAN},
     {**_HEAD, "type": "repair", "reason": "detached", "result": "success", **_SPAN},
     {**_HEAD, "type": "summary", "uid": 1000, "count": 3, **_SPAN},
     {**_HEAD, "type": "summary", "unit": "cron.service", "count": 3, **_SPAN},
+    {**_HEAD, "type": "summary", "auid": 1000, "count": 3, "cut_bytes": 9000, **_SPAN},
+    {**_HEAD, "type": "seal", "reason": "start", "chain": "0" * 16, "epoch": 2**40, "file": "a",
+     "covers": {"lines": 3, "bytes": 2**40, **_SPAN, "apart": True,
+                "missing": {"first": 1, "last": 2}, "shortened": {"from": 2**40, "to": 0}},
+     "hash": "0" * 64, "previous_hash": "1" * 64, "removed": {"before": 1, "files": ["b"]},
+     "events": {"seen": 1}, "next_chain": "1" * 16, "mac": "2" * 64,
+     "certificate": {"period": 1, "key": "0" * 64, "signature": "1" * 128, "seal_key": "2" * 64},
+     "next_key": "3" * 64, "signature": "4" * 128, "endorsement": "5" * 128},
     {**_HEAD, "type": "exit", "hook": "exit", "cpu": 0, "seq": 1,
      "unreadable": ["uid", "id", "parent_id", "pid", "ppid", "comm"], "exit_code": 0},
 ]  # fmt: skip
@@ -84,6 +99,24 @@ _OF_THE_DAEMON = ("labels", "severity", "path_search", "redacted")
 """Fields that the daemon adds; the tests of its flow see them."""
 
 
+def _seal_fields(host: Host) -> set[str]:
+    """Return the names of fields of seals with a MAC and with a signature."""
+    found: set[str] = set()
+    hour_ns = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    now = Host(host.name, host.boot, hour_ns)
+    for is_public in (False, True):
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/state"
+            owner = os.geteuid(), os.getegid()
+            make_state(path, is_public=is_public, owner=owner, periods=2)
+            chain = Chain(StateFile(path), lambda: service_records.seal_head(now, {}))
+            chain.note_removed(["a"], 1)
+            chain.mark_next_chain("0" * 16)
+            found |= chain.next_seal("begin", "b").keys()
+            chain.close()
+    return found
+
+
 def emitted_fields() -> dict[str, set[str]]:
     """Return the names of all fields that are emitted, by type of record."""
     host = make_host(users={0: "root", 1: "daemon"})
@@ -100,16 +133,19 @@ def emitted_fields() -> dict[str, set[str]]:
         *sink_lost_fields(host, "file", incident),
     }
     hook = ("fexit", "refused")
-    missed: dict[str, object] = {"last_record": {}, "gap": {}, "previous": {}}
+    missed: dict[str, object] = {"last_record": {}, "gap": {}, "previous": {}, "config_error": ""}
     host.has_old_cgroups = True
     found["start"] = set(service_records.start_fields(host, "bcc", hook, "", missed))
-    found["stop"] = set(service_records.stop_fields(host, Totals(0, 0, 0, 0, 0, 0)._asdict()))
+    found["stop"] = set(service_records.stop_fields(host, Totals(0, 0, 0, 0, 0, 0)._asdict())) | {
+        "checks"
+    }
     found["config"] = set(service_records.config_fields(host, "", ""))
     how = ("silent", ["on_exec"], True)
     found["repair"] = set(service_records.repair_fields(host, how, 1, 1))
+    found["seal"] = _seal_fields(host)
     found["summary"] = {
         name
-        for field in ("uid", "unit")
-        for name in service_records.summary_fields(host, (field, 1), 1, 1, 1)
+        for field in ("uid", "auid", "unit")
+        for name in service_records.summary_fields(host, (field, 1), (1, 1), 1, 1)
     }
     return found

@@ -49,6 +49,8 @@ WRONG_VALUES = [
         ['"a/b"'],
     ),
     ("file.group", 'the name of a group, or "" (the service\'s own)', ['"a b"', "4"]),
+    ("journal.fields", '"all", "usual" or a list of fields of a record', ['"few"', "true"]),
+    ("journal.fields", 'fields of a record, not "cmd"; did you mean "cwd"?', ['["cmd"]']),
     ("journal.identifier", "1 to 128 printable ASCII characters, no blanks", ['"a b"']),
     ("capture.env", "a list of names of environment variables", ['"PATH"']),
     (
@@ -75,13 +77,14 @@ VALUES = [
     ("[journl]", '1:2: journl: is an unknown section; did you mean "journal"?'),
     (
         "[xyz]",
-        "1:2: xyz: is an unknown section, expected capture, file, journal, stdout, redact, limits"
+        "1:2: xyz: is an unknown section, expected capture, file, journal, stdout, seal, redact,"
+        " limits"
         " or status",
     ),
     (
         '[x."a\\tb"]',
         "1:2: x: is an unknown section, expected capture, file, journal, stdout,"
-        " redact, limits or status",
+        " seal, redact, limits or status",
     ),
     ("[[rule]]", "1:3: rule: is for rules, expected in a file in rules.d"),
     ("file = 3", "1:1: file: is 3, expected one section that begins with [file]"),

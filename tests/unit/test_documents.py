@@ -59,6 +59,8 @@ def sections(text: str) -> dict[str, str]:
         "convert",
         "redact",
         "schema",
+        "seal setup",
+        "verify",
         "status",
         "reload",
         "rotate",
@@ -89,9 +91,10 @@ def test_manual_names_every_exit_status() -> None:
     assert set(re.findall(r"^\*(\d+)\*$", text, re.MULTILINE)) == statuses
 
 
-def test_manual_is_clean(tmp_path: Path) -> None:
-    page = tmp_path / "execaudit.8"
-    source = MANUAL.read_bytes()
+@pytest.mark.parametrize("manual", sorted(MANUAL.parent.glob("*.scd")), ids=lambda path: path.stem)
+def test_manual_is_clean(manual: Path, tmp_path: Path) -> None:
+    page = tmp_path / manual.stem
+    source = manual.read_bytes()
     page.write_bytes(subprocess.run(["scdoc"], input=source, stdout=-1, check=True).stdout)
     lint = subprocess.run(
         ["mandoc", "-T", "lint", "-W", "warning", page], stdout=-1, check=False, text=True

@@ -226,10 +226,40 @@ def test_arguments_cannot_make_quoting_slow(argv: list[str]) -> None:
             "$'l\\ns' ended, killed by SIGKILL [pid 7]",
         ),
         (
-            {"type": "start", "version": "1.0", "engine": "libbpf"},
-            "execaudit start: version 1.0, engine libbpf",
+            {"type": "start", "version": "1.0", "engine": "libbpf", "kernel": "6.1"},
+            "execaudit 1.0 records execs, by engine libbpf on kernel 6.1",
         ),
-        ({"type": "stop"}, "execaudit stop"),
+        (
+            {
+                "type": "start",
+                "version": "1.0",
+                "engine": "bcc",
+                "kernel": "6.1",
+                "failure_hook_error": "denied",
+                "config_error": "x:1:1: y",
+                "last_record": {},
+                "gap": {"traced": True, "ended": "crash", "events": 7},
+            },
+            "execaudit 1.0 records execs, by engine bcc on kernel 6.1; failed ones are NOT SEEN"
+            " (denied); THE CONFIGURATION HAS MISTAKES, the last good one is in force; the run"
+            " before ended by a crash, 7 events since were traced",
+        ),
+        (
+            {"type": "stop", "seen": 5, "dropped": 2, "limited": 1, "lost": 0},
+            "execaudit ended: 5 seen, 2 dropped by rule, 1 over a limit, 0 lost",
+        ),
+        (
+            {"type": "config", "old_hash": "", "config_hash": "ab" * 32},
+            "Another configuration is in force: SHA-256 abababababab",
+        ),
+        (
+            {"type": "summary", "unit": "a.service", "count": 3},
+            "Over its limit, unit a.service: 3 records were kept back",
+        ),
+        (
+            {"type": "summary", "auid": 1000, "count": 3, "cut_bytes": 9000},
+            "Over its limit, auid 1000: 9000 bytes of arguments were left out of 3 records",
+        ),
     ],
 )
 def test_message_of_other_records(fields: dict[str, Any], text: str) -> None:

@@ -32,7 +32,7 @@ def test_there_are_examples() -> None:
 
 @pytest.mark.parametrize(("file", "line"), shown())
 def test_example_asks_for_entries_of_the_daemon(file: str, line: str) -> None:
-    assert GENUINE in line, file
+    assert GENUINE in line.replace("\\", ""), file  # as scdoc wants them
 
 
 @pytest.mark.parametrize("name", ["rsyslog/30-execaudit-journal", "syslog-ng/execaudit-journal"])

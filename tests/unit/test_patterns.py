@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from execaudit.rules.patterns import Pattern, PatternError, parse_pattern
 
+KINDS = "a text or { KIND = … } with exact, glob, contains, startswith, endswith or regex"
+
 
 def parse(value: object, *, is_path: bool = False, regex_bytes: int = 4096) -> Pattern:
     return parse_pattern(value, is_path=is_path, regex_bytes=regex_bytes)
@@ -28,6 +30,9 @@ def parse(value: object, *, is_path: bool = False, regex_bytes: int = 4096) -> P
         ({"exact": "a*"}, "exact"),
         ({"glob": "a"}, "glob"),
         ({"regex": "a"}, "regex"),
+        ({"contains": "a*"}, "contains"),
+        ({"startswith": "a"}, "startswith"),
+        ({"endswith": "a", "ignore_case": True}, "endswith"),
     ],
 )
 def test_value_says_what_it_is(value: object, kind: str) -> None:
@@ -37,14 +42,21 @@ def test_value_says_what_it_is(value: object, kind: str) -> None:
 @pytest.mark.parametrize(
     ("value", "key", "text"),
     [
-        (3, "", "is 3, expected a text, { exact = … }, { glob = … } or { regex = … }"),
-        ({}, "", "is {}, expected a text, { exact = … }, { glob = … } or { regex = … }"),
+        (3, "", f"is 3, expected {KINDS}"),
+        ({}, "", f"is {{}}, expected {KINDS}"),
         (
             {"regexp": "x"},
             "",
-            'is { regexp = "x" }, expected a text, { exact = … }, { glob = … } or { regex = … }',
+            f'is {{ regexp = "x" }}, expected {KINDS}',
         ),
         ({"regex": 3}, "regex", "is 3, expected a text"),
+        ({"ignore_case": True}, "", f"is {{ ignore_case = true }}, expected {KINDS}"),
+        ({"exact": "a", "ignore_case": 1}, "ignore_case", "is 1, expected true or false"),
+        (
+            {"contains": ""},
+            "contains",
+            'is "", which every text has, expected one that can be missing',
+        ),
         (
             {"regex": "a("},
             "regex",
@@ -94,6 +106,44 @@ def test_wrong_value_is_refused(value: object, key: str, text: str) -> None:
 )
 def test_regex_is_searched_for_in_bytes(regex: str, text: bytes, expected: bool) -> None:
     assert parse({"regex": regex}).matches(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "expected"),
+    [
+        ({"contains": "b*"}, b"ab*c", True),
+        ({"contains": "b"}, b"aBc", False),
+        ({"contains": "B", "ignore_case": True}, b"abc", True),
+        ({"startswith": "/Tmp/", "ignore_case": True}, b"/tmp/x", True),
+        ({"startswith": "/tmp/"}, b"/var/tmp/x", False),
+        ({"endswith": "/nc"}, b"/bin/nc", True),
+        ({"endswith": "/nc"}, b"/bin/nc/x", False),
+        ({"exact": "LS", "ignore_case": True}, b"ls", True),
+        ({"exact": "LS", "ignore_case": False}, b"ls", False),
+        ({"glob": "*[A-C]?X", "ignore_case": True}, b"zb1x", True),
+        ({"regex": "^Ab", "ignore_case": True}, b"aBc", True),
+        ({"contains": "É", "ignore_case": True}, "é".encode(), False),
+    ],
+)
+def test_part_of_a_text_is_found_in_either_case(value: object, text: bytes, expected: bool) -> None:
+    assert parse(value).matches(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("value", "before", "after", "expected"),
+    [
+        ({"contains": "b"}, True, True, True),
+        ({"startswith": "a"}, False, True, True),
+        ({"startswith": "a"}, True, False, None),
+        ({"endswith": "c"}, True, False, True),
+        ({"endswith": "c"}, False, True, None),
+        ({"exact": "ABC", "ignore_case": True}, False, True, None),
+    ],
+)
+def test_piece_of_a_text_matches_where_the_rest_does_not_matter(
+    value: object, before: bool, after: bool, expected: bool | None
+) -> None:
+    assert parse(value).matches_piece(b"abc", before, after) is expected
 
 
 _PIECES = st.sampled_from(

@@ -41,7 +41,7 @@ def test_ocsf_event_gives_the_record_back_but_for_the_bounds_of_arguments(
     found = restore("ocsf", document)
     wanted = _to_ms(record)
     assert " ".join(found.pop("argv", ())) == " ".join(wanted.pop("argv", ()))
-    for name in ("first_missed", "last_missed", "gap", "last_record"):
+    for name in ("first_missed", "last_missed", "gap", "last_record", "covers"):
         if name in wanted:
             wanted[name] = record[name]
     assert found == wanted

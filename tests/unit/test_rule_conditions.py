@@ -100,6 +100,7 @@ VALUES: dict[str, tuple[list[Any], list[Any]]] = {
         ],
     ),
     "script": ([True, "./*.sh"], [False, "/**/*.sh", "*.sh"]),
+    "program": (["deploy.sh", "*.sh"], ["sudo", "deploy", "sh"]),
     "interp": (["/bin/*sh"], ["/usr/bin/*"]),
     "cwd": (["/srv/**"], ["/srv", "/srv/*"]),
     "root": ([True, "/var/chroot"], [False, "/"]),

@@ -214,6 +214,106 @@ def test_programs_of_processes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> N
     assert decide(rules, record() | {"parent_id": "boot-0-1-1"}).action == "keep"
 
 
+def started(pid: int, argv: list[str], **more: Any) -> Any:
+    return record(pid, argv=argv, arch="x86_64", **more)
+
+
+def below(pid: int, *above: int) -> Any:
+    return record(pid, above=above) | {"parent_id": record(above[0])["id"]}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"parent": {"cmdline": {"endswith": "-c id"}}},
+        {"parent": {"argv": "-c"}},
+        {"parent": {"filename": "/bin/sh"}},
+        {"ancestor": {"cmdline": "sh -c id"}},
+        {"not": {"parent": {"cmdline": "*nginx*"}}},
+    ],
+)
+def test_commands_of_processes_that_were_seen_are_known(condition: Any) -> None:
+    rules = compile_all(label("x", **condition))
+
+    assert decide(rules, below(11, 10)).labels == ()
+    assert decide(rules, started(10, ["sh", "-c", "id"], filename="/bin/sh")).labels == ()
+    assert decide(rules, below(11, 10)).labels == ("x",)
+    assert decide(rules, below(12, 99)).labels == ()
+
+
+def test_command_of_an_ancestor_is_found_though_others_are_unknown() -> None:
+    rules = compile_all(
+        label("yes", ancestor={"cmdline": "*cron*"}),
+        label("no", **{"not": {"ancestor": {"cmdline": "*other*"}}}),
+    )
+    decide(rules, started(10, ["cron", "-f"]))
+
+    assert decide(rules, below(12, 11, 10)).labels == ("yes",)
+    decide(rules, started(11, ["sh"]))
+    assert decide(rules, below(13, 11, 10)).labels == ("yes", "no")
+
+
+def test_of_long_commands_the_beginning_is_known() -> None:
+    rules = compile_all(
+        label("begin", parent={"cmdline": {"startswith": "sh -c"}}),
+        label("end", parent={"cmdline": {"endswith": "end"}}),
+        label("argument", parent={"argv": "-c"}),
+        label("other", **{"not": {"parent": {"argv": "-x"}}}),
+    )
+    decide(rules, started(10, ["sh", "-c", "x" * 5000, "end"]))
+
+    assert decide(rules, below(11, 10)).labels == ("begin", "argument")
+
+
+def test_commands_of_processes_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("execaudit.rules.process_commands._MAX_BYTES", 10_000)
+    rules = compile_all(label("x", parent={"cmdline": "*"}))
+    for pid in range(10, 40):
+        decide(rules, started(pid, ["sh", "y" * 1000]))
+    commands = rules.programs.commands
+
+    assert 5 < len(commands.by_image) < 10
+    assert commands.size == sum(each.size for each in commands.by_image.values()) <= 10_000
+    assert decide(rules, below(50, 39)).labels == ("x",)
+    assert decide(rules, below(51, 10)).labels == ()
+
+
+def test_new_rules_know_the_commands_that_old_ones_saw() -> None:
+    old = compile_all(label("x", parent={"cmdline": "sh"}))
+    decide(old, started(10, ["sh"]))
+    new = compile_all(label("y", parent={"argv": "sh"}))
+    new.adopt(old)
+
+    assert decide(new, below(11, 10)).labels == ("y",)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"exe": "/usr/bin/ncat", "filename": "/bin/nc"}, True),
+        ({"exe": "/usr/bin/nc", "filename": "/proc/self/exe"}, True),
+        ({"exe": "/usr/bin/dash", "filename": "/opt/nc", "script": "/opt/nc"}, True),
+        ({"exe": "/usr/bin/ncat", "filename": "/bin/ncat"}, False),
+        ({"exe": "/usr/bin/nc", "filename": "/x", "result": "failure", "errno_code": 2}, False),
+        ({"exe": "/usr/bin/bash", "filename": "nc", "result": "failure", "errno_code": 2}, True),
+        ({"filename": "/bin/nc", "unreadable": ["exe"]}, True),
+    ],
+)
+def test_program_is_any_name_of_what_runs(fields: Any, expected: bool) -> None:
+    rules = compile_all(label("x", program="nc"), label("y", **{"not": {"program": "nc"}}))
+    one = {**record(arch="x86_64"), **fields}
+
+    assert decide(rules, one).labels == (("x",) if expected else ("y",))
+
+
+def test_program_of_an_unreadable_path_may_be_any() -> None:
+    rules = compile_all(label("x", program="nc"), label("y", **{"not": {"program": "nc"}}))
+    one = record(filename="/bin/ls", unreadable=["exe"])
+    del one["exe"]
+
+    assert decide(rules, one).labels == ()
+
+
 def test_tables_stay_bounded_whatever_comes_in() -> None:
     rules = compile_all(*(label("x", exe=f"/a{n}/*", argv=f"--long-option-{n}") for n in range(99)))
     for number in range(9000):
@@ -223,7 +323,7 @@ def test_tables_stay_bounded_whatever_comes_in() -> None:
     arguments = rules.arguments
     assert len(table) <= 4096
     assert len(arguments) <= 4096
-    assert len(arguments._words) <= 4096
+    assert len(rules.tried) <= 4096
 
 
 def test_explanation_names_the_conditions_that_decided() -> None:
@@ -307,7 +407,8 @@ MISTAKES: list[tuple[dict[str, Any], int, str]] = [
     (
         drop(exe=True),
         2,
-        ".exe: is true, expected a text, { exact = … }, { glob = … } or { regex = … }",
+        ".exe: is true, expected a text or { KIND = … } with exact, glob, contains, startswith, "
+        "endswith or regex",
     ),
     (
         drop(argv={"regex": "("}),
@@ -326,6 +427,11 @@ MISTAKES: list[tuple[dict[str, Any], int, str]] = [
         ".cmdline.regex: repeats something that can be empty; expected one that takes bounded "
         "time: use wildcards, several conditions, or less repetition",
     ),
+    (
+        drop(program="/bin/nc"),
+        2,
+        '.program: is "/bin/nc", expected a name without "/", or `exe` for a path',
+    ),
     (drop(memfd="yes"), 2, '.memfd: is "yes", expected true or false'),
     (drop(type="exe"), 2, '.type: is "exe", expected "exec" or "exit"'),
     (drop(result="failed"), 2, '.result: is "failed", expected "success" or "failure"'),
@@ -337,12 +443,14 @@ MISTAKES: list[tuple[dict[str, Any], int, str]] = [
     (
         drop(parent={"uid": 0}),
         3,
-        ".parent.uid: is not a condition, expected parent.comm or parent.exe or parent.other_root",
+        ".parent.uid: is not a condition, expected parent.comm or parent.exe or parent.filename or "
+        "parent.argv or parent.cmdline or parent.other_root",
     ),
     (
         drop(ancestor="cron"),
         2,
-        '.ancestor: is "cron", expected ancestor.comm or ancestor.exe or ancestor.other_root',
+        '.ancestor: is "cron", expected ancestor.comm or ancestor.exe or ancestor.other_root'
+        " or ancestor.cmdline",
     ),
     (drop(any=[]), 2, ".any: is [], expected a table of conditions, or a list of them"),
     (

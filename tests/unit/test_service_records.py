@@ -23,7 +23,7 @@ def test_start_says_why_failures_are_not_seen() -> None:
 
 
 def test_summary_is_of_the_time_of_its_last_event() -> None:
-    fields = service_records.summary_fields(HOST, ("unit", "a.service"), 4, 10, 20)
+    fields = service_records.summary_fields(HOST, ("unit", "a.service"), (4, 0), 10, 20)
     assert (fields["unit"], fields["count"]) == ("a.service", 4)
     assert fields["first"] < fields["last"] == fields["time"]
 

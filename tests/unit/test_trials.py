@@ -132,6 +132,21 @@ def test_failures_are_seen_by_the_service_through_fexit_alone(
     assert 'failure_hook = "sys_exit"' in check.advice
 
 
+def test_what_trace_uses_instead_is_not_said_of_the_service(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    working = (point for hook in hooks.FAILURE_HOOKS[1:] for point in hook.programs.values())
+    offer(monkeypatch, *working)
+    fexit, *_, service = trials.try_failure_hooks(False)
+    assert fexit.advice == (
+        "Nothing to do for trace: -x uses kretprobe instead. For the service see below."
+    )
+    assert service.status == "warn"
+    offer(monkeypatch, *hooks.FAILURE_HOOKS[0].programs.values())
+    _, kretprobe, *_ = trials.try_failure_hooks(False)
+    assert kretprobe.advice == "Nothing to do: fexit is used instead."
+
+
 def test_failure_hooks_are_not_tried_without_permission() -> None:
     assert set(statuses(denied=True).values()) == {("warn", "not tried: BPF is refused")}
 

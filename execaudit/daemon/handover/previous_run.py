@@ -46,7 +46,7 @@ def unadopted_fields(
         if isinstance(last_record.get("time"), str):
             gap["first"] = last_record["time"]
         gap["last"] = host.time(now_ns)
-        gap["ended"] = "stop" if last_record.get("type") == "stop" else "crash"
+        gap["ended"] = "stop" if _is_end(last_record) else "crash"
         if last_record.get("boot") != host.boot:
             gap["rebooted"] = True
     elif not reason:
@@ -55,6 +55,11 @@ def unadopted_fields(
     if reason:
         gap["why"] = reason
     return {"gap": gap}
+
+
+def _is_end(last_record: dict[str, Any]) -> bool:
+    kind = last_record.get("type")
+    return kind == "stop" or (kind == "seal" and last_record.get("reason") == "stop")
 
 
 def _waiting_counts(checkpoint: Checkpoint, slots: list[list[bytes]]) -> Members:

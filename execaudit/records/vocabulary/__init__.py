@@ -37,6 +37,7 @@ SECTIONS: dict[str, tuple[Field, ...]] = {
     "stop": service.STOP,
     "config": service.CONFIG,
     "repair": service.REPAIR,
+    "seal": service.SEAL,
 }
 """The declarations by the section of docs/record.md that explains them."""
 

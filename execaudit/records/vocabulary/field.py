@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from execaudit.records.vocabulary.kinds import Kind
 
-TYPES = ("exec", "exit", "lost", "start", "stop", "config", "repair", "summary")
+TYPES = ("exec", "exit", "lost", "start", "stop", "config", "repair", "summary", "seal")
 """Types of records."""
 
 OWN = "(own)"
@@ -30,6 +30,7 @@ class Condition(NamedTuple):
     is_path: bool = False  # wildcards other than ** stop at "/"
     is_absolute: bool = False  # a path that always begins with "/"
     is_short: bool = False  # at most what the kernel keeps of a short name
+    is_name: bool = False  # of a file, and has no "/"
     can_be_absent: bool = False  # `true` and `false` ask whether it is there at all
     is_of_event: bool = False  # differs between execs of the same place
     absent: int | None = None  # number that a record leaves out

@@ -120,6 +120,19 @@ GAP = _object(
     ("rebooted", FLAG), ("traced", BOOLEAN), ("events", COUNT), ("lost", COUNT),
     ("repeated", COUNT), ("why", TEXT), required=("traced",),
 )  # fmt: skip
+SHORT_HASH = _matching("^[0-9a-f]{16}$")
+SIGNATURE = _matching("^[0-9a-f]{128}$", column="String", search="bytes")
+COVERS = _object(
+    ("lines", COUNT), ("bytes", COUNT), ("first", TIME), ("last", TIME), ("apart", FLAG),
+    ("missing", _object(("first", COUNT), ("last", COUNT), required=("first", "last"))),
+    ("shortened", _object(("from", COUNT), ("to", COUNT), required=("from", "to"))),
+    required=("lines", "bytes"),
+)  # fmt: skip
+REMOVED = _object(("before", COUNT), ("files", TEXTS), required=("before",))
+CERTIFICATE = _object(
+    ("period", COUNT), ("key", HASH), ("signature", SIGNATURE), ("seal_key", HASH),
+    required=("period", "key", "signature", "seal_key"),
+)  # fmt: skip
 RECORD = _object(is_open=True)
 COUNTS = _object(schema={"type": "object", "additionalProperties": _COUNT}, is_open=True)
 
@@ -127,7 +140,7 @@ _CUT = _object(
     ("index", Kind({"type": "integer", "minimum": -1}, "number")),
     ("missing_bytes", COUNT),
     ("missing_args", COUNT),
-    ("reason", Kind({"enum": ["budget", "ring", "unreadable", "display", "line"]})),
+    ("reason", Kind({"enum": ["budget", "ring", "unreadable", "display", "line", "limit"]})),
     name="gap",
     required=("reason",),
 )

@@ -27,7 +27,7 @@ EVERY = (
         ecs=("@timestamp",), ocsf=("metadata.original_time", "time"),
         column="DateTime64(9, 'UTC') CODEC(Delta, ZSTD)"),
     Field("type", kinds.NAME, "type of the record: `exec`, `exit`, `lost`; of the daemon also"
-        " `start`, `stop`, `config`, `repair`, `summary`", TYPES, TYPES,
+        " `start`, `stop`, `config`, `repair`, `summary`, `seal`", TYPES, TYPES,
         condition=Condition("type", '"exec" or "exit"'),
         ecs=("event.dataset",), ocsf=("metadata.event_code",)),
     Field("host", kinds.NAME, "host name, as it is at that time", TYPES, TYPES,
@@ -91,7 +91,8 @@ WHO = (
     _id("fsgid", "group for access to files", GROUP),
     _id("auid", f"login user. {_FREE_ID}", Condition("login", f'{USER.what}, or "unset"',
         'the login user, kept through sudo and su. `"unset"`: nobody logged in'),
-        omitted=record.UNSET_ID, ecs=("user.audit.id",),
+        types=("exec", "summary"), meanings={"summary": "login user whose limit it was"},
+        omitted=record.UNSET_ID, ecs=("user.audit.id", OWN),
         ocsf=("process.auid", "actor.user.uid", OWN_OR_TEXT)),
     _id("ses", f"audit session. {_FREE_ID}", Condition("session", f'{NUMBER.what}, or "unset"',
         'audit session. `"unset"`: nobody logged in'),

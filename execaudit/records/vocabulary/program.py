@@ -42,7 +42,7 @@ WHAT = (
         " the caller's program, which goes on running",
         unreadable=record.FLAG_BAD_EXE_PATH, cut=record.FLAG_CUT_EXE, is_bytes=True,
         condition=ABSOLUTE_PATH._replace(note="the program. It is resolved: on most systems"
-        " `/bin/ls` is `/usr/bin/ls`, and `execaudit rules` says where a rule names a link"),
+        " `/bin/ls` is `/usr/bin/ls`, and `execaudit check` notes where a rule names a link"),
         ecs=("process.executable", "process.name", OWN), ocsf=("process.file.path", "process.name"),
         cim="process_path"),
     Field("root", kinds.TEXT, "the process's root directory in its mount namespace, where it is not"
@@ -135,8 +135,16 @@ WHERE = (
 
 CONDITIONS = {
     "parent.comm": Condition("text", "a short name", "of the parent", is_short=True),
+    "program": Condition("texts", "a name", "the name of the program without its directory: of"
+        " `filename`, `script` or `exe`, any of them. Finds `nc` where it is a link to `ncat`, and"
+        " scripts. Of a failed exec not of `exe`, which is the caller's", is_name=True),
     "parent.exe": ABSOLUTE_PATH._replace(note="the program of the parent. Known of processes"
         " that execaudit saw start, or that ran when it started"),
+    "parent.filename": PATH._replace(note="the file name that the parent was started by. Known of"
+        " processes that execaudit saw start, like the next two"),
+    "parent.argv": Condition("texts", "an argument", "any single argument of the parent"),
+    "parent.cmdline": Condition("texts", "a command line", "the parent's arguments joined by single"
+        " spaces, 4 KiB of them"),
     "ancestor.comm": Condition("texts", "a short name", "of any of the up to 8 ancestors in the"
         " record", is_short=True),
     "ancestor.exe": Condition("texts", "a path", "the program of any of them and of `origin`, as of"
@@ -148,6 +156,8 @@ CONDITIONS = {
     "origin.other_root": FLAG._replace(note="that of `origin`"),
     **{f"ns.{kind}": NUMBER._replace(note="number of this namespace, as in the record")
         for kind, _ in kinds.NAMESPACES.members},
+    "ancestor.cmdline": Condition("texts", "a command line", "the command line of any of them, as"
+        " of `parent.cmdline`"),
     "cmdline": Condition("texts", "a command line", "all arguments joined by single spaces",
         is_of_event=True),
 }  # fmt: skip

@@ -11,13 +11,18 @@ _SPANS = ("lost", "repair", "summary")
 
 LOST = (
     Field("count", kinds.COUNT, "how many", ("lost", "summary"), ("lost", "summary"),
-        {"summary": "how many were kept back since the last summary"}, ocsf=("count", OWN_OR_TEXT)),
+        {"summary": "how many were kept back since the last summary; with `cut_bytes`, how many"
+        " were shortened"}, ocsf=("count", OWN_OR_TEXT)),
     Field("reason", kinds.NAME, "`ring` (the ring buffer was full), `recursion` (the kernel skipped"
         " the program), `undecodable` (bytes that are not a record of this version), of the daemon"
         " also `handover` (took place while other programs were put in the place of the old ones),"
         " `crash` (held back to be folded into a `path_search` when the daemon was killed, and not"
-        " in the ring buffer any more)", ("lost", "repair"), ("lost", "repair"),
-        {"repair": "`detached` (a program was not attached any more), `silent` (attached, and it"
+        " in the ring buffer any more)", ("lost", "repair", "seal"), ("lost", "repair", "seal"),
+        {"seal": "why now: `interval`, `idle`, `start`, `stop`, `reload`, `retention` (before files"
+        " are removed), `rotate` (the last line of a file), `begin` (the first one of the next),"
+        " `setup` (another chain follows); where other programs did it, `moved`, `emptied` and"
+        " `shortened`",
+        "repair": "`detached` (a program was not attached any more), `silent` (attached, and it"
         " did not see an exec of the daemon's own), `altered` (settings or rules in the kernel were"
         " not those that were put there), `ring` (a position of the ring buffer was not where it"
         " was left, or what it held was written over)"},
@@ -34,6 +39,9 @@ LOST = (
         " where the records are not known any more (`crash`)", ("lost",)),
     Field("last_missed", kinds.MARK, "the same of the last record; those between may be of other"
         " processors and hooks, too", ("lost",)),
+    Field("cut_bytes", kinds.COUNT, "bytes left out of records ([limits] `bytes_per_user`)",
+        ("summary",), meanings={"summary": "bytes of arguments and variables that were left out of"
+        " these records, which are there ([limits] `bytes_per_user`)"}),
     Field("sink", kinds.SINK, "`file`, `journal` or `stdout`: captured, but this sink could not"
         " take them (daemon). `reason` is then the sink's, such as `disk_full`, `quota`,"
         " `read_only`, `io_error`, `disk_low`, `unavailable`, `overflow`; `crash` or `closed`: the"
@@ -55,6 +63,8 @@ START = (
     Field("config_hash", kinds.HASH, "SHA-256, in hexadecimal, over all files of configuration and"
         " rules", ("start", "config"), ("start", "config"), {"config": "the same, of the"
         " configuration from here on"}),
+    Field("config_error", kinds.TEXT, "what is wrong with the configuration on disk, one mistake a"
+        " line. The last one that had none is in force, `config_hash` is of that", ("start",)),
     Field("last_record", kinds.RECORD, "the last whole record that was found in the file: the end"
         " of the run before", ("start",)),
     Field("gap", kinds.GAP, "the time since the run before. Left out on a first start", ("start",)),
@@ -72,6 +82,8 @@ STOP = (
         ("stop",)),
     Field("undecodable", kinds.COUNT, "events that were not records of this version; among the"
         " `lost`", ("stop",)),
+    Field("checks", kinds.COUNT, "execs of the daemon's own, by which it checked that it sees"
+        " execs: not among `seen`, never recorded, and numbered as all others", ("stop",)),
 )  # fmt: skip
 
 CONFIG = (
@@ -82,4 +94,37 @@ CONFIG = (
 REPAIR = (
     Field("programs", kinds.NAMES, "programs in the kernel that it concerned. Left out where it"
         " works again without a repair", ("repair",)),
+)  # fmt: skip
+
+SEAL = (
+    Field("epoch", kinds.COUNT, "number of the seal in its chain, from 0, without gaps", ("seal",),
+        ("seal",)),
+    Field("chain", kinds.SHORT_HASH, "name of the chain, made of its first key. Another follows"
+        " where `execaudit seal setup` made another key", ("seal",), ("seal",)),
+    Field("file", kinds.TEXT, "name of the file in which it stands, or that this is about to get"
+        " (`rotate`)", ("seal",), ("seal",)),
+    Field("covers", kinds.COVERS, "what it seals: the `lines` and `bytes` since the seal before,"
+        " with the times of the `first` and `last` of them. `apart`: what stands between the seal"
+        " before and these lines is not sealed. `missing`: epochs whose seals were made and do not"
+        " stand before it, `first` and `last`. `shortened`: another program shortened the file,"
+        " `from` so many bytes `to` so many; lines of these may be missing", ("seal",), ("seal",)),
+    Field("hash", kinds.HASH, "BLAKE2b of these lines, with their newlines", ("seal",), ("seal",)),
+    Field("previous_hash", kinds.HASH, "BLAKE2b of the line of the seal before; zeros in the"
+        " first one", ("seal",), ("seal",)),
+    Field("removed", kinds.REMOVED, "what retention removed: seals of epochs `before` that one, and"
+        " the `files` that are removed since the seal before. Left out where that is nothing",
+        ("seal",)),
+    Field("events", kinds.COUNTS, "counts since the start, as in `stop`", ("seal",), ("seal",)),
+    Field("next_chain", kinds.SHORT_HASH, "name of the chain that follows, with `setup`",
+        ("seal",)),
+    Field("mac", kinds.HASH, "keyed BLAKE2b of all other members, by the key of the epoch",
+        ("seal",)),
+    Field("certificate", kinds.CERTIFICATE, "where seals are signed, in the first one of a file"
+        " or run: `signature` by the verifying key of the `key` of an hour, the `period` since"
+        " 1970, and the `seal_key` that signs this seal", ("seal",)),
+    Field("next_key", kinds.HASH, "public key (Ed25519) of the next epoch", ("seal",)),
+    Field("signature", kinds.SIGNATURE, "Ed25519 signature of all other members, by the key of the"
+        " epoch", ("seal",)),
+    Field("endorsement", kinds.SIGNATURE, "the same by the key of the hour, with `certificate`",
+        ("seal",)),
 )  # fmt: skip

@@ -126,6 +126,7 @@ CREATE TABLE IF NOT EXISTS execaudit
     last Nullable(DateTime64(9, 'UTC')),
     first_missed String,
     last_missed String,
+    cut_bytes UInt64,
     sink LowCardinality(String),
     version LowCardinality(String),
     kernel LowCardinality(String),
@@ -134,6 +135,7 @@ CREATE TABLE IF NOT EXISTS execaudit
     failure_hook_error String,
     cgroups LowCardinality(String),
     config_hash String,
+    config_error String,
     last_record String,
     gap String,
     previous String,
@@ -143,8 +145,23 @@ CREATE TABLE IF NOT EXISTS execaudit
     collapsed UInt64,
     lost UInt64,
     undecodable UInt64,
+    checks UInt64,
     old_hash String,
-    programs Array(LowCardinality(String))
+    programs Array(LowCardinality(String)),
+    epoch UInt64,
+    chain LowCardinality(String),
+    file String,
+    covers String,
+    hash String,
+    previous_hash String,
+    removed String,
+    events String,
+    next_chain LowCardinality(String),
+    mac String,
+    certificate String,
+    next_key String,
+    signature String,
+    endorsement String
     -- end of generated
 )
 ENGINE = ReplacingMergeTree

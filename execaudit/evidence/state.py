@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The key of the next seal, in a file that is overwritten in place.
+
+Owns the file's layout, its permissions and its lock, and how the key goes on from epoch to epoch.
+When it is written, the sink decides: after the seal made with the key before is on the disk.
+"""
+
+import fcntl
+import os
+import stat
+import struct
+from pathlib import Path
+
+from execaudit.errors import ExecauditError, NotConfigured
+from execaudit.evidence.blake2 import blake2b
+from execaudit.evidence.keys import KEY_BYTES, next_key
+
+SECRET, PUBLIC = 1, 2
+
+MOST_PERIODS = 1 << 16
+"""Hours that certificates are made for: seven years."""
+
+# Magic, mode, hour of the seed, first hour, chain, epoch, its key, hash of the seal before, first
+# epoch that is not removed, seed.
+_LAYOUT = struct.Struct("<8sBxxxII8sQ32s32sQ32s")
+_MAGIC = b"EXSEAL1\n"
+_CHECK_BYTES = 16
+_CERTIFICATE_BYTES = 64
+_LOCK = struct.Struct("@hhqqi")  # struct flock
+
+
+class KeyState:
+    """What a daemon needs to make its next seal.
+
+    Attributes:
+        is_secret: seals have a MAC; else a signature.
+        chain: name of the chain of seals.
+        epoch: number of the next seal.
+        key: its key; for a signature, what its key pair is made of.
+        previous: hash of the line of the seal before; zeros where there is none.
+        removed_before: seals of lower epochs are not in the log any more.
+        period: of signed seals: the hour, since 1970, that `seed` is of.
+        first_period: the hour of the first certificate.
+        seed: what the key pair of the hour is made of.
+
+    """
+
+    def __init__(self, key: bytes, chain: str, *, is_secret: bool) -> None:
+        self.is_secret = is_secret
+        self.chain = chain
+        self.epoch = 0
+        self.key = bytearray(key)
+        self.previous = bytes(KEY_BYTES)
+        self.removed_before = 0
+        self.period = self.first_period = 0
+        self.seed = bytearray(KEY_BYTES)
+
+    def evolve(self, line_hash: bytes) -> None:
+        """Go on to the next epoch; the seal of this one has been written, with this hash."""
+        self.key[:] = next_key(self.key)
+        self.epoch += 1
+        self.previous = line_hash
+
+    def enter_period(self, period: int) -> None:
+        """Go on to an hour; the key pairs of those before are gone."""
+        for _ in range(min(period - self.period, MOST_PERIODS)):
+            self.seed[:] = next_key(self.seed)
+            self.period += 1
+
+    def copy(self) -> "KeyState":
+        """Return another one like it."""
+        return unpack(self.pack())
+
+    def take(self, other: "KeyState") -> None:
+        """Become like another one."""
+        self.__dict__ = other.__dict__
+
+    def pack(self) -> bytes:
+        """Return it as the file has it."""
+        data = _LAYOUT.pack(
+            _MAGIC, SECRET if self.is_secret else PUBLIC, self.period, self.first_period,
+            bytes.fromhex(self.chain), self.epoch, bytes(self.key), self.previous,
+            self.removed_before, bytes(self.seed),
+        )  # fmt: skip
+        return data + blake2b(data, size=_CHECK_BYTES).digest()
+
+
+def unpack(data: bytes) -> KeyState:
+    """Return what a file says. Raises ValueError where it is damaged."""
+    body, check = data[: _LAYOUT.size], data[_LAYOUT.size : _LAYOUT.size + _CHECK_BYTES]
+    if len(body) != _LAYOUT.size or blake2b(body, size=_CHECK_BYTES).digest() != check:
+        raise ValueError("its checksum is wrong")
+    magic, mode, period, first, chain, epoch, key, previous, removed, seed = _LAYOUT.unpack(body)
+    if magic != _MAGIC or mode not in (SECRET, PUBLIC):
+        raise ValueError("it is of another version")
+    state = KeyState(key, chain.hex(), is_secret=mode == SECRET)
+    state.epoch, state.previous, state.removed_before = epoch, previous, removed
+    state.period, state.first_period, state.seed = period, first, bytearray(seed)
+    return state
+
+
+class StateFile:
+    """The file of a key state, locked: no second daemon seals with the same keys."""
+
+    def __init__(self, path: str) -> None:
+        """Raises ExecauditError where it is not there, damaged, open to others, or in use."""
+        self.path = path
+        try:
+            self._fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            raise ExecauditError(f"Failed to open '{path}': {error.strerror}") from error
+        try:
+            self._check()
+            self.state = unpack(os.pread(self._fd, 4096, 0))
+        except ValueError as error:
+            os.close(self._fd)
+            raise NotConfigured(f"Failed to use key state '{path}': {error}") from None
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def _check(self) -> None:
+        status = os.fstat(self._fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+            raise ValueError("it is not a regular file with one name")
+        if status.st_uid not in (0, os.geteuid()):
+            raise ValueError(f"it belongs to uid {status.st_uid}")
+        if status.st_mode & 0o077:
+            raise ValueError("others can read it; chmod 600")
+        try:
+            fcntl.fcntl(
+                self._fd, fcntl.F_OFD_SETLK, _LOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+            )
+        except OSError:
+            raise ValueError("another process makes seals with it") from None
+
+    def write(self, data: bytes) -> None:
+        """Overwrite it, and have it on the disk: the key before is gone. Raises OSError."""
+        os.pwrite(self._fd, data, 0)
+        os.fdatasync(self._fd)
+
+    def certificate(self) -> bytes:
+        """Return the certificate of the hour that the state is in; empty where there is none."""
+        try:
+            with Path(certificates_path(self.path)).open("rb") as file:
+                file.seek((self.state.period - self.state.first_period) * _CERTIFICATE_BYTES)
+                data = file.read(_CERTIFICATE_BYTES)
+        except OSError:
+            return b""
+        return data if len(data) == _CERTIFICATE_BYTES else b""
+
+    def close(self) -> None:
+        """Close and unlock it."""
+        os.close(self._fd)
+
+
+def certificates_path(path: str) -> str:
+    """Where the certificates of a key state lie."""
+    return f"{path}.certificates"
+
+
+def new_path(path: str) -> str:
+    """Where the key state lies that is to take the place of the one in use."""
+    return f"{path}.new"
+
+
+def read_new_chain(path: str) -> str:
+    """Return the name of the chain that is to take the place of the one in use. Raises as usual."""
+    file = StateFile(new_path(path))
+    file.close()
+    return file.state.chain
+
+
+def take_new_state(path: str) -> None:
+    """Put a new key state in the place of the one in use. Raises OSError.
+
+    What lay there is overwritten: a new file would leave the old key on the disk.
+    """
+    for old, new in (
+        (certificates_path(path), certificates_path(new_path(path))),
+        (path, new_path(path)),
+    ):
+        if Path(old).exists() and Path(new).exists():
+            with Path(old).open("r+b") as file:
+                file.write(bytes(Path(old).stat().st_size))
+                file.flush()
+                os.fsync(file.fileno())
+        if Path(new).exists():
+            Path(new).replace(old)
+        else:
+            Path(old).unlink(missing_ok=True)
+
+
+def make_folder(folder: Path, owner: tuple[int, int]) -> None:
+    """Make the folder of the key state where there is none. Raises OSError."""
+    if not folder.exists():
+        folder.mkdir(mode=0o700)
+        if os.geteuid() == 0:
+            os.chown(folder, *owner)
+
+
+def create_private(path: str, data: bytes, owner: tuple[int, int]) -> None:
+    """Make a file that only its owner can read, on the disk when this returns. Raises OSError."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(path, flags, 0o600)
+    try:
+        if os.geteuid() == 0:
+            os.fchown(fd, *owner)
+        os.write(fd, data)
+        os.fsync(fd)
+    finally:
+        os.close(fd)

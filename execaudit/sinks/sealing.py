@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When a log is sealed, and that the key goes on only behind a seal that is on the disk.
+
+Owns the pace of seals, and the order log, fdatasync, key state. What a seal says is the business of
+`evidence.chain`, where its line goes that of `live_file`.
+"""
+
+import contextlib
+import os
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from execaudit.background import Background
+from execaudit.config.seal import Seal
+from execaudit.errors import ExecauditError
+from execaudit.evidence.chain import Chain
+from execaudit.evidence.resume import resume
+from execaudit.evidence.seal import Fields, read_seal
+from execaudit.evidence.state import read_new_chain
+from execaudit.formats.zstd_file import open_zstd
+from execaudit.sinks.clock import Clock
+from execaudit.sinks.line_file import LineFile
+from execaudit.sinks.notices import WARNING, Notices
+from execaudit.sinks.rotation import Generation, Series
+
+_HEAD_BYTES = 256 << 10
+_GZIP_WBITS = 31
+_STOP_PATIENCE_S = 2.0
+_MOST_SYNCS = 32  # each holds a descriptor while a disk hangs
+
+
+class Sealing:
+    """Seals the file that a sink writes.
+
+    Attributes:
+        chain: the chain of its seals.
+        settings: the section [seal].
+        encode: makes the line of a seal.
+
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        settings: Seal,
+        encode: Callable[[Fields], bytes],
+        series: Series,
+        clock: Clock,
+        notices: Notices,
+    ) -> None:
+        self.chain = chain
+        self.settings = settings
+        self.encode = encode
+        self._series = series
+        self._clock = clock
+        self._notices = notices
+        self._file: LineFile | None = None
+        self._size = self._appended = 0  # of the file; of the last write
+        self._syncing = Background("seal", _MOST_SYNCS)
+        self._first_s: float | None = None  # when the first line that is not sealed was seen
+        self._sealed_s = clock.steady_s()
+        self._is_failing = False
+
+    # -- the file -----------------------------------------------------------------------------
+
+    def resume(self, file: LineFile) -> None:
+        """Take up a file that an earlier run wrote."""
+        try:
+            with contextlib.ExitStack() as stack:
+                before = self._series.newest_other()
+                fd = None if before is None else stack.enter_context(open(before, "rb")).fileno()
+                problem = resume(self.chain, file.fd, fd)
+        except OSError as error:
+            problem = error.strerror or str(error)
+            self.chain.start_apart()
+        if problem:
+            self._notices.add(
+                WARNING, f"'{file.path}' does not go on where it was sealed: {problem}"
+            )
+        self._follow(file)
+
+    def begin_file(self, file: LineFile, reason: str = "") -> None:
+        """Go on in another file; `reason`: why, where others did it."""
+        self._follow(file)
+        if reason:
+            self.seal(reason)
+        self.seal("begin")
+
+    def _follow(self, file: LineFile) -> None:
+        self._file = file
+        file.note_written = self._note_written
+        self._size = file.size()
+
+    def _note_written(self, data: bytes) -> None:
+        self.chain.update(data)
+        self._appended = len(data)
+        self._size += len(data)
+
+    def look_for_loss(self, size: int) -> None:
+        """Have a seal say that somebody else shortened the file to so many bytes."""
+        if size >= self._size:
+            return
+        self.chain.mark(shortened={"from": self._size, "to": size})
+        self._size = size
+        # Emptied between our last look and our last write, it has that write.
+        self.seal("emptied" if size in (0, self._appended) else "shortened")
+        self.seal("begin")
+
+    # -- one seal -----------------------------------------------------------------------------
+
+    def seal(self, reason: str, name: str = "") -> None:
+        """Write a seal; `name` is the one that the file is about to get.
+
+        Where it cannot be written, the next one covers these lines as well.
+        """
+        file = self._file
+        if file is None:
+            return
+        try:
+            file.finish_line()
+        except OSError:
+            return
+        fields = self.chain.next_seal(reason, name or self._series.base)
+        line = self.encode(fields)
+        file.note_written = None
+        done, _ = file.append(line)
+        file.note_written = self._note_written
+        if not done:
+            return
+        self._size += done
+        self._appended = done
+        self.chain.sealed(fields, line)
+        self._first_s = None
+        self._sealed_s = self._clock.steady_s()
+        self._save(file.fd)
+
+    def _save(self, fd: int, then: Callable[[], None] | None = None) -> None:
+        """Have the seal on the disk, then the key state, in the background."""
+        own, state = os.dup(fd), self.chain.file.state.pack()
+
+        def job() -> None:
+            try:
+                os.fdatasync(own)
+                self.chain.file.write(state)
+                self._is_failing = False
+            except OSError as error:
+                self._complain(error)
+            finally:
+                os.close(own)
+            if then is not None:
+                then()
+
+        if not self._syncing.submit(job):
+            os.close(own)
+
+    def _complain(self, error: OSError) -> None:
+        """Say that a seal is not on the disk; the key that made it stays until one is."""
+        if not self._is_failing:
+            self._is_failing = True
+            self._notices.add(
+                WARNING,
+                f"Failed to sync a seal, or write '{self.chain.file.path}': {error.strerror}, keys"
+                " of older seals stay on this host until it works",
+            )
+
+    def announce_chain(self, path: str) -> None:
+        """Have the next seal name the chain that follows."""
+        try:
+            self.chain.mark_next_chain(read_new_chain(path))
+        except ExecauditError as error:
+            self._notices.add(WARNING, str(error))
+
+    # -- when ---------------------------------------------------------------------------------
+
+    def due_s(self, now_s: float) -> float:
+        """Return when the next seal is due, by CLOCK_MONOTONIC."""
+        if not self.chain.lines:
+            return self._sealed_s + self.settings.idle_interval
+        if self._first_s is None:
+            self._first_s = now_s
+        return self._first_s + self.settings.interval
+
+    # -- retention ----------------------------------------------------------------------------
+
+    def announce_removal(
+        self, expired: list[Generation], remove: Callable[[], None], *, is_urgent: bool
+    ) -> None:
+        """Have files removed once a seal says so; at once where the disk is full."""
+        file = self._file
+        gone = {one.name for one in expired}
+        remaining = [
+            self._series.full_path(one.name) for one in self._series.members()
+            if not one.is_torn and one.name not in gone
+        ]  # fmt: skip
+        before = first_epoch(next(iter(remaining), self._series.path))
+        self.chain.note_removed([one.name for one in expired if not one.is_torn], before)
+        if file is None:
+            remove()
+        elif is_urgent:
+            self._save_now(file.fd)
+            remove()
+        else:
+            self.seal("retention")
+            self._save(file.fd, remove)
+
+    def _save_now(self, fd: int) -> None:
+        """Write the key state, in which a removal is noted, and wait for the disk."""
+        try:
+            os.fdatasync(fd)
+            self.chain.file.write(self.chain.file.state.pack())
+        except OSError as error:
+            self._complain(error)
+
+    def status(self) -> dict[str, Any]:
+        """Return what `execaudit status` shows of seals."""
+        state = self.chain.file.state
+        return {"seal_chain": state.chain, "seal_epoch": state.epoch}
+
+    # -- the end ------------------------------------------------------------------------------
+
+    def release(self) -> Chain:
+        """Return the chain, for another file; this one is sealed no longer."""
+        if self._file is not None:
+            self._file.note_written = None
+            self._file = None
+        self._syncing.stop(_STOP_PATIENCE_S, finish=True)
+        return self.chain
+
+    def close(self) -> None:
+        """Finish what is being synced, release the key state."""
+        self.release().close()
+
+
+def first_epoch(path: str) -> int | None:
+    """Return the epoch of the first seal of a file, which is near its beginning; None without."""
+    try:
+        lines = _read_head(path).split(b"\n")
+    except (OSError, EOFError, zlib.error, ExecauditError):
+        return None
+    seals = (read_seal(line) for line in lines)
+    fields = next((each for each in seals if each is not None), {})
+    epoch = fields.get("epoch")
+    return epoch if isinstance(epoch, int) else None
+
+
+def _read_head(path: str) -> bytes:
+    if path.endswith(".zst"):
+        with open_zstd(path) as text:
+            return text.read(_HEAD_BYTES)
+    with Path(path).open("rb") as file:
+        data = file.read(_HEAD_BYTES)
+    if path.endswith(".gz"):
+        return zlib.decompressobj(_GZIP_WBITS).decompress(data, _HEAD_BYTES)
+    return data

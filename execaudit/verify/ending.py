@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is true of a log as a whole, once all its seals were judged.
+
+Owns its beginning, its end, the proofs of its seals, and the comparison with seals that are known
+elsewhere.
+"""
+
+from collections.abc import Iterable
+
+from execaudit.verify.findings import ALTERED, UNKNOWN, WHOLE
+from execaudit.verify.judge import Judge
+from execaudit.verify.proofs import Proofs
+from execaudit.verify.walk import Stretch
+from execaudit.verify.words import (
+    line_time,
+    say_are,
+    say_epochs,
+    say_files,
+    say_time,
+    say_were,
+    seconds_between,
+)
+
+_LATE_S = 120.0
+
+Expected = list[tuple[str, int, str]]
+"""Seals known elsewhere: chain ("" for the log's), epoch, beginning of the proof ("" for any)."""
+
+
+def judge_all(
+    judge: Judge, proofs: Proofs, rest: Stretch, last_line: bytes, *, is_part: bool
+) -> None:
+    """Judge beginning, proofs and end.
+
+    `rest` stands behind the last seal. `is_part`: somebody asked for a rotated file alone; others
+    are not expected to be there.
+    """
+    if judge.first is None or judge.last is None:
+        text = "the log is not sealed: nothing shows what was done to it"
+        judge.findings.add("not-sealed", UNKNOWN, text)
+        return
+    # Files that retention removed may be there in part: removing them takes time.
+    lasting = [gap for gap in judge.gaps if gap.epochs and gap.epochs[1] >= judge.removed_before]
+    judge.findings.extend(lasting)
+    _judge_beginning(judge, judge.first["epoch"], is_part=is_part)
+    _judge_disproved(judge)
+    _judge_unproved(judge, proofs)
+    if rest.lines:
+        _judge_rest(judge, rest, last_line)
+    elif judge.last.get("reason") not in ("stop", "rotate"):
+        judge.findings.add(
+            "open-end", WHOLE,
+            f"the last seal is of {say_time(judge.last)}; whether more was sealed, only a seal"
+            " known elsewhere can tell (--expect, --against journal)",
+        )  # fmt: skip
+
+
+def _judge_beginning(judge: Judge, epoch: int, *, is_part: bool) -> None:
+    before, add = judge.removed_before, judge.findings.add
+    if epoch < before:
+        text = f"files with epochs before {before}, which retention removed, are still here"
+        add("kept-longer", WHOLE, text)
+    elif epoch == before and epoch:
+        text = f"what was before epoch {epoch} was removed by retention"
+        if judge.removed_files:
+            text += f", {say_files(judge.removed_files)} at last on {judge.removed_on}"
+        add("retention", WHOLE, text)
+    elif epoch > before and is_part:
+        add("part", WHOLE, f"a part of the log: it begins with epoch {epoch}")
+    elif epoch > before:
+        add(
+            "beginning", ALTERED,
+            f"{say_are((before, epoch - 1))} missing at the beginning, and retention did not remove"
+            " that: files were deleted by hand, or are not given here",
+            epochs=(before, epoch - 1),
+        )  # fmt: skip
+
+
+def _judge_disproved(judge: Judge) -> None:
+    if judge.disproved:
+        first, last = judge.disproved[0], judge.disproved[-1]
+        judge.findings.add(
+            "forged", ALTERED,
+            f"{len(judge.disproved)} seals were not made with the keys of this chain: history was"
+            " rewritten, or the key state was exchanged",
+            first.where, epochs=(first.fields["epoch"], last.fields["epoch"]),
+        )  # fmt: skip
+
+
+def _judge_unproved(judge: Judge, proofs: Proofs) -> None:
+    if not judge.unproved:
+        return
+    chains = {str(found.fields.get("chain")) for found in judge.unproved}
+    unknown = sorted(chain for chain in chains if not proofs.has_key(chain))
+    first, last = judge.unproved[0], judge.unproved[-1]
+    epochs = (first.fields["epoch"], last.fields["epoch"])
+    if unknown:
+        judge.findings.add(
+            "no-key", UNKNOWN,
+            f"seals of chain {', '.join(unknown)} (host {first.fields.get('host')}) cannot be"
+            " proved without its verifying key (--key): whoever could write the log could have made"
+            " them",
+            epochs=epochs,
+        )  # fmt: skip
+    else:
+        judge.findings.add(
+            "no-certificate", UNKNOWN,
+            f"{len(judge.unproved)} seals cannot be proved: no certificate of their time stands"
+            " before them",
+            first.where, epochs=epochs,
+        )  # fmt: skip
+
+
+def _judge_rest(judge: Judge, rest: Stretch, last_line: bytes) -> None:
+    begin = str((judge.last or {}).get("time", ""))
+    seconds = seconds_between(begin, line_time(last_line))
+    verdict = UNKNOWN if seconds is not None and seconds > _LATE_S else WHOLE
+    since = "" if seconds is None else f": the last {max(seconds, 0):.0f} s"
+    text = f"{say_were(rest.lines)} not sealed yet when this was read{since}"
+    judge.findings.add("unsealed-end", verdict, text, rest, lines=rest.lines)
+
+
+def compare(judge: Judge, wanted: Iterable[tuple[str, int, str]], source: str) -> None:
+    """Look for seals that are known elsewhere."""
+    last = judge.last
+    if last is None:
+        return
+    lacking: list[int] = []
+    other: list[int] = []
+    for chain, epoch, proof in wanted:
+        found = judge.by_epoch.get((chain or str(last.get("chain")), epoch))
+        if found is None and epoch >= judge.removed_before:
+            lacking.append(epoch)
+        elif found is not None and not found.startswith(proof):
+            other.append(epoch)
+    if lacking:
+        span = (min(lacking), max(lacking))
+        judge.findings.add(
+            "expected", ALTERED,
+            f"{say_epochs(span)}: known from {source} and not in the log, which ends with epoch"
+            f" {last['epoch']}; sealed lines were removed",
+            epochs=span,
+        )  # fmt: skip
+    if other:
+        span = (min(other), max(other))
+        judge.findings.add(
+            "conflict", ALTERED,
+            f"{say_epochs(span)}: other ones in {source}; the log was replaced since, or log and"
+            " key state were put back together",
+            epochs=span,
+        )  # fmt: skip

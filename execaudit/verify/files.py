@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The files of logs, by the chains that seal them, in the order in which they were written.
+
+Owns the choice of files and their order. Names say little of it: files are renamed, copied and
+rotated by others, so that the first seal of each decides where one is known.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from execaudit.errors import ExecauditError
+from execaudit.evidence.seal import MARK, read_seal
+from execaudit.sinks.rotation import Series
+from execaudit.store.broken import Broken
+from execaudit.store.log import open_log
+from execaudit.store.part import Part
+
+_DEPTH = 4
+_UNFINISHED = ".part"
+
+
+class LogFiles(NamedTuple):
+    """The files of one log.
+
+    Attributes:
+        chain: name of the chain of the first seal; empty where nothing is sealed.
+        parts: in the order of writing.
+        copies: files that are left out, as another one has their seals; each with that one.
+        torn: names of files with what a crash left.
+
+    """
+
+    chain: str
+    parts: list[Part]
+    copies: list[tuple[str, str]]
+    torn: list[str]
+
+
+def find_logs(paths: Iterable[str], broken: Broken) -> list[LogFiles]:
+    """Open files, logs with all their rotated files, and directories of them.
+
+    Raises ExecauditError where there is none.
+    """
+    parts: dict[tuple[int, int], Part] = {}
+    torn: list[str] = []
+    for path in paths:
+        for part in _open(path, torn, broken):
+            if part.identity == (0, 0) or part.identity not in parts:
+                parts[part.identity if part.identity != (0, 0) else (0, len(parts))] = part
+    if not parts:
+        raise ExecauditError(f"Failed to verify '{' '.join(paths)}': there are no records")
+    return list(_group(list(parts.values()), torn, broken))
+
+
+def _open(path: str, torn: list[str], broken: Broken) -> Iterator[Part]:
+    if Path(path).is_dir():
+        found = sorted(_find_below(path))
+        torn += [each for each in found if ".torn-" in each]
+        yield from _open_all([each for each in found if ".torn-" not in each], broken)
+        return
+    yield from open_log(path, broken).parts
+    if path == "-":
+        return
+    series = Series(path)
+    try:
+        names = sorted(os.listdir(series.directory or "."))  # noqa: PTH208
+    except OSError:
+        return
+    others = [
+        series.full_path(name) for name in names
+        if name.startswith((f"{series.base}.", f"{series.base}-"))
+        and not name.endswith(_UNFINISHED)
+    ]  # fmt: skip
+    torn += [each for each in others if ".torn-" in each]
+    for part in _open_all([each for each in others if ".torn-" not in each], broken):
+        if first_seal(part, broken):  # by logrotate(8), and by hand
+            yield part
+        else:
+            part.close()
+
+
+def _open_all(paths: Iterable[str], broken: Broken) -> Iterator[Part]:
+    for path in paths:
+        try:
+            yield Part(path, is_growing=path.endswith(".jsonl"))
+        except (OSError, ExecauditError) as error:
+            broken.add_file(path, getattr(error, "strerror", None) or str(error))
+
+
+def _find_below(folder: str) -> Iterator[str]:
+    base = folder.rstrip("/").count("/")
+    for where, folders, names in os.walk(folder):
+        folders.sort()
+        if where.count("/") - base >= _DEPTH:
+            folders.clear()
+        for name in names:
+            path = os.path.join(where, name)  # noqa: PTH118
+            if ".jsonl" in name and not name.startswith(".") and Path(path).is_file():
+                yield path
+
+
+def first_seal(part: Part, broken: Broken) -> tuple[dict[str, Any], bytes] | None:
+    """Return the first seal of a file and its line; None where it has none."""
+    for chunk in part.chunks(broken):
+        at = 0
+        while (at := chunk.data.find(MARK, at)) >= 0:
+            line = chunk.data[chunk.data.rfind(b"\n", 0, at) + 1 : chunk.data.find(b"\n", at) + 1]
+            fields = read_seal(line)
+            if fields is not None and isinstance(fields.get("epoch"), int):
+                return fields, line
+            at += 1
+    return None
+
+
+class _Head(NamedTuple):
+    """A file, and its first seal where it has one."""
+
+    part: Part
+    seal: dict[str, Any]
+    line: bytes
+
+    @property
+    def chain(self) -> str:
+        return str(self.seal.get("chain", ""))
+
+
+def _group(parts: list[Part], torn: list[str], broken: Broken) -> Iterator[LogFiles]:
+    """Sort files into logs: those of one chain belong together, and those of one name."""
+    logs: list[tuple[set[str], list[_Head]]] = []
+    for part in parts:
+        head = _Head(part, *(first_seal(part, Broken()) or ({}, b"")))
+        names = {_stem(part.path), *([head.chain] if head.chain else [])}
+        members = [head]
+        for log in [log for log in logs if log[0] & names]:
+            logs.remove(log)
+            names |= log[0]
+            members = log[1] + members
+        logs.append((names, members))
+    for names, members in logs:
+        yield _order(members, [each for each in torn if _stem(each) in names], broken)
+
+
+def _order(heads: list[_Head], torn: list[str], broken: Broken) -> LogFiles:
+    sealed = [head for head in heads if head.seal]
+    begins: dict[str, str] = {}
+    for head in sealed:
+        time = str(head.seal.get("time"))
+        begins[head.chain] = min(time, begins.get(head.chain, time))
+    sealed.sort(key=lambda head: (begins[head.chain], head.chain, head.seal["epoch"]))
+    kept: dict[bytes, Part] = {}
+    copies: list[tuple[str, str]] = []
+    for head in sealed:
+        other = kept.setdefault(head.line, head.part)
+        if other is head.part:
+            continue
+        if _length(head.part, broken) > _length(other, broken):
+            kept[head.line] = head.part
+            copies.append((other.path, head.part.path))
+        else:
+            copies.append((head.part.path, other.path))
+    before = [head.part for head in heads if not head.seal]
+    return LogFiles(sealed[0].chain if sealed else "", [*before, *kept.values()], copies, torn)
+
+
+def _stem(path: str) -> str:
+    """Return what names of one log have in common."""
+    at = path.find(".jsonl")
+    return path[: at + len(".jsonl")] if at >= 0 else path
+
+
+def _length(part: Part, broken: Broken) -> int:
+    return sum(len(chunk.data) for chunk in part.chunks(broken))

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exit status and message: which of two a status means, and permissions by one status."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from execaudit.cli import main
+from execaudit.daemon.control import read_status
+from execaudit.errors import ExecauditError, InvalidArgument, NoPermission, failed_call
+from tests.unit.config_tree import write_file
+
+NOBODY = 65534
+DENIED, NOT_CONFIGURED = 4, 6
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Path]:
+    """A directory with a configuration that root alone can read; the test is nobody."""
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_mode & 0o005 != 0o005:
+            folder.chmod(0o755)
+    write_file(tmp_path, "execaudit.toml", "").chmod(0o600)
+    write_file(tmp_path, "secret", "{}").chmod(0o600)
+    os.seteuid(NOBODY)
+    try:
+        yield tmp_path
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["check"],
+        ["rules"],
+        ["rules", "test", "--record-line", "{}/secret"],
+        ["convert", "--to", "ecs", "{}/secret"],
+        ["trace", "--replay", "{}/secret"],
+        ["redact", "{}/secret"],
+    ],
+    ids=" ".join,
+)
+def test_missing_permission_is_status_4_and_named(
+    place: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [word.format(place) for word in words]
+    if words[0] in ("check", "rules", "redact"):
+        command += ["--config", f"{place}/execaudit.toml"]
+    assert main(command) == DENIED
+    said = capsys.readouterr().err
+    assert "ermission denied" in said or "not permitted" in said
+
+
+def test_mistakes_are_named_as_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = str(write_file(tmp_path, "execaudit.toml", "[wrong]\n"))
+    assert main(["daemon", "--config", config]) == NOT_CONFIGURED
+    first, mistake = capsys.readouterr().err.splitlines()
+    assert first == "execaudit: Failed to use the configuration:"
+    assert mistake.startswith(f"{config}:1:2: wrong: ")
+
+
+def test_status_of_a_daemon_that_did_not_start_points_to_the_journal(tmp_path: Path) -> None:
+    with pytest.raises(ExecauditError, match="not running; journalctl -u execaudit says why"):
+        read_status(str(tmp_path / "status.json"))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "text"),
+    [
+        (PermissionError(13, "Permission denied"), NoPermission, "Permission denied; try as root"),
+        (
+            PermissionError(1, "another's file"),
+            NoPermission,
+            "another's file: not permitted; try",
+        ),
+        (FileNotFoundError(2, "No such file"), InvalidArgument, "No such file"),
+    ],
+    ids=str,
+)
+def test_failed_call_says_permission(
+    error: OSError, kind: Callable[..., ExecauditError], text: str
+) -> None:
+    failure = failed_call("open 'x'", error, InvalidArgument)
+    assert type(failure) is kind
+    assert f"Failed to open 'x': {text}" in str(failure)
