@@ -34,6 +34,8 @@ static long (*user__read)(void *to, u32 bytes, const void *from) = (void *)112;
 static long (*kernel__read)(void *to, u32 bytes, const void *from) = (void *)113;
 static long (*user__read_string)(void *to, u32 bytes, const void *from) = (void *)114;
 static long (*kernel__read_string)(void *to, u32 bytes, const void *from) = (void *)115;
+static long (*sequence__write)(void *seq, const void *data, u32 bytes) = (void *)127;
+#define bpf_seq_write		  sequence__write
 #define bpf_probe_read_user	  user__read
 #define bpf_probe_read_kernel	  kernel__read
 #define bpf_probe_read_user_str	  user__read_string

@@ -3,6 +3,8 @@
 #include "success.h"
 #include "exit.h"
 #include "failure.h"
+#include "fork.h"
+#include "running.h"
 
 #ifndef EXECAUDIT_BCC
 /* The helpers that read kernel memory are open to GPL-compatible programs only. */

@@ -3,9 +3,8 @@
 #ifndef EXECAUDIT_EXIT_H
 #define EXECAUDIT_EXIT_H
 
-#include "output.h"
+#include "identity.h"
 
-#define PF_FORKNOEXEC	  0x00000040
 #define SIGNAL_GROUP_EXIT 0x00000004
 #define EEXIST		  17
 

@@ -9,6 +9,7 @@
 #define EXECAUDIT_FAILURE_H
 
 #include "rules.h"
+#include "user_argv.h"
 
 #if defined(__TARGET_ARCH_arm64)
 #define ARG_EXECVE_FILENAME   OFF(pt_regs, orig_x0)
@@ -36,6 +37,9 @@
 #define COMPAT_EXECVEAT	      "__ia32_compat_sys_execveat"
 #define NR_EXECVE	      59
 #define NR_EXECVEAT	      322
+#define NR_COMPAT_EXECVE      11
+#define NR_COMPAT_EXECVEAT    358
+#define TS_COMPAT	      0x0002 /* the system call is a 32-bit one */
 #endif
 
 /* THREAD_SIZE of the kernels that lack bpf_task_pt_regs (before 5.15): x86-64, arm64 with 4K pages
@@ -66,102 +70,6 @@ static __always_inline void *task__user_regs(void)
 	       PT_REGS_SIZE;
 }
 
-/*
- * Reads a user string with its NUL. Returns its length, NUL included, or less than 1 on error. For
- * an empty string older kernels (5.10 and 6.1 among them) return 0 and write nothing.
- */
-static __always_inline long user_string__read(char *to, const u32 limit, u64 from)
-{
-	long n = bpf_probe_read_user_str(to, limit, (void *)from);
-
-	if (n == 0) {
-		*to = 0;
-		n = 1;
-	}
-	return n;
-}
-
-/*
- * Appends FAILURE_STEP strings of the user pointer array at `array`, `width` bytes to a pointer; 1
- * if there are more.
- */
-VERIFIED_ONCE int user_argv__step(u32 hook, u64 array, u32 width)
-{
-	struct scratch *buf = map__lookup(scratch, &hook);
-	struct slot *slot = map__lookup(slots, &hook);
-	u64 end;
-	long n;
-
-	if (!buf || !slot)
-		return 0;
-	for (u64 i = 0; i < FAILURE_STEP; i++) {
-		u64 string = 0;
-
-		/* A pointer of 4 bytes is the lower half of ours. */
-		if (bpf_probe_read_user(&string, width == 4 ? 4 : 8, (void *)(array + i * width))) {
-			slot->flags |= FLAG_BAD_ARGV;
-			return 0;
-		}
-		if (!string) {
-			slot->flags &= ~(u64)FLAG_CUT_ARGV;
-			return 0;
-		}
-		end = END(slot);
-		if (end > SCRATCH_BYTES - FAILURE_ARG)
-			return 0;
-		PIN(end);
-		n = user_string__read(buf->bytes + end, FAILURE_ARG, string);
-		if (n < 1) {
-			slot->flags |= FLAG_BAD_ARGV;
-			return 0;
-		}
-		END(slot) = end + n;
-		buf->exec.argc++;
-		if (n == FAILURE_ARG) /* its end is not there; do not go on as if it were */
-			return 0;
-	}
-	return 1;
-}
-
-/* Appends the strings of a user pointer array, `width` bytes to a pointer. */
-static __always_inline void record__add_user_argv(
-	struct scratch *buf, struct slot *slot, u64 array, const u32 width)
-{
-	struct exec_record *r = (struct exec_record *)buf;
-	u64 begin = END(slot);
-
-	r->argc = 0;
-	if (!array) /* a NULL argv is an empty one */
-		goto out;
-	slot->flags |= FLAG_CUT_ARGV;
-	for (int i = 0; i < FAILURE_ARGS / FAILURE_STEP; i++)
-		if (!user_argv__step(r->head.hook, array + i * FAILURE_STEP * width, width))
-			break;
-out:
-	r->argv_bytes = r->argv_inline = r->argv_head = r->argv_tail = END(slot) - begin;
-}
-
-static __always_inline void record__add_user_filename(
-	struct scratch *buf, struct slot *slot, u64 filename)
-{
-	struct exec_record *r = (struct exec_record *)buf;
-	u64 end = END(slot);
-	long n;
-
-	if (end > PATHS_END)
-		return;
-	PIN(end);
-	n = user_string__read(buf->bytes + end, FILENAME_BYTES, filename);
-	if (n < 1) {
-		slot->flags |= FLAG_BAD_FILENAME;
-		return;
-	}
-	if (n == FILENAME_BYTES)
-		slot->flags |= FLAG_CUT_FILENAME;
-	r->filename_bytes = n;
-	END(slot) = end + n;
-}
-
 static __always_inline int failure__record(
 	u32 hook, u64 filename, u64 argv, u32 flags, const u32 width, long error)
 {
@@ -183,7 +91,7 @@ static __always_inline int failure__record(
 	END(slot) = sizeof(*r);
 	identity__process(r, slot, task);
 	identity__cred(r, slot, thread, cred);
-	identity__exe(r, slot, file);
+	identity__exe(r, slot, conf, file);
 	if (rules__drop(r, conf, thread)) {
 		slot->dropped++;
 		return 0;
@@ -201,8 +109,9 @@ static __always_inline int failure__record(
 		slot->flags |= FLAG_CHECKED;
 	identity__tty(r, slot, task);
 	identity__ancestors(r, slot, task);
+	identity__origin(r);
 	record__add_user_filename(buf, slot, filename);
-	identity__paths(buf, slot, thread, file);
+	identity__paths(buf, slot, conf, thread, file, root__read(thread));
 	identity__cgroup(buf, slot, thread);
 	record__add_user_argv(buf, slot, argv, width);
 	record__send(buf, slot, conf);
@@ -244,6 +153,16 @@ static __always_inline int failure__compat(u32 hook, void *regs, long error)
 	u32 flags = hook == HOOK_COMPAT_EXECVE ? 0 : regs__word(regs, OFF(pt_regs, di));
 
 	return failure__record(hook, filename, argv, flags, 4, error);
+}
+
+/* Numbers of 32-bit calls mean others than those of 64-bit ones. */
+static __always_inline int is_compat_call(void)
+{
+	u32 status = 0;
+
+	READ_AT(status, (void *)bpf_get_current_task(),
+		OFF(task_struct, thread_info) + OFF(thread_info, status));
+	return status & TS_COMPAT;
 }
 #endif
 
@@ -328,6 +247,15 @@ int sys_exit_any(struct bpf_raw_tracepoint_args *ctx)
 	if (!is_failure(error))
 		return 0;
 	number = regs__word(regs, SYSCALL_NUMBER);
+#ifdef COMPAT_EXECVE
+	if (is_compat_call()) {
+		if (number == NR_COMPAT_EXECVE)
+			return failure__compat(HOOK_COMPAT_EXECVE, regs, error);
+		if (number == NR_COMPAT_EXECVEAT)
+			return failure__compat(HOOK_COMPAT_EXECVEAT, regs, error);
+		return 0;
+	}
+#endif
 	if (number == NR_EXECVE)
 		return failure__native(HOOK_EXECVE, regs, error);
 	if (number == NR_EXECVEAT)

@@ -6,7 +6,9 @@
 #ifndef EXECAUDIT_IDENTITY_H
 #define EXECAUDIT_IDENTITY_H
 
-#include "strings.h"
+#include "files.h"
+
+#define PF_FORKNOEXEC 0x00000040 /* it has not called exec since it was forked */
 
 static __always_inline void identity__process(struct exec_record *r, struct slot *slot, void *task)
 {
@@ -176,48 +178,18 @@ static __always_inline void identity__ancestors(
 		slot->flags |= FLAG_BAD_ANCESTORS;
 }
 
-static __always_inline void identity__exe(struct exec_record *r, struct slot *slot, void *file)
+/* Which process's program forked this one, where that was seen. */
+static __always_inline void identity__origin(struct exec_record *r)
 {
-	void *inode = POINTER(file, file, f_inode);
-	void *sb = POINTER(inode, inode, i_sb);
-	long err;
+	u32 index = r->pid % ORIGIN_ENTRIES;
+	struct origin *o = map__lookup(origins, &index);
 
-	err = READ(r->exe_ino, inode, inode, i_ino);
-	err |= READ(r->exe_dev, sb, super_block, s_dev);
-	err |= READ(r->exe_nlink, inode, inode, i_nlink);
-	err |= READ(r->exe_uid, inode, inode, i_uid);
-	err |= READ(r->exe_gid, inode, inode, i_gid);
-	err |= READ(r->exe_mode, inode, inode, i_mode);
-	if (err)
-		slot->flags |= FLAG_BAD_EXE;
-}
-
-/* exe, cwd and root, in the order of the wire. */
-static __always_inline void identity__paths(
-	struct scratch *buf, struct slot *slot, void *task, void *file)
-{
-	struct exec_record *r = (struct exec_record *)buf;
-	u32 hook = r->head.hook;
-	void *fs = POINTER(task, task_struct, fs);
-	struct location root = location__read(fs, OFF(fs_struct, root));
-	struct location pwd = location__read(fs, OFF(fs_struct, pwd));
-	struct location exe = location__read(file, OFF(file, f_path));
-	struct location top = {};
-	u32 exe_flags = 0;
-
-	if (dentry__is_unhashed(exe.dentry))
-		exe_flags |= EXE_DELETED;
-	r->exe_bytes =
-		path__append(hook, slot, exe, root, FLAG_CUT_EXE, FLAG_BAD_EXE_PATH, &exe_flags);
-	r->exe_flags = exe_flags;
-	/* A root directory is unhashed too, but is not deleted: it is its own parent. */
-	if (dentry__is_unhashed(pwd.dentry) && POINTER(pwd.dentry, dentry, d_parent) != pwd.dentry)
-		slot->flags |= FLAG_CWD_DELETED;
-	r->cwd_bytes = path__append(hook, slot, pwd, root, FLAG_CUT_CWD, FLAG_BAD_CWD, 0);
-	r->root_bytes = 0;
-	if (!location__is_top(root)) /* seldom, and the walk would find it out more slowly */
-		r->root_bytes =
-			path__append(hook, slot, root, top, FLAG_CUT_ROOT, FLAG_BAD_ROOT, 0);
+	r->origin_start_ns = r->origin_pid = r->origin_exec_count = 0;
+	if (!o || o->pid != r->pid || o->start_ns != r->start_ns)
+		return;
+	r->origin_pid = o->origin_pid;
+	r->origin_start_ns = o->origin_start_ns;
+	r->origin_exec_count = o->origin_exec_count;
 }
 
 /* A cgroup's parent and name, in one read where they follow each other. */

@@ -27,6 +27,7 @@ struct qstr {
 };
 struct super_block {
 	unsigned int s_dev;
+	unsigned long s_magic;
 };
 struct inode {
 	unsigned short i_mode;
@@ -47,10 +48,12 @@ struct dentry {
 struct vfsmount {
 	struct dentry *mnt_root;
 };
+struct mnt_namespace;
 struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	struct mnt_namespace *mnt_ns;
 };
 struct path {
 	struct vfsmount *mnt;
@@ -59,6 +62,14 @@ struct path {
 struct file {
 	struct path f_path;
 	struct inode *f_inode;
+	void *private_data;
+};
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+struct files_struct {
+	struct fdtable *fdt;
 };
 struct fs_struct {
 	struct path root, pwd;
@@ -74,6 +85,7 @@ struct mnt_namespace {
 };
 struct pid_namespace {
 	struct ns_common ns;
+	struct task_struct *child_reaper;
 };
 struct net {
 	struct ns_common ns;
@@ -135,7 +147,11 @@ struct cgroup {
 struct css_set {
 	struct cgroup *dfl_cgrp;
 };
+struct thread_info {
+	unsigned int status; /* x86: TS_… bits */
+};
 struct task_struct {
+	struct thread_info thread_info;
 	void *stack;
 	unsigned int flags;
 	int exit_code;
@@ -149,13 +165,14 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct mm_struct *mm;
 	struct fs_struct *fs;
+	struct files_struct *files;
 	kuid_t loginuid;
 	unsigned int sessionid;
 	char comm[16];
 	struct css_set *cgroups;
 };
 struct linux_binprm {
-	const char *filename, *interp;
+	const char *filename, *interp, *fdpath;
 	int argc;
 	unsigned int secureexec : 1;
 	char buf[256];

@@ -16,6 +16,7 @@ struct scratch {
 		struct exec_record exec;
 		struct chunk_record chunk;
 		struct exit_record exit;
+		struct running_record running;
 	};
 };
 
@@ -67,6 +68,13 @@ struct {
 	__type(key, struct ended);
 	__type(value, u32);
 } ended SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, ORIGIN_ENTRIES);
+	__type(key, u32);
+	__type(value, struct origin);
+} origins SEC(".maps");
 #endif
 
 /* Takes the next sequence number and fills the header. */

@@ -75,7 +75,8 @@ static __always_inline int rules__drop(
 	if (rule__hits(active, RULE_UID, r->uid, 0) || rule__hits(active, RULE_GID, r->gid, 0) ||
 		rule__hits(active, RULE_AUID, r->auid, 0) ||
 		/* Of a file with several names the rule may mean another one. */
-		(r->exe_nlink == 1 && rule__hits(active, RULE_EXE, r->exe_dev, r->exe_ino)))
+		(r->exe_nlink == 1 && !(r->exe_flags & (EXE_IN_LAYER | EXE_BAD_DEV)) &&
+			rule__hits(active, RULE_EXE, r->exe_dev, r->exe_ino)))
 		return 1;
 	__builtin_memcpy(comm, r->comm, sizeof(comm));
 	if (rule__hits(active, RULE_COMM, comm[0], comm[1]))

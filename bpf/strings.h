@@ -104,9 +104,19 @@ static __always_inline int location__is_top(struct location at)
 	       POINTER(mount, mount, mnt_parent) == mount;
 }
 
+/* Whether a mount, at the top of its tree, is part of the mount namespace of a task. */
+static __always_inline int mount__is_in_namespace(void *mount, void *task)
+{
+	void *proxy = POINTER(task, task_struct, nsproxy);
+
+	return !HAS(mount, mnt_ns) ||
+	       POINTER(mount, mount, mnt_ns) == POINTER(proxy, nsproxy, mnt_ns);
+}
+
 enum walk_state {
 	WALK_GOES_ON,
-	WALK_AT_TOP,
+	WALK_AT_ROOT,
+	WALK_AT_TOP, /* of the namespace or a detached mount: the root was not on the way */
 	WALK_PSEUDO, /* at the top of what is no part of the mount tree, such as a memfd */
 	WALK_CUT,
 	WALK_UNREADABLE,
@@ -133,7 +143,7 @@ VERIFIED_ONCE int path__step(u32 hook)
 	mount_root = POINTER(at.mnt, vfsmount, mnt_root);
 	for (int i = 0; i < PATH_STEP; i++) {
 		if (at.dentry == root.dentry && at.mnt == root.mnt)
-			return WALK_AT_TOP;
+			return WALK_AT_ROOT;
 		if (!at.dentry || !mount_root)
 			return WALK_UNREADABLE;
 		if (at.dentry != mount_root) {
@@ -148,8 +158,10 @@ VERIFIED_ONCE int path__step(u32 hook)
 			continue;
 		}
 		place = place__read(mount);
-		if (place.parent == mount) /* top of the namespace, or a detached mount */
+		if (place.parent == mount) {
+			walk->mnt = (u64)at.mnt;
 			return WALK_AT_TOP;
+		}
 		at.dentry = place.mountpoint;
 		mount = place.parent;
 		at.mnt = mount + OFF(mount, mnt);
@@ -162,33 +174,49 @@ VERIFIED_ONCE int path__step(u32 hook)
 
 /*
  * Appends the components of a path, leaf first, up to `root` or the top of the mount tree, as
- * d_path() does. Returns the bytes written; sets `cut` or `bad` in the slot's flags.
+ * d_path() does, of about `limit` bytes at most. Sets `cut` or `bad` in the slot's flags. Returns
+ * a walk_state; what was written stands between the fill levels before and after.
  */
-static __always_inline u32 path__append(u32 hook, struct slot *slot, struct location at,
-	struct location root, u64 cut, u64 bad, u32 *exe_flags)
+static __always_inline int path__append(u32 hook, struct slot *slot, struct location at,
+	struct location root, u64 limit, u64 cut, u64 bad)
 {
 	struct walk *walk = map__lookup(walks, &hook);
-	u64 begin = END(slot);
 	int state = WALK_GOES_ON;
 
 	if (!walk) {
 		slot->flags |= bad;
-		return 0;
+		return WALK_UNREADABLE;
 	}
 	walk->dentry = (u64)at.dentry;
 	walk->mnt = (u64)at.mnt;
 	walk->root_dentry = (u64)root.dentry;
 	walk->root_mnt = (u64)root.mnt;
-	walk->limit = begin + PATH_BYTES;
+	walk->limit = END(slot) + limit;
 	for (int i = 0; i < PATH_COMPONENTS / PATH_STEP && state == WALK_GOES_ON; i++)
 		state = path__step(hook);
 	if (state == WALK_UNREADABLE)
 		slot->flags |= bad;
 	else if (state == WALK_CUT || state == WALK_GOES_ON)
 		slot->flags |= cut;
-	else if (state == WALK_PSEUDO && exe_flags)
-		*exe_flags |= EXE_PSEUDO;
-	return END(slot) - begin;
+	return state;
+}
+
+/* The same of a program's or script's file; gives its enum exe_flag bits. */
+static __always_inline u32 path__append_file(
+	u32 hook, struct slot *slot, void *file, struct location root, u64 limit, u64 cut, u64 bad)
+{
+	struct location at = location__read(file, OFF(file, f_path));
+	u32 exe_flags = 0;
+	int state;
+
+	if (dentry__is_unhashed(at.dentry))
+		exe_flags |= EXE_DELETED;
+	state = path__append(hook, slot, at, root, limit, cut, bad);
+	if (state == WALK_PSEUDO)
+		exe_flags |= EXE_PSEUDO;
+	else if (state == WALK_AT_TOP)
+		exe_flags |= EXE_UNREACHABLE;
+	return exe_flags;
 }
 
 #endif

@@ -98,6 +98,56 @@ static __always_inline void record__add_binprm(struct scratch *buf, struct slot 
 	r->interp_bytes = string__append(buf, slot, interp, INTERP_BYTES);
 }
 
+#define FD_PREFIX_BYTES 8 /* "/dev/fd/" */
+#define FD_DIGITS	7
+
+/* The file of the descriptor N that execveat put into the file name: /dev/fd/N or /dev/fd/N/…. */
+static __always_inline void *bprm__descriptor(void *task, void *bprm)
+{
+	void *path = POINTER(bprm, linux_binprm, fdpath);
+	void *table = POINTER(POINTER(task, task_struct, files), files_struct, fdt);
+	char digits[FD_DIGITS + 1] = {};
+	u32 number = 0, size = 0;
+
+	if (!path || bpf_probe_read_kernel(digits, FD_DIGITS, path + FD_PREFIX_BYTES))
+		return 0;
+	for (int i = 0; i < FD_DIGITS && digits[i] >= '0' && digits[i] <= '9'; i++)
+		number = number * 10 + (digits[i] - '0');
+	READ(size, table, fdtable, max_fds);
+	if (number >= size)
+		return 0;
+	return POINTER_AT(POINTER(table, fdtable, fd), number * sizeof(void *));
+}
+
+/*
+ * Which file a script is that was run through a descriptor: the new program has it open, or it
+ * could not read it. Of a name relative to a directory's descriptor, that directory.
+ */
+static __always_inline void record__add_script(struct scratch *buf, struct slot *slot,
+	const struct config *conf, void *task, void *bprm, struct location root)
+{
+	struct exec_record *r = (struct exec_record *)buf;
+	u64 begin = END(slot), limit = PATH_BYTES - NAME_BYTES;
+	struct file_id id;
+	void *file;
+
+	if (!HAS(linux_binprm, fdpath) || !(slot->flags & FLAG_SCRIPT))
+		return;
+	file = bprm__descriptor(task, bprm);
+	if (!file)
+		return;
+	id = file__id(file, conf);
+	if (id.err)
+		slot->flags |= FLAG_BAD_SCRIPT;
+	r->script_ino = id.ino;
+	r->script_dev = id.dev;
+	/* Together with the file name it has no more room than that alone. */
+	limit = limit > r->filename_bytes ? limit - r->filename_bytes : 0;
+	r->script_flags = id.flags | path__append_file(HOOK_EXEC, slot, file, root, limit,
+					     FLAG_CUT_SCRIPT, FLAG_BAD_SCRIPT);
+	r->script_bytes = END(slot) - begin;
+}
+
 SECTION("raw_tp/sched_process_exec")
 int on_exec(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -107,6 +157,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	struct slot *slot = map__lookup(slots, &hook);
 	struct config *conf = map__lookup(config, &zero);
 	struct exec_record *r = (struct exec_record *)buf;
+	struct location root;
 	void *cred, *mm, *file;
 
 	if (!buf || !slot || !conf)
@@ -118,7 +169,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	END(slot) = sizeof(*r);
 	identity__process(r, slot, task);
 	identity__cred(r, slot, task, cred);
-	identity__exe(r, slot, file);
+	identity__exe(r, slot, conf, file);
 	if (rules__drop(r, conf, task)) {
 		slot->dropped++;
 		return 0;
@@ -132,9 +183,12 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	identity__namespaces(r, slot, task, cred);
 	identity__tty(r, slot, task);
 	identity__ancestors(r, slot, task);
+	identity__origin(r);
 	record__add_binprm(buf, slot, bprm);
-	identity__paths(buf, slot, task, file);
+	root = root__read(task);
+	identity__paths(buf, slot, conf, task, file, root);
 	identity__cgroup(buf, slot, task);
+	record__add_script(buf, slot, conf, task, bprm, root);
 	record__add_env(buf, slot, conf, mm);
 	record__add_argv(buf, slot, conf, mm);
 	record__send(buf, slot, conf);

@@ -46,6 +46,10 @@ enum record_flag {
 	FLAG_SCRIPT = 1 << 1,	  /* an interpreter was chosen for the file (binfmt_script, misc) */
 	FLAG_CWD_DELETED = 1 << 2, /* the working directory is unhashed */
 	FLAG_CHECKED = 1 << 3,	   /* failures only: AT_EXECVE_CHECK, which executes nothing */
+	FLAG_OTHER_ROOT = 1 << 4,  /* its root is not that of our pid namespace's first process */
+	FLAG_CWD_UNREACHABLE = 1 << 5,	/* no way up from there passes the root */
+	FLAG_ROOT_UNREACHABLE = 1 << 6, /* the root is not in the mount namespace of the process */
+	FLAG_BAD_SCRIPT = 1 << 7,	/* as below: the path of a script behind a descriptor */
 
 	FLAG_CUT_FILENAME = 1 << 8,
 	FLAG_CUT_EXE = 1 << 9,
@@ -54,6 +58,7 @@ enum record_flag {
 	FLAG_CUT_CGROUP = 1 << 12,
 	FLAG_CUT_ANCESTORS = 1 << 13,
 	FLAG_CUT_ARGV = 1 << 14, /* failures only: the array went on beyond what was read */
+	FLAG_CUT_SCRIPT = 1 << 15,
 
 	FLAG_BAD_IDS = 1 << 16, /* FLAG_BAD_…: a kernel read behind the field failed */
 	FLAG_BAD_CAPS = 1 << 17,
@@ -73,8 +78,11 @@ enum record_flag {
 };
 
 enum exe_flag {
-	EXE_DELETED = 1 << 0, /* the dentry is unhashed */
-	EXE_PSEUDO = 1 << 1,  /* its own root, but not its mount's: memfd and the like */
+	EXE_DELETED = 1 << 0,	  /* the dentry is unhashed */
+	EXE_PSEUDO = 1 << 1,	  /* its own root, but not its mount's: memfd and the like */
+	EXE_UNREACHABLE = 1 << 2, /* no way up from there passes the root of the process */
+	EXE_IN_LAYER = 1 << 3,	  /* on overlayfs: device and inode are those of its layer */
+	EXE_BAD_DEV = 1 << 4, /* the device is that of the file system, not what stat(2) gives */
 };
 
 struct event_head {
@@ -103,67 +111,74 @@ struct ancestor {
 
 struct exec_record {
 	struct event_head head;
-	w64 flags;	     /* enum record_flag */
-	int error;	     /* 0, or the negative errno of a failure */
-	w32 argc;	     /* arguments the kernel counted; of a failure, those read */
-	w32 pid;	     /* thread group id, initial pid namespace */
-	w32 tid;	     /* calling thread, initial pid namespace */
-	w64 start_ns;	     /* start of the process, CLOCK_BOOTTIME */
-	w32 exec_count;	     /* low 32 bits of task->self_exec_id, after the exec */
-	w32 nspid;	     /* thread group id in the innermost pid namespace */
-	w32 argv_bytes;	     /* true length of the argument block (success) */
-	w32 argv_inline;     /* of these, in this record */
-	w32 argv_head;	     /* the budget keeps [0, argv_head) … */
-	w32 argv_tail;	     /* … and [argv_tail, argv_bytes) */
-	w32 env_bytes;	     /* the same four for the environment block */
-	w32 env_inline;	     /* */
-	w32 env_head;	     /* */
-	w32 env_tail;	     /* */
-	w16 filename_bytes;  /* lengths of the strings behind this struct, in this order, */
-	w16 interp_bytes;    /* each with its NULs */
-	w16 exe_bytes;	     /* paths: components leaf first, each NUL terminated */
-	w16 cwd_bytes;	     /* */
-	w16 root_bytes;	     /* 0: the root of its mount namespace */
-	w16 cgroup_bytes;    /* components leaf first */
-	w16 chunks;	     /* chunk records sent before this one */
-	w16 ancestor_count;  /* valid entries of ancestors */
-	w32 uid;	     /* struct cred from here: kuid_t and kgid_t values */
-	w32 gid;	     /* */
-	w32 suid;	     /* */
-	w32 sgid;	     /* */
-	w32 euid;	     /* */
-	w32 egid;	     /* */
-	w32 fsuid;	     /* */
-	w32 fsgid;	     /* */
-	w32 auid;	     /* task->loginuid, 0xffffffff: unset */
-	w32 ses;	     /* task->sessionid, 0xffffffff: unset */
-	w64 cap_inheritable; /* kernel_cap_t masks */
-	w64 cap_permitted;   /* */
-	w64 cap_effective;   /* */
-	w64 cap_bounding;    /* */
-	w64 cap_ambient;     /* */
-	w32 securebits;	     /* cred->securebits */
-	w32 pad_cred;	     /* 0 */
-	w32 ns_mnt;	     /* ns_common.inum of each namespace */
-	w32 ns_pid;	     /* */
-	w32 ns_net;	     /* */
-	w32 ns_uts;	     /* */
-	w32 ns_ipc;	     /* */
-	w32 ns_cgroup;	     /* */
-	w32 ns_user;	     /* cred->user_ns */
-	w32 execveat_flags;  /* AT_… flags of a failed execveat, else 0 */
-	w64 exe_ino;	     /* inode->i_ino of mm->exe_file */
-	w32 exe_dev;	     /* super_block->s_dev, kernel form: major << 20 | minor */
-	w32 exe_nlink;	     /* inode->i_nlink */
-	w32 exe_uid;	     /* inode->i_uid */
-	w32 exe_gid;	     /* inode->i_gid */
-	w16 exe_mode;	     /* inode->i_mode */
-	w16 machine;	     /* e_machine of its ELF header; 0: not an ELF file, or a failure */
-	w32 exe_flags;	     /* enum exe_flag */
-	w64 cgroup_id;	     /* kernfs_node->id of the task's v2 cgroup */
-	char comm[16];	     /* NUL terminated */
-	char old_comm[16];   /* before the exec; empty for failures */
-	char tty[16];	     /* tty->name; empty: none */
+	w64 flags;	       /* enum record_flag */
+	int error;	       /* 0, or the negative errno of a failure */
+	w32 argc;	       /* arguments the kernel counted; of a failure, those read */
+	w32 pid;	       /* thread group id, initial pid namespace */
+	w32 tid;	       /* calling thread, initial pid namespace */
+	w64 start_ns;	       /* start of the process, CLOCK_BOOTTIME */
+	w32 exec_count;	       /* low 32 bits of task->self_exec_id, after the exec */
+	w32 nspid;	       /* thread group id in the innermost pid namespace */
+	w32 argv_bytes;	       /* true length of the argument block (success) */
+	w32 argv_inline;       /* of these, in this record */
+	w32 argv_head;	       /* the budget keeps [0, argv_head) … */
+	w32 argv_tail;	       /* … and [argv_tail, argv_bytes) */
+	w32 env_bytes;	       /* the same four for the environment block */
+	w32 env_inline;	       /* */
+	w32 env_head;	       /* */
+	w32 env_tail;	       /* */
+	w16 filename_bytes;    /* lengths of the strings behind this struct, in this order, */
+	w16 interp_bytes;      /* each with its NULs */
+	w16 exe_bytes;	       /* paths: components leaf first, each NUL terminated */
+	w16 cwd_bytes;	       /* */
+	w16 root_bytes;	       /* 0: the root of its mount namespace */
+	w16 cgroup_bytes;      /* components leaf first */
+	w16 chunks;	       /* chunk records sent before this one */
+	w16 ancestor_count;    /* valid entries of ancestors */
+	w32 uid;	       /* struct cred from here: kuid_t and kgid_t values */
+	w32 gid;	       /* */
+	w32 suid;	       /* */
+	w32 sgid;	       /* */
+	w32 euid;	       /* */
+	w32 egid;	       /* */
+	w32 fsuid;	       /* */
+	w32 fsgid;	       /* */
+	w32 auid;	       /* task->loginuid, 0xffffffff: unset */
+	w32 ses;	       /* task->sessionid, 0xffffffff: unset */
+	w64 cap_inheritable;   /* kernel_cap_t masks */
+	w64 cap_permitted;     /* */
+	w64 cap_effective;     /* */
+	w64 cap_bounding;      /* */
+	w64 cap_ambient;       /* */
+	w32 securebits;	       /* cred->securebits */
+	w32 pad_cred;	       /* 0 */
+	w32 ns_mnt;	       /* ns_common.inum of each namespace */
+	w32 ns_pid;	       /* */
+	w32 ns_net;	       /* */
+	w32 ns_uts;	       /* */
+	w32 ns_ipc;	       /* */
+	w32 ns_cgroup;	       /* */
+	w32 ns_user;	       /* cred->user_ns */
+	w32 execveat_flags;    /* AT_… flags of a failed execveat, else 0 */
+	w64 exe_ino;	       /* inode->i_ino of mm->exe_file */
+	w32 exe_dev;	       /* super_block->s_dev, kernel form: major << 20 | minor */
+	w32 exe_nlink;	       /* inode->i_nlink */
+	w32 exe_uid;	       /* inode->i_uid */
+	w32 exe_gid;	       /* inode->i_gid */
+	w16 exe_mode;	       /* inode->i_mode */
+	w16 machine;	       /* e_machine of its ELF header; 0: not an ELF file, or a failure */
+	w32 exe_flags;	       /* enum exe_flag */
+	w64 cgroup_id;	       /* kernfs_node->id of the task's v2 cgroup */
+	w64 script_ino;	       /* as of exe: a script run through a descriptor, else 0 */
+	w32 script_dev;	       /* */
+	w16 script_bytes;      /* path of that file, the last string before the environment */
+	w16 script_flags;      /* enum exe_flag */
+	char comm[16];	       /* NUL terminated */
+	char old_comm[16];     /* before the exec; empty for failures */
+	char tty[16];	       /* tty->name; empty: none */
+	w64 origin_start_ns;   /* the process whose program forked this one; 0: not seen */
+	w32 origin_pid;	       /* */
+	w32 origin_exec_count; /* */
 	struct ancestor ancestors[ANCESTORS]; /* parent first */
 };
 
@@ -241,12 +256,23 @@ struct walk {
 
 /* Map "config", one entry, written by user space before the programs are attached. */
 struct config {
-	w64 rules;	/* active generation << 32 | 1 << kind of each kind in use */
-	w64 wake_bytes; /* wake the reader at once when this much is pending */
-	w32 argv_bytes; /* argument bytes kept per exec */
-	w32 argv_tail;	/* of these, at the end of the block */
-	w32 env_bytes;	/* environment bytes kept; 0: do not read it */
-	w32 env_tail;	/* of these, at the end */
+	w64 rules;	     /* active generation << 32 | 1 << kind of each kind in use */
+	w64 wake_bytes;	     /* wake the reader at once when this much is pending */
+	w32 argv_bytes;	     /* argument bytes kept per exec */
+	w32 argv_tail;	     /* of these, at the end of the block */
+	w32 env_bytes;	     /* environment bytes kept; 0: do not read it */
+	w32 env_tail;	     /* of these, at the end */
+	w32 pid_ns;	     /* inode number of our pid namespace */
+	w32 overlay_file;    /* enum overlay_file */
+	w32 btrfs_root_back; /* from btrfs_inode.vfs_inode back to its member root; 0: not known */
+	w32 btrfs_anon_dev;  /* offset of btrfs_root.anon_dev */
+};
+
+/* What the private data of a file on overlayfs is. */
+enum overlay_file {
+	OVERLAY_UNKNOWN = 0,
+	OVERLAY_REAL = 1,   /* the file in the layer */
+	OVERLAY_STRUCT = 2, /* since 6.13 a struct that begins with a pointer to it */
 };
 
 /* Map "before": what a task was when its exec began, indexed by its thread group id. */
@@ -267,6 +293,28 @@ struct ended {
 	w64 start_ns;	/* as in exit_record, as all of it */
 	w32 pid;	/* */
 	w32 exec_count; /* */
+};
+
+/* Map "origins": by pid, which process's program forked a process. */
+struct origin {
+	w64 start_ns;	       /* of the process this is about; guards against a collision */
+	w32 pid;	       /* */
+	w32 origin_pid;	       /* as in exec_record */
+	w64 origin_start_ns;   /* */
+	w32 origin_exec_count; /* */
+	w32 pad;	       /* 0 */
+};
+
+#define ORIGIN_ENTRIES 16384 /* so many forks, at least, later a process loses its origin */
+
+/* What the task iterator writes of each process, its path behind it. */
+struct running_record {
+	w64 flags;	/* enum record_flag */
+	w64 start_ns;	/* as in exec_record */
+	w32 pid;	/* */
+	w32 exec_count; /* */
+	w32 exe_flags;	/* enum exe_flag */
+	w32 exe_bytes;	/* length of the path behind this */
 };
 
 #define ENDED_ENTRIES 2048 /* two threads that both take themselves for the last end together */

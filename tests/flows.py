@@ -91,6 +91,9 @@ class FakeCapture:
     def mute(self) -> None:
         """Nothing has to be done either."""
 
+    def follow_modules(self) -> None:
+        """Do nothing: no file system is of concern."""
+
     def take(self) -> "FakeCapture":
         return self
 

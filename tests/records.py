@@ -22,7 +22,7 @@ Ancestor = tuple[int, int, int, bytes]
 PARENT: Ancestor = (1_000_000_000, 900, 3, b"bash")
 INIT: Ancestor = (1_000, 1, 1, b"systemd")
 
-_STRINGS = ("filename", "interp", "exe", "cwd", "root", "cgroup")
+_STRINGS = ("filename", "interp", "exe", "cwd", "root", "cgroup", "script")
 _HEAD: dict[str, Any] = {
     "kind": record.KIND_EXEC,
     "version": record.WIRE_VERSION,
@@ -98,6 +98,7 @@ def exec_record(
     cwd: bytes = leaf_first(b"/home/ann"),
     root: bytes = b"",
     cgroup: bytes = leaf_first(b"/user.slice/user-1000.slice/session-3.scope"),
+    script: bytes = b"",
     ancestors: Sequence[Ancestor] = (PARENT, INIT),
     argv_inside: int | None = None,
     env_inside: int | None = None,
@@ -115,7 +116,7 @@ def exec_record(
     members.setdefault("hook", record.HOOKS.index("execve") if is_failure else 0)
     arguments_here = arguments[:argv_inside]
     variables_here = variables[:env_inside]
-    strings = dict(zip(_STRINGS, (filename, interp, exe, cwd, root, cgroup), strict=True))
+    strings = dict(zip(_STRINGS, (filename, interp, exe, cwd, root, cgroup, script), strict=True))
     tail = b"".join(strings.values()) + variables_here + arguments_here
     body = {
         **_EXEC,

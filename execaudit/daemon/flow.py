@@ -308,6 +308,7 @@ class Flow:
         A program that was replaced has another inode: until then user space decides.
         """
         setup = self.setup
+        self.capture.follow_modules()
         if not setup.kernel.watched:
             return
         before, old = setup.kernel.keys, setup.refresh_kernel_rules()

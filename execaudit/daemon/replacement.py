@@ -17,6 +17,7 @@ from execaudit.daemon.reports import (
     report_lost,
     report_suppressed,
 )
+from execaudit.daemon.running import remember_running
 from execaudit.daemon.setup import Setup, env_names
 from execaudit.engine.choice import open_capture
 from execaudit.errors import ExecauditError
@@ -38,6 +39,8 @@ def reconfigure(flow: Flow, setup: Setup) -> None:
     flow.set_rules(setup.kernel_keys(), old)
     if setup.rules is not None and old.rules is not None:
         setup.rules.adopt(old.rules)  # with the hits that the kernel had counted until now
+    if old.rules is None or not old.rules.wants_programs:
+        remember_running(setup.rules, flow.capture.engine)
     flow.setup = setup
     old.programs.close()
     for change in setup.changes:

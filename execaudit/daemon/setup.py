@@ -57,13 +57,9 @@ def compile_all(loaded: Loaded) -> "tuple[RuleSet | None, list[Problem]]":
     if not loaded.rules:
         return None, []
     # What rules take, some 30 modules, is loaded where there are any.
-    from execaudit.rules.proc_record import running_programs  # noqa: PLC0415
     from execaudit.rules.rule_set import compile_rules  # noqa: PLC0415
 
     rules, problems = compile_rules(loaded.rules, regex_bytes=loaded.config.limits.regex_bytes)
-    if rules is not None and rules.wants_programs:
-        for program in running_programs():
-            rules.programs.remember_running(*program)
     return rules, problems
 
 

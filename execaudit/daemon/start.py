@@ -25,6 +25,7 @@ from execaudit.daemon.reports import (
     report_suppressed,
     report_undelivered,
 )
+from execaudit.daemon.running import remember_running
 from execaudit.daemon.setup import Setup, capture_settings
 from execaudit.engine.choice import open_capture
 from execaudit.kernel.capture import Capture
@@ -45,6 +46,7 @@ def begin(host: Host, setup: Setup) -> Flow:
         return _begin_fresh(host, setup, processes, previous)
     flow = Flow(host, setup, previous.capture, processes)
     flow.resume(previous.file, previous.checkpoint)
+    remember_running(setup.rules, config.capture.engine)
     missed = _last_record(setup) | adopted_fields(host, previous, flow.ring, _now_ns())
     if previous.mismatch:
         log(NOTICE, f"Loading other programs than those of the run before: {previous.mismatch}")
@@ -73,6 +75,7 @@ def _begin_fresh(
     with open_capture(setup.config.capture.engine, capture_settings(setup.config)) as fresh:
         flow = Flow(host, setup, fresh.take(), processes)
     flow.attach()
+    remember_running(setup.rules, flow.capture.engine)
     _begin_log(flow, flow.capture, missed | gap)
     keep_descriptors(flow)
     return flow

@@ -9,6 +9,7 @@ import struct
 from pathlib import Path
 
 from execaudit.doctor.check import KERNEL, PERMISSION, Check
+from execaudit.records.cgroup import has_old_hierarchies
 
 MACHINES = ("x86_64", "aarch64")
 CAPABILITIES = {"CAP_SYS_ADMIN": 21, "CAP_PERFMON": 38, "CAP_BPF": 39}
@@ -29,6 +30,7 @@ def check_facts(root: Path, machine: str, release: str) -> list[Check]:
         check_tracefs(root),
         check_jit(root),
         check_clock(root),
+        check_cgroups(root),
     ]
 
 
@@ -152,6 +154,19 @@ def check_clock(root: Path) -> Check:
     found = f"{name}: {'times are milliseconds apart' if name == 'jiffies' else 'slow to read'}"
     advice = "Boot without a clocksource= option, or see in the kernel's log why tsc was given up."
     return Check("clock", "warn", found, advice)
+
+
+def check_cgroups(root: Path) -> Check:
+    """Check that control groups are in version 2, whose paths records have."""
+    file, name = root / "proc/self/cgroup", "control groups"
+    if not file.exists():
+        return Check(name, "warn", "none", "Use a kernel with CONFIG_CGROUPS.")
+    if not has_old_hierarchies(file):
+        return Check(name, "pass", "version 2")
+    found = "version 1 is in use (legacy or hybrid): records say that cgroup, unit and the like are"
+    found += " unreadable, or that the container is"
+    advice = "Boot with systemd.unified_cgroup_hierarchy=1 to have them in records and rules."
+    return Check(name, "warn", found, advice)
 
 
 def _read(path: Path) -> str:

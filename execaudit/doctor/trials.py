@@ -8,7 +8,6 @@ number: each thing is tried with the calls that tracing makes.
 import contextlib
 import os
 import resource
-import struct
 import time
 from collections.abc import Callable
 
@@ -23,30 +22,15 @@ from execaudit.kernel.hooks import AttachPoint
 _RING_BYTES = 4 << 20  # what trace asks for unless told otherwise
 _BTF_KIND_TYPEDEF = 8
 _DENIED = (1, 13)
-_UNTRIED = "not tried: no permission"
-_TRY_AGAIN = "Run execaudit doctor with the permissions named above to find out."
+_UNTRIED = "not tried: BPF is refused"
+_TRY_AGAIN = "Run execaudit doctor again once the cause named above is gone."
+_OTHERS_REFUSE = (
+    "where these are in effect, a security module (SELinux, AppArmor) or a seccomp filter, such as"
+    " that of a container, refuses bpf(2)."
+)
 
 
 Load = Callable[[dict[str, AttachPoint], dict[str, int]], tuple[dict[str, int], dict[str, int]]]
-
-
-def _instruction(code: int, registers: int = 0, offset: int = 0, value: int = 0) -> bytes:
-    """Return one struct bpf_insn (linux/bpf.h); `registers` is source << 4 | destination."""
-    return struct.pack("@BBhi", code, registers, offset, value)
-
-
-# Reads 8 bytes of kernel memory at address 0 (which fails, harmlessly) into its stack.
-_READ_KERNEL = b"".join(
-    (
-        _instruction(0xBF, 0xA1),  # r1 = r10
-        _instruction(0x07, 0x01, 0, -8),  # r1 += -8
-        _instruction(0xB7, 0x02, 0, 8),  # r2 = 8
-        _instruction(0xB7, 0x03, 0, 0),  # r3 = 0
-        _instruction(0x85, 0, 0, 113),  # call bpf_probe_read_kernel
-        _instruction(0xB7, 0x00, 0, 0),  # r0 = 0
-        _instruction(0x95),  # exit
-    )
-)
 
 
 def try_kernel() -> list[Check]:
@@ -63,8 +47,8 @@ def try_kernel() -> list[Check]:
 
 
 def is_denied(checks: list[Check]) -> bool:
-    """Return True if nothing can be tried without more permission."""
-    return any(check.exit_status == PERMISSION for check in checks)
+    """Return True if nothing more can be tried: the kernel refuses any map or program."""
+    return any(check.exit_status in (PERMISSION, KERNEL) for check in checks)
 
 
 def try_maps() -> Check:
@@ -81,13 +65,15 @@ def try_maps() -> Check:
 def _explain_map_failure(error: OSError, limit: str) -> Check:
     found = _reason(error)
     if error.errno not in _DENIED:
-        advice = "Use a kernel of 5.8 or later, built with CONFIG_BPF_SYSCALL."
+        advice = (
+            "Use a kernel of 5.8 or later, built with CONFIG_BPF_SYSCALL, outside of containers"
+        )
+        advice += " whose seccomp filter hides bpf(2)."
         return Check("ring buffer", "fail", found, advice, KERNEL)
     try:
         os.close(libbpf.create_map(libbpf.MAP_ARRAY, "trial", 4, 4, 1))
     except OSError:
-        advice = "Run it as root or with CAP_BPF and CAP_PERFMON, outside of containers that deny"
-        advice += " the system call bpf."
+        advice = f"Run it as root or with CAP_BPF and CAP_PERFMON; {_OTHERS_REFUSE}"
     else:
         found += f", though a small map is permitted: RLIMIT_MEMLOCK is {limit}"
         advice = "Raise the limit of locked memory (ulimit -l unlimited; in a systemd unit:"
@@ -99,10 +85,10 @@ def try_programs() -> Check:
     """Load a program that reads kernel memory, as a raw tracepoint."""
     point = hooks.SUCCESS["on_exec"]
     try:
-        os.close(hooks.load("trial", _READ_KERNEL, point, None))
+        os.close(hooks.load("trial", hooks.READ_KERNEL, point, None))
     except OSError as error:
         if error.errno in _DENIED:
-            advice = "Run it as root, or with both CAP_BPF and CAP_PERFMON."
+            advice = f"Run it as root, or with both CAP_BPF and CAP_PERFMON; {_OTHERS_REFUSE}"
             return Check("BPF program", "fail", _reason(error), advice, PERMISSION)
         advice = "Use a kernel of 5.8 or later that lets BPF programs read memory (see lockdown)."
         return Check("BPF program", "fail", _reason(error), advice, KERNEL)
@@ -215,7 +201,7 @@ def try_bcc_engine(check: Check, denied: bool) -> Check:
 def _load_and_release(load: Load) -> float:
     """Return the milliseconds it took. Raises ExecauditError."""
     began = time.monotonic()
-    points = {**hooks.before_programs(), **hooks.SUCCESS}
+    points = {**hooks.before_programs(), **hooks.FORK, **hooks.SUCCESS}
     sizes = {"events": _RING_BYTES, "scratch": 1, "rules": 1, "rule_hits": 1}
     programs, maps = load(points, sizes)
     took_ms = (time.monotonic() - began) * 1000

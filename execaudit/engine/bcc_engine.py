@@ -34,6 +34,7 @@ _HOW_DEFINES = {
     "kretprobe_execve": "-DFAILURE_KRETPROBE",
     "tracepoint_execve": "-DFAILURE_TRACEPOINT",
     "sys_exit_any": "-DFAILURE_SYS_EXIT",
+    "on_task": "-DRUNNING",
 }
 # BCC optimizes by itself what clang gives it, and nobody reads debug information: these two take a
 # quarter of the time.
@@ -77,6 +78,9 @@ def _create_maps(sizes: dict[str, int]) -> dict[str, int]:
         "rule_hits": create(libbpf.MAP_PERCPU_ARRAY, "rule_hits", 4, 8, sizes["rule_hits"]),
         "config": create(libbpf.MAP_ARRAY, "config", 4, record.CONFIG.size, 1),
         "before": create(libbpf.MAP_ARRAY, "before", 4, record.BEFORE.size, record.BEFORE_ENTRIES),
+        "origins": create(
+            libbpf.MAP_ARRAY, "origins", 4, record.ORIGIN.size, record.ORIGIN_ENTRIES
+        ),
         "ended": create(libbpf.MAP_LRU_HASH, "ended", record.ENDED.size, 4, record.ENDED_ENTRIES),
     }
 
@@ -106,7 +110,7 @@ def _load_one(name: str, instructions: bytes, point: AttachPoint, btf: Btf | Non
     try:
         return hooks.load(name, instructions, point, btf)
     except OSError as error:
-        kind = NoPermission if error.errno in (1, 13) else NotImplementedByKernel
+        kind = NoPermission if error.errno == 1 else NotImplementedByKernel
         raise kind(f"Failed to load '{name}': {error.strerror}") from error
 
 

@@ -4,17 +4,22 @@
 Owns these choices. The engines do the loading, and nothing is attached here but on trial.
 """
 
-import os
+from collections.abc import Callable
 from pathlib import Path
 
-from execaudit.errors import InvalidArgument, NoPermission, NotImplementedByKernel
-from execaudit.kernel import hooks, libbpf
+from execaudit.engine.access import check_access
+from execaudit.errors import InvalidArgument, NotImplementedByKernel
+from execaudit.kernel import capture, hooks, libbpf
 from execaudit.kernel.btf import KERNEL_BTF
 from execaudit.kernel.capture import Capture, Settings
+from execaudit.kernel.file_systems import find_file_systems
 from execaudit.kernel.hooks import AttachPoint, FailureHook
 from execaudit.wire import record
 
 ENGINES = ("auto", "libbpf", "bcc")
+_OF_NO_CALL = (record.HOOKS.index("exec"), record.HOOKS.index("exit"))
+
+Load = Callable[[dict[str, AttachPoint], dict[str, int]], tuple[dict[str, int], dict[str, int]]]
 
 
 def choose_engine(wanted: str) -> tuple[str, str]:
@@ -34,31 +39,35 @@ def open_capture(wanted: str, settings: Settings) -> Capture:
     Raises NoPermission, NotImplementedByKernel or NotConfigured.
     """
     name, reason = choose_engine(wanted)
-    _check_permission()
+    check_access()
     trials: list[int] = []
     failure_hook, failure_hook_error = _choose_failure_hook(settings, trials)
-    points = {**hooks.before_programs(trials), **hooks.SUCCESS}
+    points = {**hooks.before_programs(trials), **hooks.FORK, **hooks.SUCCESS}
     if settings.exits:
         points |= hooks.EXIT
     if failure_hook:
         points |= failure_hook.programs
-    if name == "libbpf":
-        from execaudit.engine.libbpf_engine import load  # noqa: PLC0415 - import only what runs
-    else:
-        from execaudit.engine.bcc_engine import load  # noqa: PLC0415
-    programs, maps = load(points, _map_sizes(settings, points))
+    programs, maps = import_load(name)(points, _map_sizes(settings, points))
+    find_file_systems()
     libbpf.trim_heap()  # type information and the object are freed: 1 MiB of it amid what is not
     return Capture(
         name, reason, settings, points, failure_hook, programs, maps, trials, failure_hook_error
     )
 
 
+def import_load(engine: str) -> Load:
+    """Return what loads programs with an engine, and import only that."""
+    if engine == "libbpf":
+        from execaudit.engine.libbpf_engine import load  # noqa: PLC0415
+    else:
+        from execaudit.engine.bcc_engine import load  # noqa: PLC0415
+    return load
+
+
 def _map_sizes(settings: Settings, points: dict[str, AttachPoint]) -> dict[str, int]:
     """Return the entries of the maps whose size depends on the settings."""
     # One scratch buffer of 32 KiB per CPU for each hook that builds records.
-    has_failures = any(
-        name not in ("on_exec", "on_exit") for name in points if "before" not in name
-    )
+    has_failures = any(capture.hook_of(name) not in (None, *_OF_NO_CALL) for name in points)
     return {
         "events": settings.ring_bytes,
         "scratch": len(record.HOOKS) if has_failures else 1,
@@ -77,17 +86,3 @@ def _choose_failure_hook(settings: Settings, trials: list[int]) -> tuple[Failure
         if settings.needs_failures:
             raise
         return None, str(error)
-
-
-def _check_permission() -> None:
-    """Say it in one sentence where the kernel would refuse in one of many ways."""
-    try:
-        os.close(libbpf.create_map(libbpf.MAP_ARRAY, "trial", 4, 4, 1))
-        os.close(hooks.load_trial(hooks.SUCCESS["on_exec"]))
-    except OSError as error:
-        if error.errno not in (1, 13):
-            raise
-        raise NoPermission(
-            "Failed to use BPF: Operation not permitted; run as root, or with the capabilities"
-            " CAP_BPF and CAP_PERFMON (execaudit doctor says what is missing)"
-        ) from error

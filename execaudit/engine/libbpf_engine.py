@@ -3,6 +3,7 @@
 
 import contextlib
 import ctypes
+import errno
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -63,7 +64,7 @@ def _load(handle: int, path: str) -> None:
     code = -libbpf.object_load(handle)
     if code <= 0:
         return
-    if code in (1, 13):
+    if code == errno.EPERM:  # EACCES is what the verifier says of a bad access
         raise NoPermission(
             f"Failed to load '{path}': {os.strerror(code)}; CAP_BPF and CAP_PERFMON are needed,"
             " and on kernels before 5.11 a locked memory limit of infinity"

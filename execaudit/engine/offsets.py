@@ -93,6 +93,7 @@ _HEADER_PROGRAM = """
 #include <linux/mm_types.h>
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
+#include <linux/fdtable.h>
 #include <linux/mount.h>
 #include <linux/nsproxy.h>
 #include <linux/pid_namespace.h>
@@ -122,6 +123,9 @@ struct mnt_namespace { atomic_t count; struct ns_common ns; };
 static const union { struct linux_binprm b; u32 w[512]; } secure_ = {.b = {.secureexec = 1}};
 """
 
+_PRIVATE = {("mount", "mnt_ns")}
+"""Members of private structs that lie too far behind for that: taken for missing."""
+
 
 def flags_from_headers(source: Path, compile_constants: CompileConstants) -> list[str]:
     """Return -D flags with the offsets in the kernel headers, which must be the running kernel's.
@@ -130,14 +134,18 @@ def flags_from_headers(source: Path, compile_constants: CompileConstants) -> lis
     NotConfigured when the headers do not define what is needed.
     """
     pairs, optional = used_fields(source)
-    wanted = sorted((pairs | optional) - {_BIT_FIELD})
+    wanted = sorted((pairs | optional) - {_BIT_FIELD} - _PRIVATE)
     expressions = [f"__builtin_offsetof(struct {s}, {m})" for s, m in wanted]
     expressions.append("sizeof(struct pt_regs)")
     words = [f"secure_.w[{index}]" for index in range(64)]
     values = compile_constants(_HEADER_PROGRAM, expressions + words)
     offsets, size, word_values = values[: len(wanted)], values[len(wanted)], values[-64:]
     flags = [_offset_flag(pair, offset) for pair, offset in zip(wanted, offsets, strict=True)]
-    flags += [f"-DHAS_{struct}_{member}=1" for struct, member in sorted(optional)]
+    flags += [
+        f"-DHAS_{struct}_{member}={int((struct, member) not in _PRIVATE)}"
+        for struct, member in sorted(optional)
+    ]
+    flags += [_offset_flag(pair, 0) for pair in sorted(_PRIVATE)]
     word = next((index for index, value in enumerate(word_values) if value), None)
     if word is None:
         raise NotConfigured("Failed to find linux_binprm.secureexec in the kernel headers")

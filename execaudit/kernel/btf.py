@@ -36,11 +36,19 @@ class _Member(NamedTuple):
 
 
 class Btf:
-    """The BTF of the running kernel, or of an ELF file. A context manager."""
+    """The BTF of the running kernel, one of its modules, or an ELF file. A context manager."""
 
-    def __init__(self, path: str | None = None) -> None:
-        load = libbpf.btf_load_vmlinux
-        self._btf = libbpf.btf_parse(path.encode(), None) if path else load()
+    def __init__(
+        self, path: str | None = None, module: str = "", base: "Btf | None" = None
+    ) -> None:
+        """Read it; of a `module`, `base` is the kernel's, and has to stay open as long."""
+        self._btf: int | None
+        if base is not None:
+            path = f"/sys/kernel/btf/{module}"
+            self._btf = libbpf.btf_load_module(module.encode(), base._btf)  # noqa: SLF001
+        else:
+            load = libbpf.btf_load_vmlinux
+            self._btf = libbpf.btf_parse(path.encode(), None) if path else load()
         if not self._btf:
             raise NotImplementedByKernel(
                 f"Failed to read type information '{path or KERNEL_BTF}':"

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, Self
 
 from execaudit.kernel import hooks, libbpf
+from execaudit.kernel.file_systems import find_file_systems
 from execaudit.kernel.hooks import AttachPoint, FailureHook
 from execaudit.wire import record
 
@@ -39,7 +40,8 @@ class Settings(NamedTuple):
         """Return the value of the map "config" (struct config); `rules` is its member."""
         wake = min(self.wake_bytes, self.ring_bytes // 4)
         limits = (self.argv_bytes, self.argv_bytes // 4, self.env_bytes, self.env_bytes // 4)
-        return struct.pack(record.CONFIG.format, rules, wake, *limits)
+        pid_ns = os.stat("/proc/self/ns/pid").st_ino  # noqa: PTH116 - keep pathlib out of here
+        return struct.pack(record.CONFIG.format, rules, wake, *limits, pid_ns, *find_file_systems())
 
 
 class Capture:
@@ -120,6 +122,14 @@ class Capture:
     def _configure(self, rules: int) -> None:
         self._config = self.settings.config(rules)
         libbpf.update_map(self.maps["config"], _ZERO, self._config)
+
+    def follow_modules(self) -> None:
+        """Let the programs know file systems whose module was loaded meanwhile."""
+        if self.settings.config(self._rules_word()) != self._config:
+            self._configure(self._rules_word())
+
+    def _rules_word(self) -> int:
+        return int(struct.unpack_from("@Q", self._config)[0])
 
     def is_altered(self) -> bool:
         """Return True if settings or rules in the maps are not those that were put there."""
@@ -245,7 +255,7 @@ def link_program(fd: int) -> int:
 
 def hook_of(program: str) -> int | None:
     """Return the index in record.HOOKS of the events of a program; None if it writes none."""
-    if program.startswith("before"):
+    if program.startswith("before") or program == "on_fork":
         return None
     if program in ("on_exec", "on_exit"):
         return record.HOOKS.index(program.removeprefix("on_"))

@@ -28,7 +28,7 @@ _EXECVE = {"x86_64": "__x64_sys_", "aarch64": "__arm64_sys_"}
 class AttachPoint(NamedTuple):
     """Where a program goes: the way it is attached, and the name there."""
 
-    how: Literal["raw_tp", "fexit", "kretprobe", "tracepoint"]
+    how: Literal["raw_tp", "fexit", "kretprobe", "tracepoint", "iterator"]
     where: str
 
 
@@ -44,6 +44,9 @@ BEFORE_EXEC = {"before_exec": AttachPoint("raw_tp", "sched_prepare_exec")}
 BEFORE_RENAME = {"before_rename": AttachPoint("raw_tp", "task_rename")}
 SUCCESS = {"on_exec": AttachPoint("raw_tp", "sched_process_exec")}
 EXIT = {"on_exit": AttachPoint("raw_tp", "sched_process_exit")}
+FORK = {"on_fork": AttachPoint("raw_tp", "sched_process_fork")}
+RUNNING = {"on_task": AttachPoint("iterator", "bpf_iter_task")}
+"""Attached nowhere: what it writes is read once, see `capture.read_running`."""
 
 FAILURE_CHOICES = ("auto", "fexit", "kretprobe", "tracepoint", "sys_exit")
 
@@ -74,7 +77,7 @@ FAILURE_HOOKS = (
     FailureHook(
         "sys_exit",
         {"sys_exit_any": AttachPoint("raw_tp", "sys_exit")},
-        "adds about 20 ns to every system call",
+        "adds about 20 ns to every system call, 32-bit ones included",
     ),
 )
 """Cheapest first. The last is taken only where it is asked for by name."""
@@ -127,9 +130,31 @@ def _tracepoint_id(system: str, event: str) -> int:
 _PROGRAM_KINDS = {
     "raw_tp": libbpf.PROG_RAW_TRACEPOINT,
     "fexit": libbpf.PROG_TRACING,
+    "iterator": libbpf.PROG_TRACING,
     "kretprobe": libbpf.PROG_KPROBE,
     "tracepoint": libbpf.PROG_TRACEPOINT,
 }
+
+_ATTACH_TYPES = {"fexit": libbpf.ATTACH_TRACE_FEXIT, "iterator": libbpf.ATTACH_TRACE_ITERATOR}
+
+
+def _instruction(code: int, registers: int = 0, offset: int = 0, value: int = 0) -> bytes:
+    """Return one struct bpf_insn (linux/bpf.h); `registers` is source << 4 | destination."""
+    return struct.pack("@BBhi", code, registers, offset, value)
+
+
+READ_KERNEL = b"".join(
+    (
+        _instruction(0xBF, 0xA1),  # r1 = r10
+        _instruction(0x07, 0x01, 0, -8),  # r1 += -8
+        _instruction(0xB7, 0x02, 0, 8),  # r2 = 8
+        _instruction(0xB7, 0x03, 0, 0),  # r3 = 0
+        _instruction(0x85, 0, 0, 113),  # call bpf_probe_read_kernel
+        _instruction(0xB7, 0x00, 0, 0),  # r0 = 0
+        _instruction(0x95),  # exit
+    )
+)
+"""A program that reads 8 bytes of kernel memory at address 0, which fails, into its stack."""
 
 
 def _do_nothing(point: AttachPoint) -> bytes:
@@ -139,21 +164,21 @@ def _do_nothing(point: AttachPoint) -> bytes:
     that may return anything else (kernel/bpf/verifier.c: check_return_code).
     """
     code = 0 if point.how == "fexit" else 1
-    return struct.pack("@BBhi", 0xB7, 0, 0, code) + struct.pack("@BBhi", 0x95, 0, 0, 0)
+    return _instruction(0xB7, value=code) + _instruction(0x95)
 
 
 def load(name: str, instructions: bytes, point: AttachPoint, btf: Btf | None) -> int:
     """Load raw instructions as the kind of program that `point` takes; return its descriptor.
 
-    `btf` is the kernel's and needed for fexit only. Raises OSError.
+    `btf` is the kernel's and needed for fexit and iterators only. Raises OSError.
     """
-    if point.how != "fexit":
+    if point.how not in _ATTACH_TYPES:
         return libbpf.load_program(_PROGRAM_KINDS[point.how], name, instructions)
     function = btf.find(point.where, libbpf.BTF_KIND_FUNC) if btf else 0
     if not function:
         raise OSError(2, f"the kernel's type information has no function {point.where}")
     return libbpf.load_program(
-        libbpf.PROG_TRACING, name, instructions, libbpf.ATTACH_TRACE_FEXIT, function
+        libbpf.PROG_TRACING, name, instructions, _ATTACH_TYPES[point.how], function
     )
 
 

@@ -22,6 +22,7 @@ PROG_TRACEPOINT = 5
 PROG_RAW_TRACEPOINT = 17
 PROG_TRACING = 26
 ATTACH_TRACE_FEXIT = 25
+ATTACH_TRACE_ITERATOR = 28
 
 BTF_KIND_STRUCT = 4
 BTF_KIND_FUNC = 12
@@ -109,6 +110,7 @@ set_print = _prototype("libbpf_set_print", _P, _P)
 version_string = _prototype("libbpf_version_string", _S)
 num_possible_cpus = _prototype("libbpf_num_possible_cpus", _I)
 btf_load_vmlinux = _prototype("btf__load_vmlinux_btf", _P)
+btf_load_module = _prototype("btf__load_module_btf", _P, _S, _P)
 btf_parse = _prototype("btf__parse", _P, _S, c.POINTER(_P))
 btf_free = _prototype("btf__free", None, _P)
 btf_find = _prototype("btf__find_by_name_kind", _I, _P, _S, _U)
@@ -122,6 +124,8 @@ _map_lookup = _prototype("bpf_map_lookup_elem", _I, _I, _P, _P)
 _map_delete = _prototype("bpf_map_delete_elem", _I, _I, _P)
 _map_next_key = _prototype("bpf_map_get_next_key", _I, _I, _P, _P)
 _raw_tracepoint_open = _prototype("bpf_raw_tracepoint_open", _I, _S, _I)
+_link_create = _prototype("bpf_link_create", _I, _I, _I, _I, _P)
+_iterator_create = _prototype("bpf_iter_create", _I, _I)
 _obj_get = _prototype("bpf_obj_get", _I, _S)
 _info_by_fd = _prototype("bpf_obj_get_info_by_fd", _I, _I, _P, c.POINTER(_U))
 
@@ -199,6 +203,15 @@ def map_keys(fd: int, key_bytes: int) -> list[bytes]:
 def open_raw_tracepoint(name: str | None, program: int) -> int:
     """Attach a raw tracepoint program by name, or with None a tracing program; return its link."""
     return check(_raw_tracepoint_open(name.encode() if name else None, program))
+
+
+def open_iterator(program: int) -> int:
+    """Return a descriptor, reading which runs a loaded iterator program over all its objects."""
+    link = check(_link_create(program, 0, ATTACH_TRACE_ITERATOR, None))
+    try:
+        return check(_iterator_create(link))
+    finally:
+        os.close(link)
 
 
 def open_pinned(path: str) -> int:

@@ -31,6 +31,8 @@ _FOR_PROGRAMS = (
     "exe_b64",
     "errno_code",
     "ancestors",
+    "origin",
+    "other_root",
     "filename",
     "filename_b64",
     "argv",

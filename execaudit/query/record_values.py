@@ -56,7 +56,8 @@ class RecordValues:
         _, pid, start_ns, exec_count = split_identity(self._fields.get("id", ""))
         if start_ns:
             text = "" if exe is UNKNOWN or exe is None else exe.decode("utf-8", "surrogateescape")
-            programs.remember(pid, start_ns, exec_count, text)
+            is_elsewhere = "other_root" in self._fields
+            programs.remember(pid, start_ns, exec_count, text, is_elsewhere=is_elsewhere)
             filename = self.value("filename")
             name = "" if filename is UNKNOWN or filename is None else os.fsdecode(filename)
             programs.commands.remember(event_of_record(self._fields), name)

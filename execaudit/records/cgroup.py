@@ -6,6 +6,7 @@ of Docker, containerd, CRI-O, Podman, LXC and systemd-nspawn for containers.
 """
 
 import re
+from pathlib import Path
 
 _UNIT_SUFFIXES = (".service", ".scope", ".socket", ".mount", ".swap", ".automount", ".timer")
 _SESSION = re.compile(r"session-(.+)\.scope")
@@ -13,9 +14,29 @@ _CONTAINER_ID = re.compile(r"(?:^|[-:.])([0-9a-f]{64})(?:\.scope|\.service)?$")
 _MONITOR = re.compile(r"(?:^|-)conmon-")  # beside a container, not inside it
 _ECS_TASK = re.compile(r"([0-9a-f]{32})-[0-9]+")
 _LXC = re.compile(r"lxc\.payload\.(.+)")
-_LXC_PARENTS = ("lxc", "lxc.payload")
+_WHOLE = {
+    "lxc": re.compile(".+"),
+    "lxc.payload": re.compile(".+"),
+    "buildkit": re.compile("[0-9a-z]{25}"),  # moby/buildkit, identity.NewID: base 36
+    "garden": re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),  # Cloud Foundry
+}
+"""Names of containers that mean something only below a component of this name."""
+
 # libvirt names its virtual machines so too; QEMU itself runs on the host.
 _MACHINE = re.compile(r"machine-(?!qemu\\x2d)(.+)\.scope|systemd-nspawn@(.+)\.service")
+
+# Where service managers and container runtimes put processes; others (net_cls, say) are mounted
+# for a purpose of their own on hosts whose groups are all in version 2.
+_OLD_HIERARCHIES = {"name=systemd", "pids", "memory", "cpu", "devices", "freezer"}
+
+
+def has_old_hierarchies(cgroups: Path = Path("/proc/self/cgroup")) -> bool:
+    """Return True if groups are kept in hierarchies of version 1 (cgroups(7)), too."""
+    try:
+        lines = cgroups.read_text(errors="replace").splitlines()
+    except OSError:  # a kernel without control groups
+        return False
+    return any(_OLD_HIERARCHIES.intersection(line.split(":")[1].split(",")) for line in lines)
 
 
 def describe(path: str) -> dict[str, str]:
@@ -54,23 +75,29 @@ def _take_slices(components: list[str], fields: dict[str, str], key: str) -> lis
 def _container(components: list[str]) -> str | None:
     """The innermost container's full id, or its name where it has no id."""
     for index in range(len(components) - 1, -1, -1):
-        part, outer = components[index], components[index - 1] if index else ""
-        match = _CONTAINER_ID.search(part)
-        if match and not _MONITOR.search(part):
-            return match[1]
-        task = _ECS_TASK.fullmatch(part)
-        if task and task[1] == outer:
-            return part
-        if outer in _LXC_PARENTS:
-            return part
-        match = _LXC.fullmatch(part)
-        if match:
-            return match[1]
-        match = _MACHINE.fullmatch(part)
         below = components[index + 1 : index + 2]
-        # What runs beside "payload" is systemd-nspawn itself, on the outside.
-        if match and (below == ["payload"] or (match[1] and below != ["supervisor"])):
-            return _unescape(match[1] or match[2])
+        found = _container_at(components[index], components[index - 1] if index else "", below)
+        if found:
+            return found
+    return None
+
+
+def _container_at(part: str, outer: str, below: list[str]) -> str | None:
+    """What a component says, between the one above it and the one below it, if there is any."""
+    found = _CONTAINER_ID.search(part)
+    if found and not _MONITOR.search(part) and below != ["conmon"]:
+        return found[1]
+    task = _ECS_TASK.fullmatch(part)
+    whole = _WHOLE.get(outer)
+    if (task and task[1] == outer) or (whole and whole.fullmatch(part)):
+        return part
+    found = _LXC.fullmatch(part)
+    if found:
+        return found[1]
+    machine = _MACHINE.fullmatch(part)
+    # What runs beside "payload" is systemd-nspawn itself, on the outside.
+    if machine and (below == ["payload"] or (machine[1] and below != ["supervisor"])):
+        return _unescape(machine[1] or machine[2])
     return None
 
 

@@ -159,7 +159,7 @@ class Encoder:
         parents: tuple[bytes, ...] = ()
         if place.type == "exit" and not place.flags:
             parents = (fields["parent_id"].encode(), b"%d" % fields["ppid"])
-        elif _is_plain(fields.get("pcomm", "").encode()) and "ancestors" in fields:
+        elif _has_plain_parents(fields):
             ancestors = fields["ancestors"]
             parents = (
                 fields["parent_id"].encode(), b"%d" % fields["ppid"], fields["pcomm"].encode(),
@@ -232,6 +232,12 @@ def shape_of(event: Event) -> Shape:
         event.nspid == event.pid, bool(event.env), bool(event.path_search),
         event.labels, event.severity, event.redacted_argv, event.redacted_env,
     )  # fmt: skip
+
+
+def _has_plain_parents(fields: FieldDict) -> bool:
+    """Return True where parents are values that every template of a core has a room for."""
+    is_usual = "ancestors" in fields and "origin" not in fields
+    return is_usual and _is_plain(fields.get("pcomm", "").encode())
 
 
 def _is_plain(text: bytes) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from execaudit.records.cgroup import has_old_hierarchies
 from execaudit.records.users import Users, repair
 
 _CLOCK_STEP_NS = 1_000_000
@@ -22,14 +23,29 @@ _LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z: RFC 3339 has years of fo
 
 
 class Host:
-    """`boot` is 32 hex digits; `wall_offset_ns` is wall clock minus boot-time clock."""
+    """The host that records are about.
+
+    Attributes:
+        boot: 32 hex digits.
+        wall_offset_ns: wall clock minus boot-time clock.
+        has_old_cgroups: control groups of version 1 are in use (legacy or hybrid), which records
+            do not have.
+
+    """
 
     def __init__(
-        self, name: str, boot: str, wall_offset_ns: int, users: dict[int, str | None] | None = None
+        self,
+        name: str,
+        boot: str,
+        wall_offset_ns: int,
+        users: dict[int, str | None] | None = None,
+        *,
+        has_old_cgroups: bool = False,
     ) -> None:
         self.name = name
         self.boot = boot
         self.wall_offset_ns = wall_offset_ns
+        self.has_old_cgroups = has_old_cgroups
         self.names_version = 0
         self._live = Users() if users is None else None
         self._users: dict[int, str | None] = users or {}
@@ -40,7 +56,8 @@ class Host:
     @classmethod
     def this(cls) -> "Host":
         """The host this process runs on."""
-        return cls(repair(socket.gethostname()), _boot_id(), _measure_offset()[0])
+        name, offset = repair(socket.gethostname()), _measure_offset()[0]
+        return cls(name, _boot_id(), offset, has_old_cgroups=has_old_hierarchies())
 
     @property
     def is_live(self) -> bool:

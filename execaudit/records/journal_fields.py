@@ -17,7 +17,7 @@ _ALWAYS = frozenset(
     if field.name not in ("argv_b64", "env_b64")
 ) | {"id", "pid"}
 _UNUSUAL = frozenset({"exe_dev", "exe_ino", "cgroup_id"})
-"""Nobody searches by these alone, and no rule can: `FLATTENED` likewise, but for the next."""
+"""Nobody searches by these alone, and few rules do: `FLATTENED` likewise, but for the next."""
 _USUAL_MEMBERS = frozenset({"caps_effective"})
 
 

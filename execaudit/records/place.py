@@ -23,6 +23,9 @@ FieldDict = dict[str, Any]
 
 _ANCESTOR = struct.Struct(record.ANCESTOR.format).iter_unpack
 _PARENT = struct.Struct("@QII").unpack
+_ORIGIN = struct.Struct("@QII").unpack
+_SCRIPT = struct.Struct(record.EXEC.part("script_ino", "comm").format)
+_UNREACHABLE = b"(unreachable)"  # as the kernel puts it before what getcwd(2) returns
 _PARTS_BYTES = 256 << 10
 _PART_BYTES = 600  # about what Python takes for the fields of one
 _MACHINES = {
@@ -44,7 +47,7 @@ _UNREADABLE_OF_EXIT = [
     *[(record.FLAG_BAD_START, name) for name in ("parent_id", "ppid", "comm")],
 ]
 _CUT = [(field.cut, field.name) for field in _OF_EXEC if field.cut]
-_CUT_AT_BEGIN = ("exe", "cwd", "root", "cgroup")  # paths are read from their end
+_CUT_AT_BEGIN = ("exe", "cwd", "root", "cgroup", "script")  # paths are read from their end
 
 
 class PlaceDescriber:
@@ -55,7 +58,7 @@ class PlaceDescriber:
         self._cred = _Parts(lambda raw: cred_fields(raw, host))
         self._names = _Parts(name_fields)
         self._exe = _Parts(exe_fields)
-        self._cgroup = _Parts(cgroup_fields)
+        self._cgroup = _Parts(lambda raw: cgroup_fields(raw, host))
         self._namespaces = _Parts(namespace_fields)
         self._ancestors = _Parts(lambda raw: ancestor_fields(raw, host))
 
@@ -77,6 +80,9 @@ class PlaceDescriber:
             **self._namespaces[place.namespaces],
             **self._ancestors[place.ancestors],
         }
+        origin = _origin(place, self._host)
+        if origin:
+            fields["origin"] = origin
         if place.flags & ~record.FLAG_SCRIPT:
             _mark_cut(fields, place.flags)
         if place.flags:
@@ -103,11 +109,13 @@ class _Parts(dict[bytes, FieldDict]):
         return fields
 
 
-def path_bytes(raw: bytes) -> bytes:
-    """Return a path out of its components, which come leaf first, each with a NUL."""
-    if not raw:
-        return b"/"
-    return b"/" + b"/".join(raw[:-1].split(b"\0")[::-1])
+def path_bytes(raw: bytes, is_unreachable: int = 0) -> bytes:
+    """Return a path out of its components, which come leaf first, each with a NUL.
+
+    Mark one that does not begin at the root of the process: it is not what it looks like.
+    """
+    path = b"/" + b"/".join(raw[:-1].split(b"\0")[::-1]) if raw else b"/"
+    return _UNREACHABLE + path if is_unreachable else path
 
 
 class _Block:
@@ -135,6 +143,7 @@ class _Block:
 _CRED = _Block("uid", "ns_mnt")
 _NAMESPACES = _Block("ns_mnt", "exe_ino")
 _EXE = _Block("exe_ino", "cgroup_id")
+_OF_CGROUP = [field.name for field in FIELDS.values() if field.unreadable == record.FLAG_BAD_CGROUP]
 
 
 def cred_fields(raw: bytes, host: Host) -> FieldDict:
@@ -171,21 +180,43 @@ def name_fields(raw: bytes) -> FieldDict:
 def _file_fields(place: Place) -> FieldDict:
     """Return what was asked to be executed, and from where."""
     fields: FieldDict = {}
+    flags = place.flags
     add_text(fields, "filename", place.filename)
-    if place.flags & record.FLAG_SCRIPT:
+    if flags & record.FLAG_SCRIPT:
         add_text(fields, "script", place.filename)
+        fields |= script_fields(place)
         add_text(fields, "interp", place.interp)
-    add_text(fields, "cwd", path_bytes(place.cwd))
-    if place.root:
-        add_text(fields, "root", path_bytes(place.root))
+    add_text(fields, "cwd", path_bytes(place.cwd, flags & record.FLAG_CWD_UNREACHABLE))
+    is_unreachable = flags & record.FLAG_ROOT_UNREACHABLE
+    if place.root or is_unreachable:
+        add_text(fields, "root", path_bytes(place.root, is_unreachable))
+    if flags & record.FLAG_OTHER_ROOT:
+        fields["other_root"] = True
+    return fields
+
+
+def script_fields(place: Place) -> FieldDict:
+    """Return which file a script is that was run through a descriptor; nothing of others.
+
+    Of a name relative to the descriptor of a directory, the kernel side gives the directory.
+    """
+    ino, dev, _, flags = _SCRIPT.unpack_from(place.script)
+    if not ino:
+        return {}
+    path = path_bytes(place.script[_SCRIPT.size :], flags & record.EXE_UNREACHABLE)
+    _, _, name = place.filename.removeprefix(b"/dev/fd/").partition(b"/")
+    fields: FieldDict = {}
+    add_text(fields, "script", path.rstrip(b"/") + b"/" + name if name else path)
+    if not name:
+        fields |= {"script_ino": str(ino), "script_dev": f"{dev >> 20}:{dev & 0xFFFFF}"}
     return fields
 
 
 def exe_fields(raw: bytes) -> FieldDict:
     """Return path, kind and inode of the program. `raw` is the inode block, then the path."""
     members = _EXE.read(raw)
-    path = path_bytes(raw[_EXE.struct.size :])
     flags, machine, device = members["exe_flags"], members["machine"], members["exe_dev"]
+    path = path_bytes(raw[_EXE.struct.size :], flags & record.EXE_UNREACHABLE)
     fields: FieldDict = {}
     add_text(fields, "exe", path)
     if flags & record.EXE_PSEUDO and path.startswith(b"/memfd:"):
@@ -196,16 +227,26 @@ def exe_fields(raw: bytes) -> FieldDict:
         fields["arch"] = _MACHINES.get(machine, f"em_{machine}")
     fields["exe_ino"] = str(members["exe_ino"])
     fields["exe_dev"] = f"{device >> 20}:{device & 0xFFFFF}"
+    if flags & record.EXE_BAD_DEV:
+        fields["exe_dev_inexact"] = True
     fields["exe_mode"] = f"{members['exe_mode']:07o}"
     return fields | _EXE.fields(members)
 
 
-def cgroup_fields(raw: bytes) -> FieldDict:
-    """Return the cgroup and what its path says. `raw` is the id, then the path."""
+def cgroup_fields(raw: bytes, host: Host) -> FieldDict:
+    """Return the cgroup and what its path says. `raw` is the id, then the path.
+
+    Where groups are kept in hierarchies of version 1, the root of version 2 says nothing, and
+    nothing elsewhere in it says that a process is in no container.
+    """
+    if host.has_old_cgroups and len(raw) == 8:
+        return {"unreadable": _OF_CGROUP}
     fields: FieldDict = {}
     add_text(fields, "cgroup", path_bytes(raw[8:]))
     fields["cgroup_id"] = str(int.from_bytes(raw[:8], sys.byteorder))
     fields |= cgroup.describe(fields["cgroup"])
+    if host.has_old_cgroups and "container" not in fields:
+        fields["unreadable"] = ["container"]
     return fields
 
 
@@ -238,6 +279,14 @@ def ancestor_fields(raw: bytes, host: Host) -> FieldDict:
             fields[f"p{member}"] = parent[member]
     fields["ancestors"] = ancestors
     return fields
+
+
+def _origin(place: Place, host: Host) -> str:
+    """Return the id of the process whose program forked this one, where it is no ancestor."""
+    start_ns, pid, exec_count = _ORIGIN(place.origin)
+    if not pid or any(one[:2] == (start_ns, pid) for one in _ANCESTOR(place.ancestors)):
+        return ""
+    return host.identity(pid, start_ns, exec_count)
 
 
 def _exit_fields(place: Place, host: Host) -> FieldDict:
@@ -279,4 +328,5 @@ def _mark_unreadable(fields: FieldDict, place: Place, table: list[tuple[int, str
         for name in unreadable:
             fields.pop(name, None)
             fields.pop(f"{name}_b64", None)
-        fields["unreadable"] = unreadable
+        before = fields.get("unreadable", ())
+        fields["unreadable"] = [*unreadable, *(name for name in before if name not in unreadable)]

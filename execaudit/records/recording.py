@@ -50,6 +50,7 @@ class Recorder:
             "host": host.name,
             "boot": host.boot,
             "wall_offset_ns": host.wall_offset_ns,
+            "old_cgroups": host.has_old_cgroups,
         }
         self._file.write(json.dumps(header).encode() + b"\n")
 
@@ -154,10 +155,9 @@ def _parse_header(line: bytes) -> tuple[Host, tuple[int, str]]:
     if header["format"] != _FORMAT or not _BOOT.fullmatch(boot):
         raise ValueError(header)
     offset = _number(header["wall_offset_ns"], *_OFFSETS)
-    return Host(_text(header["host"]), boot, offset, {}), (
-        int(header["wire"]),
-        str(header["byteorder"]),
-    )
+    old_cgroups = bool(header.get("old_cgroups", False))
+    host = Host(_text(header["host"]), boot, offset, {}, has_old_cgroups=old_cgroups)
+    return host, (int(header["wire"]), str(header["byteorder"]))
 
 
 def read_steps(host: Host, file: BinaryIO, path: str) -> Iterator[tuple[str, Any]]:

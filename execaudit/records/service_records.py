@@ -31,6 +31,8 @@ def start_fields(
         fields["failure_hook"] = name
     if error:
         fields["failure_hook_error"] = error
+    if host.has_old_cgroups:
+        fields["cgroups"] = "legacy"
     return {**fields, "pid": os.getpid(), "config_hash": config_hash, **missed}
 
 

@@ -58,7 +58,7 @@ class Condition:
 
     Attributes:
         field: name in the vocabulary.
-        path: where in the rule it stands.
+        path: where in the rule it stands; () for one that is implied.
         shown: as a rules file would say it; same text, same condition.
         test: says whether a value (never UNKNOWN) is so.
         exacts: the only values for which it is, where these can be listed.

@@ -161,7 +161,7 @@ def unreadable_numbers(fields: Fields) -> list[str]:
 def marks_of(names: Collection[str]) -> frozenset[str]:
     """Return the members of a record that say that a field in `names` is not what it seems."""
     exact = {exact for exact, name in _EXACT.items() if name in names}
-    return frozenset({"unreadable", "truncated", "pcomm_b64", *exact})
+    return frozenset({"unreadable", "truncated", "pcomm_b64", "exe_dev_inexact", *exact})
 
 
 _MARKS = marks_of(_EXACT.values())
@@ -188,6 +188,8 @@ def _restore(chosen: Fields, fields: Fields) -> dict[str, Any]:
     values |= {name: UNKNOWN for name in missing if name != "ancestors" or name not in values}
     if values.get("filename") is UNKNOWN and "script" in values:
         values["script"] = UNKNOWN
+    if "exe_dev_inexact" in fields:
+        values |= dict.fromkeys(("exe_dev", "exe_ino"), UNKNOWN)
     if values.get("exe") is UNKNOWN or "exe_ino" in fields.get("unreadable", ()):
         values |= dict.fromkeys(("memfd", "deleted", "arch"), UNKNOWN)
     if values.get("cgroup") is UNKNOWN:
@@ -209,6 +211,14 @@ def _effective_user(fields: Fields) -> Any:
     if fields.get("euid") is UNKNOWN or fields.get("uid") is UNKNOWN:
         return UNKNOWN
     return fields.get("user") if fields.get("euid") == fields.get("uid") else None
+
+
+def _namespace(kind: str) -> Callable[[Fields], Any]:
+    def take(fields: Fields) -> Any:
+        numbers = fields.get("ns", UNKNOWN)
+        return UNKNOWN if numbers is UNKNOWN else numbers.get(kind, UNKNOWN)
+
+    return take
 
 
 def of_ancestors(fields: Fields, take: Callable[[Fields], Any]) -> Any:
@@ -236,6 +246,7 @@ DERIVED: dict[str, Callable[[Fields], Any]] = {
     "parent.comm": lambda fields: fields.get("pcomm"),
     "program": _program_names,
     "type": lambda fields: fields.get("type") or "exec",
+    **{name: _namespace(name[3:]) for name in FIELDS if name.startswith("ns.")},
 }
 """What takes a value out of place_values(), where it is not the field of this name."""
 

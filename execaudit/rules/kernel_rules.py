@@ -9,12 +9,15 @@ Rules it decides stay in user space as well: for what was not in the map yet, an
 """
 
 import os
+import re
 import stat
 import sys
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from execaudit.kernel.file_systems import find_file_systems
+from execaudit.records.cgroup import has_old_hierarchies
 from execaudit.rules.field_values import COMM_BYTES
 from execaudit.wire import record
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 MOST_KEYS = 4096
 _MOST_HELD = 512  # the unit allows 1024 descriptors
 _CGROUPS = Path("/sys/fs/cgroup")
+_MOUNTS = Path("/proc/self/mountinfo")
 _MOST_IDS = 1024  # in one condition, each a key of its own
 
 
@@ -73,7 +77,8 @@ class KernelLookups:
         """Device, as the kernel counts it, and inode of a program with one name only.
 
         Through a symbolic link the kernel would find what records show under another name; of a
-        file with several names (busybox, say) the kernel does not know which was called. None
+        file with several names (busybox, say) the kernel does not know which was called. Nor does
+        it know files apart on overlayfs, or where device and inode are not what it compares. None
         too where no more can be held.
         """
         if len(self._fds) >= _MOST_HELD:
@@ -85,7 +90,8 @@ class KernelLookups:
         except (OSError, ValueError):
             return None
         status = os.fstat(fd)
-        if status.st_nlink != 1 or not stat.S_ISREG(status.st_mode):
+        is_one = status.st_nlink == 1 and stat.S_ISREG(status.st_mode)
+        if not is_one or not _is_known_by_numbers(fd, status.st_dev):
             os.close(fd)
             return None
         self._fds.append(fd)
@@ -94,6 +100,8 @@ class KernelLookups:
     def cgroup(self, path: str) -> int | None:
         """Id of a control group: the inode number of its directory (kernfs)."""
         try:
+            if path == "/" and has_old_hierarchies():
+                return None  # there all processes are, and records do not say so
             return (self._cgroups / path.lstrip("/")).stat().st_ino
         except (OSError, ValueError):
             return None
@@ -102,6 +110,25 @@ class KernelLookups:
         """Release the programs."""
         while self._fds:
             os.close(self._fds.pop())
+
+
+def _is_known_by_numbers(fd: int, device: int) -> bool:
+    """Return True if the kernel side knows the file by device and inode, as stat(2) gives them."""
+    try:
+        info = Path(f"/proc/self/fdinfo/{fd}").read_text()
+        mounts = _MOUNTS.read_text(errors="replace").splitlines()
+    except OSError:
+        return False
+    number = re.search(r"^mnt_id:\s*(\d+)$", info, re.MULTILINE)
+    for line in mounts:
+        mount, _, superblock, *rest = line.split()
+        if number is None or mount != number[1]:
+            continue
+        kind = rest[rest.index("-") + 1]
+        if kind == "btrfs":
+            return find_file_systems().btrfs_root_back != 0
+        return kind != "overlay" and superblock == f"{os.major(device)}:{os.minor(device)}"
+    return False
 
 
 class KernelRules(NamedTuple):
@@ -131,8 +158,7 @@ def translate_rules(rules: "Iterable[Rule]", lookups: KernelLookups) -> KernelRu
         if rule.action != "drop" or not is_for_kernel(rule):
             continue
         found: list[Key] = []
-        for term in rule.terms:
-            condition = term[0].condition
+        for (condition, _), *_ in rule.terms:
             found += _keys(condition, lookups)
             if condition.field in ("exe", "cgroup"):
                 watched.update(pattern.text for pattern in condition.elements)
@@ -146,9 +172,13 @@ def translate_rules(rules: "Iterable[Rule]", lookups: KernelLookups) -> KernelRu
 
 def is_for_kernel(rule: "Rule") -> bool:
     """Return True if a rule has a form that the kernel can decide."""
+    # What is implied about the root directory is of no concern: the kernel compares the file
+    # itself, which is the same wherever it is seen.
     return bool(rule.terms) and all(
-        len(term) == 1 and term[0].wanted and _is_for_kernel(term[0].condition)
-        for term in rule.terms
+        first.wanted
+        and _is_for_kernel(first.condition)
+        and not any(other.condition.path for other in others)
+        for first, *others in rule.terms
     )
 
 

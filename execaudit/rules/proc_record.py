@@ -139,7 +139,17 @@ def _program(folder: Path) -> FieldDict:
     root = _link(folder / "root")
     if root != b"/":
         add_text(fields, "root", root)
+    if root != b"/" or _link(folder / "ns/mnt") != _host_mounts(folder.parent):
+        fields["other_root"] = True
     return fields
+
+
+def _host_mounts(proc: Path) -> bytes:
+    """Return the mount namespace of the first process; where that is hidden, our own."""
+    try:
+        return _link(proc / "1/ns/mnt")
+    except OSError:
+        return _link(proc / "self/ns/mnt")
 
 
 def _link(path: Path) -> bytes:

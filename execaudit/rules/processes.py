@@ -7,14 +7,17 @@ parent or an ancestor, since records name these by identity and short name only.
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from execaudit.records.readback import split_identity
 from execaudit.rules.field_values import DERIVED, UNKNOWN, Fields, of_ancestors
 from execaudit.rules.process_commands import COMMAND_FIELDS, ProcessCommands
 
-PROCESS_FIELDS = ("parent.exe", "ancestor.exe", *COMMAND_FIELDS)
+PROCESS_FIELDS = (
+    "parent.exe", "parent.other_root", "ancestor.exe", "ancestor.other_root",
+    "origin.exe", "origin.other_root", *COMMAND_FIELDS,
+)  # fmt: skip
 """What is known of processes that were seen only."""
 
 _MAX_PROCESSES = 65536
@@ -63,13 +66,10 @@ class InheritedRules:
                 self.by_process[process] = known
 
     def from_ancestors(self, fields: Mapping[str, Any]) -> tuple[int, ...]:
-        """Return the rules that any ancestor passes on."""
+        """Return the rules that any ancestor passes on, or the process that forked it away."""
         found: set[int] = set()
-        ancestors = fields.get("ancestors") or ()
-        if ancestors is UNKNOWN:
-            return ()
-        for ancestor in ancestors:
-            process = split_identity(ancestor["id"])[1:3]
+        for identity in _ancestors(fields):
+            process = split_identity(identity)[1:3]
             if process in self.by_process:
                 self.by_process.move_to_end(process)
                 found.update(self.by_process[process])
@@ -84,7 +84,8 @@ class ProcessPrograms:
 
     Attributes:
         by_image: paths; "" where one was unreadable.
-        running: by pid and start in ticks, of processes that began before tracing did.
+        elsewhere: images whose path is one in another root directory than the host's.
+        running: by pid and start in ticks, where only /proc says what runs.
         commands: what images were started with.
         news: entries for `rules.remembered`, None where nobody wants them.
 
@@ -92,19 +93,37 @@ class ProcessPrograms:
 
     def __init__(self) -> None:
         self.by_image: OrderedDict[str, str] = OrderedDict()
+        self.elsewhere: set[str] = set()
         self.running: dict[tuple[int, int], str] = {}
         self.commands = ProcessCommands()
         self.news: list[bytes] | None = None
         self._awaited: set[str] = set()
+        self._getters: dict[str, Callable[[Fields], Any]] = {
+            "parent.exe": self._program_of("parent_id"),
+            "parent.other_root": self._is_elsewhere("parent_id"),
+            "ancestor.exe": self._of_ancestors,
+            "ancestor.other_root": self._is_any_elsewhere,
+            "origin.exe": self._program_of("origin"),
+            "origin.other_root": self._is_elsewhere("origin"),
+        }
 
-    def remember(self, pid: int, start_ns: int, exec_count: int, exe: str) -> bool:
-        """Record what an image runs; return True if await_ancestors() found it missing before."""
+    def remember(
+        self, pid: int, start_ns: int, exec_count: int, exe: str, *, is_elsewhere: bool = False
+    ) -> bool:
+        """Record what an image runs; return True if await_ancestors() found it missing before.
+
+        `is_elsewhere`: its path is one in another root directory than the host's.
+        """
         image = f"{pid:x}-{start_ns:x}-{exec_count:x}"
         if len(self.by_image) >= _MAX_IMAGES:
-            _forget_oldest(self.by_image, lambda image: int(image.partition("-")[0], 16))
+            self.elsewhere.discard(
+                _forget_oldest(self.by_image, lambda image: int(image.partition("-")[0], 16))
+            )
         self.by_image[image] = exe
+        if is_elsewhere:
+            self.elsewhere.add(image)
         if self.news is not None:
-            self.news.append(image_entry(image, exe))
+            self.news.append(image_entry(image, exe, is_elsewhere=is_elsewhere))
         if self.running:  # it runs something else now
             self.running.pop((pid, start_ns // _TICK_NS), None)
         if image not in self._awaited:
@@ -123,6 +142,7 @@ class ProcessPrograms:
     def adopt(self, old: "ProcessPrograms") -> None:
         """Take over all that another table knows."""
         self.by_image = old.by_image
+        self.elsewhere = old.elsewhere
         self.running = old.running
         self.commands.adopt(old.commands)
 
@@ -131,9 +151,9 @@ class ProcessPrograms:
         is_full = len(self._awaited) >= _MAX_AWAITED
         if is_full:
             self._awaited.clear()
-        for ancestor in fields.get("ancestors", ()):
-            if self._find(ancestor["id"]) is None:
-                self._awaited.add(_image_of(ancestor["id"]))
+        for identity in _ancestors(fields):
+            if self._find(identity) is None:
+                self._awaited.add(_image_of(identity))
         return is_full
 
     def _find(self, identity: str) -> str | None:
@@ -145,23 +165,58 @@ class ProcessPrograms:
 
     def getter(self, field: str) -> Callable[[Fields], Any] | None:
         """Return what takes a field out of place_values(), None where its own name does."""
-        if field == "parent.exe":
-            return self._of_parent
-        if field == "ancestor.exe":
-            return self._of_ancestors
-        return self.commands.getter(field) or DERIVED.get(field)
+        known = self._getters.get(field)
+        return known or self.commands.getter(field) or DERIVED.get(field)
 
-    def _of_parent(self, fields: Fields) -> Any:
-        parent_id = fields.get("parent_id")
-        return UNKNOWN if parent_id is UNKNOWN else self._find(parent_id or "") or UNKNOWN
+    def _program_of(self, field: str) -> Callable[[Fields], Any]:
+        """Return what gives the program of the process whose id is in a field."""
+
+        def take(fields: Fields) -> Any:
+            identity = fields.get(field)
+            if identity is UNKNOWN:
+                return UNKNOWN
+            if not identity and field == "origin":
+                return None  # no origin is known to be none; a parent there is always
+            return self._find(identity or "") or UNKNOWN
+
+        return take
+
+    def _is_elsewhere(self, field: str) -> Callable[[Fields], Any]:
+        """Return what says if that program is one of another root."""
+
+        def take(fields: Fields) -> Any:
+            identity = fields.get(field)
+            return UNKNOWN if identity is UNKNOWN else _image_of(identity or "") in self.elsewhere
+
+        return take
 
     def _of_ancestors(self, fields: Fields) -> Any:
-        return of_ancestors(fields, lambda one: self._find(one.get("id", "")) or ...)
+        """Return the programs of all ancestors and the origin, `...` for those unknown."""
+        found = of_ancestors(fields, lambda one: self._find(one.get("id", "")) or ...)
+        origin = fields.get("origin")
+        if found is UNKNOWN or not origin:
+            return found
+        return (*found, self._find(origin) or ...)
+
+    def _is_any_elsewhere(self, fields: Fields) -> bool:
+        """Return True if the program of an ancestor or the origin is one of another root."""
+        return any(_image_of(identity) in self.elsewhere for identity in _ancestors(fields))
 
 
-def image_entry(image: str, exe: str) -> bytes:
+def _ancestors(fields: Fields) -> Iterator[str]:
+    """Yield the ids of the ancestors and the origin, as far as they are known."""
+    ancestors = fields.get("ancestors") or ()
+    for ancestor in ancestors if ancestors is not UNKNOWN else ():
+        yield ancestor["id"]
+    origin = fields.get("origin")
+    if origin and origin is not UNKNOWN:
+        yield origin
+
+
+def image_entry(image: str, exe: str, *, is_elsewhere: bool = False) -> bytes:
     """Return the entry of what an image runs."""
-    return b"i%s\0%s\0" % (image.encode(), os.fsencode(exe))
+    kind = b"e" if is_elsewhere else b"i"
+    return b"%s%s\0%s\0" % (kind, image.encode(), os.fsencode(exe))
 
 
 def tree_entry(process: tuple[int, int], rules: tuple[int, ...]) -> bytes:
@@ -169,17 +224,19 @@ def tree_entry(process: tuple[int, int], rules: tuple[int, ...]) -> bytes:
     return b"t%x-%x\0%s\0" % (*process, ",".join(map(str, rules)).encode())
 
 
-def _forget_oldest(table: OrderedDict[Any, Any], pid_of: Callable[[Any], int]) -> None:
+def _forget_oldest(table: OrderedDict[Any, Any], pid_of: Callable[[Any], int]) -> Any:
     """Make room for one: the oldest goes, unless it runs and something younger does not.
+
+    Return the key that is gone.
 
     A web server that started at boot is older than all that its host ran since.
     """
     for _ in range(min(len(table), _MOST_SPARED)):
         oldest, value = table.popitem(last=False)
         if not _is_running(pid_of(oldest)):
-            return
+            return oldest
         table[oldest] = value
-    table.popitem(last=False)
+    return table.popitem(last=False)[0]
 
 
 def _is_running(pid: int) -> bool:

@@ -16,7 +16,7 @@ from execaudit.rules.processes import image_entry, tree_entry
 if TYPE_CHECKING:
     from execaudit.rules.rule_set import RuleSet
 
-_RULES, _IMAGE, _RUNNING, _TREE = b"d", b"i", b"r", b"t"
+_RULES, _IMAGE, _IMAGE_ELSEWHERE, _RUNNING, _TREE = b"d", b"i", b"e", b"r", b"t"
 
 
 def render_remembered(rules: "RuleSet") -> Iterator[bytes]:
@@ -27,7 +27,7 @@ def render_remembered(rules: "RuleSet") -> Iterator[bytes]:
     for (pid, ticks), exe in rules.programs.running.items():
         yield b"r%x-%x\0%s\0" % (pid, ticks, os.fsencode(exe))
     for image, exe in rules.programs.by_image.items():
-        yield image_entry(image, exe)
+        yield image_entry(image, exe, is_elsewhere=image in rules.programs.elsewhere)
 
 
 def restore_remembered(rules: "RuleSet", data: bytes, *, is_traced: bool) -> None:
@@ -46,9 +46,10 @@ def restore_remembered(rules: "RuleSet", data: bytes, *, is_traced: bool) -> Non
         kind, name = key[:1], key[1:].decode()
         if kind == _RULES:
             now = [index_of.get(text) for text in json.loads(value)]
-        elif kind == _IMAGE:
+        elif kind in (_IMAGE, _IMAGE_ELSEWHERE):
             pid, start_ns, exec_count = (int(part, 16) for part in name.split("-"))
-            programs.remember(pid, start_ns, exec_count, os.fsdecode(value))
+            exe, is_elsewhere = os.fsdecode(value), kind == _IMAGE_ELSEWHERE
+            programs.remember(pid, start_ns, exec_count, exe, is_elsewhere=is_elsewhere)
         elif kind == _RUNNING and is_traced:
             pid, ticks = (int(part, 16) for part in name.split("-"))
             if (pid, ticks) not in programs.running:

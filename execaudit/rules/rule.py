@@ -22,9 +22,10 @@ from execaudit.rules.condition_tree import (
     Not,
     Term,
     TooManyTermsError,
+    conditions_of,
     terms_of,
 )
-from execaudit.rules.conditions import ConditionError, Lookups, make_condition
+from execaudit.rules.conditions import Condition, ConditionError, Lookups, make_condition
 from execaudit.rules.field_values import ACTIONS, FIELDS, NESTED
 from execaudit.rules.patterns import REGEX_BYTES
 
@@ -43,6 +44,30 @@ _KEYS: dict[str, Kind] = {
     "descendants": Flag(),
 }
 _COMBINATIONS = ("all", "any", "not")
+
+_NO_LOOKUPS = Lookups(user=lambda _: None, group=lambda _: None)
+
+
+def _implied(field: str) -> Condition:
+    return make_condition(field, value=False, path=(), lookups=_NO_LOOKUPS)
+
+
+_AT_HOME = _implied("other_root")
+_HOMES = {
+    **dict.fromkeys(("exe", "filename", "script", "interp", "cwd"), (_AT_HOME,)),
+    **{
+        f"{whose}.exe": (_AT_HOME, _implied(f"{whose}.other_root"))
+        for whose in ("parent", "ancestor", "origin")
+    },
+    "parent.filename": (_AT_HOME, _implied("parent.other_root")),
+}
+"""Implied where a rule drops by a path: anybody can mount, in a namespace of his own, any file over
+any path. It is said of the process that the path is of."""
+
+_ASKS_WHERE = {"other_root", "root", "exe_dev", "exe_ino", "exe_uid"} | {
+    name for name in FIELDS if name.startswith("ns.") or name.endswith(".other_root")
+}
+"""A rule with one of these says itself where it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +148,9 @@ class _Reader:
             )
         if self.problems:
             return None
+        asked = {each.field for each in conditions_of(tree)}
+        if settings["action"] == "drop" and asked.isdisjoint(_ASKS_WHERE):
+            tree = _at_home(tree)
         try:
             terms = tuple(terms_of(tree))
         except TooManyTermsError:
@@ -198,6 +226,16 @@ class _Reader:
         if key == "not":
             return Not(parts[0] if len(parts) == 1 else AnyOf(tuple(parts)))
         return AnyOf(tuple(parts)) if key == "any" else AllOf(tuple(parts))
+
+
+def _at_home(node: Node, *, wanted: bool = True) -> Node:
+    """Let conditions on paths hold for processes only that see the host's files there."""
+    if isinstance(node, Condition):
+        implied = _HOMES.get(node.field, ()) if wanted else ()
+        return AllOf((node, *implied)) if implied else node
+    if isinstance(node, Not):
+        return Not(_at_home(node.part, wanted=not wanted))
+    return type(node)(tuple(_at_home(part, wanted=wanted) for part in node.parts))
 
 
 def _suggest(key: str, *, top: bool) -> str:

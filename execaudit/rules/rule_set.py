@@ -149,7 +149,9 @@ class RuleSet(CompiledRules):
             return
         if self._wants_commands:
             self.programs.commands.remember(event, partial.filename)
-        if self.programs.remember(event.pid, event.start_ns, event.exec_count, partial.exe):
+        image = (event.pid, event.start_ns, event.exec_count)
+        is_elsewhere = "other_root" in event.place.fields
+        if self.programs.remember(*image, partial.exe, is_elsewhere=is_elsewhere):
             # An exec of its child came first, and was decided without knowing its program.
             self._epoch = object()
 

@@ -248,6 +248,7 @@ def _loop(capture: Capture, ring: Ring, poll: select.epoll, signal_fd: int, outp
             return
         if settle_at is not None and time.monotonic() >= settle_at:
             _settle(capture, ring, output)
+            capture.follow_modules()
             settle_at = None
 
 

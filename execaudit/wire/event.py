@@ -38,7 +38,9 @@ class Place:
     namespaces: bytes  # namespace inode numbers, from `ns_mnt` to before `exe_ino`
     exe: bytes  # inode block, `exe_ino` to `exe_flags`, then the path
     cgroup: bytes  # `cgroup_id`, then the path
+    script: bytes  # `script_ino` to `script_flags`, then the path, of a script behind a descriptor
     names: bytes  # comm, old_comm, tty, 16 bytes each
+    origin: bytes  # `origin_start_ns` to `origin_exec_count`
     ancestors: bytes  # array of struct ancestor, parent first
     filename: bytes  # without NUL
     interp: bytes  # without NUL; empty where no interpreter was chosen

@@ -15,12 +15,16 @@ _AT = record.EXEC.offset("filename_bytes")  # lengths, identity, names, ancestor
 _LENGTHS = struct.Struct("@8H").unpack_from
 _CHUNKS_AT = record.EXEC.offset("chunks") - _AT
 _FIXED = record.EXEC.offset("ancestors") - _AT
+_SCRIPT_BYTES = struct.Struct("@H").unpack_from
+_SCRIPT_BYTES_AT = record.EXEC.offset("script_bytes") - _AT
 _ANCESTOR_BYTES = record.ANCESTOR.size
 _CRED = slice(record.EXEC.offset("uid") - _AT, record.EXEC.offset("ns_mnt") - _AT)
 _NAMESPACES = slice(_CRED.stop, record.EXEC.offset("exe_ino") - _AT)
 _EXE = slice(_NAMESPACES.stop, record.EXEC.offset("cgroup_id") - _AT)
-_CGROUP = slice(_EXE.stop, record.EXEC.offset("comm") - _AT)
-_NAMES = slice(_CGROUP.stop, _FIXED)
+_CGROUP = slice(_EXE.stop, record.EXEC.offset("script_ino") - _AT)
+_SCRIPT = slice(_CGROUP.stop, record.EXEC.offset("comm") - _AT)
+_NAMES = slice(_SCRIPT.stop, record.EXEC.offset("origin_start_ns") - _AT)
+_ORIGIN = slice(_NAMES.stop, _FIXED)
 _UID = struct.Struct("@I").unpack_from
 _PARENT_PID = struct.Struct("@8xI").unpack_from
 
@@ -61,7 +65,8 @@ class PlaceTable:
             if last.raw == buf[begin : begin + fixed] + buf[strings_at:strings_end]:
                 return last
         *lengths, chunks, ancestors = _LENGTHS(buf, begin)
-        if strings_at + sum(lengths) != strings_end or ancestors > record.ANCESTORS:
+        (script,) = _SCRIPT_BYTES(buf, begin + _SCRIPT_BYTES_AT)
+        if strings_at + sum(lengths) + script != strings_end or ancestors > record.ANCESTORS:
             return None
         fixed = _FIXED + ancestors * _ANCESTOR_BYTES
         raw = buf[begin : begin + fixed] + buf[strings_at:strings_end]
@@ -102,18 +107,21 @@ class PlaceTable:
 def cut_place(raw: bytes, flags: int) -> Place:
     """Cut the place of an exec record into its parts. The lengths in `raw` are right."""
     place = _new_place("exec", raw, flags)
-    filename, interp, exe, cwd, root, _, _, ancestors = _LENGTHS(raw)
+    filename, interp, exe, cwd, root, cgroup, _, ancestors = _LENGTHS(raw)
     filename_at = _FIXED + ancestors * _ANCESTOR_BYTES
     interp_at = filename_at + filename
     exe_at = interp_at + interp
     cwd_at = exe_at + exe
     root_at = cwd_at + cwd
     cgroup_at = root_at + root
+    script_at = cgroup_at + cgroup
     place.cred = raw[_CRED]
     place.namespaces = raw[_NAMESPACES]
     place.exe = raw[_EXE] + raw[exe_at:cwd_at]
-    place.cgroup = raw[_CGROUP] + raw[cgroup_at:]
+    place.cgroup = raw[_CGROUP] + raw[cgroup_at:script_at]
+    place.script = raw[_SCRIPT] + raw[script_at:]
     place.names = raw[_NAMES]
+    place.origin = raw[_ORIGIN]
     place.ancestors = raw[_FIXED:filename_at]
     place.filename = raw[filename_at : max(filename_at, interp_at - 1)]
     place.interp = raw[interp_at : max(interp_at, exe_at - 1)]
@@ -150,4 +158,5 @@ def core_of(place: Place) -> bytes:
     flags = place.flags.to_bytes(8)
     if place.type == "exit":
         return place.raw[16:] + flags
-    return place.raw[:_FIXED] + place.raw[_FIXED + len(place.ancestors) :] + flags + b"exec"
+    raw = place.raw
+    return raw[: _ORIGIN.start] + raw[_FIXED + len(place.ancestors) :] + flags + b"exec"

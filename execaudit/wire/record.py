@@ -26,6 +26,10 @@ FLAG_PRIVILEGED = 1 << 0
 FLAG_SCRIPT = 1 << 1
 FLAG_CWD_DELETED = 1 << 2
 FLAG_CHECKED = 1 << 3
+FLAG_OTHER_ROOT = 1 << 4
+FLAG_CWD_UNREACHABLE = 1 << 5
+FLAG_ROOT_UNREACHABLE = 1 << 6
+FLAG_BAD_SCRIPT = 1 << 7
 FLAG_CUT_FILENAME = 1 << 8
 FLAG_CUT_EXE = 1 << 9
 FLAG_CUT_CWD = 1 << 10
@@ -33,6 +37,7 @@ FLAG_CUT_ROOT = 1 << 11
 FLAG_CUT_CGROUP = 1 << 12
 FLAG_CUT_ANCESTORS = 1 << 13
 FLAG_CUT_ARGV = 1 << 14
+FLAG_CUT_SCRIPT = 1 << 15
 FLAG_BAD_IDS = 1 << 16
 FLAG_BAD_CAPS = 1 << 17
 FLAG_BAD_NS = 1 << 18
@@ -51,6 +56,13 @@ FLAG_BAD_START = 1 << 30
 
 EXE_DELETED = 1 << 0
 EXE_PSEUDO = 1 << 1
+EXE_UNREACHABLE = 1 << 2
+EXE_IN_LAYER = 1 << 3
+EXE_BAD_DEV = 1 << 4
+
+OVERLAY_UNKNOWN = 0
+OVERLAY_REAL = 1
+OVERLAY_STRUCT = 2
 
 UNSET_ID = 0xFFFFFFFF
 """Value of loginuid and sessionid where nobody logged in."""
@@ -60,11 +72,18 @@ CHUNK_BYTES = 16384
 CHUNK_SMALL = 4096
 BEFORE_ENTRIES = 4096
 ENDED_ENTRIES = 2048
+ORIGIN_ENTRIES = 16384
 SCRATCH_BYTES = 32768
 
 
 FLAGS_OF_ONE_EXEC = (
-    (0xFF & ~FLAG_SCRIPT) | FLAG_CUT_ARGV | FLAG_BAD_ARGV | FLAG_BAD_ENV | FLAG_BAD_START
+    FLAG_PRIVILEGED
+    | FLAG_CWD_DELETED
+    | FLAG_CHECKED
+    | FLAG_CUT_ARGV
+    | FLAG_BAD_ARGV
+    | FLAG_BAD_ENV
+    | FLAG_BAD_START
 )
 """Flags about one exec; all others say something about its place."""
 
@@ -120,7 +139,9 @@ EXEC = _layout(
     ns_mnt I  ns_pid I  ns_net I  ns_uts I  ns_ipc I  ns_cgroup I  ns_user I
      execveat_flags I
     exe_ino Q  exe_dev I  exe_nlink I  exe_uid I  exe_gid I  exe_mode H  machine H  exe_flags I
-    cgroup_id Q  comm 16s  old_comm 16s  tty 16s  ancestors {ANCESTORS * ANCESTOR.size}s""",
+    cgroup_id Q  script_ino Q  script_dev I  script_bytes H  script_flags H
+    comm 16s  old_comm 16s  tty 16s  origin_start_ns Q  origin_pid I  origin_exec_count I
+    ancestors {ANCESTORS * ANCESTOR.size}s""",
 )
 CHUNK = _layout(
     "chunk_record", f"head {HEAD.size}s  area I  offset I  wanted I  got I  data {CHUNK_BYTES}s"
@@ -138,10 +159,18 @@ SLOT = _layout(
 )
 WALK = _layout("walk", "dentry Q  mnt Q  root_dentry Q  root_mnt Q  limit Q")
 CONFIG = _layout(
-    "config", "rules Q  wake_bytes Q  argv_bytes I  argv_tail I  env_bytes I  env_tail I"
+    "config",
+    """rules Q  wake_bytes Q  argv_bytes I  argv_tail I  env_bytes I  env_tail I
+    pid_ns I  overlay_file I  btrfs_root_back I  btrfs_anon_dev I""",
 )
 ENDED = _layout("ended", "start_ns Q  pid I  exec_count I")
 RULE_KEY = _layout("rule_key", "generation I  kind I  a Q  b Q")
+ORIGIN = _layout(
+    "origin", "start_ns Q  pid I  origin_pid I  origin_start_ns Q  origin_exec_count I  pad I"
+)
+RUNNING = _layout(
+    "running_record", "flags Q  start_ns Q  pid I  exec_count I  exe_flags I  exe_bytes I"
+)
 BEFORE = _layout("before", "task Q  cap_permitted Q  euid I  egid I  comm 16s")
 
 HEAD_BYTES = HEAD.size
@@ -151,4 +180,6 @@ EXIT_BYTES = EXIT.size
 SLOT_COUNTERS_BYTES = SLOT.offset("chunks_lost")
 """Sizes as constants, for the hot path."""
 
-LAYOUTS = (HEAD, ANCESTOR, EXEC, CHUNK, EXIT, SLOT, WALK, CONFIG, RULE_KEY, BEFORE, ENDED)
+LAYOUTS = (
+    HEAD, ANCESTOR, EXEC, CHUNK, EXIT, SLOT, WALK, CONFIG, RULE_KEY, BEFORE, ENDED, ORIGIN, RUNNING,
+)  # fmt: skip

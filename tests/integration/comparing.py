@@ -24,7 +24,8 @@ DEFAULT_ENVIRONMENT = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "SSH_CONNECT
 _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 # Checked by assert_same on their own, or told apart by a test of their own (names from cgroups).
 _APART = {"time", "seq", "cpu", "id", "parent_id", "start", "ancestors"}
-_FROM_CGROUP = {"unit", "user_unit", "slice", "session", "container"}
+_IN_ORDER = ("unit", "user_unit", "slice", "session", "container")
+_FROM_CGROUP = set(_IN_ORDER)
 _CAPABILITIES = {
     "permitted": "CapPrm",
     "effective": "CapEff",
@@ -41,6 +42,12 @@ def assert_same(record: Record, truth: Truth, **differences: Any) -> None:
     `differences` are fields that the program cannot know, such as script; None removes one.
     """
     expected = expected_record(truth) | differences
+    if truth.ns["mnt"] != _own_mount_namespace() or differences.get("root"):
+        expected["other_root"] = True
+    unreadable = _unreadable_cgroups(expected.get("cgroup"), record)
+    if unreadable:
+        expected["unreadable"] = [*differences.get("unreadable", ()), *unreadable]
+        expected |= dict.fromkeys(unreadable)
     expected = {name: value for name, value in expected.items() if value is not None}
     _assert_ancestors(record, truth)
     _assert_start(record["start"], truth.stat)
@@ -49,6 +56,23 @@ def assert_same(record: Record, truth: Truth, **differences: Any) -> None:
     assert 0 <= record["cpu"] < (os.cpu_count() or 1)
     assert record["seq"] > 0
     assert record["id"]
+
+
+def _own_mount_namespace() -> int:
+    return Path("/proc/self/ns/mnt").stat().st_ino
+
+
+def has_old_cgroups() -> bool:
+    """Return True where control groups are in hierarchies of version 1, which records lack."""
+    return "name=systemd" in Path("/proc/self/cgroup").read_text()
+
+
+def _unreadable_cgroups(path: str | None, record: Record) -> list[str]:
+    if not has_old_cgroups():
+        return []
+    if path == "/":
+        return ["cgroup", "cgroup_id", *_IN_ORDER]
+    return [] if "container" in record else ["container"]
 
 
 def expected_record(truth: Truth) -> Record:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.comparing import assert_same
 from tests.integration.requirements import can_run_32_bit, give_up
-from tests.integration.tracing import Tracer, execs_of
+from tests.integration.tracing import ROOMY_RING, Tracer, execs_of
 
 CALLERS = ["compat32", "compat64"]
 CALLS = ["execve", "execveat"]
@@ -55,6 +55,21 @@ def test_32_bit_call_that_succeeds_is_recorded(
 def test_32_bit_call_that_fails_is_recorded_where_the_hook_sees_it(
     tracer: Tracer, programs: Path, caller: str, call: str
 ) -> None:
+    _assert_failure_is_seen(tracer, programs, caller, call)
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("call", CALLS)
+def test_32_bit_call_that_fails_is_recorded_by_the_hook_of_all_calls(
+    engine: str, programs: Path, caller: str, call: str
+) -> None:
+    hook = ("--failure-hook", "sys_exit")
+    with Tracer(engine, programs / "tiny", *hook, *ROOMY_RING) as tracer:
+        assert tracer.sees_compat_failures
+        _assert_failure_is_seen(tracer, programs, caller, call)
+
+
+def _assert_failure_is_seen(tracer: Tracer, programs: Path, caller: str, call: str) -> None:
     argv = [str(programs / caller), call, "/no/such/file", "x", "", "ü\n"]
     child, records = tracer.during(lambda: tracer.run(argv))
     assert child.wait() == errno.ENOENT

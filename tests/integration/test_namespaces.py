@@ -155,8 +155,8 @@ def test_working_directory_outside_a_chroot_is_told(
         os.chdir(place)
         os.chroot(root)
 
-    record = run_in(tracer, ["/bin/selfdump"], enter, root=str(root))
-    assert record["cwd"] == str(place)
+    cwd = f"(unreachable){place}"
+    run_in(tracer, ["/bin/selfdump"], enter, root=str(root), cwd=cwd)
 
 
 def test_directory_of_the_root_reached_by_another_mount_is_outside_a_chroot(
@@ -171,8 +171,8 @@ def test_directory_of_the_root_reached_by_another_mount_is_outside_a_chroot(
         os.chdir(root)
         os.chroot(place / "bound")
 
-    record = run_in(tracer, ["/bin/selfdump"], enter, root=f"{place}/bound")
-    assert record["cwd"] == str(root)
+    cwd = f"(unreachable){root}"
+    run_in(tracer, ["/bin/selfdump"], enter, root=f"{place}/bound", cwd=cwd)
 
 
 def test_paths_go_through_mounts(tracer: Tracer, programs: Path, place: Path) -> None:
@@ -212,7 +212,37 @@ def test_working_directory_under_a_detached_mount(
         os.chdir(place / "inside")
         unmount_lazily(place)
 
-    run_in(tracer, [str(programs / "selfdump")], enter)
+    run_in(tracer, [str(programs / "selfdump")], enter, cwd="(unreachable)/inside")
+
+
+def test_program_outside_of_a_chroot_is_marked(tracer: Tracer, programs: Path, place: Path) -> None:
+    root = make_jail(place, programs)
+
+    def enter() -> None:
+        fd = os.open(programs / "selfdump", os.O_PATH)
+        os.chroot(root)
+        os.chdir("/")
+        os.execve(fd, ["x"], {})  # noqa: S606
+
+    child, records = tracer.during(lambda: tracer.run(["x"], setup=enter))
+    record = execs_of(records, child.pid)[-1]
+    assert record["exe"] == f"(unreachable){programs}/selfdump"
+    assert (record["root"], record["other_root"]) == (str(root), True)
+
+
+def test_root_on_a_detached_mount_is_given_and_marked(
+    tracer: Tracer, programs: Path, place: Path
+) -> None:
+    def enter() -> None:
+        enter_mount_namespace()
+        mount("none", place, "tmpfs")
+        shutil.copy(programs / "selfdump", place / "selfdump")
+        os.chdir(place)
+        unmount_lazily(place)
+        os.chroot(".")
+
+    record = run_in(tracer, ["/selfdump"], enter, root="(unreachable)/")
+    assert (record["exe"], record["cwd"]) == ("/selfdump", "/")
 
 
 def test_everything_unshared_at_once(tracer: Tracer, programs: Path, place: Path) -> None:

@@ -111,7 +111,7 @@ def test_script_whose_interpreter_is_a_script_names_the_last(
     assert record["argv"] == [interpreter, "-in", str(inner), "-out", str(outer), "x"]
 
 
-def test_script_by_descriptor_is_named_by_descriptor(
+def test_script_by_descriptor_is_named_by_its_path(
     tracer: Tracer, programs: Path, place: Path
 ) -> None:
     script = write_script(place / "script", f"{programs}/selfdump")
@@ -123,7 +123,9 @@ def test_script_by_descriptor_is_named_by_descriptor(
         record,
         child.truth,
         old_comm="execute",
-        script=name,
+        script=str(script),
+        script_ino=str(Path(script).stat().st_ino),
+        script_dev=record["exe_dev"],
         interp=str(programs / "selfdump"),
     )
 

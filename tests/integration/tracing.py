@@ -112,8 +112,8 @@ class Tracer:
 
     @property
     def sees_compat_failures(self) -> bool:
-        """Tell whether failed 32-bit execs can be seen: only a hook on the function can."""
-        return self.failure_hook in ("fexit", "kretprobe")
+        """Tell whether failed 32-bit execs can be seen: they pass no tracepoint of their own."""
+        return self.failure_hook != "tracepoint"
 
     def during(self, action: Callable[[], Result]) -> tuple[Result, list[Record]]:
         """Run `action`. Returns its result and every record of the time it took.

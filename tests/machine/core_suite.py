@@ -27,8 +27,10 @@ SUITE = tuple(
         "engines",
         "exits",
         "failures",
+        "file_identity",
         "identities",
         "namespaces",
+        "origins",
         "paths",
         "ways",
     )
@@ -92,7 +94,9 @@ def command(engines: Sequence[str], options: Sequence[str], timeout_s: float) ->
     }
     assignments = [f"{name}={value}" for name, value in variables.items()]
     limit = ["timeout", "--signal=INT", str(timeout_s * REPORTED_SHARE)]
-    return shlex.join(["env", *assignments, *limit, *pytest])
+    # File systems of tests: what the kernel side knows of a module, it knows once that is loaded.
+    load = "modprobe -q -a loop btrfs overlay; "
+    return load + shlex.join(["env", *assignments, *limit, *pytest])
 
 
 def read(result: guest.Result, engines: Sequence[str], rest: str = ANY) -> Report:

@@ -23,6 +23,7 @@ USERLAND_PACKAGES = (
     "apparmor",
     "auditd",
     "bpftool",
+    "btrfs-progs",
     "kmod",
     "libbpf1",
     "libcap2-bin",

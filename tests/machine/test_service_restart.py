@@ -96,3 +96,23 @@ def test_stopped_process_is_restarted_by_the_watchdog(shared: Service) -> None:
     shared.run("kill", f"-{signal.SIGSTOP.value}", str(before))
     wait_until(lambda: shared.pid not in (0, before), "another process")
     shared.marked(shared.mark())
+
+
+def test_rules_know_what_ran_before_the_service(shared: Service) -> None:
+    word, go = secrets.token_hex(8), f"/run/{secrets.token_hex(8)}"
+    waits = f"until test -e {go}; do sleep 0.1; done; /bin/echo {word}"
+    shared.run("systemd-run", "--quiet", "/bin/sh", "-c", waits)
+    rules = "[[rule]]\naction = 'label'\nlabels = ['early']\nparent.exe = '/usr/bin/dash'\n"
+    # A program of the container, whose first process is the host's for a daemon in there.
+    rules += "[[rule]]\naction = 'drop'\nexe = '/usr/bin/true'\n"
+    shared.run("systemctl", "stop", UNIT)
+    shared.container.write(RULES, rules)
+    shared.start()
+    shared.run("touch", go)
+    shared.run("/bin/true", word)
+    wait_until(lambda: shared.records(word), "the echo")
+    shared.marked(shared.mark())
+    (record,) = [r for r in shared.records(word) if r.get("argv", [])[1:] == [word]]
+    assert record["exe"] == "/usr/bin/echo"
+    assert record["labels"] == ["early"]
+    shared.run("rm", RULES, go)

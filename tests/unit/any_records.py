@@ -13,6 +13,9 @@ ORDINARY_FLAGS = (
     record.FLAG_PRIVILEGED,
     record.FLAG_CWD_DELETED,
     record.FLAG_CUT_ANCESTORS,
+    record.FLAG_OTHER_ROOT,
+    record.FLAG_CWD_UNREACHABLE,
+    record.FLAG_ROOT_UNREACHABLE,
 )
 
 
@@ -61,10 +64,17 @@ def ordinary_records(draw: st.DrawFn) -> bytes:
     if is_script:
         flags |= record.FLAG_SCRIPT
         members["interp"] = draw(UTF8) + b"\0"
+        if draw(st.booleans()):
+            members |= {"script": draw(PATH), "script_ino": draw(U64), "script_dev": draw(U32)}
     if draw(st.booleans()):
         members["error"] = -draw(st.sampled_from([1, 2, 7, 8, 13, 26, 40, 95, 511]))
         members["hook"] = draw(st.integers(2, 5))
-    members["exe_flags"] = draw(st.integers(0, 3))
+    members["exe_flags"] = draw(st.integers(0, 31))
+    ancestors = draw(st.lists(ANCESTOR, max_size=3))
+    if draw(st.booleans()):
+        origin = draw(st.sampled_from([(1, 2, 3), *(each[:3] for each in ancestors)]))
+        names = ("origin_start_ns", "origin_pid", "origin_exec_count")
+        members |= zip(names, origin, strict=True)
     members["exe_mode"] = draw(st.sampled_from([0o100755, 0o104755, 0]))
     members["machine"] = draw(st.sampled_from([0, 3, 62, 4242]))
     return exec_record(
@@ -75,7 +85,7 @@ def ordinary_records(draw: st.DrawFn) -> bytes:
         cwd=draw(PATH),
         root=draw(st.just(b"") | PATH),
         cgroup=draw(CGROUP),
-        ancestors=draw(st.lists(ANCESTOR, max_size=3)),
+        ancestors=ancestors,
         flags=flags,
         **members,
     )

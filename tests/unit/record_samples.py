@@ -35,7 +35,7 @@ DAEMON_RECORDS: list[FieldDict] = [
     {**_HEAD, "type": "lost", "sink": "file", "reason": "disk_full", "count": 3, **_SPAN,
      "first_missed": _MARK, "last_missed": _MARK},
     {**_HEAD, "type": "start", "version": "1", "kernel": "6.1", "engine": "bcc",
-     "failure_hook": "fexit", "pid": 1, "config_hash": "0" * 64,
+     "failure_hook": "fexit", "cgroups": "legacy", "pid": 1, "config_hash": "0" * 64,
      "last_record": {"time": _HEAD["time"]}},
     {**_HEAD, "type": "stop", "pid": 1, "seen": 9, "dropped": 1, "limited": 1, "collapsed": 1,
      "lost": 1, "undecodable": 0, "checks": 1},
@@ -77,8 +77,13 @@ def _exec_samples() -> list[bytes]:
         env=(b"LD_PRELOAD=\xff",), filename=b"./s\xff\0", interp=b"/bin/\xff\0",
         exe=leaf_first(b"/\xff"), cwd=leaf_first(b"/\xff"), root=leaf_first(b"/\xff"),
         cgroup=leaf_first(b"/user.slice/session-1.scope/\xff/docker-%s.scope" % (b"c" * 64)),
-        exe_flags=record.EXE_DELETED, ancestors=((1, 1, 1, b"\xff"),),
-        flags=sum(EVENT_FLAGS.values()) | record.FLAG_SCRIPT,
+        exe_flags=record.EXE_DELETED | record.EXE_BAD_DEV, ancestors=((1, 1, 1, b"\xff"),),
+        flags=sum(EVENT_FLAGS.values()) | record.FLAG_SCRIPT | record.FLAG_OTHER_ROOT,
+        origin_start_ns=9, origin_pid=9,
+    )  # fmt: skip
+    script = exec_record(
+        filename=b"/dev/fd/7\0", interp=b"/bin/sh\0", flags=record.FLAG_SCRIPT,
+        script=leaf_first(b"/\xff"), script_ino=7, script_dev=8 << 20 | 1,
     )  # fmt: skip
     memfd = exec_record(
         exe=leaf_first(b"/memfd:x"),
@@ -87,7 +92,7 @@ def _exec_samples() -> list[bytes]:
     )
     cut = exec_record(flags=_flags("cut"))
     unreadable = exec_record(filename=b"", error=-2, flags=_flags("unreadable"))
-    return [whole, memfd, cut, unreadable]
+    return [whole, memfd, script, cut, unreadable]
 
 
 _OF_THE_DAEMON = ("labels", "severity", "path_search", "redacted")
@@ -129,6 +134,7 @@ def emitted_fields() -> dict[str, set[str]]:
     }
     hook = ("fexit", "refused")
     missed: dict[str, object] = {"last_record": {}, "gap": {}, "previous": {}, "config_error": ""}
+    host.has_old_cgroups = True
     found["start"] = set(service_records.start_fields(host, "bcc", hook, "", missed))
     found["stop"] = set(service_records.stop_fields(host, Totals(0, 0, 0, 0, 0, 0)._asdict())) | {
         "checks"

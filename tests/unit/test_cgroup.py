@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What real cgroup paths tell."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.records.cgroup import describe
+from execaudit.records.cgroup import describe, has_old_hierarchies
 
 ID = "4f9d1c3a8be27056" * 4
 OTHER = "0a1b2c3d4e5f6071" * 4
@@ -84,6 +86,7 @@ CONTAINERS = [
     (f"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{ID}.scope/container",
      f"slice=user-1000.slice unit=user@1000.service user_unit=libpod-{ID}.scope container={ID}"),
     (f"/libpod_parent/libpod-{ID}", f"container={ID}"),
+    (f"/libpod_parent/{ID}", f"container={ID}"),
     # Quadlet: the service itself, with the container below it.
     (f"/system.slice/web.service/libpod-payload-{ID}",
      f"slice=system.slice unit=web.service container={ID}"),
@@ -92,6 +95,16 @@ CONTAINERS = [
      f"slice=machine.slice unit=libpod-conmon-{ID}.scope"),
     (f"/kubepods.slice/kubepods-{POD_UNIT}.slice/crio-conmon-{ID}.scope",
      f"slice=kubepods-{POD_UNIT}.slice unit=crio-conmon-{ID}.scope"),
+    (f"/libpod_parent/{ID}/conmon", ""),
+    # BuildKit below Docker, Cloud Foundry.
+    ("/docker/buildkit/w3s1h8t2k4m6n8p0q2r4s6t8u", "container=w3s1h8t2k4m6n8p0q2r4s6t8u"),
+    ("/system.slice/docker.service/buildkit/w3s1h8t2k4m6n8p0q2r4s6t8u/init",
+     "slice=system.slice unit=docker.service container=w3s1h8t2k4m6n8p0q2r4s6t8u"),
+    ("/docker/buildkit/short", ""),
+    ("/x/w3s1h8t2k4m6n8p0q2r4s6t8u", ""),
+    ("/garden/8f3a2b1c-5d6e-4f70-9a8b-1c2d3e4f5a6b",
+     "container=8f3a2b1c-5d6e-4f70-9a8b-1c2d3e4f5a6b"),
+    ("/8f3a2b1c-5d6e-4f70-9a8b-1c2d3e4f5a6b", ""),
     # Amazon ECS.
     (f"/ecs/8f3a2b1c-5d6e-4f70-9a8b-1c2d3e4f5a6b/{ID}", f"container={ID}"),
     (f"/ecs/prod/8f3a2b1c5d6e4f709a8b1c2d3e4f5a6b/{ID}", f"container={ID}"),
@@ -147,3 +160,20 @@ def test_any_path_tells_non_empty_text_or_nothing(path: str) -> None:
     for text in fields.values():
         assert text
         text.encode()
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_old"),
+    [
+        ("0::/system.slice/cron.service\n", False),
+        ("1:net_cls,net_prio:/vpn\n0::/system.slice/cron.service\n", False),
+        ("12:pids:/a\n1:name=systemd:/a\n0::/\n", True),
+        ("4:cpu,cpuacct:/\n0::/system.slice\n", True),
+        ("1:name=systemd:/a\n0::/a\n", True),
+    ],
+)
+def test_groups_of_version_1_count_where_processes_are_put_into_them(
+    tmp_path: Path, lines: str, is_old: bool
+) -> None:
+    (tmp_path / "cgroup").write_text(lines)
+    assert has_old_hierarchies(tmp_path / "cgroup") is is_old

@@ -73,6 +73,8 @@ def test_event_that_no_other_is_like_is_rendered_by_itself(name: str) -> None:
         exec_record(b"\xff"), exec_record(b"ls", comm=b"\xff"), exec_record(b"ls", cwd=b"\xff\0"),
         exec_record(b"ls", filename=b"\xff\0"), exec_record(b"ls", env=(b"LD_PRELOAD=\xff",)),
         exec_record(b"ls", ancestors=((1, 2, 3, b"\xff"),)), exec_record(b"ls", ancestors=()),
+        exec_record(b"ls", origin_pid=3, origin_start_ns=4, origin_exec_count=5),
+        exec_record(b"ls", origin_pid=6, origin_start_ns=7, origin_exec_count=8),
         exec_record(b"ls", ancestors=((1, 2, 3, b'"\\%s'),)), exec_record(words, argv_inside=50),
         exec_record(b"ls", flags=record.FLAG_BAD_IDS), exec_record(flags=record.FLAG_BAD_ARGV),
         exec_record(b"ls", flags=record.FLAG_BAD_START), exec_record(*[words] * 50),

@@ -47,6 +47,10 @@ def comm(text: bytes) -> tuple[Kind, int, int]:
         ({"comm": ["ls", "exactly15bytes!"]}, [comm(b"ls"), comm(b"exactly15bytes!")]),
         ({"exe": "/usr/bin/ls"}, [(Kind.EXE, 8 << 20 | 1, 77)]),
         ({"cgroup": "/system.slice/cron.service"}, [(Kind.CGROUP, 4711, 0)]),
+        (
+            {"any": {"uid": 1, "exe": "/usr/bin/ls"}},
+            [(Kind.UID, 1, 0), (Kind.EXE, 8 << 20 | 1, 77)],
+        ),
         ({"any": {"uid": 1, "comm": "ls"}}, [(Kind.UID, 1, 0), comm(b"ls")]),
         ({"not": {"not": {"uid": 1}}}, [(Kind.UID, 1, 0)]),
         ({"exe": ["/usr/bin/ls", "/not/there"]}, [(Kind.EXE, 8 << 20 | 1, 77)]),
@@ -79,6 +83,8 @@ def test_rule_of_exact_values_goes_to_the_kernel(
         {"cgroup": "/user.slice/*"},
         {"argv": "-l"},
         {"any": {"uid": 1, "exe": "/usr/bin/*"}},
+        {"exe": "/usr/bin/ls", "exe_uid": 0},
+        {"exe": "/usr/bin/ls", "other_root": False},
     ],
     ids=str,
 )

@@ -75,7 +75,15 @@ def test_size_kept_as_a_constant_is_that_of_the_layout(layout: Layout, size: int
 
 
 def test_place_of_an_exec_is_cut_into_blocks_without_gaps_between() -> None:
-    blocks = [places._CRED, places._NAMESPACES, places._EXE, places._CGROUP, places._NAMES]
+    blocks = [
+        places._CRED,
+        places._NAMESPACES,
+        places._EXE,
+        places._CGROUP,
+        places._SCRIPT,
+        places._NAMES,
+        places._ORIGIN,
+    ]
 
     assert blocks[0].start == 16  # behind the lengths
     assert [block.stop for block in blocks] == [*(each.start for each in blocks[1:]), places._FIXED]
@@ -83,7 +91,7 @@ def test_place_of_an_exec_is_cut_into_blocks_without_gaps_between() -> None:
     assert places._AT + places._FIXED + ancestors == record.EXEC_BYTES
 
 
-@pytest.mark.parametrize("prefix", ["KIND_", "AREA_", "FLAG_", "EXE_DELETED", "EXE_PSEUDO"])
+@pytest.mark.parametrize("prefix", ["KIND_", "AREA_", "FLAG_", "EXE_", "OVERLAY_"])
 def test_enum_values_are_those_of_the_header(prefix: str, wire_constants: dict[str, int]) -> None:
     here = {k: v for k, v in vars(record).items() if k.startswith(prefix)}
     there = {k: v for k, v in wire_constants.items() if k.startswith(prefix)}

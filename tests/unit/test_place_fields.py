@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from execaudit.records.place import path_bytes
+from execaudit.records.place import FieldDict, path_bytes
+from execaudit.records.record import record_fields
 from execaudit.wire import record
-from tests.records import INIT, leaf_first
+from tests.events import decode
+from tests.records import INIT, PARENT, exec_record, leaf_first, make_host
 from tests.unit.exec_fields import ALWAYS, ID, exact, fields_of
 
 
@@ -172,6 +174,41 @@ class TestProgram:
         assert "interp" not in fields
         assert fields["unreadable"] == ["interp"]
 
+    def test_script_behind_a_descriptor_is_named_by_its_path(self) -> None:
+        fields = fields_of(
+            b"/bin/sh", flags=record.FLAG_SCRIPT, filename=b"/dev/fd/17\0", interp=b"/bin/sh\0",
+            script=leaf_first(b"/tmp/s"), script_ino=7, script_dev=8 << 20 | 1,
+        )  # fmt: skip
+
+        assert (fields["filename"], fields["script"]) == ("/dev/fd/17", "/tmp/s")
+        assert (fields["script_ino"], fields["script_dev"]) == ("7", "8:1")
+
+    @pytest.mark.parametrize("folder", [b"/", b"/srv"])
+    def test_script_in_a_folder_behind_a_descriptor_is_named_by_both(self, folder: bytes) -> None:
+        fields = fields_of(
+            b"/bin/sh", flags=record.FLAG_SCRIPT, filename=b"/dev/fd/17/x/s\0",
+            interp=b"/bin/sh\0", script=leaf_first(folder), script_ino=7,
+        )  # fmt: skip
+
+        assert fields["script"] == f"{folder.decode().rstrip('/')}/x/s"
+        assert "script_ino" not in fields
+
+    def test_path_that_cannot_be_reached_is_marked_as_the_kernel_does(self) -> None:
+        fields = fields_of(
+            b"x", exe_flags=record.EXE_UNREACHABLE, root=b"",
+            flags=record.FLAG_CWD_UNREACHABLE | record.FLAG_ROOT_UNREACHABLE
+            | record.FLAG_OTHER_ROOT,
+        )  # fmt: skip
+
+        assert (fields["exe"], fields["cwd"]) == (
+            "(unreachable)/usr/bin/ls", "(unreachable)/home/ann",
+        )  # fmt: skip
+        assert (fields["root"], fields["other_root"]) == ("(unreachable)/", True)
+
+    def test_device_that_stat_does_not_give_is_marked(self) -> None:
+        assert fields_of(b"x", exe_flags=record.EXE_BAD_DEV)["exe_dev_inexact"] is True
+        assert "exe_dev_inexact" not in fields_of(b"x", exe_flags=record.EXE_IN_LAYER)
+
     def test_working_directory_and_cgroup_at_the_top_are_a_slash(self) -> None:
         fields = fields_of(b"x", cwd=b"", cgroup=b"", root=leaf_first(b"/srv/jail"))
 
@@ -254,6 +291,42 @@ def test_cut_cgroup_tells_a_container_and_no_unit() -> None:
     assert fields["container"] == container.decode()
 
 
+OF_CGROUP = {"cgroup", "cgroup_id", "unit", "user_unit", "slice", "session", "container"}
+
+
+def fields_with_old_cgroups(cgroup: bytes, **members: Any) -> FieldDict:
+    host = make_host(has_old_cgroups=True)
+    (event,) = decode(exec_record(b"x", cgroup=leaf_first(cgroup), **members), host=host)
+    return record_fields(event, host)
+
+
+def test_root_of_version_2_is_no_group_where_groups_are_in_version_1() -> None:
+    fields = fields_with_old_cgroups(b"/", flags=record.FLAG_BAD_TTY)
+
+    assert set(fields["unreadable"]) == OF_CGROUP | {"tty"}
+    assert not OF_CGROUP & fields.keys()
+
+
+def test_group_of_version_2_tells_a_unit_and_not_the_lack_of_a_container() -> None:
+    fields = fields_with_old_cgroups(b"/system.slice/containerd.service")
+
+    assert fields["unit"] == "containerd.service"
+    assert fields["unreadable"] == ["container"]
+    assert "unreadable" not in fields_with_old_cgroups(b"/docker/" + b"ab" * 32)
+
+
+@pytest.mark.parametrize("above", [(), (PARENT,), (INIT,)])
+def test_origin_is_named_where_it_is_no_ancestor(above: tuple[Any, ...]) -> None:
+    start_ns, pid, exec_count, _ = PARENT
+    fields = fields_of(
+        b"x", ancestors=above,
+        origin_start_ns=start_ns, origin_pid=pid, origin_exec_count=exec_count,
+    )  # fmt: skip
+
+    expected = make_host().identity(pid, start_ns, exec_count)
+    assert fields.get("origin") == (None if above == (PARENT,) else expected)
+
+
 UNREADABLE = [
     (record.FLAG_BAD_IDS, {"uid", "gid", "euid", "egid", "suid", "sgid", "fsuid", "fsgid",
         "auid", "ses", "user", "euser", "auser"}),
@@ -267,6 +340,7 @@ UNREADABLE = [
     (record.FLAG_BAD_CGROUP, {"cgroup", "cgroup_id", "unit", "user_unit", "slice", "session",
         "container"}),
     (record.FLAG_BAD_FILENAME, {"filename", "script"}),
+    (record.FLAG_BAD_SCRIPT, {"script", "script_ino", "script_dev"}),
     (record.FLAG_BAD_ANCESTORS, {"parent_id", "ppid", "pcomm", "ancestors"}),
     (record.FLAG_BAD_OLD_COMM, {"old_comm"}),
     (record.FLAG_BAD_START, {"id", "start"}),

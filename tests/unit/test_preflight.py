@@ -72,12 +72,20 @@ UNPRIVILEGED = "proc/sys/kernel/unprivileged_bpf_disabled"
 PARANOID = "proc/sys/kernel/perf_event_paranoid"
 JIT = "proc/sys/net/core/bpf_jit_enable"
 CLOCK = "sys/devices/system/clocksource/clocksource0/current_clocksource"
+CGROUP = "proc/self/cgroup"
+OLD_CGROUPS = (
+    "version 1 is in use (legacy or hybrid): records say that cgroup, unit and the like are"
+    " unreadable, or that the container is"
+)
 ADMIN = {"proc/self/status": "CapEff:\t0000000000200000\n"}
 PRIVILEGED = "2: privileged processes only"
 NO_ADMIN = "3: no kretprobes and classic tracepoints without CAP_SYS_ADMIN"
 
 FILE_CHECKS: list[tuple[Callable[[Path], Check], dict[str, str], str, str]] = [
     (preflight.check_btf, {}, "warn", f"no /{BTF}"),
+    (preflight.check_cgroups, {}, "warn", "none"),
+    (preflight.check_cgroups, {CGROUP: "0::/user.slice\n"}, "pass", "version 2"),
+    (preflight.check_cgroups, {CGROUP: "1:name=systemd:/a\n0::/\n"}, "warn", OLD_CGROUPS),
     (preflight.check_btf, {BTF: "x" * 4096}, "pass", f"/{BTF}, 4 KiB"),
     (preflight.check_lockdown, {}, "pass", "not in use, or securityfs is not mounted"),
     (preflight.check_lockdown, {LOCKDOWN: "[none] integrity confidentiality\n"}, "pass", "none"),
@@ -122,7 +130,7 @@ def test_check_of_files(
 
 def test_check_facts_gives_each_check_once(tmp_path: Path) -> None:
     names = [check.name for check in preflight.check_facts(tmp_path, "x86_64", "6.1")]
-    assert len(names) == len(set(names)) == 9
+    assert len(names) == len(set(names)) == 10
 
 
 def test_every_failure_has_an_exit_status_and_one_sentence(tmp_path: Path) -> None:

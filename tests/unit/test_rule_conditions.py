@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from execaudit.rules.field_values import FIELDS, Field
+from execaudit.rules.field_values import FIELDS, NESTED, Field
 from tests.rule_tables import compile_all, decide, explain
 
 RECORD: dict[str, Any] = {
@@ -22,10 +22,12 @@ RECORD: dict[str, Any] = {
     "interp": "/bin/sh", "cwd": "/srv/www/site", "root": "/var/chroot",
     "argv": ["sudo", "-u", "www-data", "--config=/etc/x y", "", "tail\nend"], "argc": 6,
     "env": ["LD_PRELOAD=/tmp/x.so"], "arch": "x86_64",
-    "exe_mode": "0104755", "exe_uid": 0, "exe_gid": 0, "exe_nlink": 1,
+    "exe_ino": "131", "exe_dev": "8:1", "exe_mode": "0104755", "exe_uid": 0, "exe_gid": 0,
+    "exe_nlink": 1,
     "cgroup": "/user.slice/user-1000.slice/user@1000.service/app.slice/term.scope",
     "unit": "user@1000.service", "user_unit": "term.scope", "slice": "user-1000.slice",
     "session": "c2", "container": "ab" * 32,
+    "ns": {"mnt": 4026531841, "pid": 4026531836},
     "result": "failure", "errno": "ENOENT", "errno_code": 2,
     "ancestors": [
         {"id": "0123456789ab-63-3e7-1", "pid": 99, "comm": "bash"},
@@ -44,6 +46,10 @@ PLAIN: dict[str, Any] = {
 
 VALUES: dict[str, tuple[list[Any], list[Any]]] = {
     "type": (["exec"], ["exit"]),
+    "exe_ino": (["131"], ["1"]),
+    "exe_dev": ([["8:1", "8:2"]], ["8:2"]),
+    "ns": ([{"mnt": 4026531841}, {"mnt": "4026531840-4026531850"}], [{"mnt": 4026531840}]),
+    "other_root": ([False], [True]),
     "uid": (
         [1000, "1000", "alice", "1000-60000", "1000-", [0, "alice"]],
         [1, 0, "root", "1001-60000", "1001-", [0, "bob"]],
@@ -257,7 +263,7 @@ def _fields(condition: dict[str, Any]) -> set[str]:
         if key in ("all", "any", "not"):
             for table in value if isinstance(value, list) else [value]:
                 found |= _fields(table)
-        elif isinstance(value, dict) and key in ("parent", "ancestor"):
+        elif isinstance(value, dict) and key in NESTED:
             found |= {f"{key}.{name}" for name in value}
         else:
             found.add(key)
@@ -279,6 +285,8 @@ def test_tables_have_a_case_for_every_kind_of_field(cases: list[dict[str, Any]])
 UNKNOWN_CASES = [
     ({"unreadable": ["uid", "user", "euser"]}, {"uid": 1000}),
     ({"unreadable": ["exe"]}, {"exe": "/usr/bin/sudo"}),
+    ({"unreadable": ["ns"]}, {"ns": {"mnt": 4026531841}}),
+    ({"exe_dev_inexact": True}, {"exe_ino": "131"}),
     ({"unreadable": ["exe"]}, {"memfd": True}),
     ({"unreadable": ["tty"]}, {"tty": True}),
     ({"unreadable": ["cgroup"]}, {"unit": "x.service"}),

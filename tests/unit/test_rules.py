@@ -337,7 +337,11 @@ def test_explanation_names_the_conditions_that_decided() -> None:
     explained = explain(rules, record(unreadable=["cwd"]))
 
     assert [tuple(each) for each in explained] == [
-        (0, True, (("uid = 1000", True), ('exe = "/usr/bin/*"', True))),
+        (
+            0,
+            True,
+            (("uid = 1000", True), ('exe = "/usr/bin/*"', True), ("other_root = false", True)),
+        ),
         (1, False, (('comm = "cat"', False),)),
         (2, False, (('comm = ["ls", "cat"]', True),)),
         (3, True, (('argv = "-l"', True),)),
@@ -440,12 +444,13 @@ MISTAKES: list[tuple[dict[str, Any], int, str]] = [
         drop(parent={"uid": 0}),
         3,
         ".parent.uid: is not a condition, expected parent.comm or parent.exe or parent.filename or "
-        "parent.argv or parent.cmdline",
+        "parent.argv or parent.cmdline or parent.other_root",
     ),
     (
         drop(ancestor="cron"),
         2,
-        '.ancestor: is "cron", expected ancestor.comm or ancestor.exe or ancestor.cmdline',
+        '.ancestor: is "cron", expected ancestor.comm or ancestor.exe or ancestor.other_root'
+        " or ancestor.cmdline",
     ),
     (drop(any=[]), 2, ".any: is [], expected a table of conditions, or a list of them"),
     (

@@ -75,7 +75,7 @@ def test_tracepoint_missing_fails_only_where_tracing_needs_it(
     assert trials.try_tracepoint("x", hooks.SUCCESS, False).exit_status == KERNEL
     assert trials.try_tracepoint("x", hooks.BEFORE_EXEC, False).exit_status == KERNEL
     assert trials.try_tracepoint("x", hooks.EXIT, False).status == "warn"
-    assert trials.try_tracepoint("x", hooks.SUCCESS, True).found == "not tried: no permission"
+    assert trials.try_tracepoint("x", hooks.SUCCESS, True).found == "not tried: BPF is refused"
 
 
 def test_older_tracepoint_for_the_name_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +148,7 @@ def test_what_trace_uses_instead_is_not_said_of_the_service(
 
 
 def test_failure_hooks_are_not_tried_without_permission() -> None:
-    assert set(statuses(denied=True).values()) == {("warn", "not tried: no permission")}
+    assert set(statuses(denied=True).values()) == {("warn", "not tried: BPF is refused")}
 
 
 @pytest.mark.parametrize(
@@ -182,6 +182,6 @@ def test_bcc_that_does_not_compile_is_a_warning(monkeypatch: pytest.MonkeyPatch)
     known = Check("engine bcc", "pass", "bcc 0.31.0")
     check = trials.try_bcc_engine(known, False)
     assert (check.status, check.found) == ("warn", "Failed to compile with BCC: reason")
-    assert trials.try_bcc_engine(known, True).found == "bcc 0.31.0; not tried: no permission"
+    assert trials.try_bcc_engine(known, True).found == "bcc 0.31.0; not tried: BPF is refused"
     missing = Check("engine bcc", "warn", "no Python module bcc", "Install it.")
     assert trials.try_bcc_engine(missing, False) is missing

@@ -99,7 +99,8 @@ WHO = (
         omitted=record.UNSET_ID, ocsf=("process.session.uid",)),
     Field("user", kinds.NAME, "name of `uid`. Names are left out where the id has none. Users of"
         " /etc/passwd are always named; of others (LDAP, dynamic users) the first records may lack"
-        " the name, since no record waits for a directory",
+        " the name, since no record waits for a directory. They are names of this host, also where"
+        " a container has others (see `other_root`)",
         unreadable=record.FLAG_BAD_IDS, condition=SOME_TEXT,
         ecs=("user.name",), ocsf=("process.user.name", OWN)),
     Field("euser", kinds.NAME, "name of `euid`. Left out where it equals `uid`",
@@ -123,7 +124,9 @@ WHO = (
         unreadable=record.FLAG_BAD_TTY, is_bytes=True, condition=SOME_TEXT._replace(note='such as'
         ' `"pts*"`. `true`: has a terminal'), ecs=("process.tty.char_device", OWN),
         ocsf=("process.session.terminal",)),
-    Field("start", kinds.TIME, "when the process was created (fork), RFC 3339 UTC",
+    Field("start", kinds.TIME, "when the process was created (fork), RFC 3339 UTC. As `time`, with"
+        " the offset of the wall clock at the moment of this record: when that clock is set, the"
+        " same process has another `start`, here and in `ancestors`. Its `id` stays",
         unreadable=record.FLAG_BAD_START, ecs=("process.start",), ocsf=("process.created_time",)),
     Field("ns", kinds.NAMESPACES, "namespace inode numbers: `mnt`, `pid`, `net`, `user`, `cgroup`,"
         " `uts`, `ipc`", unreadable=record.FLAG_BAD_NS, ecs=("host.pid_ns_ino", OWN)),
@@ -131,4 +134,8 @@ WHO = (
         " `comm_b64`, its exact bytes where it was not valid UTF-8",
         unreadable=record.FLAG_BAD_ANCESTORS, cut=record.FLAG_CUT_ANCESTORS,
         ecs=("process.parent.start", OWN), ocsf=("process.ancestry",)),
+    Field("origin", kinds.ID, "`id` of the process whose program forked this one, where that is no"
+        " ancestor of it any more: it or a process between the two has ended, so that another"
+        " parent took its place (a double fork, `setsid`, `(… &)`). Left out where the kernel side"
+        " did not see the fork"),
 )  # fmt: skip

@@ -14,6 +14,7 @@ from execaudit.records.vocabulary.field import (
     PATH,
     SHORT_NAME,
     SOME_TEXT,
+    TEXT,
     USER,
     Condition,
     Field,
@@ -36,21 +37,34 @@ WHAT = (
         " alone", unreadable=record.FLAG_BAD_FILENAME, cut=record.FLAG_CUT_FILENAME, is_bytes=True,
         condition=PATH, cim="original_file_name"),
     Field("exe", kinds.NAME, "resolved path of the program running, as seen from the process's"
-        " root. For a script: the interpreter. Of a failed exec: the caller's program, which goes"
-        " on running", unreadable=record.FLAG_BAD_EXE_PATH, cut=record.FLAG_CUT_EXE, is_bytes=True,
+        " root; `(unreachable)` stands before one that does not begin there (outside of a chroot,"
+        " on a detached mount), as in getcwd(2). For a script: the interpreter. Of a failed exec:"
+        " the caller's program, which goes on running",
+        unreadable=record.FLAG_BAD_EXE_PATH, cut=record.FLAG_CUT_EXE, is_bytes=True,
         condition=ABSOLUTE_PATH._replace(note="the program. It is resolved: on most systems"
         " `/bin/ls` is `/usr/bin/ls`, and `execaudit check` notes where a rule names a link"),
         ecs=("process.executable", "process.name", OWN), ocsf=("process.file.path", "process.name"),
         cim="process_path"),
     Field("root", kinds.TEXT, "the process's root directory in its mount namespace, where it is not"
-        " `/` (chroot)", unreadable=record.FLAG_BAD_ROOT, cut=record.FLAG_CUT_ROOT, is_bytes=True,
+        " `/` (chroot). `(unreachable)` stands before one on a detached mount or in another mount"
+        " namespace", unreadable=record.FLAG_BAD_ROOT, cut=record.FLAG_CUT_ROOT, is_bytes=True,
         condition=ABSOLUTE_PATH._replace(can_be_absent=True, note="as in the record. `true`: in any"
         " other root directory")),
+    Field("other_root", kinds.FLAG, "its root directory is not that of the first process of the pid"
+        " namespace that execaudit runs in: it is in a mount namespace of its own (a container, a"
+        " service with private mounts), or in a chroot. Paths are then its own, and names of users"
+        " may be others there", condition=FLAG._replace(note="its root is not the host's. A rule"
+        " that drops by a path asks for `false`, unless it says something of this")),
     Field("script", kinds.TEXT, "file name of the script, where a `#!` line or binfmt_misc chose"
-        " the interpreter", is_bytes=True, condition=PATH._replace(can_be_absent=True,
-        note="as in the record. `true`: any script")),
+        " the interpreter. Of one that was run through a descriptor, the path of that file",
+        unreadable=record.FLAG_BAD_SCRIPT, cut=record.FLAG_CUT_SCRIPT, is_bytes=True,
+        condition=PATH._replace(can_be_absent=True, note="as in the record. `true`: any script")),
     Field("interp", kinds.NAME, "the interpreter as named there (the last one, if nested)",
         is_bytes=True, condition=PATH._replace(can_be_absent=True)),
+    Field("script_ino", kinds.DECIMAL, "of a script that was run through a descriptor: as"
+        " `exe_ino`", unreadable=record.FLAG_BAD_SCRIPT),
+    Field("script_dev", kinds.DEVICE, "of such a script: as `exe_dev`",
+        unreadable=record.FLAG_BAD_SCRIPT),
     Field("argv", kinds.TEXTS, "all arguments in order, empty ones kept. For a script as the"
         " interpreter gets them. Of a failed exec as the caller passed them",
         condition=Condition("texts", "an argument", "any single argument, the program's own name"
@@ -62,7 +76,7 @@ WHAT = (
         " occurrence (success)", condition=Condition("texts", "NAME=value", "any of the recorded"
         " variables, as `NAME=value` ([capture] `env`)", is_of_event=True),
         ecs=("process.env_vars",), ocsf=("process.environment_variables",)),
-    Field("cwd", kinds.TEXT, "working directory, as seen from the process's root",
+    Field("cwd", kinds.TEXT, "working directory, as seen from the process's root, like `exe`",
         unreadable=record.FLAG_BAD_CWD, cut=record.FLAG_CUT_CWD, is_bytes=True,
         condition=ABSOLUTE_PATH, ecs=("process.working_directory",),
         ocsf=("process.working_directory",), cim="process_current_directory"),
@@ -76,10 +90,15 @@ WHAT = (
     Field("arch", kinds.NAME, "machine of the program from its ELF header: `x86_64`, `i386`,"
         " `aarch64`, …, or `em_N` with the number that stands there (success)",
         condition=SOME_TEXT._replace(note='such as `"i386"`')),
-    Field("exe_ino", kinds.DECIMAL, "inode number, decimal, of the file that `exe` names",
-        unreadable=record.FLAG_BAD_EXE, ocsf=("process.file.uid", OWN)),
-    Field("exe_dev", kinds.DEVICE, "device of that file, as `major:minor`",
-        unreadable=record.FLAG_BAD_EXE),
+    Field("exe_ino", kinds.DECIMAL, "inode number, decimal, of the file that `exe` names. On"
+        " overlayfs, of the file in its layer", unreadable=record.FLAG_BAD_EXE,
+        condition=TEXT._replace(note='such as `"131"`'), ocsf=("process.file.uid", OWN)),
+    Field("exe_dev", kinds.DEVICE, "device of that file, as `major:minor`, as stat(2) gives it: on"
+        " btrfs that of the subvolume. On overlayfs that of the file in its layer",
+        unreadable=record.FLAG_BAD_EXE, condition=TEXT._replace(note='such as `"8:1"`')),
+    Field("exe_dev_inexact", kinds.FLAG, "`exe_dev` is the device of the file system, and another"
+        " file on it may have the same `exe_ino`: it is on btrfs or overlayfs, and the kernel has"
+        " no type information for it"),
     Field("exe_mode", kinds.MODE, "type and permission bits of that file, octal, as audit"
         " prints them: `0100755`", unreadable=record.FLAG_BAD_EXE,
         condition=SOME_TEXT._replace(note='such as `"0104*"` for set-user-id files')),
@@ -128,8 +147,15 @@ CONDITIONS = {
         " spaces, 4 KiB of them"),
     "ancestor.comm": Condition("texts", "a short name", "of any of the up to 8 ancestors in the"
         " record", is_short=True),
-    "ancestor.exe": Condition("texts", "a path", "the program of any of them, as of `parent.exe`",
-        is_path=True, is_absolute=True),
+    "ancestor.exe": Condition("texts", "a path", "the program of any of them and of `origin`, as of"
+        " `parent.exe`", is_path=True, is_absolute=True),
+    "origin.exe": ABSOLUTE_PATH._replace(note="the program of `origin`, as of `parent.exe`"),
+    "parent.other_root": FLAG._replace(note="the parent's program was begun in another root than"
+        " the host's"),
+    "ancestor.other_root": FLAG._replace(note="that of any of them"),
+    "origin.other_root": FLAG._replace(note="that of `origin`"),
+    **{f"ns.{kind}": NUMBER._replace(note="number of this namespace, as in the record")
+        for kind, _ in kinds.NAMESPACES.members},
     "ancestor.cmdline": Condition("texts", "a command line", "the command line of any of them, as"
         " of `parent.cmdline`"),
     "cmdline": Condition("texts", "a command line", "all arguments joined by single spaces",
