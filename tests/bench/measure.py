@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 BPF_STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
-QUIET_POLLS = 5
+QUIET_POLLS = 25  # longer than the daemon gathers events: then what it gathered is written
 POLL_S = 0.05
 QUIET_US = 1500  # in one poll: an idle tracer on a machine where little else executes
 SETTLE_LIMIT_S = 30

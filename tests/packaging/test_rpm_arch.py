@@ -108,7 +108,7 @@ def test_rpm_is_clean_by_policy() -> None:
     spec = CHECKOUT / "packaging/rpm/execaudit.spec"
     config = CHECKOUT / "packaging/rpm/rpmlint.toml"
     said = run("rpmlint", "-c", config, artifact("rpm", PATTERNS["rpm"]), spec)
-    assert "1 packages and 1 specfiles checked; 0 errors, 0 warnings" in said
+    assert "1 packages and 1 specfiles checked; 0 errors, 0 warnings" in said, said
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="installing into a root takes root")

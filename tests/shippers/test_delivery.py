@@ -33,6 +33,8 @@ QUIET_S = 2.0
 STATE = 100
 # What its queue on disk has taken and not noted yet when it is killed.
 CHECKPOINT = 10
+# What imjournal has handed to rsyslog's queue in memory: the daemon writes many at once.
+IN_MEMORY = FEWER
 # RELP: sent and not acknowledged. Sent again to a receiver that comes back, forgotten by a shipper
 # that ends meanwhile.
 WINDOW = 128
@@ -51,7 +53,7 @@ MOST = {
     },
     "rsyslog, journal": {
         "receiver killed": (0, WINDOW),
-        "shipper killed": (CHECKPOINT, STATE + CHECKPOINT + WINDOW),
+        "shipper killed": (IN_MEMORY, STATE + CHECKPOINT + WINDOW),
         "both away": (WINDOW, WINDOW),
     },
     "syslog-ng, file": {
