@@ -41,6 +41,7 @@ PLAIN: dict[str, Any] = {
     "egid": 0, "suid": 0, "sgid": 0, "fsuid": 0, "fsgid": 0, "user": "root", "comm": "kmod",
     "filename": "/sbin/modprobe", "exe": "/usr/bin/kmod", "cwd": "/", "argv": [], "argc": 0,
     "cgroup": "/", "arch": "x86_64", "result": "success", "memfd": True, "deleted": True,
+    "exe_upper": True,
     "cwd_deleted": True, "ancestors": [],
 }  # fmt: skip
 
@@ -125,6 +126,7 @@ VALUES: dict[str, tuple[list[Any], list[Any]]] = {
     "exe_uid": (["root"], ["1-"]),
     "exe_gid": ([0], ["users"]),
     "exe_nlink": ([1], ["2-"]),
+    "exe_upper": ([False], [True]),
     "privileged": ([True], [False]),
     "memfd": ([False], [True]),
     "deleted": ([False], [True]),
