@@ -101,7 +101,7 @@ def _exec_samples() -> list[bytes]:
     return [whole, memfd, script, cut, unreadable]
 
 
-_OF_THE_DAEMON = ("labels", "severity", "path_search", "redacted")
+_OF_THE_DAEMON = ("labels", "severity", "path_search", "redacted", "first_seen")
 """Fields that the daemon adds; the tests of its flow see them."""
 
 
