@@ -100,7 +100,8 @@ def test_programs_load_where_the_kernel_refuses_casts(
 ) -> None:
     """Without its JIT compiler a kernel that has casts refuses the programs that use them."""
     require_root()
-    load, refused = libbpf.object_load, []
+    load = libbpf.object_load
+    refused: list[int] = []
 
     def refuse_once(handle: int) -> int:
         if is_refused and not refused:
