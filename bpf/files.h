@@ -48,6 +48,7 @@ static __always_inline struct file_id file__id(void *file, const struct config *
 		id.flags |= EXE_IN_LAYER;
 		id.err |= READ(magic, sb, super_block, s_magic);
 	}
+	id.err |= MISSING(sb);
 	id.err |= READ(id.ino, inode, inode, i_ino);
 	id.err |= READ(id.dev, sb, super_block, s_dev);
 	if (magic == OVERLAYFS_SUPER_MAGIC) {
@@ -55,7 +56,8 @@ static __always_inline struct file_id file__id(void *file, const struct config *
 	} else if (magic == BTRFS_SUPER_MAGIC && !conf->btrfs_root_back) {
 		id.flags |= EXE_BAD_DEV;
 	} else if (magic == BTRFS_SUPER_MAGIC) {
-		void *subvolume = POINTER_AT(inode - conf->btrfs_root_back, 0);
+		void *own = POINTER_AT(file, OFF(file, f_inode));
+		void *subvolume = POINTER_AT(own - conf->btrfs_root_back, 0);
 
 		id.err |= READ_AT(id.dev, subvolume, conf->btrfs_anon_dev);
 	}
@@ -121,7 +123,7 @@ static __always_inline struct location root__read(void *task)
  */
 static __always_inline void *task__first_at_home(void *task, const struct config *conf)
 {
-	void *pid = POINTER(task, task_struct, thread_pid);
+	void *pid = POINTER_AT(task, OFF(task_struct, thread_pid));
 	const u32 ns_at = OFF(pid, numbers) + OFF(upid, ns);
 	u32 level = 0;
 
@@ -130,7 +132,7 @@ static __always_inline void *task__first_at_home(void *task, const struct config
 		void *ns = POINTER_AT(pid, ns_at + i * 2 * sizeof(u64));
 		u32 inum = 0;
 
-		READ_AT(inum, ns, OFF(pid_namespace, ns) + OFF(ns_common, inum));
+		READ(inum, ns + OFF(pid_namespace, ns), ns_common, inum);
 		if (inum == conf->pid_ns)
 			return POINTER(ns, pid_namespace, child_reaper);
 	}
