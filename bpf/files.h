@@ -31,6 +31,12 @@ static __always_inline struct file_id file__id(void *file, const struct config *
 	u64 magic = 0;
 
 	id.err = READ(magic, sb, super_block, s_magic);
+	if (magic == OVERLAYFS_SUPER_MAGIC) {
+		if (!conf->overlay_upper)
+			id.flags |= EXE_BAD_UPPER;
+		else if (POINTER_AT(inode, conf->overlay_upper))
+			id.flags |= EXE_UPPER;
+	}
 	for (int i = 0; i < OVERLAY_DEPTH && magic == OVERLAYFS_SUPER_MAGIC; i++) {
 		if (conf->overlay_file == OVERLAY_UNKNOWN)
 			break;
@@ -58,6 +64,31 @@ static __always_inline struct file_id file__id(void *file, const struct config *
 	return id;
 }
 
+#define NSEC_PER_SEC 1000000000ull
+#define NSEC_BITS    30 /* since 6.13 a bit above these says that somebody asked for the time */
+
+/* When the inode was last changed. */
+static __always_inline long inode__changed(u64 *ns, void *inode)
+{
+	u32 sec_at = 0, nsec_at = 0, nsec = 0;
+	u64 seconds = 0;
+	long err;
+
+	if (HAS(inode, i_ctime_sec)) {
+		sec_at = OFF(inode, i_ctime_sec);
+		nsec_at = OFF(inode, i_ctime_nsec);
+	} else {
+		if (HAS(inode, __i_ctime))
+			sec_at = OFF(inode, __i_ctime);
+		else if (HAS(inode, i_ctime))
+			sec_at = OFF(inode, i_ctime);
+		nsec_at = sec_at + OFF(timespec64, tv_nsec);
+	}
+	err = READ_AT(seconds, inode, sec_at) | READ_AT(nsec, inode, nsec_at);
+	*ns = seconds * NSEC_PER_SEC + (nsec & ((1u << NSEC_BITS) - 1));
+	return err;
+}
+
 static __always_inline void identity__exe(
 	struct exec_record *r, struct slot *slot, const struct config *conf, void *file)
 {
@@ -73,6 +104,8 @@ static __always_inline void identity__exe(
 	err |= READ(r->exe_uid, inode, inode, i_uid);
 	err |= READ(r->exe_gid, inode, inode, i_gid);
 	err |= READ(r->exe_mode, inode, inode, i_mode);
+	err |= READ(r->exe_size, inode, inode, i_size);
+	err |= inode__changed(&r->exe_ctime_ns, inode);
 	if (err)
 		slot->flags |= FLAG_BAD_EXE;
 }
