@@ -127,16 +127,16 @@ def _parts() -> Path:
 
 def _from_systemd(directory: Path) -> dict[str, str]:
     """Return systemd's files for rpm by name, with the paths in them filled in."""
-    texts = {}
+    texts: dict[str, str] = {}
     tarball = debian_source.source("systemd", system.tree("bookworm"), directory)
     with tarfile.open(tarball) as archive:
         for member in archive:
-            folder, _, name = str(member.name).rpartition("/")
+            folder, _, name = member.name.rpartition("/")
             if folder.endswith("/src/rpm") and name.endswith(".in"):
                 file = archive.extractfile(member)
                 assert file
                 text = file.read().decode()
-                texts[name] = re.sub(r"\{\{(\w+)\}\}", lambda found: _PATHS[found[1]], text)
+                texts[str(name)] = re.sub(r"\{\{(\w+)\}\}", lambda found: _PATHS[found[1]], text)
     for file_of_source in directory.iterdir():
         file_of_source.unlink()
     return texts
