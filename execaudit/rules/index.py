@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which terms of which rules a value lets through, found without trying them one by one.
+"""Which terms of rules a value lets through, found without trying them one by one.
 
 Owns the tables. A set of terms is a Python integer with a bit for each: to combine what several
 fields say is one `&` each, whatever the number of rules. What a value lets through is worked out
@@ -141,7 +141,7 @@ def _last_component(pattern: Pattern) -> bytes:
 def cheapest_patterns(
     conditions: Iterable[SignedCondition], fits: Callable[[Pattern], bool]
 ) -> tuple[Pattern, ...]:
-    """Return the patterns of which one must match, by the condition that has fewest.
+    """Return patterns, one must match, by the condition that has fewest.
 
     Conditions count that are wanted and of whose patterns all fit; () where there is none.
     """
