@@ -200,6 +200,12 @@ class Flow:
             if trouble := baseline.take_trouble():
                 log(WARNING, trouble)
 
+    @property
+    def awaits_programs(self) -> bool:
+        """Whether records of programs are to come from a thread."""
+        baseline = self.setup.baseline
+        return baseline is not None and baseline.programs is not None and baseline.programs.is_busy
+
     def follow_name(self) -> None:
         """Take over another name. DHCP names a host long after the first programs have run."""
         before = self.host.name
@@ -302,8 +308,6 @@ class Flow:
         self._commit(is_stopped=True)
         self._processes.close()
         self.setup.programs.close()
-        if self.setup.baseline is not None:
-            self.setup.baseline.close()
         self.ring.close()
 
     # -- rules in the kernel ------------------------------------------------------------------
