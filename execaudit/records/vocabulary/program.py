@@ -55,9 +55,9 @@ WHAT = (
         " other root directory")),
     Field("other_root", kinds.FLAG, "its root directory is not the root of the first process of the"
         " pid namespace that execaudit runs in: it is in a mount namespace of its own (a container,"
-        " a service with private mounts), or in a chroot. Paths are then its own, and names of users"
-        " may be others there", condition=FLAG._replace(note="its root is not the host's. A rule"
-        " that drops by a path asks for `false`, unless it says something of this"),
+        " a service with private mounts), or in a chroot. Paths are then its own, and names of"
+        " users may be others there", condition=FLAG._replace(note="its root is not the host's."
+        " A rule that drops by a path asks for `false`, unless it says something of this"),
         types=_WITH_FILE),
     Field("script", kinds.TEXT, "file name of the script, where a `#!` line or binfmt_misc chose"
         " the interpreter. Of one that was run through a descriptor, the path of that file",
