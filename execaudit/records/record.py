@@ -151,3 +151,7 @@ def _add_verdict(fields: FieldDict, event: Event) -> None:
         fields["labels"] = list(event.labels)
     if event.severity:
         fields["severity"] = event.severity
+    if event.technique:
+        fields["technique"] = list(event.technique)
+    if event.rule:
+        fields["rule"] = list(event.rule)
