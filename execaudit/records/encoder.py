@@ -231,7 +231,7 @@ def shape_of(event: Event) -> Shape:
     return (
         event.hook, event.error, event.flags & _EVENT_FLAGS, event.tid == event.pid,
         event.nspid == event.pid, bool(event.env), bool(event.path_search),
-        event.labels, event.severity, event.technique, event.rule,
+        event.labels, event.severity, event.technique, event.rule, event.first_seen,
         event.redacted_argv, event.redacted_env,
     )  # fmt: skip
 

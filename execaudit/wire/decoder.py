@@ -139,6 +139,7 @@ class Decoder:
         event.path_search = event.labels = event.redacted_argv = event.redacted_env = ()
         event.technique = event.rule = ()
         event.severity = ""
+        event.first_seen = 0
         event.is_plain = not (
             flags & _EVENT_FLAGS or event.error or hook or event.tid != pid or event.nspid != pid
         )
@@ -223,6 +224,7 @@ class Decoder:
         event.path_search = event.labels = event.redacted_argv = event.redacted_env = ()
         event.technique = event.rule = ()
         event.severity = ""
+        event.first_seen = 0
         event.duration_ns = None
         event.is_plain = False
         return event

@@ -42,6 +42,13 @@ RULES = (
         column="Array(LowCardinality(String))"),
     Field("rule", kinds.LABELS, "names of the rules that gave any of these, the most severe first",
         _EVENTS, ecs=("rule.name", OWN), column="Array(LowCardinality(String))"),
+    Field("first_seen", kinds.FIRST_SEEN, "what this host had not run before, where `[baseline]`"
+        " is enabled: `exe` (a program of this path), `file` (it had, and this is"
+        " another file or the file was changed), `pair` (the program below a parent of this short"
+        " name), `user` (by this `uid`)",
+        condition=Condition("first_seen", '"exe", "file", "pair" or "user"', "new to this host in"
+        " one of these respects, where there is a [baseline]. Not in its learning period",
+        is_of_event=True)),
 )  # fmt: skip
 
 MISSING = (
