@@ -80,7 +80,8 @@ def _exec_samples() -> list[bytes]:
         env=(b"LD_PRELOAD=\xff",), filename=b"./s\xff\0", interp=b"/bin/\xff\0",
         exe=leaf_first(b"/\xff"), cwd=leaf_first(b"/\xff"), root=leaf_first(b"/\xff"),
         cgroup=leaf_first(b"/user.slice/session-1.scope/\xff/docker-%s.scope" % (b"c" * 64)),
-        exe_flags=record.EXE_DELETED | record.EXE_BAD_DEV, ancestors=((1, 1, 1, b"\xff"),),
+        exe_flags=record.EXE_DELETED | record.EXE_BAD_DEV | record.EXE_UPPER,
+        ancestors=((1, 1, 1, b"\xff"),),
         flags=sum(EVENT_FLAGS.values()) | record.FLAG_SCRIPT | record.FLAG_OTHER_ROOT,
         origin_start_ns=9, origin_pid=9,
     )  # fmt: skip
@@ -100,7 +101,7 @@ def _exec_samples() -> list[bytes]:
     return [whole, memfd, script, cut, unreadable]
 
 
-_OF_THE_DAEMON = ("labels", "severity", "path_search", "redacted")
+_OF_THE_DAEMON = ("labels", "severity", "path_search", "redacted", "first_seen")
 """Fields that the daemon adds; the tests of its flow see them."""
 
 
