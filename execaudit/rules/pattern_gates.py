@@ -14,25 +14,21 @@ from execaudit.rules.term_set import TermSet
 GRAM = 4
 """Bytes that are looked up. Shorter literals are in no index of substrings."""
 
-_FEW = 16  # literals; to search for one in a path takes 40 ns
-
 
 class SubstringIndex:
     """Finds terms by text that must occur: each by four bytes of it, or four times four.
 
     A text that must occur and has seven bytes or more contains, wherever it begins, four bytes that
     lie at a multiple of four. Of these each of the four possible ones is listed, and of the text
-    looked at only every fourth position has to be looked up. A few are searched for one by one.
+    looked at only every fourth position has to be looked up.
     """
 
     def __init__(self) -> None:
-        self._literals: dict[bytes, TermSet] = {}
         self._aligned: dict[int, TermSet] = {}
         self._anywhere: dict[int, TermSet] = {}
 
     def add(self, literal: bytes, bits: TermSet) -> None:
         """List terms under a literal of four bytes or more, in lower case."""
-        self._literals[literal] = self._literals.get(literal, 0) | bits
         if len(literal) < 2 * GRAM - 1:
             _add(self._anywhere, literal[-GRAM:], bits)
         else:
@@ -44,11 +40,6 @@ class SubstringIndex:
     def find(self, text: bytes) -> TermSet:
         """Terms whose literal may occur in the text (in lower case)."""
         found = 0
-        if len(self._literals) <= _FEW:
-            for literal, bits in self._literals.items():
-                if literal in text:
-                    found |= bits
-            return found
         shifts = GRAM if self._anywhere else 1 if self._aligned else 0
         for shift in range(shifts):
             grams = set(array("I", text[shift : shift + (len(text) - shift & ~3)]))
