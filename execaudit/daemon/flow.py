@@ -152,8 +152,9 @@ class Flow:
             if decision.action == "drop":
                 self.dropped += 1
                 return
-            if decision.labels or decision.severity:
+            if decision.is_marked:
                 event.labels, event.severity = decision.labels, decision.severity
+                event.technique, event.rule = decision.technique, decision.names
                 event.is_plain = False
         if setup.limits is not None and not setup.limits.allow(event, now_ns):
             self.limited += 1
@@ -202,6 +203,12 @@ class Flow:
             baseline.follow()
             if trouble := baseline.take_trouble():
                 log(WARNING, trouble)
+
+    @property
+    def awaits_programs(self) -> bool:
+        """Whether records of programs are to come from a thread."""
+        baseline = self.setup.baseline
+        return baseline is not None and baseline.programs is not None and baseline.programs.is_busy
 
     def follow_name(self) -> None:
         """Take over another name. DHCP names a host long after the first programs have run."""
@@ -269,11 +276,6 @@ class Flow:
 
     # -- settling -----------------------------------------------------------------------------
 
-    @property
-    def is_searching(self) -> bool:
-        """True where failures are held back."""
-        return self.path_search is not None and bool(self.path_search.pending)
-
     def settle(self) -> bool:
         """Account for what no later event shows; True where failures are held back still."""
         pressure, self.pressure = self.pressure, Pressure()
@@ -317,8 +319,6 @@ class Flow:
         self._commit(is_stopped=True)
         self._processes.close()
         self.setup.programs.close()
-        if self.setup.baseline is not None:
-            self.setup.baseline.close()
         self.ring.close()
 
     # -- rules in the kernel ------------------------------------------------------------------

@@ -21,7 +21,12 @@ from execaudit.daemon.log import log
 from execaudit.daemon.priority import warn_of_ordinary_priority
 from execaudit.daemon.prune import take_prune
 from execaudit.daemon.replacement import reconfigure
-from execaudit.daemon.reports import log_notices, report_incidents, report_suppressed
+from execaudit.daemon.reports import (
+    log_notices,
+    report_incidents,
+    report_programs,
+    report_suppressed,
+)
 from execaudit.daemon.selfcheck.tracing_check import SelfCheck
 from execaudit.daemon.settling import Settling
 from execaudit.daemon.setup import build_setup, capture_settings
@@ -34,6 +39,7 @@ from execaudit.sinks.file import FileSink
 from execaudit.sinks.notices import NOTICE, WARNING
 
 _FILLED, _FILLED_BYTES = 4, 1 << 20  # a quarter of the ring, or so much: bpf/output.h wakes us
+_PROGRAMS_S = 0.25  # until a thread that reads new programs is looked after
 _CHECK_S = 30.0  # where no watchdog wants it more often
 _SIGNALS = (
     *(signal.SIGHUP, signal.SIGUSR1, signal.SIGCONT, signal.SIGTERM),
@@ -175,9 +181,11 @@ class Daemon:
     # -- timers -------------------------------------------------------------------------------
 
     def _settle_soon(self, now_s: float) -> None:
-        flow = self._flow
+        search = self._flow.path_search
         self._settling.note_events(
-            now_s, is_pressed=flow.pressure.is_full, is_searching=flow.is_searching
+            now_s,
+            is_pressed=self._flow.pressure.is_full,
+            is_searching=search is not None and bool(search.pending),
         )
 
     def _settle(self, now_s: float) -> None:
@@ -203,12 +211,15 @@ class Daemon:
     def _next_s(self) -> float:
         """Return when the next timer is due; when to settle is no part of it."""
         now_s = time.monotonic()
-        of_sinks = [sink.on_timer(now_s) for sink in self._flow.sinks]
+        flow = self._flow
+        of_sinks = [sink.on_timer(now_s) for sink in flow.sinks]
         deadlines = [at for at in of_sinks if at is not None]
         deadlines.append(self._check_at)
         if self._status.has_news:
             deadlines.append(self._status.due_s)
-        limits = self._flow.setup.limits
+        if flow.awaits_programs:
+            deadlines.append(now_s + _PROGRAMS_S)
+        limits = flow.setup.limits
         if limits is not None and limits.has_unreported:
             deadlines.append(self._limits_at)
         return min(deadlines)
@@ -225,6 +236,7 @@ class Daemon:
             if is_limiting:
                 report_suppressed(flow, limits)
         report_incidents(flow, flow.sinks)
+        report_programs(flow)
         flow.sealer.pass_on()
         log_notices(flow.sinks)
         flow.keep_up()
