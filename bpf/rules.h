@@ -56,7 +56,7 @@ static __always_inline int rule__hits_cgroup(u64 active, void *task)
 		READ(id, node, kernfs_node, id);
 		if (rule__hits(active, RULE_CGROUP, id, 0))
 			return 1;
-		node = POINTER_AT(node, KERNFS_PARENT);
+		node = POINTER_OF(node, kernfs_node, KERNFS_PARENT);
 	}
 	return 0;
 }

@@ -23,7 +23,7 @@ from execaudit.records.host import Host
 from execaudit.records.lost import Lost, lost_fields
 from execaudit.records.place import FieldDict, PlaceDescriber
 from execaudit.records.redact_event import redact_event
-from execaudit.sinks.notices import NOTICE
+from execaudit.sinks.notices import NOTICE, WARNING
 from execaudit.sinks.sink import Sink
 from execaudit.wire.decoder import Decoder
 from execaudit.wire.event import Event
@@ -137,6 +137,13 @@ class Flow:
         setup = self.setup
         if event.path_search:
             self.collapsed += len(event.path_search) - (event.error != 0)
+        baseline = setup.baseline
+        if (
+            baseline is not None
+            and not event.hook  # an exec that succeeded
+            and event.place.looked_at is not baseline.period
+        ):
+            baseline.look(event)
         if setup.rules is not None:
             decision = setup.rules.decide(event)
             if decision.action == "drop":
@@ -184,6 +191,14 @@ class Flow:
             self._describe.follow_host()
             self.decoder.forget_places()
             self.setup.follow_host()
+
+    def follow_baseline(self) -> None:
+        """Have the baseline take over the time, and say what is wrong with its file."""
+        baseline = self.setup.baseline
+        if baseline is not None:
+            baseline.follow()
+            if trouble := baseline.take_trouble():
+                log(WARNING, trouble)
 
     def follow_name(self) -> None:
         """Take over another name. DHCP names a host long after the first programs have run."""
@@ -287,6 +302,8 @@ class Flow:
         self._commit(is_stopped=True)
         self._processes.close()
         self.setup.programs.close()
+        if self.setup.baseline is not None:
+            self.setup.baseline.close()
         self.ring.close()
 
     # -- rules in the kernel ------------------------------------------------------------------

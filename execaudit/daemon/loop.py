@@ -235,6 +235,7 @@ class Daemon:
         seen = flow.accounting.counts.seen
         self._check_at = time.monotonic() + self._check_s
         flow.refresh_rules()
+        flow.follow_baseline()
         if self._selfcheck.run():
             notify("WATCHDOG=1")
         elif self._watchdog_s is not None and not is_first:

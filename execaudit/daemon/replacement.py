@@ -43,6 +43,9 @@ def reconfigure(flow: Flow, setup: Setup) -> None:
         remember_running(setup.rules, flow.capture.engine)
     flow.setup = setup
     old.programs.close()
+    if old.baseline is not None and old.baseline is not setup.baseline:
+        old.baseline.close()
+    flow.follow_baseline()
     for change in setup.changes:
         change()
     flow.decoder.select_env(env_names(setup.config))

@@ -41,7 +41,8 @@ class Settings(NamedTuple):
         wake = min(self.wake_bytes, self.ring_bytes // 4)
         limits = (self.argv_bytes, self.argv_bytes // 4, self.env_bytes, self.env_bytes // 4)
         pid_ns = os.stat("/proc/self/ns/pid").st_ino  # noqa: PTH116 - keep pathlib out of here
-        return struct.pack(record.CONFIG.format, rules, wake, *limits, pid_ns, *find_file_systems())
+        files = find_file_systems()
+        return struct.pack(record.CONFIG.format, rules, wake, *limits, pid_ns, *files, 0)
 
 
 class Capture:

@@ -230,7 +230,7 @@ def shape_of(event: Event) -> Shape:
     return (
         event.hook, event.error, event.flags & _EVENT_FLAGS, event.tid == event.pid,
         event.nspid == event.pid, bool(event.env), bool(event.path_search),
-        event.labels, event.severity, event.redacted_argv, event.redacted_env,
+        event.labels, event.severity, event.first_seen, event.redacted_argv, event.redacted_env,
     )  # fmt: skip
 
 

@@ -80,6 +80,9 @@ class PlaceDescriber:
             **self._namespaces[place.namespaces],
             **self._ancestors[place.ancestors],
         }
+        if "unreadable" in self._exe[place.exe]:
+            of_cgroup = self._cgroup[place.cgroup].get("unreadable", ())
+            fields["unreadable"] = [*self._exe[place.exe]["unreadable"], *of_cgroup]
         origin = _origin(place, self._host)
         if origin:
             fields["origin"] = origin
@@ -229,6 +232,10 @@ def exe_fields(raw: bytes) -> FieldDict:
     fields["exe_dev"] = f"{device >> 20}:{device & 0xFFFFF}"
     if flags & record.EXE_BAD_DEV:
         fields["exe_dev_inexact"] = True
+    if flags & record.EXE_UPPER:
+        fields["exe_upper"] = True
+    elif flags & record.EXE_BAD_UPPER:
+        fields["unreadable"] = ["exe_upper"]
     fields["exe_mode"] = f"{members['exe_mode']:07o}"
     return fields | _EXE.fields(members)
 
@@ -246,7 +253,7 @@ def cgroup_fields(raw: bytes, host: Host) -> FieldDict:
     fields["cgroup_id"] = str(int.from_bytes(raw[:8], sys.byteorder))
     fields |= cgroup.describe(fields["cgroup"])
     if host.has_old_cgroups and "container" not in fields:
-        fields["unreadable"] = ["container"]
+        fields["unreadable"] = [name for name in ("container", "pod") if name not in fields]
     return fields
 
 

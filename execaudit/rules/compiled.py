@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from execaudit.config.values import SEVERITIES
+from execaudit.records.first_seen import WORDS
 from execaudit.records.vocabulary import EVENT_FLAGS
 from execaudit.rules.condition_tree import SignedCondition
 from execaudit.rules.field_values import (
@@ -27,6 +28,7 @@ _MAX_DECISIONS = 4096
 _MAX_NUMBERS = 1024
 _LONG_TEXT = 1024  # longer arguments are not worth keeping
 _FLAGS = sum(EVENT_FLAGS.values())
+_FIRST_SEEN_BITS = len(WORDS)
 _NO_ARGC = (1 << 32) - 1
 
 
@@ -171,7 +173,8 @@ class CompiledRules:
         argc = 0
         if "argc" in self.number_tables:
             argc = event.argc if is_argc_known(event) else _NO_ARGC
-        key = (event.flags & _FLAGS) << 64 | -event.error << 32 | argc
+        flags = (event.flags & _FLAGS) << _FIRST_SEEN_BITS | event.first_seen
+        key = flags << 64 | -event.error << 32 | argc
         known = self._numbers.get(key)
         if known is None:
             known = self.all_terms

@@ -52,7 +52,7 @@ EVENT_FIELDS = frozenset(name for name, field in FIELDS.items() if field.is_of_e
 _MAX_ANCESTORS = 8  # as many as a record has; there may be more
 _OF_EXIT = ("uid", "comm", "ppid", "parent_id")
 _EXACT = {f"{name}_b64": name for name, field in FIELDS.items() if field.kind == "text"}
-_OF_CGROUP = ("unit", "user_unit", "slice", "session", "container")
+_OF_CGROUP = ("unit", "user_unit", "slice", "session", "container", "pod")
 
 
 class Texts:
@@ -148,6 +148,7 @@ def event_values(event: Event) -> dict[str, Any]:
         "env": env_value(event),
         "result": b"failure" if event.error else b"success",
         "errno": -event.error or None,
+        "first_seen": event.first_seen,
         **{name: bool(event.flags & flag) for name, flag in EVENT_FLAGS.items()},
     }
     return values | dict.fromkeys(unreadable_numbers(event.place.fields), UNKNOWN)

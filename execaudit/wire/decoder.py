@@ -138,6 +138,7 @@ class Decoder:
         event.type, event.place = "exec", place
         event.path_search = event.labels = event.redacted_argv = event.redacted_env = ()
         event.severity = ""
+        event.first_seen = 0
         event.is_plain = not (
             flags & _EVENT_FLAGS or event.error or hook or event.tid != pid or event.nspid != pid
         )
@@ -221,6 +222,7 @@ class Decoder:
         event.argv_gaps = event.env_gaps = _NO_GAPS
         event.path_search = event.labels = event.redacted_argv = event.redacted_env = ()
         event.severity = ""
+        event.first_seen = 0
         event.duration_ns = None
         event.is_plain = False
         return event

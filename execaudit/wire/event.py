@@ -49,6 +49,7 @@ class Place:
     fields: dict[str, Any]  # the record members of the place, as `records` describes them
     made: dict[Any, Any]  # what encoders keep of it, by encoder
     residue: Any  # what rules have left to decide, None before they have looked at it
+    looked_at: Any  # what stands for the time in which the baseline looked at it, or None
     describe: Callable[["Place"], dict[str, Any]]  # makes `fields` when they are first asked for
 
     def __getattr__(self, name: str) -> Any:
@@ -89,6 +90,7 @@ class Event:
     redacted_env: tuple[int, ...]
     labels: tuple[str, ...]  # what rules gave it, as `severity`
     severity: str
+    first_seen: int  # bits of records.first_seen, for what of it was new to this host
     # Nothing but numbers, argv and selected variables differs from other plain execs of the same
     # place: no flag, no error, no gap, no label, and at least one argument.
     is_plain: bool

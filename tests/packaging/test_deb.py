@@ -12,6 +12,7 @@ from execaudit import __version__
 from tests.packaging.build import CHECKOUT, artifacts, build_into, deb
 
 DEBIAN = CHECKOUT / "packaging/deb"
+PROGRAMS = ("/execaudit-verify", "/before-removal")  # beside those in /usr/bin
 
 
 def output(*command: str | Path) -> str:
@@ -101,7 +102,7 @@ def test_package_holds_every_module_and_the_whole_bpf_source() -> None:
 
 def test_files_belong_to_root_and_nobody_else_may_write_them() -> None:
     for path, mode in content().items():
-        is_program = path.startswith("/usr/bin/") or path.endswith("/execaudit-verify")
+        is_program = path.startswith("/usr/bin/") or path.endswith(PROGRAMS)
         expected = "-rwxr-xr-x" if is_program else "-rw-r--r--"
         assert mode == f"{expected} root/root", path
 

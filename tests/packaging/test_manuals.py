@@ -17,7 +17,7 @@ from execaudit.config.schema import SECTIONS
 from execaudit.config.values import TablesOf
 from execaudit.records.vocabulary import FIELDS as RECORD_FIELDS
 from execaudit.rules.field_values import ACTIONS, FIELDS
-from tests.packaging.build import CHECKOUT
+from tests.packaging.build import CHECKOUT, artifact, deb
 
 SCRIPT = str(CHECKOUT / "packaging/man/from_markdown.py")
 PAGES = ("execaudit.toml", "execaudit-rules", "execaudit-record")
@@ -117,3 +117,33 @@ def test_pages_and_guides_name_each_other_by_their_section(tmp_path: Path) -> No
 )
 def test_markdown_becomes(markdown: str, roff: list[str]) -> None:
     assert list(converter().blocks(markdown.splitlines())) == roff
+
+
+GUIDES = "/usr/share/doc/execaudit/"
+
+
+def holds(package_format: str) -> set[str]:
+    """Return the paths in a package."""
+    if package_format == "deb":
+        command = ["dpkg-deb", "--fsys-tarfile", str(deb())]
+        tar = subprocess.run(command, stdout=-1, check=True).stdout
+        names = subprocess.run(["tar", "-t"], input=tar, stdout=-1, check=True).stdout.decode()
+    else:
+        pattern = {"rpm": "*.rpm", "arch": "*.pkg.tar.zst"}[package_format]
+        package = artifact(package_format, pattern)
+        names = subprocess.run(["bsdtar", "-tf", package], stdout=-1, check=True, text=True).stdout
+    return {f"/{name.lstrip('./').rstrip('/')}" for name in names.splitlines()}
+
+
+@pytest.mark.parametrize("package_format", ["deb", "rpm", "arch"])
+def test_files_that_pages_and_guides_name_are_in_the_package_by_that_name(
+    package_format: str,
+) -> None:
+    written = [page(name).replace("\\-", "-") for name in PAGES]
+    written += [path.read_text() for path in (CHECKOUT / "docs/man").glob("*.scd")]
+    named = set(re.findall(rf"{GUIDES}[\w./-]*\w", "\n".join(written)))
+    guides = set()
+    for path in (CHECKOUT / "docs").glob("*.md"):
+        guides |= set(re.findall(r"\]\(([\w-]+\.md)", path.read_text()))
+    assert len(named) > 3
+    assert named | {f"{GUIDES}{name}" for name in guides} <= holds(package_format)

@@ -29,6 +29,9 @@ _HEAD = {"time": "2026-11-25T10:00:00.000000001Z", "host": "h", "boot": "0123456
 _SPAN = {"first": _HEAD["time"], "last": _HEAD["time"]}
 _MARK = {"time": _HEAD["time"], "cpu": 3, "hook": "execve", "seq": 2**40}
 
+OF_POD = {"container": "4f" * 32, "pod": "3f2b8c1e-9a4d-4c55-8e0b-6d7f1a2b3c4d"}
+OF_STATIC_POD = {"container": "4f" * 32, "pod": "8b1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e"}
+
 DAEMON_RECORDS: list[FieldDict] = [
     {**_HEAD, "type": "lost", "hook": "exec", "cpu": 0, "reason": "ring", "count": 2**40, **_SPAN},
     {**_HEAD, "type": "lost", "sink": "file", "reason": "crash", "count": 3, **_SPAN},
@@ -77,7 +80,8 @@ def _exec_samples() -> list[bytes]:
         env=(b"LD_PRELOAD=\xff",), filename=b"./s\xff\0", interp=b"/bin/\xff\0",
         exe=leaf_first(b"/\xff"), cwd=leaf_first(b"/\xff"), root=leaf_first(b"/\xff"),
         cgroup=leaf_first(b"/user.slice/session-1.scope/\xff/docker-%s.scope" % (b"c" * 64)),
-        exe_flags=record.EXE_DELETED | record.EXE_BAD_DEV, ancestors=((1, 1, 1, b"\xff"),),
+        exe_flags=record.EXE_DELETED | record.EXE_BAD_DEV | record.EXE_UPPER,
+        ancestors=((1, 1, 1, b"\xff"),),
         flags=sum(EVENT_FLAGS.values()) | record.FLAG_SCRIPT | record.FLAG_OTHER_ROOT,
         origin_start_ns=9, origin_pid=9,
     )  # fmt: skip
@@ -87,7 +91,9 @@ def _exec_samples() -> list[bytes]:
     )  # fmt: skip
     memfd = exec_record(
         exe=leaf_first(b"/memfd:x"),
-        cgroup=leaf_first(b"/user.slice/user@1.service/app.slice/a.service"),
+        cgroup=leaf_first(
+            b"/user.slice/user@1.service/app.slice/a.service/kubepods-pod%s.slice" % (b"c" * 32)
+        ),
         exe_flags=record.EXE_PSEUDO,
     )
     cut = exec_record(flags=_flags("cut"))
@@ -95,7 +101,7 @@ def _exec_samples() -> list[bytes]:
     return [whole, memfd, script, cut, unreadable]
 
 
-_OF_THE_DAEMON = ("labels", "severity", "path_search", "redacted")
+_OF_THE_DAEMON = ("labels", "severity", "path_search", "redacted", "first_seen")
 """Fields that the daemon adds; the tests of its flow see them."""
 
 

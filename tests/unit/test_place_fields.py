@@ -209,6 +209,13 @@ class TestProgram:
         assert fields_of(b"x", exe_flags=record.EXE_BAD_DEV)["exe_dev_inexact"] is True
         assert "exe_dev_inexact" not in fields_of(b"x", exe_flags=record.EXE_IN_LAYER)
 
+    def test_upper_layer_is_marked_and_unreadable_where_the_kernel_does_not_say(self) -> None:
+        assert fields_of(b"x", exe_flags=record.EXE_UPPER)["exe_upper"] is True
+        assert "exe_upper" not in fields_of(b"x", exe_flags=record.EXE_IN_LAYER)
+        unknown = fields_of(b"x", exe_flags=record.EXE_BAD_UPPER)
+        assert "exe_upper" not in unknown
+        assert unknown["unreadable"] == ["exe_upper"]
+
     def test_working_directory_and_cgroup_at_the_top_are_a_slash(self) -> None:
         fields = fields_of(b"x", cwd=b"", cgroup=b"", root=leaf_first(b"/srv/jail"))
 
@@ -291,7 +298,7 @@ def test_cut_cgroup_tells_a_container_and_no_unit() -> None:
     assert fields["container"] == container.decode()
 
 
-OF_CGROUP = {"cgroup", "cgroup_id", "unit", "user_unit", "slice", "session", "container"}
+OF_CGROUP = {"cgroup", "cgroup_id", "unit", "user_unit", "slice", "session", "container", "pod"}
 
 
 def fields_with_old_cgroups(cgroup: bytes, **members: Any) -> FieldDict:
@@ -311,7 +318,7 @@ def test_group_of_version_2_tells_a_unit_and_not_the_lack_of_a_container() -> No
     fields = fields_with_old_cgroups(b"/system.slice/containerd.service")
 
     assert fields["unit"] == "containerd.service"
-    assert fields["unreadable"] == ["container"]
+    assert fields["unreadable"] == ["container", "pod"]
     assert "unreadable" not in fields_with_old_cgroups(b"/docker/" + b"ab" * 32)
 
 
@@ -333,12 +340,13 @@ UNREADABLE = [
     (record.FLAG_BAD_CAPS, {"caps", "securebits"}),
     (record.FLAG_BAD_NS, {"ns", "nspid"}),
     (record.FLAG_BAD_TTY, {"tty"}),
-    (record.FLAG_BAD_EXE, {"exe_ino", "exe_dev", "exe_mode", "exe_uid", "exe_gid", "exe_nlink"}),
+    (record.FLAG_BAD_EXE, {"exe_ino", "exe_dev", "exe_upper", "exe_mode", "exe_uid", "exe_gid",
+        "exe_nlink"}),
     (record.FLAG_BAD_EXE_PATH, {"exe", "deleted", "memfd"}),
     (record.FLAG_BAD_CWD, {"cwd", "cwd_deleted"}),
     (record.FLAG_BAD_ROOT, {"root"}),
     (record.FLAG_BAD_CGROUP, {"cgroup", "cgroup_id", "unit", "user_unit", "slice", "session",
-        "container"}),
+        "container", "pod"}),
     (record.FLAG_BAD_FILENAME, {"filename", "script"}),
     (record.FLAG_BAD_SCRIPT, {"script", "script_ino", "script_dev"}),
     (record.FLAG_BAD_ANCESTORS, {"parent_id", "ppid", "pcomm", "ancestors"}),

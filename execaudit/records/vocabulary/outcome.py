@@ -37,6 +37,13 @@ RULES = (
     Field("severity", kinds.SEVERITY, "the most severe that a matching rule gave: `debug`, `info`,"
         " `notice`, `warning`, `err`, `crit`, `alert`, `emerg`", _EVENTS,
         ecs=("log.level", "event.severity"), ocsf=("metadata.log_level", "severity_id")),
+    Field("first_seen", kinds.FIRST_SEEN, "what this host had not run before, where `[baseline]`"
+        " is enabled: `exe` (a program of this path), `file` (it had, and this is"
+        " another file or the file was changed), `pair` (the program below a parent of this short"
+        " name), `user` (by this `uid`)",
+        condition=Condition("first_seen", '"exe", "file", "pair" or "user"', "new to this host in"
+        " one of these respects, where there is a [baseline]. Not in its learning period",
+        is_of_event=True)),
 )  # fmt: skip
 
 MISSING = (

@@ -99,6 +99,10 @@ WHAT = (
     Field("exe_dev_inexact", kinds.FLAG, "`exe_dev` is the device of the file system, and another"
         " file on it may have the same `exe_ino`: it is on btrfs or overlayfs, and the kernel has"
         " no type information for it"),
+    Field("exe_upper", kinds.FLAG, "that file lies in the upper layer of its overlayfs: in a"
+        " container it is not of the image, but was added or changed since. `unreadable` where the"
+        " kernel has no type information for overlayfs", unreadable=record.FLAG_BAD_EXE,
+        condition=FLAG),
     Field("exe_mode", kinds.MODE, "type and permission bits of that file, octal, as audit"
         " prints them: `0100755`", unreadable=record.FLAG_BAD_EXE,
         condition=SOME_TEXT._replace(note='such as `"0104*"` for set-user-id files')),
@@ -131,6 +135,10 @@ WHERE = (
     Field("container", kinds.TEXT, "full container id", unreadable=record.FLAG_BAD_CGROUP,
         condition=SOME_TEXT._replace(note='the full id. `true`: in any container; `"4c01db0b*"`: by'
         " the beginning"), ecs=("container.id",), ocsf=("process.container.uid",)),
+    Field("pod", kinds.TEXT, "id of the Kubernetes pod: `metadata.uid` of the pod or, of a static"
+        " pod, its `kubernetes.io/config.hash`", unreadable=record.FLAG_BAD_CGROUP,
+        condition=SOME_TEXT._replace(note="id of the Kubernetes pod. `true`: in any"),
+        ecs=("orchestrator.resource.id",), ocsf=("process.container.pod_uuid", OWN)),
 )  # fmt: skip
 
 CONDITIONS = {

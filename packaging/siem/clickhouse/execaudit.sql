@@ -81,6 +81,7 @@ CREATE TABLE IF NOT EXISTS execaudit
     exe_ino UInt64,
     exe_dev LowCardinality(String),
     exe_dev_inexact Bool,
+    exe_upper Bool,
     exe_mode LowCardinality(String),
     exe_uid Nullable(UInt32),
     exe_gid Nullable(UInt32),
@@ -95,6 +96,7 @@ CREATE TABLE IF NOT EXISTS execaudit
     slice LowCardinality(String),
     session LowCardinality(String),
     container String,
+    pod String,
 
     -- how it ended; what rules say
     result LowCardinality(String),
@@ -105,6 +107,7 @@ CREATE TABLE IF NOT EXISTS execaudit
     path_search Array(String),
     labels Array(LowCardinality(String)),
     severity LowCardinality(String),
+    first_seen Array(LowCardinality(String)),
 
     -- what is missing or altered
     truncated String,
