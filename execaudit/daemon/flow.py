@@ -149,8 +149,9 @@ class Flow:
             if decision.action == "drop":
                 self.dropped += 1
                 return
-            if decision.labels or decision.severity:
+            if decision.is_marked:
                 event.labels, event.severity = decision.labels, decision.severity
+                event.technique, event.rule = decision.technique, decision.names
                 event.is_plain = False
         if setup.limits is not None and not setup.limits.allow(event, now_ns):
             self.limited += 1
@@ -199,6 +200,12 @@ class Flow:
             baseline.follow()
             if trouble := baseline.take_trouble():
                 log(WARNING, trouble)
+
+    @property
+    def awaits_programs(self) -> bool:
+        """Whether records of programs are to come from a thread."""
+        baseline = self.setup.baseline
+        return baseline is not None and baseline.programs is not None and baseline.programs.is_busy
 
     def follow_name(self) -> None:
         """Take over another name. DHCP names a host long after the first programs have run."""
@@ -302,8 +309,6 @@ class Flow:
         self._commit(is_stopped=True)
         self._processes.close()
         self.setup.programs.close()
-        if self.setup.baseline is not None:
-            self.setup.baseline.close()
         self.ring.close()
 
     # -- rules in the kernel ------------------------------------------------------------------

@@ -21,7 +21,12 @@ from execaudit.daemon.log import log
 from execaudit.daemon.priority import warn_of_ordinary_priority
 from execaudit.daemon.prune import take_prune
 from execaudit.daemon.replacement import reconfigure
-from execaudit.daemon.reports import log_notices, report_incidents, report_suppressed
+from execaudit.daemon.reports import (
+    log_notices,
+    report_incidents,
+    report_programs,
+    report_suppressed,
+)
 from execaudit.daemon.selfcheck.tracing_check import SelfCheck
 from execaudit.daemon.setup import build_setup, capture_settings
 from execaudit.daemon.start import begin, end
@@ -34,6 +39,7 @@ from execaudit.sinks.notices import NOTICE, WARNING
 
 _FILLED, _FILLED_BYTES = 4, 1 << 20  # a quarter of the ring, or so much: bpf/output.h wakes us
 _SETTLE_S = 1.0
+_PROGRAMS_S = 0.25  # until a thread that reads new programs is looked after
 _CHECK_S = 30.0  # where no watchdog wants it more often
 _SIGNALS = (
     *(signal.SIGHUP, signal.SIGUSR1, signal.SIGCONT, signal.SIGTERM),
@@ -192,11 +198,14 @@ class Daemon:
     def _next_s(self) -> float:
         """Return when the next timer is due."""
         now_s = time.monotonic()
-        of_sinks = [sink.on_timer(now_s) for sink in self._flow.sinks]
+        flow = self._flow
+        of_sinks = [sink.on_timer(now_s) for sink in flow.sinks]
         deadlines = [at for at in of_sinks if at is not None]
         deadlines += [self._settles_s(), self._check_at]
         if self._status.has_news:
             deadlines.append(self._status.due_s)
+        if flow.awaits_programs:
+            deadlines.append(now_s + _PROGRAMS_S)
         if self._is_limiting:
             deadlines.append(self._limits_at)
         return min(deadlines)
@@ -215,6 +224,7 @@ class Daemon:
             self._limits_at = now_s + flow.setup.config.limits.interval
             report_suppressed(flow, flow.setup.limits)
         report_incidents(flow, flow.sinks)
+        report_programs(flow)
         flow.sealer.pass_on()
         log_notices(flow.sinks)
         flow.keep_up()

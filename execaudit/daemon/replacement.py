@@ -44,7 +44,7 @@ def reconfigure(flow: Flow, setup: Setup) -> None:
     flow.setup = setup
     old.programs.close()
     if old.baseline is not None and old.baseline is not setup.baseline:
-        old.baseline.close()
+        flow.emit(*old.baseline.close())
     flow.follow_baseline()
     for change in setup.changes:
         change()
