@@ -108,6 +108,14 @@ def add_rules_options(parser: argparse.ArgumentParser) -> None:
     from execaudit.query.backtest import add_arguments  # noqa: PLC0415 - of use to it only
 
     add_arguments(subjects.add_parser("backtest", help="say what rules would have matched so far"))
+    for verb, effect in (("enable", "on"), ("disable", "off")):
+        switch = subjects.add_parser(verb, help=f"switch a pack of rules or a rule {effect}")
+        switch.description = (
+            f'Switch {effect} a pack ("detections"), a part of it ("detections/network"), or one'
+            " rule by its name. `systemctl reload execaudit` takes it over."
+        )
+        add_configuration_options(switch, "change", default=argparse.SUPPRESS)
+        switch.add_argument("name", metavar="NAME", help="of the pack, its part, or the rule")
 
 
 def add_rules_test_options(test: argparse.ArgumentParser) -> None:

@@ -149,8 +149,9 @@ class Flow:
             if decision.action == "drop":
                 self.dropped += 1
                 return
-            if decision.labels or decision.severity:
+            if decision.is_marked:
                 event.labels, event.severity = decision.labels, decision.severity
+                event.technique, event.rule = decision.technique, decision.names
                 event.is_plain = False
         if setup.limits is not None and not setup.limits.allow(event, now_ns):
             self.limited += 1

@@ -71,6 +71,12 @@ def adapt(fields: FieldDict) -> FieldDict:
             doc["user"] = {"id": str(rest.pop("uid"))}
     _add_severity(rest, doc, kind)
     move(rest, doc, tags="labels")
+    if "rule" in rest:
+        doc["rule"] = {"name": rest["rule"][0]}  # ECS holds one; of several, all stay
+        if len(rest["rule"]) == 1:
+            del rest["rule"]
+    if "technique" in rest:
+        doc["threat"] = _threat(rest.pop("technique"))
     if rest:
         doc["execaudit"] = rest
     return doc
@@ -108,6 +114,15 @@ def _add_severity(rest: FieldDict, doc: FieldDict, kind: str) -> None:
         doc["log"] = {"level": severity}
         if severity in PRIORITIES:
             doc["event"]["severity"] = PRIORITIES[severity]
+
+
+def _threat(techniques: list[str]) -> FieldDict:
+    """Return the techniques as rules name them; those below another stand there, too."""
+    technique: FieldDict = {"id": techniques}
+    below = [each for each in techniques if "." in each]
+    if below:
+        technique["subtechnique"] = {"id": below}
+    return {"framework": "MITRE ATT&CK", "technique": technique}
 
 
 def _add_process(fields: FieldDict, rest: FieldDict, doc: FieldDict) -> None:

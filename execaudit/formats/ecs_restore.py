@@ -50,6 +50,9 @@ def restore_ecs(document: dict[str, Any]) -> dict[str, Any]:
     if severity is not None and severity != _IMPLIED.get(kind):
         record["severity"] = severity
     _take(record, document, {"labels": "tags"})
+    if "rule" in document:
+        record["rule"] = [document["rule"]["name"]]
+    _take(record, document.get("threat", {}).get("technique", {}), {"technique": "id"})
     own = dict(document.get("execaudit", {}))
     caps = {**record.pop("caps", {}), **own.pop("caps", {})}
     if caps:

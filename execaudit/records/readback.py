@@ -61,6 +61,7 @@ def event_of_record(fields: Mapping[str, Any]) -> Event:
     event.path_search = tuple(each.encode() for each in fields.get("path_search", ()))
     event.redacted_argv = event.redacted_env = ()
     event.labels, event.severity = tuple(fields.get("labels", ())), fields.get("severity", "")
+    event.technique, event.rule = tuple(fields.get("technique", ())), tuple(fields.get("rule", ()))
     event.first_seen = bits_of(fields.get("first_seen", ()))
     event.is_plain = False
     return event

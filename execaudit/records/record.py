@@ -152,5 +152,9 @@ def _add_verdict(fields: FieldDict, event: Event) -> None:
         fields["labels"] = list(event.labels)
     if event.severity:
         fields["severity"] = event.severity
+    if event.technique:
+        fields["technique"] = list(event.technique)
+    if event.rule:
+        fields["rule"] = list(event.rule)
     if event.first_seen:
         fields["first_seen"] = words_of(event.first_seen)

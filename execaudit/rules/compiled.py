@@ -42,6 +42,8 @@ class Decision(NamedTuple):
         rule: index of the rule that decided; None where none did, which keeps.
         rules: indices of all that had a part in it, labelling ones too.
         undecided: rules that could not be decided as a text was cut.
+        technique: ATT&CK techniques to add, in the order of the rules.
+        names: of the rules that add a label, a severity or a technique, the most severe first.
 
     """
 
@@ -51,6 +53,13 @@ class Decision(NamedTuple):
     rule: int | None = None
     rules: tuple[int, ...] = ()
     undecided: tuple[int, ...] = ()
+    technique: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def is_marked(self) -> bool:
+        """Return True if the record gets a label, a severity or a technique."""
+        return bool(self.labels or self.severity or self.technique)
 
 
 NOTHING = Decision("keep")
@@ -59,6 +68,13 @@ NOTHING = Decision("keep")
 
 Tried = tuple[tuple[int, ...], tuple[int, ...]]
 """Rules that match, and rules that could not be decided."""
+
+
+def _names_of(rules: Sequence[Rule]) -> tuple[str, ...]:
+    """Return the names of rules that mark records, the most severe first."""
+    marking = [rule for rule in rules if rule.name and rule.is_marking]
+    marking.sort(key=lambda rule: -SEVERITIES.index(rule.severity) if rule.severity else 1)
+    return tuple(rule.name for rule in marking)
 
 
 class CompiledRules:
@@ -148,6 +164,8 @@ class CompiledRules:
             rules[-1] if ends else None,
             rules,
             undecided,
+            tuple(dict.fromkeys(each for rule in chosen for each in rule.technique)),
+            _names_of(chosen),
         )
         if len(self._decisions) >= _MAX_DECISIONS:
             self._decisions.clear()

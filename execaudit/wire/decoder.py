@@ -137,6 +137,7 @@ class Decoder:
             return None
         event.type, event.place = "exec", place
         event.path_search = event.labels = event.redacted_argv = event.redacted_env = ()
+        event.technique = event.rule = ()
         event.severity = ""
         event.first_seen = 0
         event.is_plain = not (
@@ -221,6 +222,7 @@ class Decoder:
         event.argv = event.env = b""
         event.argv_gaps = event.env_gaps = _NO_GAPS
         event.path_search = event.labels = event.redacted_argv = event.redacted_env = ()
+        event.technique = event.rule = ()
         event.severity = ""
         event.first_seen = 0
         event.duration_ns = None

@@ -88,8 +88,10 @@ class Event:
     path_search: tuple[bytes, ...]  # file names tried before this one, along PATH
     redacted_argv: tuple[int, ...]  # indexes of strings in which a secret was replaced
     redacted_env: tuple[int, ...]
-    labels: tuple[str, ...]  # what rules gave it, as `severity`
+    labels: tuple[str, ...]  # what rules gave it, as the next three
     severity: str
+    technique: tuple[str, ...]
+    rule: tuple[str, ...]  # names of the rules that gave any of these
     first_seen: int  # bits of records.first_seen, for what of it was new to this host
     # Nothing but numbers, argv and selected variables differs from other plain execs of the same
     # place: no flag, no error, no gap, no label, and at least one argument.

@@ -108,7 +108,9 @@ def _exec_samples() -> list[bytes]:
     return [whole, memfd, script, cut, unreadable]
 
 
-_OF_THE_DAEMON = ("labels", "severity", "path_search", "redacted", "first_seen")
+_OF_THE_DAEMON = (
+    "labels", "severity", "technique", "rule", "path_search", "redacted", "first_seen",
+)  # fmt: skip
 """Fields that the daemon adds; the tests of its flow see them."""
 
 

@@ -37,6 +37,11 @@ RULES = (
     Field("severity", kinds.SEVERITY, "the most severe that a matching rule gave: `debug`, `info`,"
         " `notice`, `warning`, `err`, `crit`, `alert`, `emerg`", _EVENTS,
         ecs=("log.level", "event.severity"), ocsf=("metadata.log_level", "severity_id")),
+    Field("technique", kinds.TECHNIQUES, "ATT&CK techniques of all rules that matched, such as"
+        " `T1059.004`", _EVENTS, ecs=("threat.technique.id",), ocsf=("attacks",),
+        column="Array(LowCardinality(String))"),
+    Field("rule", kinds.LABELS, "names of the rules that gave any of these, the most severe first",
+        _EVENTS, ecs=("rule.name", OWN), column="Array(LowCardinality(String))"),
     Field("first_seen", kinds.FIRST_SEEN, "what this host had not run before, where `[baseline]`"
         " is enabled: `exe` (a program of this path), `file` (it had, and this is"
         " another file or the file was changed), `pair` (the program below a parent of this short"

@@ -107,6 +107,8 @@ CREATE TABLE IF NOT EXISTS execaudit
     path_search Array(String),
     labels Array(LowCardinality(String)),
     severity LowCardinality(String),
+    technique Array(LowCardinality(String)),
+    rule Array(LowCardinality(String)),
     first_seen Array(LowCardinality(String)),
 
     -- what is missing or altered
