@@ -10,8 +10,10 @@ import time
 
 from execaudit.baseline import keys
 from execaudit.baseline.file import BaselineFile, open_baseline
+from execaudit.baseline.programs import ProgramReader
 from execaudit.errors import ExecauditError
 from execaudit.records import first_seen
+from execaudit.records.place import FieldDict
 from execaudit.wire import record
 from execaudit.wire.event import Event, Place
 
@@ -32,16 +34,27 @@ class Baseline:
         period: stands for the current hour, in `looked_at` of each place seen in it.
         said: how many execs were said to be new in some respect.
         trouble: what is wrong with the file, once it is: to be taken by whoever logs it.
+        programs: reads programs for their records; None where nobody can.
+        reads_programs: whether it is to.
 
     """
 
-    def __init__(self, path: str, learning_s: float, now_s: int | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        learning_s: float,
+        programs: ProgramReader | None = None,
+        *,
+        now_s: int | None = None,
+    ) -> None:
         now_s = int(time.time()) if now_s is None else now_s
         self.path = path
         self.learning_s = learning_s
         self.period = object()
         self.said = 0
         self.trouble = ""
+        self.programs = programs
+        self.reads_programs = programs is not None
         self._known: set[int] = set()  # hashes of what was looked at in this period
         self._hour = now_s // _HOUR_S
         self._now_s = now_s
@@ -105,27 +118,37 @@ class Baseline:
         traits = keys.traits_of(place)
         if traits is None:
             return
-        new = self._see(traits)
+        new = self._see(event, traits)
         if new and not self.is_learning:
             event.first_seen = new
             event.is_plain = False
             self.said += 1
 
-    def _see(self, traits: keys.Traits) -> int:
+    def _see(self, event: Event, traits: keys.Traits) -> int:
         """Remember what an exec is known by; return the bits of what was not known."""
         see = self._file.entries.see
         new = 0
+        programs = self.programs if self.reads_programs else None
+        is_known = programs is not None and self._knows_file(traits)
         for kind, key in self._hasher.keys(traits).items():
             if not see(key, self._hour):
                 new |= _BITS[kind]
+        if new & first_seen.FILE and programs is not None:
+            programs.add(event, traits, is_first=not is_known)
         is_file_told = not new & first_seen.EXE or traits.exe != traits.program
         if not is_file_told or self._now_s < self._file.files_begun_s + self.learning_s:
             new &= ~first_seen.FILE
         return new
 
-    def close(self) -> None:
-        """Close the file."""
+    def _knows_file(self, traits: keys.Traits) -> bool:
+        """Return True if a program of the path of the file has run, itself or for a script."""
+        of_exe = traits._replace(program=traits.exe)
+        return self._file.entries.last_seen(self._hasher.keys(of_exe)[keys.EXE]) is not None
+
+    def close(self) -> list[FieldDict]:
+        """Close the file; return the records of programs that were still to be read."""
         self._file.close()
+        return self.programs.close() if self.programs is not None else []
 
 
 def _sight_of(place: Place) -> int:

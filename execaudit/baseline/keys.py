@@ -26,7 +26,7 @@ _INODE = struct.Struct(_INODE_LAYOUT.format)
 _INODE_NAMES = [name for name, _ in _INODE_LAYOUT.members]
 PARENT_NAME = slice(record.ANCESTOR.offset("comm"), record.ANCESTOR.size)
 _SCRIPT = struct.Struct(record.EXEC.part("script_ino", "comm").format)
-_IDENTITY = struct.Struct("<QQQ").pack
+_IDENTITY = struct.Struct("<QQQ")
 _HASH_BYTES = 8
 _NUMBERS = re.compile(rb"[0-9]+")
 _UNKNOWN_EXE = record.FLAG_BAD_EXE_PATH | record.FLAG_CUT_EXE
@@ -41,6 +41,7 @@ class Traits(NamedTuple):
         program: path of what was run: of a script, the script's.
         exe: path of the program's file; of a script, the interpreter's.
         is_elsewhere: the paths are those of another root directory.
+        is_in_layer: the file lies in a layer of overlayfs.
         identity: which file it is: inode, size and change time; None where that is not known.
         parent: short name of the parent, numbers in it as one; None where it is not known.
         uid: real user; None where it is not known.
@@ -50,6 +51,7 @@ class Traits(NamedTuple):
     program: bytes
     exe: bytes
     is_elsewhere: bool
+    is_in_layer: bool
     identity: bytes | None
     parent: bytes | None
     uid: int | None
@@ -63,16 +65,23 @@ def traits_of(place: Place) -> Traits | None:
     inode = dict(zip(_INODE_NAMES, _INODE.unpack_from(place.exe), strict=True))
     is_unreachable = inode["exe_flags"] & record.EXE_UNREACHABLE
     exe = path_bytes(place.exe[_INODE.size :], is_unreachable)
-    identity = _IDENTITY(inode["exe_ino"], inode["exe_size"], inode["exe_ctime_ns"])
+    identity = _IDENTITY.pack(inode["exe_ino"], inode["exe_size"], inode["exe_ctime_ns"])
     name = until_nul(place.ancestors[PARENT_NAME])
     return Traits(
         _script_path(place) or exe,
         exe,
         bool(flags & record.FLAG_OTHER_ROOT),
+        bool(inode["exe_flags"] & record.EXE_IN_LAYER),
         None if flags & record.FLAG_BAD_EXE else identity,
         None if flags & record.FLAG_BAD_ANCESTORS else _NUMBERS.sub(b"0", name),
         None if flags & record.FLAG_BAD_IDS else place.uid,
     )
+
+
+def unpack_identity(traits: Traits) -> tuple[int, int, int]:
+    """Return inode, size and change time in nanoseconds since 1970, where they are known."""
+    ino, size, changed_ns = _IDENTITY.unpack(traits.identity or bytes(_IDENTITY.size))
+    return ino, size, changed_ns
 
 
 def _script_path(place: Place) -> bytes:

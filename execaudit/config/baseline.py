@@ -22,6 +22,12 @@ class Baseline:
         "/var/lib/execaudit/baseline",
         "Where that is kept: readable by the daemon alone.",
     )
+    programs: bool = key(
+        Flag(),
+        True,
+        "Whether to write a record of each program that runs for the first time or was changed:"
+        " size, times, owner, SHA-256 and package.",
+    )
     learning: float = key(
         Duration(1, 366 * DAY, zero="none"),
         "7d",

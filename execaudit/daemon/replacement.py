@@ -42,9 +42,10 @@ def reconfigure(flow: Flow, setup: Setup) -> None:
     if old.rules is None or not old.rules.wants_programs:
         remember_running(setup.rules, flow.capture.engine)
     flow.setup = setup
+    flow.pressure.is_swollen = True  # by both
     old.programs.close()
     if old.baseline is not None and old.baseline is not setup.baseline:
-        old.baseline.close()
+        flow.emit(*old.baseline.close())
     flow.follow_baseline()
     for change in setup.changes:
         change()

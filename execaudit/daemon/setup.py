@@ -141,17 +141,23 @@ def _build_redactor(config: Config) -> Redactor | None:
     return make_redactor(redact, _read_key(redact.hmac_key) if redact.hmac_key else None)
 
 
-def _open_baseline(config: Config, old: "Setup | None") -> "Baseline | None":
+def _open_baseline(config: Config, host: Host, old: "Setup | None") -> "Baseline | None":
     """Return the baseline; that of `old` where it is the same one."""
     section = config.baseline
     if not section.enabled:
         return None
-    from execaudit.baseline.baseline import Baseline  # noqa: PLC0415 - most hosts keep none
+    # Most hosts keep none.
+    from execaudit.baseline.baseline import Baseline  # noqa: PLC0415
+    from execaudit.baseline.programs import ProgramReader  # noqa: PLC0415
 
-    if old is not None and old.baseline is not None and old.baseline.path == section.path:
-        old.baseline.learning_s = section.learning
-        return old.baseline
-    return Baseline(section.path, section.learning)
+    before = old.baseline if old is not None else None
+    if before is not None and before.path == section.path:
+        before.learning_s = section.learning
+        before.reads_programs = section.programs
+        return before
+    baseline = Baseline(section.path, section.learning, ProgramReader(host))
+    baseline.reads_programs = section.programs
+    return baseline
 
 
 def _read_key(name: str) -> bytes:
@@ -201,7 +207,7 @@ def build_setup(loaded: Loaded, host: Host, old: Setup | None = None) -> Setup:
         rules=rules,
         limits=_build_limits(config),
         redactor=redactor,
-        baseline=_open_baseline(config, old),
+        baseline=_open_baseline(config, host, old),
         encoders=list(encoders.values()),
         sinks=sinks,
         changes=changes,

@@ -39,6 +39,8 @@ def restore_ecs(document: dict[str, Any]) -> dict[str, Any]:
     _take(record, host.get("os", {}), {"kernel": "kernel"})
     if kind in _EVENTS:
         _restore_process(record, document, process)
+    elif kind == "program":
+        _restore_file(record, document)
     elif "user" in document:
         record["uid"] = int(document["user"]["id"])
     _take(record, document.get("container", {}), {"container": "id"})
@@ -56,6 +58,13 @@ def restore_ecs(document: dict[str, Any]) -> dict[str, Any]:
     if caps:
         record["caps"] = caps
     return record | own
+
+
+def _restore_file(record: dict[str, Any], document: dict[str, Any]) -> None:
+    file = document.get("file", {})
+    _take(record, file, {"exe": "path", "size": "size", "changed": "ctime", "modified": "mtime"})
+    _take(record, file.get("hash", {}), {"sha256": "sha256"})
+    _take(record, document.get("package", {}), {"package": "name"})
 
 
 def _take(record: dict[str, Any], source: dict[str, Any], names: dict[str, str]) -> None:

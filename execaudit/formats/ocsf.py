@@ -47,6 +47,7 @@ _DAEMON: dict[str, tuple[int, str, tuple[int, int]]] = {
     "lost": (_OTHER, "Lost", _BASE),
     "summary": (_OTHER, "Limited", _BASE),
     "seal": (_OTHER, "Seal", _BASE),
+    "program": (_OTHER, "Program", _BASE),
 }
 _PRODUCT = {"name": "execaudit", "vendor_name": "execaudit", "version": __version__}
 

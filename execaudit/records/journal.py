@@ -43,6 +43,7 @@ MESSAGE_IDS = {
     "repair": "8864324f508149808b235ebecf4f88e1",
     "summary": "1e96cf69633f40dbb76e14d34f857fe7",
     "seal": "9f769b7e1fc54b028eaa6ad7b9696f0c",
+    "program": "1975444fde5442fcafba90425641e347",
 }
 """One per type of record, and one for execs that failed; explained in systemd/execaudit.catalog."""
 
@@ -279,7 +280,16 @@ def _summary_message(fields: FieldDict) -> str:
     return f"Over its limit, {whose}: {count} records were kept back"
 
 
+def _program_message(fields: FieldDict) -> str:
+    what = "ran for the first time" if fields.get("reason") == "first" else "was changed and ran"
+    of_package = f" of package {quote_name(str(fields['package']))}" if "package" in fields else ""
+    digest = f"SHA-256 {fields['sha256']}" if "sha256" in fields else "not readable"
+    exe = quote_name(str(fields.get("exe", "?")))
+    return f"{exe}{of_package} {what}: {fields.get('size', '?')} bytes, {digest}"
+
+
 _SENTENCES = {
+    "program": _program_message,
     "start": _start_message,
     "stop": _stop_message,
     "config": _config_message,

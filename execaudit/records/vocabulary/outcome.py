@@ -55,7 +55,9 @@ MISSING = (
     Field("truncated", kinds.TRUNCATED, "one member for each field that was cut",
         (*_EVENTS, "start"), ocsf=("metadata.is_truncated", OWN)),
     Field("unreadable", kinds.UNREADABLE, "fields the kernel could not read. Such a field is left"
-        " out, never shown as empty", _EVENTS),
+        " out, never shown as empty", (*_EVENTS, "program"), (), {"program": "fields that could"
+        " not be read: the service may not read the file, it is in another root directory, too"
+        " large, or another one by now; or there is no database of packages"}),
     Field("argv_b64", kinds.EXACT_ELEMENTS, "from the index of an element of `argv` (a string of"
         " digits) to its exact bytes in base64, for elements that were not valid UTF-8 and show"
         " U+FFFD"),

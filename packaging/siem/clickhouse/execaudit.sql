@@ -166,7 +166,12 @@ CREATE TABLE IF NOT EXISTS execaudit
     certificate String,
     next_key String,
     signature String,
-    endorsement String
+    endorsement String,
+    size UInt64,
+    changed Nullable(DateTime64(9, 'UTC')),
+    modified Nullable(DateTime64(9, 'UTC')),
+    sha256 String,
+    package LowCardinality(String)
     -- end of generated
 )
 ENGINE = ReplacingMergeTree
