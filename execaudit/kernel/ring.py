@@ -20,6 +20,7 @@ _BUSY = 1 << 31
 _DISCARDED = 1 << 30
 _LENGTH = _DISCARDED - 1
 _HEADER_BYTES = 8
+_KEPT_PART = 64  # of the ring, at most so much is kept
 _ORDERS_LOADS = os.uname().machine == "x86_64"
 
 
@@ -82,7 +83,9 @@ class Ring:
 
     def free(self, position: int) -> None:
         """Give the room of what lies before `position` back to the kernel; see `keeps_last`."""
-        self._consumer[0] = self._freed = min(position, self._last) if self.keeps_last else position
+        if self.keeps_last and self.position - self._last <= self.size // _KEPT_PART:
+            position = min(position, self._last)
+        self._consumer[0] = self._freed = position
 
     @property
     def is_holding(self) -> bool:
@@ -119,8 +122,8 @@ class Ring:
         return b"".join((self._data[start:], self._data[: end - self.size])), offsets
 
     def count(self, end: int) -> int:
-        """Count the records between what is free and the position `end`."""
-        at, count = self._consumer[0], 0
+        """Count the records between where reading is and the position `end`."""
+        at, count = self.position, 0
         while at < min(end, self._producer[0]):
             header = self._headers[(at & (self.size - 1)) >> 2]
             count += not header & (_BUSY | _DISCARDED)
