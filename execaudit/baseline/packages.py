@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which package a file belongs to, by the databases of dpkg, rpm and pacman.
 
-Owns the reading of these databases. It runs in a thread, for several files at once: to ask dpkg is
-to read the lists of all packages, some 40 ms. It starts no program.
+Owns the reading of these databases. They give packages and their files, a line each, and are
+searched as they are: what lines taken apart occupy would stay with the process. It runs in a
+thread, for several files at once: to ask dpkg is to read the lists of all packages, some 30 ms.
+It starts no program.
 """
 
 import contextlib
@@ -32,9 +34,10 @@ def find_owners(paths: Iterable[bytes], root: Path = Path("/")) -> dict[bytes, s
         if source is not None
     ]
     for source in sources:
-        for count, (package, names) in enumerate(source):
-            for name in known.keys() & names:
-                found[known[name]] = package
+        for count, (package, listed) in enumerate(source):
+            for name, path in known.items():
+                if b"\n%b\n" % name in listed:
+                    found[path] = package
             if count % _PAUSE_LISTS == 0:
                 time.sleep(_PAUSE_S)
     return found if sources else None
@@ -46,25 +49,25 @@ def _names_of(path: bytes) -> Iterator[bytes]:
         yield path[4:]
 
 
-def _dpkg_lists(root: Path) -> Iterator[tuple[str, list[bytes]]] | None:
+def _dpkg_lists(root: Path) -> Iterator[tuple[str, bytes]] | None:
     folder = root / "var/lib/dpkg/info"
     if not folder.is_dir():
         return None
     return (
-        (entry.name.removesuffix(".list").partition(":")[0], _read(entry.path).split(b"\n"))
+        (entry.name.removesuffix(".list").partition(":")[0], b"\n" + _read(entry.path))
         for entry in _entries(folder)
         if entry.name.endswith(".list")
     )
 
 
-def _pacman_lists(root: Path) -> Iterator[tuple[str, list[bytes]]] | None:
+def _pacman_lists(root: Path) -> Iterator[tuple[str, bytes]] | None:
     folder = root / "var/lib/pacman/local"
     if not folder.is_dir():
         return None
     return (
         (
             entry.name.rsplit("-", 2)[0],
-            [b"/" + line for line in _read(f"{entry.path}/files").split(b"\n")],
+            _read(f"{entry.path}/files").replace(b"\n", b"\n/"),
         )
         for entry in _entries(folder)
     )
@@ -81,14 +84,14 @@ def _read(path: str) -> bytes:
     return b""
 
 
-def _rpm_lists(root: Path, paths: Iterable[bytes]) -> Iterator[tuple[str, list[bytes]]] | None:
+def _rpm_lists(root: Path, paths: Iterable[bytes]) -> Iterator[tuple[str, bytes]] | None:
     database = next((root / name for name in _RPM if (root / name).is_file()), None)
     if database is None:
         return None
     return _query_rpm(database, {path.rpartition(b"/")[2] for path in paths})
 
 
-def _query_rpm(database: Path, names: set[bytes]) -> Iterator[tuple[str, list[bytes]]]:
+def _query_rpm(database: Path, names: set[bytes]) -> Iterator[tuple[str, bytes]]:
     import sqlite3  # noqa: PLC0415 - where there is rpm only
 
     # immutable: without it, a reader that may not write beside the file cannot open it.
@@ -105,7 +108,8 @@ def _query_rpm(database: Path, names: set[bytes]) -> Iterator[tuple[str, list[by
         for number in seen:
             row = connection.execute("SELECT blob FROM Packages WHERE hnum = ?", (number,))
             for (blob,) in row:
-                yield parse_rpm_header(blob)
+                package, files = parse_rpm_header(blob)
+                yield package, b"\n%b\n" % b"\n".join(files)
 
 
 def parse_rpm_header(blob: bytes) -> tuple[str, list[bytes]]:

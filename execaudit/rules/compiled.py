@@ -19,14 +19,14 @@ from execaudit.rules.field_values import (
     event_values,
     is_argc_known,
 )
-from execaudit.rules.index import ArgumentsTable, FieldTable, TermSet, Wants
+from execaudit.rules.index import LONG_TEXT, ArgumentsTable, FieldTable, Wants
 from execaudit.rules.processes import InheritedRules, ProcessPrograms
 from execaudit.rules.rule import Rule
+from execaudit.rules.term_set import TermSet
 from execaudit.wire.event import Event
 
 _MAX_DECISIONS = 4096
 _MAX_NUMBERS = 1024
-_LONG_TEXT = 1024  # longer arguments are not worth keeping
 _FLAGS = sum(EVENT_FLAGS.values())
 _FIRST_SEEN_BITS = len(WORDS)
 _NO_ARGC = (1 << 32) - 1
@@ -174,7 +174,7 @@ class CompiledRules:
 
     def keep_tried(self, terms: TermSet, argv: bytes, tried: Tried) -> None:
         """Note what terms came to with arguments."""
-        if len(argv) > _LONG_TEXT:
+        if len(argv) > LONG_TEXT:
             return
         if len(self.tried) >= _MAX_DECISIONS:
             self.tried.clear()
