@@ -188,26 +188,22 @@ class ArgumentsTable(_BoundedTable):
         self._without: TermSet = all_terms & ~listed
 
     def narrow(self, live: TermSet, raw: bytes) -> TermSet:
-        """Return the members of `live` that an argument block may match."""
-        if len(raw) <= LONG_TEXT:
-            return live & self[raw]
+        """Return the members of `live` that a long argument block may match."""
         lowered = raw.lower()
         found = live & self._without | self._needles.find(lowered, live)
-        return found | live & self._find_words(lowered)
+        for word in self._words.keys() & lowered[:-1].split(b"\0"):
+            found |= live & self._words[word]
+        return found
 
     def __missing__(self, raw: bytes) -> TermSet:
         found = self._without
         if raw:
             lowered = raw.lower()
-            found |= self._parts.find(lowered) | self._find_words(lowered)
+            found |= self._parts.find(lowered)
+            if self._words:
+                for word in self._words.keys() & lowered[:-1].split(b"\0"):
+                    found |= self._words[word]
         return self._keep(raw, found)
-
-    def _find_words(self, lowered: bytes) -> TermSet:
-        found = 0
-        if self._words:
-            for word in self._words.keys() & lowered[:-1].split(b"\0"):
-                found |= self._words[word]
-        return found
 
 
 def _is_word(pattern: Pattern) -> bool:
