@@ -168,7 +168,7 @@ extern void *bpf_rdonly_cast(const void *object, u32 type) __ksym __weak;
 	})
 #endif
 
-/* A pointer member; NULL when it cannot be read, which makes the reads behind it fail in turn. */
+/* A pointer member; NULL when it cannot be read, which makes the reads behind it fail too. */
 #define POINTER_OF(base, type, offset)                                                             \
 	({                                                                                         \
 		void *pointer_ = 0;                                                                \

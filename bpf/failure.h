@@ -155,7 +155,7 @@ static __always_inline int failure__compat(u32 hook, void *regs, long error)
 	return failure__record(hook, filename, argv, flags, 4, error);
 }
 
-/* Numbers of 32-bit calls mean others than those of 64-bit ones. */
+/* A number means another call to a 32-bit program than to a 64-bit one. */
 static __always_inline int is_compat_call(void)
 {
 	u32 status = 0;

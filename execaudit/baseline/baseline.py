@@ -2,8 +2,8 @@
 """Says what of an exec is new to this host, and remembers it.
 
 Owns when a place is looked at: at its first sight, and once an hour after that, so that what is
-still in use is not forgotten. What is known and how it is stored is the business of the modules
-beside it.
+still in use is not forgotten. The modules beside it own what is known and how it
+is stored.
 """
 
 import time
@@ -87,7 +87,7 @@ class Baseline:
         }
 
     def follow(self, now_s: int | None = None) -> None:
-        """Take over the time, and a file that was put in the place of ours. Every half minute."""
+        """Take over the time, and a file that replaced ours. Every half minute."""
         self._now_s = int(time.time()) if now_s is None else now_s
         if self._now_s // _HOUR_S != self._hour:
             self._hour = self._now_s // _HOUR_S

@@ -65,7 +65,7 @@ class ProgramReader:
         """
         ino, size, changed_ns = unpack_identity(traits)
         record = program_fields(self._host, event, (size, changed_ns), is_first=is_first)
-        # Where overlayfs has inodes of its own, those of its layers are not what stat(2) gives.
+        # Where overlayfs has inodes of its own, stat(2) does not give its layers' inodes.
         identity = (0 if traits.is_in_layer else ino, size, changed_ns)
         program = Program(record, traits.exe, identity)
         if traits.is_elsewhere or len(self._waiting) >= _MOST_WAITING:

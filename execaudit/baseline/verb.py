@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`execaudit baseline`: what counts as run before on this host.
 
-Owns the four verbs. A change is another file in the place of the first one: the daemon takes it
+Owns the four verbs. A change replaces the file: the daemon takes it
 over within half a minute, or with a reload.
 """
 
@@ -147,7 +147,7 @@ def _import(args: argparse.Namespace, _: Config, path: str) -> None:
 
 
 def _put(file: BaselineFile, path: str) -> None:
-    """Put a file in the place of the daemon's, with its owner."""
+    """Replace the daemon's file, and keep its owner."""
     at = Path(path)
     try:
         status = at.stat() if at.exists() else at.parent.stat()

@@ -2,7 +2,7 @@
 """`execaudit rules enable` and `disable`: packs of rules, their parts, and single rules.
 
 Owns the links in rules.d and the list of rules that are switched off. A pack is a directory of
-rules files; what the rules say is none of its business.
+rules files.
 """
 
 import argparse

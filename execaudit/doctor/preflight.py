@@ -163,7 +163,7 @@ def check_cgroups(root: Path) -> Check:
         return Check(name, "warn", "none", "Use a kernel with CONFIG_CGROUPS.")
     if not has_old_hierarchies(file):
         return Check(name, "pass", "version 2")
-    found = "version 1 is in use (legacy or hybrid): records say that cgroup, unit and the like are"
+    found = "version 1 is in use (legacy or hybrid): records say that cgroup, unit and others are"
     found += " unreadable, or that the container is"
     advice = "Boot with systemd.unified_cgroup_hierarchy=1 to have them in records and rules."
     return Check(name, "warn", found, advice)

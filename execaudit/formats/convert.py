@@ -97,7 +97,7 @@ def _parse(line: bytes) -> object:
 
 
 def _open(path: str) -> IO[bytes]:
-    """A file as the daemon leaves it: plain, or rotated and compressed."""
+    """Return a file as the daemon leaves it: plain, or rotated and compressed."""
     if path == "-":
         return sys.stdin.buffer
     if path.endswith(".gz"):

@@ -2,7 +2,7 @@
 """`execaudit redact`: secrets out of lines and recordings that were made before.
 
 Owns the verb: which files it reads, where what is clean goes, and that a file in place is replaced
-as a whole or not at all. What is secret in a line or a frame, its neighbours know.
+as a whole or not at all. What is secret in a line or a frame, its neighbors know.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from execaudit.formats.zstd_file import open_zstd
 from execaudit.records.quoting import make_printable
 from execaudit.records.redact import Redactor
 
-_LINE_LIMIT = 16 << 20  # the longest a record can be, as `sinks.log_tail` has it
+_LINE_LIMIT = 16 << 20  # the longest a record can be, as `sinks.file_tail` has it
 _RECORDING = b'{"format": "execaudit recording"'
 _SHOWN = 20  # lines that are none
 

@@ -8,7 +8,7 @@ data twice in a row so that a record never wraps. Of these only the first is map
 mapping counts as resident memory, used or not, and a batch that wraps is joined when it is copied.
 
 A position is read with one aligned 8-byte load. Python has no acquire barrier between that load
-and those of the data; x86 orders loads by itself. On other machines each batch begins with a
+and of the data; x86 orders loads by itself. On other machines each batch begins with a
 system call on the descriptor, which is a full barrier.
 """
 
@@ -67,7 +67,7 @@ class Ring:
         """Return True if the reader's position is where we left it, and the ring is readable.
 
         Who may open the map may move that position. Ahead of the writer's it makes the ring full,
-        for ever; ahead of ours, the kernel writes over what we have not read.
+        forever; ahead of ours, the kernel writes over what we have not read.
         """
         return self._consumer[0] == self._freed and self.is_readable()
 

@@ -55,7 +55,7 @@ class Host:
 
     @classmethod
     def this(cls) -> "Host":
-        """The host this process runs on."""
+        """Return the host this process runs on."""
         name, offset = repair(socket.gethostname()), _measure_offset()[0]
         return cls(name, _boot_id(), offset, has_old_cgroups=has_old_hierarchies())
 
@@ -126,7 +126,7 @@ class Host:
         return min(max(second, 0), _LAST_SECOND) * 1000 + fraction // 1_000_000
 
     def identity(self, pid: int, start_ns: int, exec_count: int) -> str:
-        """The id of a program image, unique across pid reuse, second execs, boots and hosts."""
+        """Return the id of a program image, unique across pids, execs, boots and hosts."""
         return f"{self.boot[:12]}-{pid:x}-{start_ns:x}-{exec_count:x}"
 
     def user(self, uid: int) -> str | None:
@@ -135,7 +135,7 @@ class Host:
 
 
 def _boot_id() -> str:
-    """The kernel's id of this boot; the unit hands it over, as it hides all but processes."""
+    """Return the kernel's id of this boot; the unit, which hides its file, hands it over."""
     try:
         text = Path("/proc/sys/kernel/random/boot_id").read_text()
     except FileNotFoundError:

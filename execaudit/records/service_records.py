@@ -20,7 +20,7 @@ def _head(host: Host, kind: str) -> FieldDict:
 def start_fields(
     host: Host, engine: str, failure_hook: tuple[str, str], config_hash: str, missed: FieldDict
 ) -> FieldDict:
-    """The daemon began; `missed` is what is known of the time before.
+    """Return the record that the daemon began; `missed` is what is known of the time before.
 
     `failure_hook` is the hook's name, and why there is none although one is wanted; either is
     empty.
@@ -38,7 +38,7 @@ def start_fields(
 
 
 def stop_fields(host: Host, totals: FieldDict) -> FieldDict:
-    """The daemon ends; `totals` are its counts."""
+    """Return the record that the daemon ends; `totals` are its counts."""
     return {**_head(host, "stop"), "pid": os.getpid(), **totals}
 
 
@@ -95,7 +95,7 @@ def summary_fields(
 ) -> FieldDict:
     """Return the record of events that a limit kept back, or cut.
 
-    `by` is ("uid", 0) or the like, `counted` how many, and what was cut of them.
+    `by` is such as ("uid", 0), `counted` how many, and what was cut of them.
     """
     count, cut_bytes = counted
     fields: FieldDict = {**host.head("summary", last_ns), by[0]: by[1], "count": count}

@@ -3,7 +3,7 @@
 
 Owns one small function for each kind of condition, and the refusal of texts that no record can
 have. A test sees a value of `field_values` and says yes, no, or None where it cannot be known. How
-one pattern matches is the business of `patterns`.
+`patterns` decides what one pattern matches.
 """
 
 import errno
@@ -294,7 +294,7 @@ def _presence_test(patterns: tuple[Pattern, ...], presence: set[bool]) -> Test:
 
 
 def _subtree_test(patterns: tuple[Pattern, ...]) -> Test:
-    """A control group or any group it lies in."""
+    """Return a control group or any group it lies in."""
 
     def test(path: bytes | None) -> Truth:
         if path is None:

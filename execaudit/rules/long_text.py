@@ -51,7 +51,7 @@ class NeedleIndex:
             self._aligned[gram] = self._aligned.get(gram, 0) | 1 << number
 
     def find(self, text: bytes, live: TermSet) -> TermSet:
-        """Return those of `live` whose literal may occur in the text (in lower case)."""
+        """Return members of `live` whose literal may occur in the text (in lower case)."""
         found = 0
         is_there: dict[bytes, bool] = {}  # several literals have the same needle
         for number in self._choose(text, live):

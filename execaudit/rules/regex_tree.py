@@ -3,7 +3,7 @@
 
 Owns the step from text that `re.compile` accepted to nodes (Python's own parser is private to
 `re`), text that must occur, lengths of matches, and what a match depends on around it. How long
-matching may take is the business of `regex_cost`. What cannot be bounded is refused here.
+matching may take: `regex_cost` decides that. What cannot be bounded is refused here.
 """
 
 import re

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When a log is sealed, and that the key goes on only behind a seal that is on the disk.
+"""When a log is sealed. The key evolves only after the seal is on the disk.
 
-Owns the pace of seals, and the order log, fdatasync, key state. What a seal says is the business of
-`evidence.chain`, where its line goes that of `live_file`.
+Owns the pace of seals, and the order log, fdatasync, key state. `evidence.chain` makes the seal,
+`rotating_file` writes its line.
 """
 
 import contextlib

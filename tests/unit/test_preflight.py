@@ -74,7 +74,7 @@ JIT = "proc/sys/net/core/bpf_jit_enable"
 CLOCK = "sys/devices/system/clocksource/clocksource0/current_clocksource"
 CGROUP = "proc/self/cgroup"
 OLD_CGROUPS = (
-    "version 1 is in use (legacy or hybrid): records say that cgroup, unit and the like are"
+    "version 1 is in use (legacy or hybrid): records say that cgroup, unit and others are"
     " unreadable, or that the container is"
 )
 ADMIN = {"proc/self/status": "CapEff:\t0000000000200000\n"}

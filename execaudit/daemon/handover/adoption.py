@@ -42,7 +42,7 @@ class Adopted(NamedTuple):
 
     names: list[str]  # what the manager has stored of it
     mismatch: str  # why other programs have to be loaded; empty: these go on
-    capture: Capture  # that of the run before, attached
+    capture: Capture  # of the run before, attached
     file: CheckpointFile
     checkpoint: Checkpoint
 
