@@ -122,7 +122,7 @@ def _threat(techniques: list[str]) -> FieldDict:
     below = [each for each in techniques if "." in each]
     if below:
         technique["subtechnique"] = {"id": below}
-    return {"framework": "MITER ATT&CK", "technique": technique}
+    return {"framework": "MITRE ATT&CK", "technique": technique}
 
 
 def _add_process(fields: FieldDict, rest: FieldDict, doc: FieldDict) -> None:
