@@ -46,7 +46,8 @@ enum record_flag {
 	FLAG_SCRIPT = 1 << 1,	  /* an interpreter was chosen for the file (binfmt_script, misc) */
 	FLAG_CWD_DELETED = 1 << 2, /* the working directory is unhashed */
 	FLAG_CHECKED = 1 << 3,	   /* failures only: AT_EXECVE_CHECK, which executes nothing */
-	FLAG_OTHER_ROOT = 1 << 4,  /* its root is not the root of our pid namespace's first process */
+	FLAG_OTHER_ROOT =
+		1 << 4, /* its root is not the root of our pid namespace's first process */
 	FLAG_CWD_UNREACHABLE = 1 << 5,	/* no way up from there passes the root */
 	FLAG_ROOT_UNREACHABLE = 1 << 6, /* the root is not in the mount namespace of the process */
 	FLAG_BAD_SCRIPT = 1 << 7,	/* as below: the path of a script behind a descriptor */
@@ -82,9 +83,9 @@ enum exe_flag {
 	EXE_PSEUDO = 1 << 1,	  /* its own root, but not its mount's: memfd and similar files */
 	EXE_UNREACHABLE = 1 << 2, /* no way up from there passes the root of the process */
 	EXE_IN_LAYER = 1 << 3,	  /* on overlayfs: device and inode are its layer's */
-	EXE_BAD_DEV = 1 << 4,	/* the device is the file system's, not what stat(2) gives */
-	EXE_UPPER = 1 << 5,	/* on overlayfs: it lies in the upper layer */
-	EXE_BAD_UPPER = 1 << 6, /* on overlayfs, and which layer it lies in is not known */
+	EXE_BAD_DEV = 1 << 4,	  /* the device is the file system's, not what stat(2) gives */
+	EXE_UPPER = 1 << 5,	  /* on overlayfs: it lies in the upper layer */
+	EXE_BAD_UPPER = 1 << 6,	  /* on overlayfs, and which layer it lies in is not known */
 };
 
 struct event_head {
