@@ -2,8 +2,7 @@
 """Says what of an exec is new to this host, and remembers it.
 
 Owns when a place is looked at: at its first sight, and once an hour after that, so that what is
-still in use is not forgotten. The modules beside it own what is known and how it
-is stored.
+still in use is not forgotten. The modules beside it own what is known and how it is stored.
 """
 
 import time
@@ -72,7 +71,7 @@ class Baseline:
 
     @property
     def is_learning(self) -> bool:
-        """Whether it says nothing yet."""
+        """Return True if it says nothing yet."""
         return self._now_s < self._file.begun_s + self.learning_s
 
     def status(self) -> dict[str, int | bool]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads programs that ran for the first time, for their `program` records.
 
-Owns the thread, the queue before it and its bound. A program that cannot be read, or is not the one
-any more that ran, has a record that says so. Nothing here is on the way of an exec.
+Owns the thread, the queue before it and its bound. A program that cannot be read, or that
+changed since it ran, has a record that says so. Nothing here is on the way of an exec.
 """
 
 import os
@@ -55,7 +55,7 @@ class ProgramReader:
 
     @property
     def is_busy(self) -> bool:
-        """Whether there are records to come."""
+        """Return True if there are records to come."""
         return bool(self._is_reading or self._waiting or self._done)
 
     def add(self, event: Event, traits: Traits, *, is_first: bool) -> None:

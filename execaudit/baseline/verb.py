@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`execaudit baseline`: what counts as run before on this host.
 
-Owns the four verbs. A change replaces the file: the daemon takes it
-over within half a minute, or with a reload.
+Owns the four verbs. A change replaces the file: the daemon takes it over within half a minute,
+or with a reload.
 """
 
 import argparse

@@ -28,7 +28,7 @@ _HEADER = """\
 
 
 def run(args: argparse.Namespace) -> int:
-    """Switch what args.name means on or off; returns the exit status."""
+    """Switch what args.name means on or off; return the exit status."""
     paths = choose_paths(args.config, args.root)
     name, _, part = args.name.partition("/")
     pack = _find_pack(paths.root, name)
@@ -60,7 +60,7 @@ def _find_pack(root: Path, name: str) -> Path | None:
 
 
 def _switch_files(paths: Paths, name: str, files: Iterable[Path], *, is_on: bool) -> bool:
-    """Add or remove links to files of a pack; returns whether there was anything to do."""
+    """Add or remove links to files of a pack; return True if anything changed."""
     folder = paths.folders[-1] / RULES
     changed = False
     for file in files:
@@ -80,7 +80,7 @@ def _switch_files(paths: Paths, name: str, files: Iterable[Path], *, is_on: bool
 
 
 def _switch_rule(paths: Paths, name: str, *, is_on: bool) -> bool:
-    """Add or remove a name in the list of rules that are off; returns whether it changed."""
+    """Add or remove a name in the list of rules that are off; return True if it changed."""
     file = paths.folders[-1] / RULES / _SWITCHED_OFF
     off = _read_list(file)
     if is_on == (name not in off):

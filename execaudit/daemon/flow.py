@@ -206,7 +206,7 @@ class Flow:
 
     @property
     def awaits_programs(self) -> bool:
-        """Whether records of programs are to come from a thread."""
+        """Return True if a thread is to give records of programs."""
         baseline = self.setup.baseline
         return baseline is not None and baseline.programs is not None and baseline.programs.is_busy
 

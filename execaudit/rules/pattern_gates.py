@@ -38,7 +38,7 @@ class SubstringIndex:
                 _add(self._aligned, tail[shift : shift + GRAM], bits)
 
     def find(self, text: bytes) -> TermSet:
-        """Terms whose literal may occur in the text (in lower case)."""
+        """Return terms whose literal may occur in the text (in lower case)."""
         found = 0
         shifts = GRAM if self._anywhere else 1 if self._aligned else 0
         for shift in range(shifts):

@@ -192,7 +192,7 @@ def _one_of(codes: set[int], beyond_ascii: bool, is_path: bool) -> bytes:
 
 
 def _chunk(tokens: list[bytes | str], anything: bytes, *, is_last: bool) -> bytes:
-    """Return what lies between two `**`: single characters and `*`."""
+    """Return a regular expression for what lies between two `**`: single characters and `*`."""
     parts: list[bytes] = [b""]
     for token in tokens:
         if isinstance(token, str):

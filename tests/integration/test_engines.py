@@ -127,7 +127,7 @@ def test_programs_without_casts_are_others(monkeypatch: pytest.MonkeyPatch) -> N
         if not btf.find("bpf_rdonly_cast", libbpf.BTF_KIND_FUNC):
             give_up("the kernel has no casts")
     with open_capture("libbpf", Settings()) as capture:
-        assert not [name for name in capture.maps if "." in name]  # such as that of constants
+        assert not [name for name in capture.maps if "." in name]  # such as the map of constants
         usual = instruction_bytes(capture.programs["on_exec"])
     load = libbpf.object_load
     answers = iter([-ENOTSUPP])
