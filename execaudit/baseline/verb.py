@@ -6,7 +6,6 @@ or with a reload.
 """
 
 import argparse
-import contextlib
 import json
 import os
 import sys
@@ -23,6 +22,7 @@ from execaudit.config.files import choose_paths
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, failed_call
 from execaudit.records.first_seen import WORDS
 from execaudit.records.quoting import quote_cell
+from execaudit.replace_file import replace_file
 
 _HOUR_S = 3600
 _KIND = (1 << KIND_BITS) - 1
@@ -158,20 +158,9 @@ def _put(file: BaselineFile, path: str) -> None:
 
 
 def _write(path: Path, data: bytes, owner: tuple[int, int] | None) -> None:
-    """Write a file so that readers see the old or the new one, never a part."""
-    temporary = Path(f"{path}.{os.getpid()}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
-            file.write(data)
-            if owner is not None and os.geteuid() == 0:
-                os.fchown(file.fileno(), *owner)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        replace_file(path, data, owner=owner)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise failed_call(f"write '{path}'", error) from error
 
 

@@ -6,7 +6,6 @@ rules files.
 """
 
 import argparse
-import contextlib
 import json
 import os
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ from execaudit.config.configuration import load
 from execaudit.config.files import RULES, Paths, choose_paths
 from execaudit.config.source import DISABLE, Problem, Source, rule_tables
 from execaudit.errors import EXIT_OK, InvalidArgument, failed_call
+from execaudit.replace_file import replace_file
 
 _PACKS = "usr/share/execaudit"
 _SOURCE = Path(__file__).parents[2] / "packaging/config"  # where it runs from a checkout
@@ -121,18 +121,10 @@ def _read_list(file: Path) -> set[str]:
 
 def _write_list(file: Path, off: Iterable[str]) -> None:
     lines = "".join(f"    {json.dumps(name, ensure_ascii=False)},\n" for name in sorted(off))
-    scratch = file.with_name(f".{file.name}")
     try:
-        if not lines:
+        if lines:
+            replace_file(file, f"{_HEADER}{DISABLE} = [\n{lines}]\n".encode(), mode=0o644)
+        else:
             file.unlink()
-            return
-        with contextlib.suppress(FileNotFoundError):
-            scratch.unlink()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        with open(os.open(scratch, flags, 0o644), "w") as stream:
-            stream.write(f"{_HEADER}{DISABLE} = [\n{lines}]\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        scratch.rename(file)
     except OSError as error:
         raise failed_call(f"write '{file}'", error, InvalidArgument) from None
