@@ -8,7 +8,6 @@ as a whole or not at all. What is secret in a line or a frame, its neighbors kno
 import argparse
 import contextlib
 import fcntl
-import gzip
 import os
 import stat
 import sys
@@ -16,16 +15,16 @@ import zlib
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 from execaudit.config.configuration import load
 from execaudit.config.files import choose_paths
 from execaudit.config.redactor import make_redactor
 from execaudit.config.source import mistakes_error
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, NotConfigured
+from execaudit.formats.content import open_content
 from execaudit.formats.redact_lines import redact_line
 from execaudit.formats.redact_recording import RecordingCleaner
-from execaudit.formats.zstd_file import open_zstd
 from execaudit.records.quoting import make_printable
 from execaudit.records.redact import Redactor
 
@@ -110,15 +109,8 @@ def _opened(path: str) -> Iterator[IO[bytes]]:
     if path == "-":
         yield sys.stdin.buffer
         return
-    if path.endswith(".gz"):
-        with gzip.open(path) as unpacked:
-            yield cast("IO[bytes]", unpacked)
-    elif path.endswith(".zst"):
-        with open_zstd(path) as unpacked:
-            yield unpacked
-    else:
-        with Path(path).open("rb") as file:
-            yield file
+    with open_content(path) as file:
+        yield file
 
 
 def _is_recording(path: str) -> bool:
