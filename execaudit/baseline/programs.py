@@ -15,7 +15,7 @@ from execaudit.background import Background
 from execaudit.baseline.keys import Traits, unpack_identity
 from execaudit.baseline.packages import find_owners
 from execaudit.config.digest import sha256
-from execaudit.records.host import Host, second_text
+from execaudit.records.host import Host, wall_text
 from execaudit.records.place import FieldDict
 from execaudit.records.service_records import program_fields
 from execaudit.wire.event import Event
@@ -126,7 +126,7 @@ def _read(program: Program) -> dict[str, Any]:
         digest = _hash(fd)
         if not _is_same(os.fstat(fd), program.identity):
             return {}
-        return {"modified": _time(status.st_mtime_ns), "sha256": digest}
+        return {"modified": wall_text(status.st_mtime_ns), "sha256": digest}
     except OSError:
         return {}
     finally:
@@ -148,8 +148,3 @@ def _hash(fd: int) -> str:
         digest.update(chunk)
         time.sleep(_PAUSE_S)
     return str(digest.hexdigest())
-
-
-def _time(wall_ns: int) -> str:
-    second, fraction = divmod(wall_ns, 1_000_000_000)
-    return f"{second_text(second)}.{fraction:09d}Z"

@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from execaudit.baseline.entries import KIND_BITS
+from execaudit.baseline.entries import HOUR_S, KIND_BITS
 from execaudit.baseline.file import BaselineFile, read_baseline
 from execaudit.baseline.keys import EXE, PAIR, USER, Hasher
 from execaudit.config.configuration import Config, load
@@ -24,7 +24,6 @@ from execaudit.records.first_seen import WORDS
 from execaudit.records.quoting import quote_cell
 from execaudit.replace_file import replace_file
 
-_HOUR_S = 3600
 _KIND = (1 << KIND_BITS) - 1
 _NOT_JOINED = (
     "its keys are made with another secret than this host's, and cannot be joined with them;"
@@ -83,7 +82,7 @@ def _show_program(file: BaselineFile, program: str, *, is_json: bool) -> None:
             name = {EXE: "roots", PAIR: "parents", USER: "users"}[key & _KIND]
             facts[name] = facts.get(name, 0) + 1
             hours.append(hour)
-    facts["last_seen"] = _day(max(hours) * _HOUR_S) if hours else None
+    facts["last_seen"] = _day(max(hours) * HOUR_S) if hours else None
     if is_json:
         print(json.dumps(facts))
     elif not hours:

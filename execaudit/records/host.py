@@ -151,6 +151,12 @@ def second_text(second: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(inside))
 
 
+def wall_text(wall_ns: int) -> str:
+    """RFC 3339 UTC with nanoseconds, of nanoseconds since 1970."""
+    second, fraction = divmod(wall_ns, 1_000_000_000)
+    return f"{second_text(second)}.{fraction:09d}Z"
+
+
 def _measure_offset() -> tuple[int, int]:
     """Wall clock minus boot-time clock, and by how much that may be wrong.
 

@@ -8,7 +8,7 @@ import os
 import time
 
 from execaudit import __version__
-from execaudit.records.host import Host, second_text
+from execaudit.records.host import Host, wall_text
 from execaudit.records.place import FieldDict
 from execaudit.wire.event import Event
 
@@ -73,7 +73,6 @@ def program_fields(
     `size_and_change`: of the file, in bytes and nanoseconds since 1970.
     """
     size, changed_ns = size_and_change
-    second, fraction = divmod(changed_ns, 1_000_000_000)
     of_place = event.place.fields
     return {
         **host.head("program", event.time_ns),
@@ -81,7 +80,7 @@ def program_fields(
         **{name: of_place[name] for name in _OF_PROGRAM if name in of_place},
         "size": size,
         **({"unreadable": ["exe_upper"]} if "exe_upper" in of_place.get("unreadable", ()) else {}),
-        "changed": f"{second_text(second)}.{fraction:09d}Z",
+        "changed": wall_text(changed_ns),
     }
 
 
