@@ -11,7 +11,7 @@ from execaudit import __version__
 from tests.machine.conftest import booted
 from tests.machine.service import CONFIG, LOG, UNIT, Service
 from tests.packaging import fedora
-from tests.packaging.life import NOTHING, PACKAGE_TOOLS, files, traces_of_execaudit
+from tests.packaging.life import NOTHING, PACKAGE_TOOLS, files, run_tool, traces_of_execaudit
 
 FILE = "/etc/execaudit/execaudit.toml"
 # Debian's rpm refuses the system's own root otherwise.
@@ -42,13 +42,8 @@ def installed(host: Service) -> Iterator[Service]:
 
 
 def rpm(service: Service, verb: str, package: Path | str) -> str:
-    """Run rpm; what it and scriptlets say, which is nothing where all is well."""
-    if isinstance(package, Path):
-        inside = f"/var/tmp/{package.name}"
-        service.container.copy(package, inside)
-        package = inside
-    done = service.run(*RPM, verb, package)
-    return done.stdout + done.stderr
+    """Return what rpm and scriptlets say, which is nothing where all is well."""
+    return run_tool(service, RPM, verb, package)
 
 
 def test_scriptlets_are_those_of_systemd() -> None:
