@@ -111,24 +111,32 @@ extern void *bpf_rdonly_cast(const void *object, u32 type) __ksym __weak;
  * which is to be flagged by MISSING.
  */
 #ifdef EXECAUDIT_BCC
-#define MEMBER_AT(dst, base, type, offset) READ_AT(dst, base, offset)
+#define BY_CAST(from, base, type, offset, by_instruction, by_call) (by_call)
 #else
-#define MEMBER_AT(dst, base, type, offset)                                                         \
+/* Run `by_instruction`, which loads what `from` points to, or take the result of `by_call`. */
+#define BY_CAST(from, base, type, offset, by_instruction, by_call)                                 \
 	({                                                                                         \
-		void *base_ = (void *)(base);                                                      \
-		u32 offset_ = (offset);                                                            \
 		long err_ = 0;                                                                     \
                                                                                                    \
 		if (CASTS) {                                                                       \
-			void *from_ =                                                              \
-				bpf_rdonly_cast(base_, bpf_core_type_id_kernel(struct type));      \
-			LOAD(dst, from_ + offset_);                                                \
+			void *from = bpf_rdonly_cast(base, bpf_core_type_id_kernel(struct type)) + \
+				     (offset);                                                     \
+			by_instruction;                                                            \
 		} else {                                                                           \
-			err_ = READ_AT(dst, base_, offset_);                                       \
+			err_ = (by_call);                                                          \
 		}                                                                                  \
 		err_;                                                                              \
 	})
 #endif
+#define MEMBER_AT(dst, base, type, offset)                                                         \
+	({                                                                                         \
+		void *base_ = (void *)(base);                                                      \
+		u32 at_ = (offset);                                                                \
+		BY_CAST(from_, base_, type, at_, LOAD(dst, from_), READ_AT(dst, base_, at_));      \
+	})
+#define LOAD_EACH(to, bytes, width, from)                                                          \
+	for (u32 i_ = 0; i_ < (bytes) / sizeof(width); i_++)                                       \
+	((width *)(to))[i_] = ((width *)(from))[i_]
 /* By instructions as wide as what is read. */
 #define LOAD(dst, from)                                                                            \
 	({                                                                                         \
@@ -139,34 +147,19 @@ extern void *bpf_rdonly_cast(const void *object, u32 type) __ksym __weak;
 		else if (sizeof(dst) == 4)                                                         \
 			*(u32 *)&(dst) = *(u32 *)(from);                                           \
 		else                                                                               \
-			for (u32 i_ = 0; i_ < sizeof(dst) / sizeof(u64); i_++)                     \
-				((u64 *)&(dst))[i_] = ((u64 *)(from))[i_];                         \
+			LOAD_EACH(&(dst), sizeof(dst), u64, from);                                 \
 	})
 #define MISSING(base)		     (CASTS && !(base) ? -EFAULT : 0)
 #define READ(dst, base, type, field) MEMBER_AT(dst, base, type, OFF(type, field))
 
 /* Members of one width that follow each other, `bytes` in all. */
-#ifdef EXECAUDIT_BCC
-#define MEMBERS(to, bytes, width, base, type, offset)                                              \
-	bpf_probe_read_kernel(to, bytes, (void *)(base) + (offset))
-#else
 #define MEMBERS(to, bytes, width, base, type, offset)                                              \
 	({                                                                                         \
 		void *base_ = (void *)(base);                                                      \
-		u32 offset_ = (offset);                                                            \
-		long err_ = 0;                                                                     \
-                                                                                                   \
-		if (CASTS) {                                                                       \
-			void *from_ =                                                              \
-				bpf_rdonly_cast(base_, bpf_core_type_id_kernel(struct type));      \
-			for (u32 i_ = 0; i_ < (bytes) / sizeof(width); i_++)                       \
-				((width *)(to))[i_] = ((width *)(from_ + offset_))[i_];            \
-		} else {                                                                           \
-			err_ = bpf_probe_read_kernel(to, bytes, base_ + offset_);                  \
-		}                                                                                  \
-		err_;                                                                              \
+		u32 at_ = (offset);                                                                \
+		BY_CAST(from_, base_, type, at_, LOAD_EACH(to, bytes, width, from_),               \
+			bpf_probe_read_kernel(to, bytes, base_ + at_));                            \
 	})
-#endif
 
 /* A pointer member; NULL when it cannot be read, which makes the reads behind it fail too. */
 #define POINTER_OF(base, type, offset)                                                             \
