@@ -46,8 +46,7 @@ enum record_flag {
 	FLAG_SCRIPT = 1 << 1,	  /* an interpreter was chosen for the file (binfmt_script, misc) */
 	FLAG_CWD_DELETED = 1 << 2, /* the working directory is unhashed */
 	FLAG_CHECKED = 1 << 3,	   /* failures only: AT_EXECVE_CHECK, which executes nothing */
-	FLAG_OTHER_ROOT =
-		1 << 4, /* its root is not the root of our pid namespace's first process */
+	FLAG_OTHER_ROOT = 1 << 4,  /* its root is not our first process's, in the pid namespace */
 	FLAG_CWD_UNREACHABLE = 1 << 5,	/* no way up from there passes the root */
 	FLAG_ROOT_UNREACHABLE = 1 << 6, /* the root is not in the mount namespace of the process */
 	FLAG_BAD_SCRIPT = 1 << 7,	/* as below: the path of a script behind a descriptor */

@@ -104,14 +104,14 @@ def _shell(name: str, arguments: argparse.Namespace) -> bool:
 
 
 def _verifier(name: str, arguments: argparse.Namespace) -> bool:
-    """Print a line for each program of the object; whether all were accepted."""
+    """Print a line for each program of the objects; return True if all were accepted."""
     result = guest.run(name, VERIFIER, timeout_s=arguments.timeout)
     _show_end(name, result, shown=False)
     good = result.status == 0
-    print(f"{'program':32} {'section':36} {'insns':>8} {'states':>7} {'ms':>7}")
+    print(f"{'object':22} {'program':24} {'section':36} {'insns':>8} {'states':>7} {'ms':>7}")
     for line in result.result.splitlines():
         report = json.loads(line)
-        start = f"{report['program']:32} {report['section']:36}"
+        start = f"{report['object']:22} {report['program']:24} {report['section']:36}"
         if report["error"]:
             good = False
             print(f"{start} refused: {report['error']}\n{report['log']}")

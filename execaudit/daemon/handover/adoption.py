@@ -154,7 +154,7 @@ def _wire() -> list[Any]:
 def _origin(engine: str, settings: Settings, boot: str) -> dict[str, Any]:
     """Return what a capture is made from: two with the same origin are the same."""
     if engine == "libbpf":
-        paths = [locations.object_path()]
+        paths = locations.object_paths()
     else:
         paths = sorted(locations.source_directory().glob("*.[ch]"))
     contents = [path.read_bytes() for path in paths]
