@@ -74,7 +74,7 @@ static __always_inline long inode__changed(u64 *ns, void *inode)
 	u64 seconds = 0;
 	long err;
 
-	if (HAS(inode, i_ctime_sec)) {
+	if (HAS(inode, i_ctime_sec) && HAS(inode, i_ctime_nsec)) {
 		sec_at = OFF(inode, i_ctime_sec);
 		nsec_at = OFF(inode, i_ctime_nsec);
 	} else {
