@@ -269,6 +269,7 @@ class Daemon:
                 " starts this daemon again"
             )
         if flow.accounting.counts.seen != seen:
+            flow.pressure.is_swollen = True  # small batches leave free memory as well, in time
             self._settle_soon(self._check_at - self._check_s)
 
     def _check_priority(self) -> None:
