@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Debian's logrotate, run on one log with a configuration and a state of its own."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
+EXAMPLE = Path(__file__).parents[1] / "packaging/examples/logrotate"
 FOUND = shutil.which("logrotate", path="/usr/sbin:/usr/bin")
 
 
@@ -24,6 +26,13 @@ class Logrotate:
     def copy_and_truncate(self) -> None:
         """Copy it, then empty it."""
         self._run("copytruncate\n")
+
+    def follow_example(self, pid: int) -> None:
+        """Rotate as the example of the package does, but for its user and its service manager."""
+        block = re.sub(r"^#.*\n", "", EXAMPLE.read_text(), flags=re.MULTILINE)
+        settings = block[block.index("{") + 1 : block.rindex("}")]
+        settings = re.sub(r"su .*", "su root root", settings)
+        self._run(re.sub(r"systemctl kill .*", f"kill -USR1 {pid}", settings))
 
     def _run(self, settings: str) -> None:
         assert FOUND
