@@ -11,21 +11,31 @@ FOUND = shutil.which("logrotate", path="/usr/sbin:/usr/bin")
 
 
 class Logrotate:
-    """Rotates one log at each call."""
+    """Rotates one log at each call.
+
+    Attributes:
+        is_compressing: compress what is rotated. A log keeps to one way: after a change of this
+            setting logrotate writes over files of the time before.
+
+    """
 
     def __init__(self, log: Path, folder: Path) -> None:
         folder.mkdir(exist_ok=True)
         self._log = log
         self._folder = folder
+        self.is_compressing = False
 
-    def move(self, pid: int = 0, *, is_compressing: bool = False) -> None:
+    def move(self, pid: int = 0) -> None:
         """Rename it, and send SIGUSR1 to `pid` if there is one."""
         script = f"postrotate\nkill -USR1 {pid}\nendscript\n" if pid else ""
-        self._run(f"nocreate\n{'compress' if is_compressing else 'nocompress'}\n{script}")
+        self._run(f"nocreate\n{self._compression()}{script}")
 
     def copy_and_truncate(self) -> None:
         """Copy it, then empty it."""
-        self._run("copytruncate\n")
+        self._run(f"copytruncate\n{self._compression()}")
+
+    def _compression(self) -> str:
+        return "compress\n" if self.is_compressing else "nocompress\n"
 
     def follow_example(self, pid: int) -> None:
         """Rotate as the example of the package does, but for its user and its service manager."""

@@ -35,6 +35,7 @@ def try_series(name: str, kills: int, programs: Path, folder: Path, seed: int) -
         place = Path(tempfile.mkdtemp(prefix="sealed-", dir=folder))
         series = SERIES[name]
         run = SealedRun(place, programs, series.settings, chance, is_public=number % 2 == 1)
+        run.logrotate.is_compressing = chance.random() < 0.5
         keeps = False
         try:
             with run.daemon:
