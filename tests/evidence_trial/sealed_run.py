@@ -88,7 +88,6 @@ class SealedRun:
         self.seen["killed while compressing"] += any(name.startswith(".") for name in names)
         last = self.daemon.log.read_bytes()[-1:] if self.daemon.log.exists() else b"\n"
         self.seen["torn lines"] += last not in (b"\n", b"")
-        self.check()
 
     def check(self) -> list[LogVerdict]:
         """Verify all files with the package and the single file. Raises FalseAlarmError."""

@@ -70,6 +70,7 @@ def _kill_once(run: SealedRun, series: Series) -> str:
             trouble.happen(run)
             run.wait_at_random(0.2)
         run.kill()
+    run.check()
     if trouble.is_while_down:
         trouble.happen(run)
         run.check()
