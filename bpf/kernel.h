@@ -148,7 +148,11 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 struct thread_info {
-	unsigned int status; /* x86: TS_… bits */
+#if defined(__TARGET_ARCH_x86)
+	unsigned int status; /* TS_… bits */
+#elif defined(__TARGET_ARCH_arm64)
+	unsigned long flags; /* _TIF_… bits */
+#endif
 };
 struct task_struct {
 	struct thread_info thread_info;
