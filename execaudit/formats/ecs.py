@@ -113,6 +113,9 @@ def _add_process(fields: FieldDict, rest: FieldDict, doc: FieldDict) -> None:
     doc["process"] = process
     if "container" in rest:
         doc["container"] = {"id": rest.pop("container")}
+    if "pod" in rest:
+        resource = {"type": "pod", "id": rest.pop("pod")}
+        doc["orchestrator"] = {"type": "kubernetes", "resource": resource}
 
 
 def _add_end(fields: FieldDict, rest: FieldDict, process: FieldDict) -> None:

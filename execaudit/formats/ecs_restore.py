@@ -42,6 +42,7 @@ def restore_ecs(document: dict[str, Any]) -> dict[str, Any]:
     elif "user" in document:
         record["uid"] = int(document["user"]["id"])
     _take(record, document.get("container", {}), {"container": "id"})
+    _take(record, document.get("orchestrator", {}).get("resource", {}), {"pod": "id"})
     _take(record, document.get("error", {}), {"errno": "code"})
     severity = document.get("log", {}).get("level")
     if severity is not None and severity != _IMPLIED.get(kind):

@@ -141,6 +141,8 @@ def _add_launch(fields: FieldDict, rest: FieldDict, doc: FieldDict) -> None:
     _add_identity(rest, process)
     if "container" in rest:
         process["container"] = {"uid": rest.pop("container")}
+        if "-" in rest.get("pod", ""):  # a static pod's id is no UUID
+            process["container"]["pod_uuid"] = rest.pop("pod")
     parent = _parent(rest)
     if parent:
         process["parent_process"] = parent

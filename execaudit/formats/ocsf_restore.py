@@ -83,7 +83,7 @@ def _restore_exec(record: dict[str, Any], document: dict[str, Any]) -> None:
     if "environment_variables" in process:
         pairs = process["environment_variables"]
         record["env"] = [f"{pair['name']}={pair['value']}" for pair in pairs]
-    _take(record, process.get("container", {}), {"container": "uid"})
+    _take(record, process.get("container", {}), {"container": "uid", "pod": "pod_uuid"})
     session = process.get("session", {})
     _take(record, session, {"session": "uid_alt", "tty": "terminal"})
     if "uid" in session:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a cgroup path tells: systemd's unit, slice and session, and the container.
+"""What a cgroup path tells: systemd's unit, slice and session, the container and the pod.
 
 Owns the reading of path conventions. Source: systemd src/basic/cgroup-util.c for units; the naming
-of Docker, containerd, CRI-O, Podman, LXC and systemd-nspawn for containers.
+of Docker, containerd, CRI-O, Podman, LXC and systemd-nspawn for containers; for pods the kubelet's
+pkg/kubelet/cm/cgroup_manager_linux.go and qos_container_manager_linux.go, whose names are the same
+for every runtime.
 """
 
 import re
@@ -22,6 +24,15 @@ _WHOLE = {
 }
 """Names of containers that mean something only below a component of this name."""
 
+# A pod that the API server made has a UUID; one from a file on the node has an MD5 (static pods).
+_POD = re.compile("pod([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32})")
+# systemd reads "-" as a step in the tree of slices: the kubelet writes "_" in ids. What a runtime
+# that takes the name of a slice for a folder adds to it stands behind ":".
+_POD_SLICE = re.compile(
+    r"(?:^|-)kubepods(?:-burstable|-besteffort)?"
+    r"-pod([0-9a-f]{8}(?:_[0-9a-f]{4}){3}_[0-9a-f]{12}|[0-9a-f]{32})\.slice(?:$|:)"
+)
+
 # libvirt names its virtual machines so too; QEMU itself runs on the host.
 _MACHINE = re.compile(r"machine-(?!qemu\\x2d)(.+)\.scope|systemd-nspawn@(.+)\.service")
 
@@ -40,7 +51,7 @@ def has_old_hierarchies(cgroups: Path = Path("/proc/self/cgroup")) -> bool:
 
 
 def describe(path: str) -> dict[str, str]:
-    """Fields `unit`, `user_unit`, `slice`, `session` and `container` of a path like "/a.slice/b".
+    """Return `unit`, `user_unit`, `slice`, `session`, `container` and `pod` of "/a.slice/b".
 
     Only those that the path tells.
     """
@@ -59,6 +70,9 @@ def describe(path: str) -> dict[str, str]:
     container = _container(components)
     if container:
         fields["container"] = container
+    pod = _pod(components)
+    if pod:
+        fields["pod"] = pod
     return fields
 
 
@@ -98,6 +112,18 @@ def _container_at(part: str, outer: str, below: list[str]) -> str | None:
     # What runs beside "payload" is systemd-nspawn itself, on the outside.
     if machine and (below == ["payload"] or (machine[1] and below != ["supervisor"])):
         return _unescape(machine[1] or machine[2])
+    return None
+
+
+def _pod(components: list[str]) -> str | None:
+    """The innermost Kubernetes pod's id: with the systemd driver a slice, or a folder."""
+    for index in range(len(components) - 1, -1, -1):
+        found = _POD_SLICE.search(components[index])
+        if found:
+            return found[1].replace("_", "-")
+        found = _POD.fullmatch(components[index])
+        if found and "kubepods" in components[:index]:
+            return found[1]
     return None
 
 

@@ -246,7 +246,7 @@ def cgroup_fields(raw: bytes, host: Host) -> FieldDict:
     fields["cgroup_id"] = str(int.from_bytes(raw[:8], sys.byteorder))
     fields |= cgroup.describe(fields["cgroup"])
     if host.has_old_cgroups and "container" not in fields:
-        fields["unreadable"] = ["container"]
+        fields["unreadable"] = [name for name in ("container", "pod") if name not in fields]
     return fields
 
 

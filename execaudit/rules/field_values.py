@@ -52,7 +52,7 @@ EVENT_FIELDS = frozenset(name for name, field in FIELDS.items() if field.is_of_e
 _MAX_ANCESTORS = 8  # as many as a record has; there may be more
 _OF_EXIT = ("uid", "comm", "ppid", "parent_id")
 _EXACT = {f"{name}_b64": name for name, field in FIELDS.items() if field.kind == "text"}
-_OF_CGROUP = ("unit", "user_unit", "slice", "session", "container")
+_OF_CGROUP = ("unit", "user_unit", "slice", "session", "container", "pod")
 
 
 class Texts:

@@ -24,7 +24,7 @@ DEFAULT_ENVIRONMENT = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "SSH_CONNECT
 _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 # Checked by assert_same on their own, or told apart by a test of their own (names from cgroups).
 _APART = {"time", "seq", "cpu", "id", "parent_id", "start", "ancestors"}
-_IN_ORDER = ("unit", "user_unit", "slice", "session", "container")
+_IN_ORDER = ("unit", "user_unit", "slice", "session", "container", "pod")
 _FROM_CGROUP = set(_IN_ORDER)
 _CAPABILITIES = {
     "permitted": "CapPrm",
@@ -72,7 +72,7 @@ def _unreadable_cgroups(path: str | None, record: Record) -> list[str]:
         return []
     if path == "/":
         return ["cgroup", "cgroup_id", *_IN_ORDER]
-    return [] if "container" in record else ["container"]
+    return [] if "container" in record else [n for n in ("container", "pod") if n not in record]
 
 
 def expected_record(truth: Truth) -> Record:

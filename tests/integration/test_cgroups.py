@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cgroups, and the unit, slice, session and container that their names tell."""
+"""Cgroups, and the unit, slice, session, container and pod that their names tell."""
 
 import os
 from functools import partial
@@ -14,7 +14,9 @@ from tests.integration.surroundings import OWN_CGROUP, cgroup, enter_cgroup
 from tests.integration.tracing import Record, Tracer, execs_of
 
 ID = "0123456789abcdef" * 4
-NOTHING: dict[str, Any] = dict.fromkeys(("unit", "slice", "session", "container"))
+POD = "3f2b8c1e-9a4d-4c55-8e0b-6d7f1a2b3c4d"
+POD_UNIT = f"pod{POD}".replace("-", "_")
+NOTHING: dict[str, Any] = dict.fromkeys(("unit", "slice", "session", "container", "pod"))
 
 
 def run_in(tracer: Tracer, programs: Path, path: str, **differences: Any) -> Record:
@@ -53,15 +55,16 @@ def run_in(tracer: Tracer, programs: Path, path: str, **differences: Any) -> Rec
         ),
         (f"/docker/{ID}", {"container": ID}),
         (
-            "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podx.slice"
+            f"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-{POD_UNIT}.slice"
             f"/cri-containerd-{ID}.scope",
             {
                 "unit": f"cri-containerd-{ID}.scope",
-                "slice": "kubepods-burstable-podx.slice",
+                "slice": f"kubepods-burstable-{POD_UNIT}.slice",
                 "container": ID,
+                "pod": POD,
             },
         ),
-        (f"/kubepods/burstable/pod1234/{ID}", {"container": ID}),
+        (f"/kubepods/burstable/pod{POD}/{ID}", {"container": ID, "pod": POD}),
     ],
 )
 def test_names_are_taken_from_the_path(

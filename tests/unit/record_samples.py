@@ -29,6 +29,9 @@ _HEAD = {"time": "2026-11-25T10:00:00.000000001Z", "host": "h", "boot": "0123456
 _SPAN = {"first": _HEAD["time"], "last": _HEAD["time"]}
 _MARK = {"time": _HEAD["time"], "cpu": 3, "hook": "execve", "seq": 2**40}
 
+OF_POD = {"container": "4f" * 32, "pod": "3f2b8c1e-9a4d-4c55-8e0b-6d7f1a2b3c4d"}
+OF_STATIC_POD = {"container": "4f" * 32, "pod": "8b1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e"}
+
 DAEMON_RECORDS: list[FieldDict] = [
     {**_HEAD, "type": "lost", "hook": "exec", "cpu": 0, "reason": "ring", "count": 2**40, **_SPAN},
     {**_HEAD, "type": "lost", "sink": "file", "reason": "crash", "count": 3, **_SPAN},
@@ -87,7 +90,9 @@ def _exec_samples() -> list[bytes]:
     )  # fmt: skip
     memfd = exec_record(
         exe=leaf_first(b"/memfd:x"),
-        cgroup=leaf_first(b"/user.slice/user@1.service/app.slice/a.service"),
+        cgroup=leaf_first(
+            b"/user.slice/user@1.service/app.slice/a.service/kubepods-pod%s.slice" % (b"c" * 32)
+        ),
         exe_flags=record.EXE_PSEUDO,
     )
     cut = exec_record(flags=_flags("cut"))

@@ -11,8 +11,10 @@ from execaudit.records.cgroup import describe, has_old_hierarchies
 
 ID = "4f9d1c3a8be27056" * 4
 OTHER = "0a1b2c3d4e5f6071" * 4
-POD = "pod3f2b8c1e-9a4d-4c55-8e0b-6d7f1a2b3c4d"
+POD_ID = "3f2b8c1e-9a4d-4c55-8e0b-6d7f1a2b3c4d"
+POD = f"pod{POD_ID}"
 POD_UNIT = POD.replace("-", "_")
+STATIC = "8b1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e"
 
 SYSTEMD = [
     ("/", ""),
@@ -59,21 +61,47 @@ CONTAINERS = [
     # Kubernetes, systemd driver: containerd, CRI-O, Docker.
     (f"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-{POD_UNIT}.slice"
      f"/cri-containerd-{ID}.scope",
-     f"slice=kubepods-burstable-{POD_UNIT}.slice unit=cri-containerd-{ID}.scope container={ID}"),
+     f"slice=kubepods-burstable-{POD_UNIT}.slice unit=cri-containerd-{ID}.scope container={ID}"
+     f" pod={POD_ID}"),
     (f"/kubepods.slice/kubepods-{POD_UNIT}.slice/crio-{ID}.scope",
-     f"slice=kubepods-{POD_UNIT}.slice unit=crio-{ID}.scope container={ID}"),
+     f"slice=kubepods-{POD_UNIT}.slice unit=crio-{ID}.scope container={ID} pod={POD_ID}"),
     (f"/kubepods.slice/kubepods-{POD_UNIT}.slice/crio-{ID}.scope/container",
-     f"slice=kubepods-{POD_UNIT}.slice unit=crio-{ID}.scope container={ID}"),
+     f"slice=kubepods-{POD_UNIT}.slice unit=crio-{ID}.scope container={ID} pod={POD_ID}"),
+    (f"/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-{POD_UNIT}.slice"
+     f"/docker-{ID}.scope",
+     f"slice=kubepods-besteffort-{POD_UNIT}.slice unit=docker-{ID}.scope container={ID}"
+     f" pod={POD_ID}"),
     (f"/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice"
      f"/kubelet-kubepods-besteffort-{POD_UNIT}.slice/cri-containerd-{ID}.scope",
      f"slice=kubelet-kubepods-besteffort-{POD_UNIT}.slice unit=cri-containerd-{ID}.scope"
-     f" container={ID}"),
-    # Kubernetes, cgroupfs driver.
-    (f"/kubepods/besteffort/{POD}/{ID}", f"container={ID}"),
-    (f"/kubepods/{POD}/{ID}", f"container={ID}"),
+     f" container={ID} pod={POD_ID}"),
+    # A node that is a container itself (kind): the pod is in it.
+    (f"/system.slice/docker-{OTHER}.scope/kubelet.slice/kubelet-kubepods.slice"
+     f"/kubelet-kubepods-{POD_UNIT}.slice/cri-containerd-{ID}.scope",
+     f"slice=system.slice unit=docker-{OTHER}.scope container={ID} pod={POD_ID}"),
+    # A static pod, of a file on the node.
+    (f"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{STATIC}.slice"
+     f"/cri-containerd-{ID}.scope",
+     f"slice=kubepods-burstable-pod{STATIC}.slice unit=cri-containerd-{ID}.scope container={ID}"
+     f" pod={STATIC}"),
+    # Beside the containers of a pod, not in one: its slice, and CRI-O's monitor.
+    (f"/kubepods.slice/kubepods-{POD_UNIT}.slice", f"slice=kubepods-{POD_UNIT}.slice pod={POD_ID}"),
+    (f"/kubepods.slice/kubepods-{POD_UNIT}.slice/crio-conmon-{ID}.scope",
+     f"slice=kubepods-{POD_UNIT}.slice unit=crio-conmon-{ID}.scope pod={POD_ID}"),
+    # Kubernetes, cgroupfs driver: containerd, CRI-O.
+    (f"/kubepods/besteffort/{POD}/{ID}", f"container={ID} pod={POD_ID}"),
+    (f"/kubepods/{POD}/{ID}", f"container={ID} pod={POD_ID}"),
+    (f"/kubepods/burstable/pod{STATIC}/crio-{ID}", f"container={ID} pod={STATIC}"),
+    (f"/kubelet/kubepods/{POD}/{ID}", f"container={ID} pod={POD_ID}"),
     # containerd with the systemd driver switched on at one end only: runc's slice:prefix:name.
     (f"/system.slice/kubepods-burstable-{POD_UNIT}.slice:cri-containerd:{ID}",
-     f"slice=system.slice container={ID}"),
+     f"slice=system.slice container={ID} pod={POD_ID}"),
+    # Names that only look like a pod's.
+    (f"/{POD}/{ID}", f"container={ID}"),
+    (f"/kubepods/{POD}0/{ID}", f"container={ID}"),
+    (f"/kubepods.slice/kubepods-{POD_UNIT}0.slice", f"slice=kubepods-{POD_UNIT}0.slice"),
+    (f"/kubepods.slice/mykubepods-{POD_UNIT}.slice", f"slice=mykubepods-{POD_UNIT}.slice"),
+    ("/kubepods/burstable", ""),
     # containerd's own: nerdctl, ctr.
     (f"/default/{ID}", f"container={ID}"),
     (f"/system.slice/nerdctl-{ID}.scope",
@@ -93,8 +121,6 @@ CONTAINERS = [
     # The monitors beside containers are not inside them.
     (f"/machine.slice/libpod-conmon-{ID}.scope",
      f"slice=machine.slice unit=libpod-conmon-{ID}.scope"),
-    (f"/kubepods.slice/kubepods-{POD_UNIT}.slice/crio-conmon-{ID}.scope",
-     f"slice=kubepods-{POD_UNIT}.slice unit=crio-conmon-{ID}.scope"),
     (f"/libpod_parent/{ID}/conmon", ""),
     # BuildKit below Docker, Cloud Foundry.
     ("/docker/buildkit/w3s1h8t2k4m6n8p0q2r4s6t8u", "container=w3s1h8t2k4m6n8p0q2r4s6t8u"),
@@ -142,13 +168,14 @@ CONTAINERS = [
 
 
 @pytest.mark.parametrize(("path", "told"), [*SYSTEMD, *CONTAINERS])
-def test_path_tells_unit_slice_session_and_container(path: str, told: str) -> None:
+def test_path_tells_unit_slice_session_container_and_pod(path: str, told: str) -> None:
     assert describe(path) == dict(pair.split("=") for pair in told.split())
 
 
 PARTS = st.sampled_from(
     ["a.slice", "user@1.service", "session-1.scope", "lxc", ID, "_x", ".slice", ".scope",
-     "machine-\\x", "machine-\\xff.scope", "", "é", "\ufffd", "conmon", "systemd-nspawn@.service"]
+     "machine-\\x", "machine-\\xff.scope", "", "é", "\ufffd", "conmon", "systemd-nspawn@.service",
+     "kubepods", POD, f"kubepods-{POD_UNIT}.slice"]
 ) | st.text(max_size=5)  # fmt: skip
 
 
@@ -156,7 +183,7 @@ PARTS = st.sampled_from(
 def test_any_path_tells_non_empty_text_or_nothing(path: str) -> None:
     fields = describe(path)
 
-    assert fields.keys() <= {"unit", "user_unit", "slice", "session", "container"}
+    assert fields.keys() <= {"unit", "user_unit", "slice", "session", "container", "pod"}
     for text in fields.values():
         assert text
         text.encode()

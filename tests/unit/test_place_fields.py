@@ -291,7 +291,7 @@ def test_cut_cgroup_tells_a_container_and_no_unit() -> None:
     assert fields["container"] == container.decode()
 
 
-OF_CGROUP = {"cgroup", "cgroup_id", "unit", "user_unit", "slice", "session", "container"}
+OF_CGROUP = {"cgroup", "cgroup_id", "unit", "user_unit", "slice", "session", "container", "pod"}
 
 
 def fields_with_old_cgroups(cgroup: bytes, **members: Any) -> FieldDict:
@@ -311,7 +311,7 @@ def test_group_of_version_2_tells_a_unit_and_not_the_lack_of_a_container() -> No
     fields = fields_with_old_cgroups(b"/system.slice/containerd.service")
 
     assert fields["unit"] == "containerd.service"
-    assert fields["unreadable"] == ["container"]
+    assert fields["unreadable"] == ["container", "pod"]
     assert "unreadable" not in fields_with_old_cgroups(b"/docker/" + b"ab" * 32)
 
 
@@ -338,7 +338,7 @@ UNREADABLE = [
     (record.FLAG_BAD_CWD, {"cwd", "cwd_deleted"}),
     (record.FLAG_BAD_ROOT, {"root"}),
     (record.FLAG_BAD_CGROUP, {"cgroup", "cgroup_id", "unit", "user_unit", "slice", "session",
-        "container"}),
+        "container", "pod"}),
     (record.FLAG_BAD_FILENAME, {"filename", "script"}),
     (record.FLAG_BAD_SCRIPT, {"script", "script_ino", "script_dev"}),
     (record.FLAG_BAD_ANCESTORS, {"parent_id", "ppid", "pcomm", "ancestors"}),

@@ -26,7 +26,7 @@ RECORD: dict[str, Any] = {
     "exe_nlink": 1,
     "cgroup": "/user.slice/user-1000.slice/user@1000.service/app.slice/term.scope",
     "unit": "user@1000.service", "user_unit": "term.scope", "slice": "user-1000.slice",
-    "session": "c2", "container": "ab" * 32,
+    "session": "c2", "container": "ab" * 32, "pod": "3f2b8c1e-9a4d-4c55-8e0b-6d7f1a2b3c4d",
     "ns": {"mnt": 4026531841, "pid": 4026531836},
     "result": "failure", "errno": "ENOENT", "errno_code": 2,
     "ancestors": [
@@ -110,6 +110,7 @@ VALUES: dict[str, tuple[list[Any], list[Any]]] = {
     "slice": (["user-1000.slice"], ["user.slice"]),
     "session": (["c2"], ["2"]),
     "container": ([True, "abab*"], [False, "ab"]),
+    "pod": ([True, "3f2b8c1e-*"], [False, "3f2b8c1e"]),
     "cgroup": (
         [
             "/user.slice",
@@ -169,6 +170,7 @@ PLAIN_VALUES: dict[str, tuple[list[Any], list[Any]]] = {
     "ses": (["unset"], []),
     "tty": ([False, [False, "pts1"]], [True, "*"]),
     "container": ([False], ["*"]),
+    "pod": ([False], ["*"]),
     "script": ([False], [True]),
     "unit": ([False], ["*"]),
     "root": ([False], []),

@@ -12,13 +12,15 @@ from hypothesis import given, settings
 
 from execaudit.cli import main
 from execaudit.formats import ecs, ocsf
+from execaudit.formats.ecs_restore import restore_ecs
 from execaudit.formats.encoders import make_line
+from execaudit.formats.ocsf_restore import restore_ocsf
 from execaudit.records.place import FieldDict
 from tests.events import fields_of
 from tests.golden.files import golden_records
 from tests.schemas import ECS_FIELDS, check_all, check_own, ecs_fields, leaves
 from tests.unit.any_records import long_records, ordinary_records
-from tests.unit.record_samples import DAEMON_RECORDS, GOLDEN
+from tests.unit.record_samples import DAEMON_RECORDS, GOLDEN, OF_POD, OF_STATIC_POD
 
 PAGE = Path(__file__).parents[2] / "docs/formats.md"
 PARENT = ("parent_id", "ppid", "pcomm", "ancestors")
@@ -33,6 +35,17 @@ def test_golden_records_fit_the_schemas(path: Path) -> None:
 @pytest.mark.parametrize("fields", DAEMON_RECORDS, ids=lambda fields: fields["type"])
 def test_records_of_the_daemon_fit_the_schemas(fields: FieldDict) -> None:
     check_all(fields)
+
+
+@pytest.mark.parametrize(
+    "found", [OF_POD, OF_STATIC_POD, {"pod": OF_POD["pod"]}], ids=["pod", "static", "sandbox"]
+)
+def test_execs_in_pods_fit_the_schemas_and_come_back(found: FieldDict) -> None:
+    fields = {**golden_records()[0], **found}
+
+    check_all(fields)
+    assert restore_ecs(ecs.adapt(fields))["pod"] == found["pod"]
+    assert restore_ocsf(ocsf.adapt(fields))["pod"] == found["pod"]
 
 
 @given(ordinary_records())
@@ -89,7 +102,7 @@ def test_table_of_the_mapping_has_what_is_written_and_nothing_else(name: str, ad
     }
     labelled = {"labels": ["web"], "severity": "crit"}
     records = [{**fields, **labelled} for fields in golden_records()] + DAEMON_RECORDS
-    contained = {**records[0], "container": "4f" * 32, "nspid": 3, "tid": 5}
+    contained = {**records[0], **OF_POD, "nspid": 3, "tid": 5}
     alone = {k: v for k, v in records[0].items() if k not in PARENT and k != "auid"}
     written = {
         path

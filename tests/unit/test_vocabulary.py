@@ -13,7 +13,7 @@ from execaudit.wire import record
 from tests.generate.outputs import ROOT, outputs
 from tests.golden.files import golden_records
 from tests.schemas import leaves
-from tests.unit.record_samples import DAEMON_RECORDS, emitted_fields
+from tests.unit.record_samples import DAEMON_RECORDS, OF_POD, OF_STATIC_POD, emitted_fields
 
 ADDED = {"labels", "severity", "truncated"}
 """Fields that come from rules, or with max_line_bytes, to records of any type."""
@@ -76,7 +76,8 @@ def _is_at(path: str, found: set[str]) -> bool:
 def _samples() -> list[dict[str, Any]]:
     golden = [{**fields, **LABELLED} for fields in golden_records()]
     program = next(fields for fields in golden if "tty" in fields)
-    return [*golden, *DAEMON_RECORDS, {**program, "container": "4f" * 32, "nspid": 3, "tid": 5}]
+    return [*golden, *DAEMON_RECORDS, {**program, **OF_POD, "nspid": 3, "tid": 5},
+            {**program, **OF_STATIC_POD}]  # fmt: skip
 
 
 @pytest.mark.parametrize(

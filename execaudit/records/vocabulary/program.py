@@ -131,6 +131,10 @@ WHERE = (
     Field("container", kinds.TEXT, "full container id", unreadable=record.FLAG_BAD_CGROUP,
         condition=SOME_TEXT._replace(note='the full id. `true`: in any container; `"4c01db0b*"`: by'
         " the beginning"), ecs=("container.id",), ocsf=("process.container.uid",)),
+    Field("pod", kinds.TEXT, "id of the Kubernetes pod: `metadata.uid` of the pod or, of a static"
+        " pod, its `kubernetes.io/config.hash`", unreadable=record.FLAG_BAD_CGROUP,
+        condition=SOME_TEXT._replace(note="id of the Kubernetes pod. `true`: in any"),
+        ecs=("orchestrator.resource.id",), ocsf=("process.container.pod_uuid", OWN)),
 )  # fmt: skip
 
 CONDITIONS = {

@@ -95,6 +95,7 @@ CREATE TABLE IF NOT EXISTS execaudit
     slice LowCardinality(String),
     session LowCardinality(String),
     container String,
+    pod String,
 
     -- how it ended; what rules say
     result LowCardinality(String),
