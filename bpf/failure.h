@@ -131,7 +131,7 @@ static __always_inline int failure__record(
 	identity__origin(r);
 	record__add_user_filename(buf, slot, filename);
 	identity__paths(buf, slot, conf, thread, file, root__read(thread));
-	identity__cgroup(buf, slot, thread);
+	identity__cgroup(buf, slot, conf, thread);
 	record__add_user_argv(buf, slot, argv, width);
 	record__send(buf, slot, conf);
 	return 0;

@@ -168,7 +168,7 @@ struct exec_record {
 	w16 exe_mode;	       /* inode->i_mode */
 	w16 machine;	       /* e_machine of its ELF header; 0: not an ELF file, or a failure */
 	w32 exe_flags;	       /* enum exe_flag */
-	w64 cgroup_id;	       /* kernfs_node->id of the task's v2 cgroup */
+	w64 cgroup_id;	       /* kernfs_node->id of the task's cgroup */
 	w64 script_ino;	       /* as of exe: a script run through a descriptor, else 0 */
 	w32 script_dev;	       /* */
 	w16 script_bytes;      /* path of that file, the last string before the environment */
@@ -210,13 +210,14 @@ struct exit_record {
 };
 
 enum rule_kind {
-	RULE_ALL = 0,	 /* every event: other programs are taking over */
-	RULE_UID = 1,	 /* a: real uid */
-	RULE_AUID = 2,	 /* a: login uid */
-	RULE_GID = 3,	 /* a: real gid */
-	RULE_CGROUP = 4, /* a: id of the task's v2 cgroup or of one above it */
-	RULE_COMM = 5,	 /* a, b: the 16 bytes of the name */
-	RULE_EXE = 6,	 /* a: device in kernel form, b: inode number */
+	RULE_ALL = 0,  /* every event: other programs are taking over */
+	RULE_UID = 1,  /* a: real uid */
+	RULE_AUID = 2, /* a: login uid */
+	RULE_GID = 3,  /* a: real gid */
+	RULE_CGROUP =
+		4,     /* a: id of the task's cgroup or of one above it; b: is in named_hierarchy */
+	RULE_COMM = 5, /* a, b: the 16 bytes of the name */
+	RULE_EXE = 6,  /* a: device in kernel form, b: inode number */
 };
 
 /* Map "rules": key to the index of a drop rule, in "rule_hits" too. */
@@ -266,6 +267,8 @@ struct config {
 	w32 overlay_file;    /* enum overlay_file */
 	w32 btrfs_root_back; /* from btrfs_inode.vfs_inode back to its member root; 0: not known */
 	w32 btrfs_anon_dev;  /* offset of btrfs_root.anon_dev */
+	w32 named_hierarchy; /* number of the cgroup hierarchy name=systemd; 0: there is none */
+	w32 pad_config;	     /* 0 */
 };
 
 /* What the private data of a file on overlayfs is. */
@@ -336,6 +339,7 @@ struct running_record {
 /* The longer loops go in steps of so many turns, each step verified once (VERIFIED_ONCE). */
 #define PATH_COMPONENTS 128
 #define PATH_STEP	8
+#define HIERARCHIES	24 /* of control groups, looked through for one */
 #define CGROUP_LEVELS	32
 #define CHUNKS		140 /* 2 MiB and a little, and small ones at both ends */
 #define CHUNK_STEP	10

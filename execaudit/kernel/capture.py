@@ -13,6 +13,7 @@ from typing import NamedTuple, Self
 
 from execaudit.kernel import hooks, libbpf
 from execaudit.kernel.file_systems import find_file_systems
+from execaudit.kernel.hierarchies import find_hierarchies
 from execaudit.kernel.hooks import AttachPoint, FailureHook
 from execaudit.wire import record
 
@@ -41,7 +42,8 @@ class Settings(NamedTuple):
         wake = min(self.wake_bytes, self.ring_bytes // 4)
         limits = (self.argv_bytes, self.argv_bytes // 4, self.env_bytes, self.env_bytes // 4)
         pid_ns = os.stat("/proc/self/ns/pid").st_ino  # noqa: PTH116 - keep pathlib out of here
-        return struct.pack(record.CONFIG.format, rules, wake, *limits, pid_ns, *find_file_systems())
+        host = (pid_ns, *find_file_systems(), find_hierarchies().named, 0)
+        return struct.pack(record.CONFIG.format, rules, wake, *limits, *host)
 
 
 class Capture:
