@@ -143,7 +143,7 @@ static __always_inline void record__add_env(
 	r->env_bytes = r->env_inline = r->env_head = r->env_tail = 0;
 	if (!conf->env_bytes)
 		return;
-	if (READ(start, mm, mm_struct, env_start) | READ(end, mm, mm_struct, env_end))
+	if (MISSING(mm) | READ(start, mm, mm_struct, env_start) | READ(end, mm, mm_struct, env_end))
 		slot->flags |= FLAG_BAD_ENV;
 	inside = area__plan(slot, start, end, conf->env_bytes, conf->env_tail, ENV_INLINE);
 	r->env_bytes = AREA(slot, bytes);
@@ -160,7 +160,7 @@ static __always_inline void record__add_argv(
 	u64 start = 0, end = 0;
 	u32 inside;
 
-	if (READ(start, mm, mm_struct, arg_start) | READ(end, mm, mm_struct, arg_end))
+	if (MISSING(mm) | READ(start, mm, mm_struct, arg_start) | READ(end, mm, mm_struct, arg_end))
 		slot->flags |= FLAG_BAD_ARGV;
 	inside = area__plan(slot, start, end, conf->argv_bytes, conf->argv_tail, ARGV_INLINE);
 	r->argv_bytes = AREA(slot, bytes);

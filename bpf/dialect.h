@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * One dialect for two engines. Every kernel access is base pointer plus field offset through
- * bpf_probe_read_kernel, so that libbpf (offsets by CO-RE) and BCC (offsets as -D flags, which
- * execaudit/kernel/btf.py takes from the running kernel) compile the same programs.
+ * One dialect for two engines. Every kernel access is base pointer plus field offset, so that
+ * libbpf (offsets by CO-RE) and BCC (offsets as -D flags, which execaudit/kernel/btf.py takes from
+ * the running kernel) compile the same programs. Where the kernel has bpf_rdonly_cast (6.2), a
+ * member is read by one instruction; elsewhere, and with BCC, by a call of bpf_probe_read_kernel.
  */
 #ifndef EXECAUDIT_DIALECT_H
 #define EXECAUDIT_DIALECT_H
@@ -21,6 +22,7 @@
 		(word_ >> SHIFT_linux_binprm_secureexec) & 1;                                      \
 	})
 #define SECTION(name)
+#define CASTS		       0
 #define MAP(name)	       ((void *)bpf_pseudo_fd(1, FD_##name))
 #define map__lookup(name, key) bpf_map_lookup_elem_((unsigned long)MAP(name), key)
 #define map__insert(name, key, value)                                                              \
@@ -45,6 +47,7 @@ static long (*sequence__write)(void *seq, const void *data, u32 bytes) = (void *
 
 #include <linux/bpf.h>
 #include <stdbool.h>
+typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long long u64;
@@ -63,6 +66,16 @@ typedef long long s64;
 #define HAS_TASK_PT_REGS	      bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)
 #define SECUREEXEC(bprm)	      BPF_CORE_READ_BITFIELD_PROBED(((struct linux_binprm *)(bprm)), secureexec)
 #define SECTION(name)		      SEC(name)
+/*
+ * User space clears it where the programs do not load with it: casts need the JIT compiler. That
+ * the kernel has them is seen by a constant of its verifier, which knows the function by this name.
+ */
+const volatile u32 casts = 1;
+enum special_kfunc_type {
+	KF_bpf_rdonly_cast,
+};
+extern void *bpf_rdonly_cast(const void *object, u32 type) __ksym __weak;
+#define CASTS			      (bpf_core_enum_value_exists(enum special_kfunc_type, KF_bpf_rdonly_cast) && casts)
 #define MAP(name)		      (&name)
 #define map__lookup(name, key)	      bpf_map_lookup_elem(&name, key)
 /* Of several processors that insert the same key, one succeeds. */
@@ -86,19 +99,90 @@ typedef long long s64;
 #define VERIFIED_ONCE __attribute__((noinline))
 #endif
 
-/* Both return 0 or a negative errno, as the helper does; the caller flags what failed. */
+#define EFAULT 14
+
+/* Each returns 0 or a negative errno, as the helper does; the caller flags what failed. */
 #define READ_AT(dst, base, offset)                                                                 \
 	bpf_probe_read_kernel(&(dst), sizeof(dst), (void *)(base) + (offset))
-#define READ(dst, base, type, field) READ_AT(dst, base, OFF(type, field))
+
+/*
+ * Members of a struct whose type the kernel knows. A cast pointer leads to what is there or, where
+ * it leads nowhere, to zeros, and no read fails: all pointers here are of running tasks, or NULL,
+ * which is to be flagged by MISSING.
+ */
+#ifdef EXECAUDIT_BCC
+#define MEMBER_AT(dst, base, type, offset) READ_AT(dst, base, offset)
+#else
+#define MEMBER_AT(dst, base, type, offset)                                                         \
+	({                                                                                         \
+		void *base_ = (void *)(base);                                                      \
+		u32 offset_ = (offset);                                                            \
+		long err_ = 0;                                                                     \
+                                                                                                   \
+		if (CASTS) {                                                                       \
+			void *from_ =                                                              \
+				bpf_rdonly_cast(base_, bpf_core_type_id_kernel(struct type));      \
+			LOAD(dst, from_ + offset_);                                                \
+		} else {                                                                           \
+			err_ = READ_AT(dst, base_, offset_);                                       \
+		}                                                                                  \
+		err_;                                                                              \
+	})
+#endif
+/* By instructions as wide as what is read. */
+#define LOAD(dst, from)                                                                            \
+	({                                                                                         \
+		if (sizeof(dst) == 1)                                                              \
+			*(u8 *)&(dst) = *(u8 *)(from);                                             \
+		else if (sizeof(dst) == 2)                                                         \
+			*(u16 *)&(dst) = *(u16 *)(from);                                           \
+		else if (sizeof(dst) == 4)                                                         \
+			*(u32 *)&(dst) = *(u32 *)(from);                                           \
+		else                                                                               \
+			for (u32 i_ = 0; i_ < sizeof(dst) / sizeof(u64); i_++)                     \
+				((u64 *)&(dst))[i_] = ((u64 *)(from))[i_];                         \
+	})
+#define MISSING(base)		     (CASTS && !(base) ? -EFAULT : 0)
+#define READ(dst, base, type, field) MEMBER_AT(dst, base, type, OFF(type, field))
+
+/* Members of one width that follow each other, `bytes` in all. */
+#ifdef EXECAUDIT_BCC
+#define MEMBERS(to, bytes, width, base, type, offset)                                              \
+	bpf_probe_read_kernel(to, bytes, (void *)(base) + (offset))
+#else
+#define MEMBERS(to, bytes, width, base, type, offset)                                              \
+	({                                                                                         \
+		void *base_ = (void *)(base);                                                      \
+		u32 offset_ = (offset);                                                            \
+		long err_ = 0;                                                                     \
+                                                                                                   \
+		if (CASTS) {                                                                       \
+			void *from_ =                                                              \
+				bpf_rdonly_cast(base_, bpf_core_type_id_kernel(struct type));      \
+			for (u32 i_ = 0; i_ < (bytes) / sizeof(width); i_++)                       \
+				((width *)(to))[i_] = ((width *)(from_ + offset_))[i_];            \
+		} else {                                                                           \
+			err_ = bpf_probe_read_kernel(to, bytes, base_ + offset_);                  \
+		}                                                                                  \
+		err_;                                                                              \
+	})
+#endif
 
 /* A pointer member; NULL when it cannot be read, which makes the reads behind it fail in turn. */
+#define POINTER_OF(base, type, offset)                                                             \
+	({                                                                                         \
+		void *pointer_ = 0;                                                                \
+		MEMBER_AT(pointer_, base, type, offset);                                           \
+		pointer_;                                                                          \
+	})
+#define POINTER(base, type, field) POINTER_OF(base, type, OFF(type, field))
+/* The same as a plain number, which may be added to what is only known when it runs. */
 #define POINTER_AT(base, offset)                                                                   \
 	({                                                                                         \
 		void *pointer_ = 0;                                                                \
 		READ_AT(pointer_, base, offset);                                                   \
 		pointer_;                                                                          \
 	})
-#define POINTER(base, type, field) POINTER_AT(base, OFF(type, field))
 
 /*
  * A copy of what lies around some members of a struct, from BLOCK_BEGIN of the first on: one read

@@ -31,6 +31,12 @@ static __always_inline struct file_id file__id(void *file, const struct config *
 	u64 magic = 0;
 
 	id.err = READ(magic, sb, super_block, s_magic);
+	if (magic == OVERLAYFS_SUPER_MAGIC) {
+		if (!conf->overlay_upper)
+			id.flags |= EXE_BAD_UPPER;
+		else if (POINTER_AT(inode, conf->overlay_upper))
+			id.flags |= EXE_UPPER;
+	}
 	for (int i = 0; i < OVERLAY_DEPTH && magic == OVERLAYFS_SUPER_MAGIC; i++) {
 		if (conf->overlay_file == OVERLAY_UNKNOWN)
 			break;
@@ -42,6 +48,7 @@ static __always_inline struct file_id file__id(void *file, const struct config *
 		id.flags |= EXE_IN_LAYER;
 		id.err |= READ(magic, sb, super_block, s_magic);
 	}
+	id.err |= MISSING(sb);
 	id.err |= READ(id.ino, inode, inode, i_ino);
 	id.err |= READ(id.dev, sb, super_block, s_dev);
 	if (magic == OVERLAYFS_SUPER_MAGIC) {
@@ -49,11 +56,37 @@ static __always_inline struct file_id file__id(void *file, const struct config *
 	} else if (magic == BTRFS_SUPER_MAGIC && !conf->btrfs_root_back) {
 		id.flags |= EXE_BAD_DEV;
 	} else if (magic == BTRFS_SUPER_MAGIC) {
-		void *subvolume = POINTER_AT(inode - conf->btrfs_root_back, 0);
+		void *own = POINTER_AT(file, OFF(file, f_inode));
+		void *subvolume = POINTER_AT(own - conf->btrfs_root_back, 0);
 
 		id.err |= READ_AT(id.dev, subvolume, conf->btrfs_anon_dev);
 	}
 	return id;
+}
+
+#define NSEC_PER_SEC 1000000000ull
+#define NSEC_BITS    30 /* since 6.13 a bit above these says that somebody asked for the time */
+
+/* When the inode was last changed. */
+static __always_inline long inode__changed(u64 *ns, void *inode)
+{
+	u32 sec_at = 0, nsec_at = 0, nsec = 0;
+	u64 seconds = 0;
+	long err;
+
+	if (HAS(inode, i_ctime_sec)) {
+		sec_at = OFF(inode, i_ctime_sec);
+		nsec_at = OFF(inode, i_ctime_nsec);
+	} else {
+		if (HAS(inode, __i_ctime))
+			sec_at = OFF(inode, __i_ctime);
+		else if (HAS(inode, i_ctime))
+			sec_at = OFF(inode, i_ctime);
+		nsec_at = sec_at + OFF(timespec64, tv_nsec);
+	}
+	err = READ_AT(seconds, inode, sec_at) | READ_AT(nsec, inode, nsec_at);
+	*ns = seconds * NSEC_PER_SEC + (nsec & ((1u << NSEC_BITS) - 1));
+	return err;
 }
 
 static __always_inline void identity__exe(
@@ -71,6 +104,8 @@ static __always_inline void identity__exe(
 	err |= READ(r->exe_uid, inode, inode, i_uid);
 	err |= READ(r->exe_gid, inode, inode, i_gid);
 	err |= READ(r->exe_mode, inode, inode, i_mode);
+	err |= READ(r->exe_size, inode, inode, i_size);
+	err |= inode__changed(&r->exe_ctime_ns, inode);
 	if (err)
 		slot->flags |= FLAG_BAD_EXE;
 }
@@ -88,7 +123,7 @@ static __always_inline struct location root__read(void *task)
  */
 static __always_inline void *task__first_at_home(void *task, const struct config *conf)
 {
-	void *pid = POINTER(task, task_struct, thread_pid);
+	void *pid = POINTER_AT(task, OFF(task_struct, thread_pid));
 	const u32 ns_at = OFF(pid, numbers) + OFF(upid, ns);
 	u32 level = 0;
 
@@ -97,7 +132,7 @@ static __always_inline void *task__first_at_home(void *task, const struct config
 		void *ns = POINTER_AT(pid, ns_at + i * 2 * sizeof(u64));
 		u32 inum = 0;
 
-		READ_AT(inum, ns, OFF(pid_namespace, ns) + OFF(ns_common, inum));
+		READ(inum, ns + OFF(pid_namespace, ns), ns_common, inum);
 		if (inum == conf->pid_ns)
 			return POINTER(ns, pid_namespace, child_reaper);
 	}

@@ -30,7 +30,7 @@ static __always_inline void identity__cred(
 	const u32 ids = 8 * sizeof(u32), caps = 5 * sizeof(u64);
 	long err;
 
-	err = bpf_probe_read_kernel(&r->uid, ids, cred + OFF(cred, uid));
+	err = MISSING(cred) | MEMBERS(&r->uid, ids, u32, cred, cred, OFF(cred, uid));
 	r->auid = r->ses = -1;
 	if (HAS(task_struct, loginuid)) {
 		err |= READ(r->auid, task, task_struct, loginuid);
@@ -38,7 +38,7 @@ static __always_inline void identity__cred(
 	}
 	if (err)
 		slot->flags |= FLAG_BAD_IDS;
-	err = bpf_probe_read_kernel(&r->cap_inheritable, caps, cred + OFF(cred, cap_inheritable));
+	err = MEMBERS(&r->cap_inheritable, caps, u64, cred, cred, OFF(cred, cap_inheritable));
 	err |= READ(r->securebits, cred, cred, securebits);
 	if (err)
 		slot->flags |= FLAG_BAD_CAPS;
@@ -54,21 +54,21 @@ struct proxy {
 
 static __always_inline void *proxy__namespace(struct proxy *proxy, u32 offset)
 {
-	if (BLOCK_HAS(proxy->begin, offset))
+	if (!CASTS && BLOCK_HAS(proxy->begin, offset))
 		return BLOCK_GET(proxy->block, void *, offset - proxy->begin);
-	return POINTER_AT(proxy->base, offset);
+	return POINTER_OF(proxy->base, nsproxy, offset);
 }
 
 /* Reads a namespace's inode number; `common` is where its struct ns_common begins. */
 static __always_inline long namespace__inum(u32 *inum, void *ns, u32 common)
 {
-	return bpf_probe_read_kernel(inum, sizeof(*inum), ns + common + OFF(ns_common, inum));
+	return READ(*inum, ns + common, ns_common, inum);
 }
 
 static __always_inline void identity__namespaces(
 	struct exec_record *r, struct slot *slot, void *task, void *cred)
 {
-	void *pid = POINTER(task, task_struct, thread_pid);
+	void *pid = POINTER_AT(task, OFF(task_struct, thread_pid));
 	struct proxy p = {};
 	struct {
 		u32 nr, pad;
@@ -79,8 +79,10 @@ static __always_inline void identity__namespaces(
 
 	p.base = POINTER(task, task_struct, nsproxy);
 	p.begin = BLOCK_BEGIN(OFF(nsproxy, uts_ns));
-	READ_AT(p.block, p.base, p.begin);
-	err = namespace__inum(
+	if (!CASTS)
+		READ_AT(p.block, p.base, p.begin);
+	err = MISSING(p.base);
+	err |= namespace__inum(
 		&r->ns_mnt, proxy__namespace(&p, OFF(nsproxy, mnt_ns)), OFF(mnt_namespace, ns));
 	err |= namespace__inum(
 		&r->ns_net, proxy__namespace(&p, OFF(nsproxy, net_ns)), OFF(net, ns));
@@ -128,15 +130,15 @@ static __always_inline struct kin kin__read(void *task)
 	u64 block[BLOCK_BYTES / sizeof(u64)] = {};
 	struct kin k = {};
 
-	if (BLOCK_HAS(begin, parent_at) && BLOCK_HAS(begin, leader_at)) {
+	if (!CASTS && BLOCK_HAS(begin, parent_at) && BLOCK_HAS(begin, leader_at)) {
 		k.err = READ_AT(block, task, begin);
 		k.tgid = BLOCK_GET(block, u32, tgid_at - begin);
 		k.real_parent = BLOCK_GET(block, void *, parent_at - begin);
 		k.group_leader = BLOCK_GET(block, void *, leader_at - begin);
 	} else {
-		k.err = READ_AT(k.tgid, task, tgid_at);
-		k.err |= READ_AT(k.real_parent, task, parent_at);
-		k.err |= READ_AT(k.group_leader, task, leader_at);
+		k.err = MEMBER_AT(k.tgid, task, task_struct, tgid_at);
+		k.err |= MEMBER_AT(k.real_parent, task, task_struct, parent_at);
+		k.err |= MEMBER_AT(k.group_leader, task, task_struct, leader_at);
 	}
 	return k;
 }
@@ -203,11 +205,11 @@ static __always_inline struct group_name group_name__read(void *node)
 	const u32 parent_at = KERNFS_PARENT, name_at = OFF(kernfs_node, name);
 	struct group_name g = {};
 
-	if (name_at == parent_at + __builtin_offsetof(struct group_name, name)) {
+	if (!CASTS && name_at == parent_at + __builtin_offsetof(struct group_name, name)) {
 		READ_AT(g, node, parent_at);
 	} else {
-		READ_AT(g.parent, node, parent_at);
-		READ_AT(g.name, node, name_at);
+		MEMBER_AT(g.parent, node, kernfs_node, parent_at);
+		MEMBER_AT(g.name, node, kernfs_node, name_at);
 	}
 	return g;
 }
@@ -246,7 +248,7 @@ static __always_inline struct group group__of(const struct config *conf, void *t
 
 	if (conf->named_hierarchy) {
 		g.node = POINTER(group__in(set, conf->named_hierarchy), cgroup, kn);
-		g.is_named = POINTER_AT(g.node, KERNFS_PARENT) != 0;
+		g.is_named = POINTER_OF(g.node, kernfs_node, KERNFS_PARENT) != 0;
 	}
 	if (!g.is_named)
 		g.node = POINTER(POINTER(set, css_set, dfl_cgrp), cgroup, kn);
@@ -260,7 +262,7 @@ static __always_inline void identity__cgroup(
 	void *node = group__of(conf, task).node;
 	u64 begin = END(slot);
 
-	if (READ(r->cgroup_id, node, kernfs_node, id))
+	if (MISSING(node) | READ(r->cgroup_id, node, kernfs_node, id))
 		slot->flags |= FLAG_BAD_CGROUP;
 	for (int i = 0; i < CGROUP_LEVELS; i++) {
 		struct group_name g = group_name__read(node);

@@ -25,6 +25,9 @@ typedef struct {
 struct qstr {
 	const unsigned char *name;
 };
+struct timespec64 {
+	long tv_nsec;
+};
 struct super_block {
 	unsigned int s_dev;
 	unsigned long s_magic;
@@ -36,6 +39,11 @@ struct inode {
 	struct super_block *i_sb;
 	unsigned long i_ino;
 	unsigned int i_nlink;
+	long long i_size;
+	long long i_ctime_sec; /* since 6.11 */
+	unsigned int i_ctime_nsec;
+	struct timespec64 __i_ctime; /* 6.6 to 6.10 */
+	struct timespec64 i_ctime;   /* before */
 };
 struct hlist_bl_node {
 	struct hlist_bl_node **pprev;

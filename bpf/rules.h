@@ -54,7 +54,7 @@ static __always_inline int rule__hits_cgroup(u64 active, const struct config *co
 		READ(id, g.node, kernfs_node, id);
 		if (rule__hits(active, RULE_CGROUP, id, g.is_named))
 			return 1;
-		g.node = POINTER_AT(g.node, KERNFS_PARENT);
+		g.node = POINTER_OF(g.node, kernfs_node, KERNFS_PARENT);
 	}
 	return 0;
 }

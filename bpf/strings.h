@@ -43,14 +43,14 @@ static __always_inline struct location location__read(void *base, u32 offset)
 {
 	struct location at;
 
-	at.dentry = POINTER_AT(base, offset + OFF(path, dentry));
-	at.mnt = POINTER_AT(base, offset + OFF(path, mnt));
+	at.dentry = POINTER(base + offset, path, dentry);
+	at.mnt = POINTER(base + offset, path, mnt);
 	return at;
 }
 
 static __always_inline int dentry__is_unhashed(void *dentry)
 {
-	return !POINTER_AT(dentry, OFF(dentry, d_hash) + OFF(hlist_bl_node, pprev));
+	return !POINTER(dentry + OFF(dentry, d_hash), hlist_bl_node, pprev);
 }
 
 /* A dentry's parent and name. They follow each other: then one read gets both. */
@@ -66,11 +66,11 @@ static __always_inline struct component component__read(void *dentry)
 		  name_at = OFF(dentry, d_name) + OFF(qstr, name);
 	struct component c = {};
 
-	if (name_at == parent_at + __builtin_offsetof(struct component, name)) {
+	if (!CASTS && name_at == parent_at + __builtin_offsetof(struct component, name)) {
 		READ_AT(c, dentry, parent_at);
 	} else {
-		READ_AT(c.parent, dentry, parent_at);
-		READ_AT(c.name, dentry, name_at);
+		MEMBER_AT(c.parent, dentry, dentry, parent_at);
+		MEMBER_AT(c.name, dentry, dentry, name_at);
 	}
 	return c;
 }
@@ -86,11 +86,11 @@ static __always_inline struct place place__read(void *mount)
 	const u32 parent_at = OFF(mount, mnt_parent), point_at = OFF(mount, mnt_mountpoint);
 	struct place p = {};
 
-	if (point_at == parent_at + __builtin_offsetof(struct place, mountpoint)) {
+	if (!CASTS && point_at == parent_at + __builtin_offsetof(struct place, mountpoint)) {
 		READ_AT(p, mount, parent_at);
 	} else {
-		READ_AT(p.parent, mount, parent_at);
-		READ_AT(p.mountpoint, mount, point_at);
+		MEMBER_AT(p.parent, mount, mount, parent_at);
+		MEMBER_AT(p.mountpoint, mount, mount, point_at);
 	}
 	return p;
 }

@@ -30,8 +30,8 @@ static __always_inline int before__save(void *task)
 		return 0;
 	bpf_get_current_comm(b->comm, sizeof(b->comm));
 	cred = POINTER(task, task_struct, cred); /* still the old ones */
-	if (READ_AT(ids, cred, OFF(cred, uid)) |
-		READ_AT(b->cap_permitted, cred, OFF(cred, cap_inheritable) + sizeof(u64))) {
+	if (MEMBERS(&ids, sizeof(ids), u32, cred, cred, OFF(cred, uid)) |
+		MEMBER_AT(b->cap_permitted, cred, cred, OFF(cred, cap_inheritable) + sizeof(u64))) {
 		b->task = 0;
 		return 0;
 	}
@@ -86,9 +86,9 @@ static __always_inline void record__add_binprm(struct scratch *buf, struct slot 
 	u32 magic = 0;
 
 	READ(r->argc, bprm, linux_binprm, argc);
-	READ_AT(magic, bprm, OFF(linux_binprm, buf));
+	READ(magic, bprm, linux_binprm, buf);
 	if (magic == 0x464c457f) /* "\177ELF" */
-		READ_AT(r->machine, bprm, OFF(linux_binprm, buf) + 18);
+		MEMBER_AT(r->machine, bprm, linux_binprm, OFF(linux_binprm, buf) + 18);
 	r->filename_bytes = string__append(buf, slot, filename, FILENAME_BYTES);
 	if (!r->filename_bytes)
 		slot->flags |= FLAG_BAD_FILENAME;
@@ -116,7 +116,7 @@ static __always_inline void *bprm__descriptor(void *task, void *bprm)
 	READ(size, table, fdtable, max_fds);
 	if (number >= size)
 		return 0;
-	return POINTER_AT(POINTER(table, fdtable, fd), number * sizeof(void *));
+	return POINTER_AT(POINTER_AT(table, OFF(fdtable, fd)), number * sizeof(void *));
 }
 
 /*

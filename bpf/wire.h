@@ -13,7 +13,7 @@ typedef unsigned short w16;
 typedef unsigned int w32;
 typedef unsigned long long w64;
 
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 
 enum event_kind {
 	KIND_EXEC = 1,	  /* struct exec_record: a successful exec */
@@ -82,7 +82,9 @@ enum exe_flag {
 	EXE_PSEUDO = 1 << 1,	  /* its own root, but not its mount's: memfd and the like */
 	EXE_UNREACHABLE = 1 << 2, /* no way up from there passes the root of the process */
 	EXE_IN_LAYER = 1 << 3,	  /* on overlayfs: device and inode are those of its layer */
-	EXE_BAD_DEV = 1 << 4, /* the device is that of the file system, not what stat(2) gives */
+	EXE_BAD_DEV = 1 << 4,	/* the device is that of the file system, not what stat(2) gives */
+	EXE_UPPER = 1 << 5,	/* on overlayfs: it lies in the upper layer */
+	EXE_BAD_UPPER = 1 << 6, /* on overlayfs, and which layer it lies in is not known */
 };
 
 struct event_head {
@@ -168,6 +170,8 @@ struct exec_record {
 	w16 exe_mode;	       /* inode->i_mode */
 	w16 machine;	       /* e_machine of its ELF header; 0: not an ELF file, or a failure */
 	w32 exe_flags;	       /* enum exe_flag */
+	w64 exe_size;	       /* inode->i_size */
+	w64 exe_ctime_ns;      /* change time of the inode, ns since 1970 */
 	w64 cgroup_id;	       /* kernfs_node->id of the task's cgroup */
 	w64 script_ino;	       /* as of exe: a script run through a descriptor, else 0 */
 	w32 script_dev;	       /* */
@@ -265,10 +269,10 @@ struct config {
 	w32 env_tail;	     /* of these, at the end */
 	w32 pid_ns;	     /* inode number of our pid namespace */
 	w32 overlay_file;    /* enum overlay_file */
+	w32 overlay_upper;   /* from ovl_inode.vfs_inode to its __upperdentry; 0: not known */
 	w32 btrfs_root_back; /* from btrfs_inode.vfs_inode back to its member root; 0: not known */
 	w32 btrfs_anon_dev;  /* offset of btrfs_root.anon_dev */
 	w32 named_hierarchy; /* number of the cgroup hierarchy name=systemd; 0: there is none */
-	w32 pad_config;	     /* 0 */
 };
 
 /* What the private data of a file on overlayfs is. */

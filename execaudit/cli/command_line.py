@@ -15,6 +15,7 @@ from typing import NamedTuple
 from execaudit import __version__
 from execaudit.cli.options import (
     add_check_options,
+    add_configuration_options,
     add_control_options,
     add_convert_options,
     add_daemon_options,
@@ -92,6 +93,12 @@ def _add_top_options(parser: argparse.ArgumentParser) -> None:
     add_arguments(parser)
 
 
+def _add_baseline_options(parser: argparse.ArgumentParser) -> None:
+    from execaudit.baseline.arguments import add_arguments  # noqa: PLC0415 - of use to it only
+
+    add_arguments(parser, partial(add_configuration_options, verb="use"))
+
+
 _VERBS = {
     "trace": _Verb("print execs as they happen", add_trace_options, "trace.verb"),
     "doctor": _Verb(
@@ -112,6 +119,9 @@ _VERBS = {
     ),
     "schema": _Verb("print the JSON Schema of a format", add_schema_options, "formats.schema"),
     "seal": _Verb("set up the seals of the log", add_seal_options, "evidence.setup"),
+    "baseline": _Verb(
+        "show or change what counts as run before", _add_baseline_options, "baseline.verb"
+    ),
     "verify": _Verb("say whether a log is whole", add_verify_options, "verify.verb"),
     "status": _control("show what the running daemon does", "show", wants_json=True),
     "reload": _control("have the running daemon read its configuration again", "reload"),

@@ -97,7 +97,7 @@ def add_doctor_options(parser: argparse.ArgumentParser) -> None:
 def add_rules_options(parser: argparse.ArgumentParser) -> None:
     """Add what `execaudit rules` and `execaudit rules test` take."""
     parser.description = "List the rules in order, with who decides them and where they stand."
-    _add_configuration_options(parser, "use")
+    add_configuration_options(parser, "use")
     subjects = parser.add_subparsers(dest="subject", metavar="SUBJECT")
     test = subjects.add_parser("test", help="say which rule decides about a record, and why")
     test.description = (
@@ -108,11 +108,19 @@ def add_rules_options(parser: argparse.ArgumentParser) -> None:
     from execaudit.query.backtest import add_arguments  # noqa: PLC0415 - of use to it only
 
     add_arguments(subjects.add_parser("backtest", help="say what rules would have matched so far"))
+    for verb, effect in (("enable", "on"), ("disable", "off")):
+        switch = subjects.add_parser(verb, help=f"switch a pack of rules or a rule {effect}")
+        switch.description = (
+            f'Switch {effect} a pack ("detections"), a part of it ("detections/network"), or one'
+            " rule by its name. `systemctl reload execaudit` takes it over."
+        )
+        add_configuration_options(switch, "change", default=argparse.SUPPRESS)
+        switch.add_argument("name", metavar="NAME", help="of the pack, its part, or the rule")
 
 
 def add_rules_test_options(test: argparse.ArgumentParser) -> None:
     """Add what `execaudit rules test` takes."""
-    _add_configuration_options(test, "use", default=argparse.SUPPRESS)  # as before the "test"
+    add_configuration_options(test, "use", default=argparse.SUPPRESS)  # as before the "test"
     test.add_argument("--pid", type=int, metavar="PID", help="a process that runs now")
     test.add_argument(
         "--record-line", metavar="FILE", help="the first line of FILE; - for standard input"
@@ -134,7 +142,7 @@ def add_check_options(parser: argparse.ArgumentParser) -> None:
         "Check the configuration and the rules. Problems go to stderr, one a line, as"
         " file:line:column: key: what is wrong, what was expected. Exit status: 0 none, 6 some."
     )
-    _add_configuration_options(parser, "check")
+    add_configuration_options(parser, "check")
     parser.add_argument(
         "--print",
         action="store_true",
@@ -148,7 +156,7 @@ def add_daemon_options(parser: argparse.ArgumentParser) -> None:
         "Log every exec on this host as configured, until SIGTERM. SIGHUP reloads the"
         " configuration, SIGUSR1 rotates the file. See 'execaudit check' for the configuration."
     )
-    _add_configuration_options(parser, "use")
+    add_configuration_options(parser, "use")
 
 
 FORMATS = ("execaudit", "ecs", "ocsf")
@@ -205,7 +213,7 @@ def add_redact_options(parser: argparse.ArgumentParser) -> None:
         "Replace secrets in lines (of execaudit, ECS or OCSF) and in recordings that were made"
         " before, with today's patterns, and print what is clean."
     )
-    _add_configuration_options(parser, "use")
+    add_configuration_options(parser, "use")
     parser.add_argument(
         "--in-place",
         action="store_true",
@@ -261,7 +269,7 @@ def add_verify_options(parser: argparse.ArgumentParser) -> None:
         "--directory", metavar="DIR", default="", help="with --against: journal files in DIR"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
-    _add_configuration_options(parser, "use")
+    add_configuration_options(parser, "use")
 
 
 def add_seal_options(parser: argparse.ArgumentParser) -> None:
@@ -270,7 +278,7 @@ def add_seal_options(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="seal_verb", metavar="VERB", required=True)
     text = "make the first key, and show the key that verifies"
     setup = verbs.add_parser("setup", help=text, description=f"{text[0].upper()}{text[1:]}.")
-    _add_configuration_options(setup, "use")
+    add_configuration_options(setup, "use")
     setup.add_argument(
         "--public",
         action="store_true",
@@ -286,7 +294,7 @@ def add_control_options(
 ) -> None:
     """Add what `execaudit status`, `reload` and `rotate` take."""
     parser.description = f"{text[0].upper()}{text[1:]}."
-    _add_configuration_options(parser, "use")
+    add_configuration_options(parser, "use")
     parser.add_argument(
         "--status-file",
         type=Path,
@@ -310,9 +318,10 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _add_configuration_options(
+def add_configuration_options(
     parser: argparse.ArgumentParser, verb: str, default: str | None = None
 ) -> None:
+    """Add the options by which a verb finds the configuration; `verb` says what it does with it."""
     parser.add_argument(
         "--config",
         type=Path,

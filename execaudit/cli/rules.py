@@ -45,16 +45,22 @@ _MOST_BYTES = 16 << 20  # of a record line
 
 
 def run(args: argparse.Namespace) -> int:
-    """List, test or backtest; returns the exit status."""
+    """List, test, backtest or switch; returns the exit status."""
     if args.subject == "backtest":
         from execaudit.query import backtest  # noqa: PLC0415 - of use to it only
 
         return backtest.run(args)
+    if args.subject in ("enable", "disable"):
+        from execaudit.cli import rule_packs  # noqa: PLC0415 - of use to it only
+
+        return rule_packs.run(args)
     loaded, rules = load_rules(args)
     if args.subject == "test":
         return _test(rules, args)
     for line in list_rules(rules, translate_rules(rules.rules, KernelLookups()).rules):
         print(line)
+    for name in loaded.disabled:
+        print(f"      [off]     {make_printable(name)}")
     for note in find_notes(loaded, rules, is_of_host=args.root == Path("/")):
         print(note, file=sys.stderr)
     return EXIT_OK
@@ -96,6 +102,8 @@ def _action(rule: Rule) -> str:
     text = rule.action
     if rule.labels:
         text += " " + ",".join(rule.labels)
+    if rule.technique:
+        text += " " + ",".join(rule.technique)
     if rule.severity:
         text += f" ({rule.severity})"
     return text + (" +descendants" if rule.descendants else "")
@@ -231,9 +239,11 @@ def describe(rules: RuleSet, fields: FieldDict, *, everything: bool) -> list[str
         if explanation.rule == decision.rule and not everything:
             break
     lines.append(_conclude(rules, decision.action, decision.rule))
-    if decision.action == "keep" and (decision.labels or decision.severity):
+    if decision.action == "keep" and decision.is_marked:
         added = ", ".join(decision.labels) or "none"
         lines.append(f"labels: {added}; severity: {decision.severity or 'none'}")
+        if decision.technique:
+            lines.append(f"technique: {', '.join(decision.technique)}")
     if any(rule.descendants for rule in rules.rules):
         lines.append("Rules with descendants = true may decide otherwise below what they matched.")
     return lines

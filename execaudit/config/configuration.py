@@ -45,6 +45,7 @@ class Loaded:
     sources: tuple[Source, ...]
     rules_from: int
     origins: Mapping[KeyPath, Origin]
+    disabled: tuple[str, ...] = ()
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -71,8 +72,10 @@ def load_sources(
     config, origins = merged.finish()
     rules: list[RuleTable] = []
     before = len(problems)
+    disabled: set[str] = set()
     for source in rule_sources:
-        rules += rule_tables(source, problems)
+        rules += rule_tables(source, problems, disabled)
+    rules = [rule for rule in rules if rule.values.get("name") not in disabled]
     labels = _given_labels(rules) if len(problems) == before else None
     for path, text in find_contradictions(config, origins.keys(), labels):
         problems.append(_problem(origins, path, text))
@@ -85,6 +88,7 @@ def load_sources(
         tuple(everything),
         len(sources),
         origins,
+        tuple(sorted(disabled)),
     )
 
 

@@ -8,6 +8,7 @@ nothing here reads a file. Times are seconds, sizes are bytes, 0 and "" switch o
 import re
 from dataclasses import dataclass, fields
 
+from execaudit.config.baseline import Baseline
 from execaudit.config.environment import DEFAULT_ENV
 from execaudit.config.quantities import (
     DAY,
@@ -304,6 +305,7 @@ class Config:
     journal: Journal = Journal()
     stdout: Stdout = Stdout()
     seal: Seal = Seal()  # noqa: RUF009 - it is frozen
+    baseline: Baseline = Baseline()  # noqa: RUF009 - it is frozen
     redact: Redact = Redact()  # noqa: RUF009 - it is frozen
     limits: Limits = Limits()
     status: Status = Status()

@@ -131,11 +131,26 @@ class RuleTable:
         return self.source.problem(("rule", self.index, *path), text)
 
 
-def rule_tables(source: Source, problems: list[Problem]) -> list[RuleTable]:
-    """Return the rules of a file in order; adds to `problems` what is not a rule."""
+DISABLE = "disable"
+"""Key of a rules file: names of rules, of any file, that are switched off."""
+
+
+def rule_tables(
+    source: Source, problems: list[Problem], disabled: set[str] | None = None
+) -> list[RuleTable]:
+    """Return the rules of a file in order.
+
+    Adds to `problems` what is not a rule, and to `disabled` the names of rules it switches off.
+    """
     found: list[RuleTable] = []
     for name, value in (source.parse(problems) or {}).items():
-        if name != "rule":
+        if name == DISABLE:
+            if isinstance(value, list) and all(isinstance(each, str) for each in value):
+                (disabled if disabled is not None else set()).update(value)
+            else:
+                text = f"is {show_short(value)}, expected a list of names of rules"
+                problems.append(source.problem((name,), text))
+        elif name != "rule":
             problems.append(source.problem((name,), _describe_unknown(name)))
         elif not isinstance(value, list):
             text = f"is {show_short(value)}, expected tables that begin with [[rule]]"

@@ -266,3 +266,7 @@ LABEL = Text(
     'a label: up to 64 letters, digits, "_", ".", ":" and "-"',
 )
 LABELS = ListOf(LABEL, "labels")
+TECHNIQUES = ListOf(
+    Text(re.compile(r"T[0-9]{4}(\.[0-9]{3})?"), 'an ATT&CK technique such as "T1059.004"'),
+    "ATT&CK techniques",
+)

@@ -14,6 +14,7 @@ from execaudit.daemon.log import log
 from execaudit.daemon.path_search import PathSearch
 from execaudit.daemon.sealing import Sealer
 from execaudit.daemon.selfcheck.canary import Canary
+from execaudit.daemon.settling import Pressure
 from execaudit.daemon.setup import Setup, env_names
 from execaudit.kernel import libbpf
 from execaudit.kernel.capture import Capture
@@ -23,7 +24,7 @@ from execaudit.records.host import Host
 from execaudit.records.lost import Lost, lost_fields
 from execaudit.records.place import FieldDict, PlaceDescriber
 from execaudit.records.redact_event import redact_event
-from execaudit.sinks.notices import NOTICE
+from execaudit.sinks.notices import NOTICE, WARNING
 from execaudit.sinks.sink import Sink
 from execaudit.wire.decoder import Decoder
 from execaudit.wire.event import Event
@@ -37,6 +38,7 @@ class Flow:
     Attributes:
         setup: what the configuration in force gives.
         high_water: the most bytes that were in the ring.
+        pressure: how much the ring held since it was settled.
         dropped, limited, collapsed: events that went no further than the rules, the limits, or
             the record of another one.
         dropped_before: by rules in the kernel, with captures that were replaced.
@@ -55,6 +57,7 @@ class Flow:
         self.high_water = 0
         self.dropped = self.limited = self.collapsed = self.dropped_before = 0
         self.checks = 0
+        self.pressure = Pressure(is_swollen=True)  # by the start
         self.sealer = Sealer(self)
         self.canary = Canary()
         self.duplicates: Duplicates | None = None
@@ -71,7 +74,6 @@ class Flow:
         self.file: CheckpointFile | None = None
         self.ring = Ring(capture.maps["events"], capture.settings.ring_bytes)
         self.dropped_at_start = 0
-        self._committed = -1
         self._undelivered: dict[str, int] = {}
 
     def resume(self, file: CheckpointFile, checkpoint: Checkpoint) -> None:
@@ -102,6 +104,7 @@ class Flow:
             return  # the self-check sees to it
         left = ring.pending()
         self.high_water = max(self.high_water, left)
+        self.pressure.note(left, ring.size)
         while left > 0:
             self.decoder.position = ring.position
             if search is not None:
@@ -137,13 +140,21 @@ class Flow:
         setup = self.setup
         if event.path_search:
             self.collapsed += len(event.path_search) - (event.error != 0)
+        baseline = setup.baseline
+        if (
+            baseline is not None
+            and not event.hook  # an exec that succeeded
+            and event.place.looked_at is not baseline.period
+        ):
+            baseline.look(event)
         if setup.rules is not None:
             decision = setup.rules.decide(event)
             if decision.action == "drop":
                 self.dropped += 1
                 return
-            if decision.labels or decision.severity:
+            if decision.is_marked:
                 event.labels, event.severity = decision.labels, decision.severity
+                event.technique, event.rule = decision.technique, decision.names
                 event.is_plain = False
         if setup.limits is not None and not setup.limits.allow(event, now_ns):
             self.limited += 1
@@ -185,6 +196,20 @@ class Flow:
             self.decoder.forget_places()
             self.setup.follow_host()
 
+    def follow_baseline(self) -> None:
+        """Have the baseline take over the time, and say what is wrong with its file."""
+        baseline = self.setup.baseline
+        if baseline is not None:
+            baseline.follow()
+            if trouble := baseline.take_trouble():
+                log(WARNING, trouble)
+
+    @property
+    def awaits_programs(self) -> bool:
+        """Whether records of programs are to come from a thread."""
+        baseline = self.setup.baseline
+        return baseline is not None and baseline.programs is not None and baseline.programs.is_busy
+
     def follow_name(self) -> None:
         """Take over another name. DHCP names a host long after the first programs have run."""
         before = self.host.name
@@ -197,7 +222,7 @@ class Flow:
     @property
     def is_holding(self) -> bool:
         """True where something that was read is still in the ring: the kernel then wakes nobody."""
-        return self._committed != self.ring.position
+        return self.ring.is_holding
 
     def keep_up(self) -> None:
         """Note what the sinks have delivered by themselves since."""
@@ -228,7 +253,6 @@ class Flow:
                 )
             )
         ring.free(position)
-        self._committed = position
 
     def _count_undelivered(self) -> dict[str, int]:
         return {sink.name: sink.undelivered for sink in self.setup.sinks}
@@ -253,17 +277,24 @@ class Flow:
     # -- settling -----------------------------------------------------------------------------
 
     def settle(self) -> bool:
-        """Account for what no later event shows; True where it has to be done again soon."""
+        """Account for what no later event shows; True where failures are held back still."""
+        pressure, self.pressure = self.pressure, Pressure()
         # In this order: whatever the counters count has then come out of the ring, or never will.
         slots, misses = self.capture.slots(), self.capture.misses()
         self.drain()
-        now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        losses = self.accounting.settle(slots, misses, now_ns)
+        losses = self.accounting.settle(slots, misses, time.clock_gettime_ns(time.CLOCK_BOOTTIME))
         self._forget_chunks(losses)
         self._add(*[lost_fields(lost, self.host) for lost in losses])
-        is_searching = self.release_failures(now_ns)
+        is_searching = self.settle_failures()
+        if pressure.is_swollen:
+            libbpf.trim_heap()  # what a burst took is not held for years
+        return is_searching
+
+    def settle_failures(self) -> bool:
+        """Deliver failures that were held back for a second; True where some still are."""
+        self.drain()  # what became of them may be in the ring
+        is_searching = self.release_failures(time.clock_gettime_ns(time.CLOCK_BOOTTIME))
         self.flush()
-        libbpf.trim_heap()  # 0.1 ms, and what a burst took is not held for years
         return is_searching
 
     def release_failures(self, now_ns: int, *, are_all: bool = False) -> bool:
@@ -284,6 +315,7 @@ class Flow:
 
     def close(self) -> None:
         """Note what the closed sinks have delivered, and release what was opened here."""
+        self.ring.keeps_last = False
         self._commit(is_stopped=True)
         self._processes.close()
         self.setup.programs.close()

@@ -8,6 +8,7 @@ no clock and no ring.
 
 _FIRST_S = 0.1  # a turn costs as much as forty events: its code is in no cache any more
 _QUIET_S = 1.0
+_STEADY_S = 0.4
 
 
 class Gathering:
@@ -22,6 +23,11 @@ class Gathering:
     def has_begun(self) -> bool:
         """True while events wait, or would not wake us."""
         return self._began_s is not None
+
+    @property
+    def is_steady(self) -> bool:
+        """True where events have kept coming: the next pause need not wait for one to wake us."""
+        return self._pause_s >= _STEADY_S
 
     def begin(self, now_s: float, *, is_holding: bool = False) -> None:
         """Begin a pause: there is something to take, or what comes would not wake us."""

@@ -21,8 +21,14 @@ from execaudit.daemon.log import log
 from execaudit.daemon.priority import warn_of_ordinary_priority
 from execaudit.daemon.prune import take_prune
 from execaudit.daemon.replacement import reconfigure
-from execaudit.daemon.reports import log_notices, report_incidents, report_suppressed
+from execaudit.daemon.reports import (
+    log_notices,
+    report_incidents,
+    report_programs,
+    report_suppressed,
+)
 from execaudit.daemon.selfcheck.tracing_check import SelfCheck
+from execaudit.daemon.settling import Settling
 from execaudit.daemon.setup import build_setup, capture_settings
 from execaudit.daemon.start import begin, end
 from execaudit.daemon.status_writer import StatusWriter
@@ -33,7 +39,7 @@ from execaudit.sinks.file import FileSink
 from execaudit.sinks.notices import NOTICE, WARNING
 
 _FILLED, _FILLED_BYTES = 4, 1 << 20  # a quarter of the ring, or so much: bpf/output.h wakes us
-_SETTLE_S = 1.0
+_PROGRAMS_S = 0.25  # until a thread that reads new programs is looked after
 _CHECK_S = 30.0  # where no watchdog wants it more often
 _SIGNALS = (
     *(signal.SIGHUP, signal.SIGUSR1, signal.SIGCONT, signal.SIGTERM),
@@ -57,7 +63,7 @@ class Daemon:
         self._flow = flow
         self._signals: list[int] = []
         self._is_stopping = False
-        self._settle_at: float | None = time.monotonic() + _SETTLE_S
+        self._settling = Settling(time.monotonic())
         self._gathering = Gathering()
         self._deadline_s = 0.0
         self._limits_at = 0.0
@@ -133,7 +139,7 @@ class Daemon:
         is_urgent = signal_fd in fds or (has_begun and self._ring_fd in fds)
         is_over = is_urgent or self._is_over(now_s)
         if not is_over and now_s < self._deadline_s and ring.has_more():
-            return
+            return  # to settle waits as well: the turn that takes what is there does it
         self._work(now_s, is_over=is_over)
         if signal_fd in fds:
             os.read(signal_fd, 4096)
@@ -152,12 +158,16 @@ class Daemon:
             self._gathering.end(now_s, is_taken=has_more)
         if not has_more:
             flow.follow_host()
+            if is_over and flow.ring.keeps_last:
+                flow.ring.keeps_last = False
+                flow.flush()
         elif is_over:
-            if self._settle_at is not None and now_s >= self._settle_at:
+            flow.ring.keeps_last = self._gathering.is_steady
+            if now_s >= self._settling.due_s:
                 self._settle(now_s)
             else:
                 flow.drain()
-            self._settle_soon()
+            self._settle_soon(now_s)
 
     def _is_over(self, now_s: float) -> bool:
         """Return True if what is in the ring, if anything, is not to wait any longer."""
@@ -170,16 +180,24 @@ class Daemon:
 
     # -- timers -------------------------------------------------------------------------------
 
-    def _settle_soon(self) -> None:
-        self._settle_at = self._settle_at or time.monotonic() + _SETTLE_S
+    def _settle_soon(self, now_s: float) -> None:
+        search = self._flow.path_search
+        self._settling.note_events(
+            now_s,
+            is_pressed=self._flow.pressure.is_full,
+            is_searching=search is not None and bool(search.pending),
+        )
 
     def _settle(self, now_s: float) -> None:
-        self._settle_at = now_s + _SETTLE_S if self._flow.settle() else None
+        flow, settling = self._flow, self._settling
+        settle = flow.settle if settling.are_counts_due(now_s) else flow.settle_failures
+        is_searching = settle()
+        settling.note_settled(now_s, is_searching=is_searching)
 
     def _settles_s(self) -> float:
         """Return when settling is due; what is in the ring is taken by the same turn."""
         is_waiting = self._gathering.has_begun and self._flow.ring.has_more()
-        return math.inf if self._settle_at is None or is_waiting else self._settle_at
+        return math.inf if is_waiting else self._settling.due_s
 
     def _left_s(self) -> float:
         """Return seconds until the next timer, or the end of the pause."""
@@ -187,34 +205,38 @@ class Daemon:
         if self._gathering.has_begun:
             end_s = self._gathering.end_s(self._flow.setup.config.capture.max_delay)
             until_s = min(until_s, end_s)
+        until_s = min(until_s, self._settles_s())
         return max(0.0, until_s - time.monotonic())
 
     def _next_s(self) -> float:
-        """Return when the next timer is due."""
+        """Return when the next timer is due; when to settle is no part of it."""
         now_s = time.monotonic()
-        of_sinks = [sink.on_timer(now_s) for sink in self._flow.sinks]
+        flow = self._flow
+        of_sinks = [sink.on_timer(now_s) for sink in flow.sinks]
         deadlines = [at for at in of_sinks if at is not None]
-        deadlines += [self._settles_s(), self._check_at]
+        deadlines.append(self._check_at)
         if self._status.has_news:
             deadlines.append(self._status.due_s)
-        if self._is_limiting:
+        if flow.awaits_programs:
+            deadlines.append(now_s + _PROGRAMS_S)
+        limits = flow.setup.limits
+        if limits is not None and limits.has_unreported:
             deadlines.append(self._limits_at)
         return min(deadlines)
-
-    @property
-    def _is_limiting(self) -> bool:
-        limits = self._flow.setup.limits
-        return limits is not None and limits.has_unreported
 
     def _run_timers(self) -> None:
         flow = self._flow
         now_s = time.monotonic()
         if now_s >= self._settles_s():
             self._settle(now_s)
-        if now_s >= self._limits_at or not self._is_limiting:
+        limits = flow.setup.limits
+        is_limiting = limits is not None and limits.has_unreported
+        if now_s >= self._limits_at or not is_limiting:
             self._limits_at = now_s + flow.setup.config.limits.interval
-            report_suppressed(flow, flow.setup.limits)
+            if is_limiting:
+                report_suppressed(flow, limits)
         report_incidents(flow, flow.sinks)
+        report_programs(flow)
         flow.sealer.pass_on()
         log_notices(flow.sinks)
         flow.keep_up()
@@ -235,6 +257,7 @@ class Daemon:
         seen = flow.accounting.counts.seen
         self._check_at = time.monotonic() + self._check_s
         flow.refresh_rules()
+        flow.follow_baseline()
         if self._selfcheck.run():
             notify("WATCHDOG=1")
         elif self._watchdog_s is not None and not is_first:
@@ -243,7 +266,7 @@ class Daemon:
                 " starts this daemon again"
             )
         if flow.accounting.counts.seen != seen:
-            self._settle_soon()
+            self._settle_soon(self._check_at - self._check_s)
 
     def _check_priority(self) -> None:
         """Look once, with the first check after the start: by then the manager has raised it."""

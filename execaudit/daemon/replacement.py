@@ -42,7 +42,11 @@ def reconfigure(flow: Flow, setup: Setup) -> None:
     if old.rules is None or not old.rules.wants_programs:
         remember_running(setup.rules, flow.capture.engine)
     flow.setup = setup
+    flow.pressure.is_swollen = True  # by both
     old.programs.close()
+    if old.baseline is not None and old.baseline is not setup.baseline:
+        flow.emit(*old.baseline.close())
+    flow.follow_baseline()
     for change in setup.changes:
         change()
     flow.decoder.select_env(env_names(setup.config))

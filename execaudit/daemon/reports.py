@@ -78,6 +78,14 @@ def report_suppressed(flow: Flow, limits: Limits | None) -> None:
             flow.emit(service_records.summary_fields(flow.host, by, counted, *span))
 
 
+def report_programs(flow: Flow) -> None:
+    """Report the programs that were read since."""
+    if flow.awaits_programs and (baseline := flow.setup.baseline) and baseline.programs:
+        records = baseline.programs.take()
+        if records:
+            flow.emit(*records)
+
+
 def log_notices(sinks: Iterable[Sink]) -> None:
     """Write into the log what the sinks have to say."""
     for sink in sinks:

@@ -28,6 +28,7 @@ from execaudit.sinks.sink import Sink
 from execaudit.sinks.table import Encoding, open_sinks
 
 if TYPE_CHECKING:
+    from execaudit.baseline.baseline import Baseline
     from execaudit.rules.rule_set import RuleSet
 
 _PATIENCE_S = 5.0  # with a process that is about to end, and has the file
@@ -80,6 +81,7 @@ class Setup:
         rules: "RuleSet | None",  # None where there are none
         limits: Limits | None,  # None where nothing is limited
         redactor: Redactor | None,  # None where nothing is redacted
+        baseline: "Baseline | None" = None,  # None where none is kept
         encoders: list[AnyEncoder],  # those of the sinks
         sinks: list[Sink],
         changes: list[Callable[[], None]],  # of sinks that go on, for when this comes into force
@@ -92,6 +94,7 @@ class Setup:
         self.kernel, self.programs = _kernel_rules(rules)
         self.limits = limits
         self.redactor = redactor
+        self.baseline = baseline
         self.collapses = loaded.config.capture.failures == "collapsed"
         self.encoders = encoders
         self.sinks = sinks
@@ -136,6 +139,25 @@ def _build_redactor(config: Config) -> Redactor | None:
     if not redact.enabled:
         return None
     return make_redactor(redact, _read_key(redact.hmac_key) if redact.hmac_key else None)
+
+
+def _open_baseline(config: Config, host: Host, old: "Setup | None") -> "Baseline | None":
+    """Return the baseline; that of `old` where it is the same one."""
+    section = config.baseline
+    if not section.enabled:
+        return None
+    # Most hosts keep none.
+    from execaudit.baseline.baseline import Baseline  # noqa: PLC0415
+    from execaudit.baseline.programs import ProgramReader  # noqa: PLC0415
+
+    before = old.baseline if old is not None else None
+    if before is not None and before.path == section.path:
+        before.learning_s = section.learning
+        before.reads_programs = section.programs
+        return before
+    baseline = Baseline(section.path, section.learning, ProgramReader(host))
+    baseline.reads_programs = section.programs
+    return baseline
 
 
 def _read_key(name: str) -> bytes:
@@ -185,6 +207,7 @@ def build_setup(loaded: Loaded, host: Host, old: Setup | None = None) -> Setup:
         rules=rules,
         limits=_build_limits(config),
         redactor=redactor,
+        baseline=_open_baseline(config, host, old),
         encoders=list(encoders.values()),
         sinks=sinks,
         changes=changes,

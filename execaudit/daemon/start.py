@@ -116,6 +116,8 @@ def end(flow: Flow, *, is_kept: bool) -> None:
     flow.release_failures(_now_ns(), are_all=True)
     report_suppressed(flow, flow.setup.limits)
     report_incidents(flow, flow.sinks)
+    if flow.setup.baseline is not None:
+        flow.emit(*flow.setup.baseline.close())
     report_stop(flow)
     flow.sealer.seal("stop")
     for sink in flow.sinks:

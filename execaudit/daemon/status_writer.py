@@ -28,7 +28,10 @@ _COUNTERS = {
     *("written", "bytes", "deselected", "hits", "count", "repairs", "checks"),
 }
 """Last words of what only grows."""
-_GAUGES = ("queue_bytes", "size_bytes", "water_bytes", "resident_bytes", "file_bytes", "room_bytes")
+_GAUGES = (
+    *("queue_bytes", "size_bytes", "water_bytes", "resident_bytes", "file_bytes", "room_bytes"),
+    "table_bytes",
+)
 
 
 class StatusWriter:
@@ -114,6 +117,7 @@ class StatusWriter:
             "events": totals,
             "sinks": _sink_states(flow),
             "rules": _rule_states(flow),
+            **({"baseline": flow.setup.baseline.status()} if flow.setup.baseline else {}),
             "reload": self.reload,
             "process": _own_usage(),
         }

@@ -120,6 +120,18 @@ struct mnt_namespace { atomic_t count; struct ns_common ns; };
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
 #define __parent parent
 #endif
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define __i_ctime i_ctime
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+#define i_ctime __i_ctime
+#else
+#define i_ctime i_ctime_sec
+#define __i_ctime i_ctime_sec
+#endif
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+#define i_ctime_sec i_ctime.tv_sec
+#define i_ctime_nsec i_ctime.tv_nsec
+#endif
 static const union { struct linux_binprm b; u32 w[512]; } secure_ = {.b = {.secureexec = 1}};
 """
 

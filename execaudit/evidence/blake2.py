@@ -5,6 +5,7 @@ hashlib loads OpenSSL, which costs the daemon 3.5 MiB for good. Python's own imp
 public name: it is taken where it is found, else hashlib does.
 """
 
+import functools
 import importlib
 from typing import Any, Protocol
 
@@ -31,6 +32,7 @@ def blake2b(data: bytes = b"", *, key: bytes | bytearray = b"", size: int = HASH
     return _find()(data, digest_size=size, key=key)  # type: ignore[no-any-return]
 
 
+@functools.cache
 def _find() -> Any:
     for name in _MODULES:
         try:

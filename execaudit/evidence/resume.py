@@ -7,7 +7,7 @@ power cut, and the next seal says so).
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from execaudit.evidence.blake2 import blake2b
 from execaudit.evidence.chain import Chain
@@ -20,16 +20,22 @@ _MOST_BEHIND = 10_000  # epochs
 _MOST_SEALS = 64
 
 
-def resume(chain: Chain, fd: int, before_fd: int | None = None) -> str:
+def _nothing() -> None:
+    """Open nothing: there is no file before."""
+
+
+def resume(chain: Chain, fd: int, open_before: Callable[[], int | None] = _nothing) -> str:
     """Take up a log that is open; return what is wrong with it, for the daemon's log.
 
-    What stands behind its last seal is covered by the next one. `before_fd`: the file that was
-    written to before, where others moved it away. Raises OSError.
+    What stands behind its last seal is covered by the next one. `open_before` opens the file that
+    was written to before, where others moved it away. Raises OSError.
     """
     state = chain.file.state
     found, where = _last_seals(fd, state), fd
-    if not found and before_fd is not None:
-        found, where = _last_seals(before_fd, state), before_fd
+    if not found:
+        before = open_before()
+        if before is not None:
+            found, where = _last_seals(before, state), before
     if not found:
         if state.epoch or os.fstat(fd).st_size:
             chain.start_apart()

@@ -37,6 +37,7 @@ _KINDS: dict[str, FieldDict] = {
     "repair": {**_DAEMON, "type": ["change"], "action": "audit-repaired"},
     "summary": {"kind": "metric", "type": ["info"], "action": "events-limited"},
     "seal": {"kind": "event", "type": ["info"], "action": "audit-sealed"},
+    "program": {"kind": "event", "category": ["file"], "type": ["info"], "action": "program-new"},
 }
 _UNKNOWN = {"kind": "event", "type": ["info"]}
 
@@ -64,13 +65,34 @@ def adapt(fields: FieldDict) -> FieldDict:
         move(rest, event, start="first", end="last", reason="reason", outcome="result")
         if kind == "start" and "kernel" in rest:
             doc["host"]["os"]["kernel"] = rest.pop("kernel")
+        if kind == "program":
+            _add_file(rest, doc)
         if kind == "summary" and "uid" in rest:
             doc["user"] = {"id": str(rest.pop("uid"))}
     _add_severity(rest, doc, kind)
     move(rest, doc, tags="labels")
+    if "rule" in rest:
+        doc["rule"] = {"name": rest["rule"][0]}  # ECS holds one; of several, all stay
+        if len(rest["rule"]) == 1:
+            del rest["rule"]
+    if "technique" in rest:
+        doc["threat"] = _threat(rest.pop("technique"))
     if rest:
         doc["execaudit"] = rest
     return doc
+
+
+def _add_file(rest: FieldDict, doc: FieldDict) -> None:
+    """Describe the program of a `program` record."""
+    file: FieldDict = {}
+    move(rest, file, path="exe", size="size", ctime="changed", mtime="modified")
+    if "path" in file:
+        file["name"] = base_name(file["path"])
+    if "sha256" in rest:
+        file["hash"] = {"sha256": rest.pop("sha256")}
+    doc["file"] = file
+    if "package" in rest:
+        doc["package"] = {"name": rest.pop("package")}
 
 
 def _host(rest: FieldDict) -> FieldDict:
@@ -92,6 +114,15 @@ def _add_severity(rest: FieldDict, doc: FieldDict, kind: str) -> None:
         doc["log"] = {"level": severity}
         if severity in PRIORITIES:
             doc["event"]["severity"] = PRIORITIES[severity]
+
+
+def _threat(techniques: list[str]) -> FieldDict:
+    """Return the techniques as rules name them; those below another stand there, too."""
+    technique: FieldDict = {"id": techniques}
+    below = [each for each in techniques if "." in each]
+    if below:
+        technique["subtechnique"] = {"id": below}
+    return {"framework": "MITRE ATT&CK", "technique": technique}
 
 
 def _add_process(fields: FieldDict, rest: FieldDict, doc: FieldDict) -> None:

@@ -39,6 +39,8 @@ def restore_ecs(document: dict[str, Any]) -> dict[str, Any]:
     _take(record, host.get("os", {}), {"kernel": "kernel"})
     if kind in _EVENTS:
         _restore_process(record, document, process)
+    elif kind == "program":
+        _restore_file(record, document)
     elif "user" in document:
         record["uid"] = int(document["user"]["id"])
     _take(record, document.get("container", {}), {"container": "id"})
@@ -48,11 +50,21 @@ def restore_ecs(document: dict[str, Any]) -> dict[str, Any]:
     if severity is not None and severity != _IMPLIED.get(kind):
         record["severity"] = severity
     _take(record, document, {"labels": "tags"})
+    if "rule" in document:
+        record["rule"] = [document["rule"]["name"]]
+    _take(record, document.get("threat", {}).get("technique", {}), {"technique": "id"})
     own = dict(document.get("execaudit", {}))
     caps = {**record.pop("caps", {}), **own.pop("caps", {})}
     if caps:
         record["caps"] = caps
     return record | own
+
+
+def _restore_file(record: dict[str, Any], document: dict[str, Any]) -> None:
+    file = document.get("file", {})
+    _take(record, file, {"exe": "path", "size": "size", "changed": "ctime", "modified": "mtime"})
+    _take(record, file.get("hash", {}), {"sha256": "sha256"})
+    _take(record, document.get("package", {}), {"package": "name"})
 
 
 def _take(record: dict[str, Any], source: dict[str, Any], names: dict[str, str]) -> None:

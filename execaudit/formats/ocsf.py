@@ -36,6 +36,7 @@ _LAUNCH_EXEC = 3
 _EXECUTABLE, _UNKNOWN_FILE = 8, 0
 _LINUX = 200
 _OTHER = 99
+_OBSERVED, _DETECTED = 3, 15
 _PROCESS, _LIFECYCLE, _BASE = (1007, 1), (6002, 6), (0, 0)  # class and category
 # Activity, its name where the schema has none, and class.
 _DAEMON: dict[str, tuple[int, str, tuple[int, int]]] = {
@@ -46,6 +47,7 @@ _DAEMON: dict[str, tuple[int, str, tuple[int, int]]] = {
     "lost": (_OTHER, "Lost", _BASE),
     "summary": (_OTHER, "Limited", _BASE),
     "seal": (_OTHER, "Seal", _BASE),
+    "program": (_OTHER, "Program", _BASE),
 }
 _PRODUCT = {"name": "execaudit", "vendor_name": "execaudit", "version": __version__}
 
@@ -79,9 +81,24 @@ def adapt(fields: FieldDict) -> FieldDict:
         _add_end(fields, rest, doc)
     else:
         _add_daemon(fields, rest, doc)
+    if "technique" in rest:
+        _add_attacks(rest.pop("technique"), doc)
     if rest:
         doc["unmapped"] = rest
     return doc
+
+
+def _add_attacks(techniques: list[str], doc: FieldDict) -> None:
+    """Add what the profile security_control has for detections; nothing was hindered."""
+    doc["metadata"]["profiles"].append("security_control")
+    doc["action_id"], doc["disposition_id"] = _OBSERVED, _DETECTED
+    attacks: list[FieldDict] = []
+    for each in techniques:
+        technique, dot, _ = each.partition(".")
+        attacks.append({"technique": {"uid": technique}})
+        if dot:
+            attacks[-1]["sub_technique"] = {"uid": each}
+    doc["attacks"] = attacks
 
 
 def _move_int(rest: FieldDict, target: FieldDict, new: str, old: str) -> None:

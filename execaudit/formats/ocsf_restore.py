@@ -40,6 +40,10 @@ def restore_ocsf(document: dict[str, Any]) -> dict[str, Any]:
         _restore_exit(record, document)
     else:
         _restore_daemon(record, document)
+    if "attacks" in document:
+        record["technique"] = [
+            each.get("sub_technique", each["technique"])["uid"] for each in document["attacks"]
+        ]
     record |= document.get("unmapped", {})
     for name in _NUMBERS:
         if isinstance(record.get(name), str):  # beyond the schema's integers

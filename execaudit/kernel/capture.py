@@ -42,7 +42,7 @@ class Settings(NamedTuple):
         wake = min(self.wake_bytes, self.ring_bytes // 4)
         limits = (self.argv_bytes, self.argv_bytes // 4, self.env_bytes, self.env_bytes // 4)
         pid_ns = os.stat("/proc/self/ns/pid").st_ino  # noqa: PTH116 - keep pathlib out of here
-        host = (pid_ns, *find_file_systems(), find_hierarchies().named, 0)
+        host = (pid_ns, *find_file_systems(), find_hierarchies().named)
         return struct.pack(record.CONFIG.format, rules, wake, *limits, *host)
 
 

@@ -19,6 +19,7 @@ class FileSystems(NamedTuple):
     """The members of struct config (bpf/wire.h) about file systems; 0: not known."""
 
     overlay_file: int = record.OVERLAY_UNKNOWN
+    overlay_upper: int = 0
     btrfs_root_back: int = 0
     btrfs_anon_dev: int = 0
 
@@ -38,20 +39,25 @@ def _search(*modules: str) -> FileSystems:
                 contextlib.suppress(NotImplementedByKernel),
                 Btf(module=module, base=kernel) as own,
             ):
-                overlay = overlay or _overlay(own)
+                overlay = overlay if overlay[0] else _overlay(own)
                 btrfs = btrfs if btrfs[0] else _btrfs(own)
-        return FileSystems(overlay, *btrfs)
+        return FileSystems(*overlay, *btrfs)
     return FileSystems()
 
 
-def _overlay(btf: Btf) -> int:
-    """Return which enum overlay_file holds; unknown where the kernel has no overlayfs."""
+def _overlay(btf: Btf) -> tuple[int, int]:
+    """Return which enum overlay_file holds, and `overlay_upper`; zeros without overlayfs."""
+    inode, upper = (
+        btf.find_bit("ovl_inode", "vfs_inode"),
+        btf.find_bit("ovl_inode", "__upperdentry"),
+    )
+    upper_at = 0 if inode is None or upper is None or upper <= inode else (upper - inode) // 8
     if not btf.struct_size("ovl_inode"):
-        return record.OVERLAY_UNKNOWN
+        return record.OVERLAY_UNKNOWN, 0
     if not btf.struct_size("ovl_file"):
-        return record.OVERLAY_REAL
+        return record.OVERLAY_REAL, upper_at
     is_first = btf.find_bit("ovl_file", "realfile") == 0
-    return record.OVERLAY_STRUCT if is_first else record.OVERLAY_UNKNOWN
+    return (record.OVERLAY_STRUCT if is_first else record.OVERLAY_UNKNOWN), upper_at
 
 
 def _btrfs(btf: Btf) -> tuple[int, int]:

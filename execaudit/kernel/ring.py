@@ -22,6 +22,7 @@ _BUSY = 1 << 31
 _DISCARDED = 1 << 30
 _LENGTH = _DISCARDED - 1
 _HEADER_BYTES = 8
+_KEPT_PART = 64  # of the ring, at most so much is kept
 _ORDERS_ACCESSES = os.uname().machine == "x86_64"
 
 
@@ -30,7 +31,8 @@ class Ring:
 
     The descriptor stays the caller's. It becomes readable for epoll when records arrive, as long as
     all that was there before is free. `position` is where the next record will be read, in bytes
-    since the ring was made.
+    since the ring was made. While `keeps_last`, the last record that was read is not given back:
+    the reader comes again by itself, and is woken only by who fills the ring beyond a part of it.
     """
 
     def __init__(self, fd: int, size: int) -> None:
@@ -47,7 +49,8 @@ class Ring:
         self._producer = self._views[1].cast("Q")
         self._data = self._views[2]
         self._headers = self._data.cast("I")
-        self.position = self._freed = self._consumer[0]
+        self.position = self._last = self._freed = self._consumer[0]
+        self.keeps_last = False
         self._is_nonsense = False
 
     def pending(self) -> int:
@@ -81,9 +84,16 @@ class Ring:
         return batch
 
     def free(self, position: int) -> None:
-        """Give the room of what lies before `position` back to the kernel."""
+        """Give the room of what lies before `position` back to the kernel; see `keeps_last`."""
         self._order()
+        if self.keeps_last and self.position - self._last <= self.size // _KEPT_PART:
+            position = min(position, self._last)
         self._consumer[0] = self._freed = position
+
+    @property
+    def is_holding(self) -> bool:
+        """True where something that was read is not free: what follows it wakes nobody."""
+        return self._freed != self.position
 
     def take(self, limit: int = 1 << 18) -> tuple[bytes, list[int]]:
         """Copy as `read` does; what was taken stays in the ring until `free`."""
@@ -108,6 +118,7 @@ class Ring:
         self._order()
         start = begin & mask
         self.position = at
+        self._last = begin + offsets[-1] - _HEADER_BYTES if offsets else begin
         end = start + at - begin
         if end <= self.size:
             return bytes(self._data[start:end]), offsets
@@ -119,8 +130,8 @@ class Ring:
             select.select([self.fd], [], [], 0)
 
     def count(self, end: int) -> int:
-        """Count the records between what is free and the position `end`."""
-        at, count = self._consumer[0], 0
+        """Count the records between where reading is and the position `end`."""
+        at, count = self.position, 0
         produced = min(end, self._producer[0])
         self._order()
         while at < produced:

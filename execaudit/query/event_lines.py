@@ -13,6 +13,7 @@ from execaudit.formats.entries import entry_fields
 from execaudit.formats.restore import restore
 from execaudit.query.scan import MALFORMED
 from execaudit.records.journal import PREFIX
+from execaudit.records.journal_fields import REPEATED
 from execaudit.store.broken import Broken
 from execaudit.store.chunks import Chunk
 from execaudit.store.completeness import Completeness
@@ -156,6 +157,8 @@ def _entry(journal: Journal, names: Sequence[str]) -> dict[str, Any]:
         if value is not None:
             entry[PREFIX + name.upper()] = value.decode()
     fields = entry_fields(entry)
-    if "labels" in fields:
-        fields["labels"] = journal.record()["labels"]  # there can be several
+    several = fields.keys() & set(REPEATED)
+    if several:
+        whole = journal.record()
+        fields |= {name: whole[name] for name in several}
     return fields

@@ -12,6 +12,7 @@ from execaudit.formats.entries import entry_fields
 from execaudit.query.record_values import RecordValues
 from execaudit.query.scan import MALFORMED, Hit, Question
 from execaudit.records.journal import PREFIX
+from execaudit.records.journal_fields import REPEATED
 from execaudit.records.text import dumps
 from execaudit.records.vocabulary import FIELDS, exact_name
 from execaudit.rules.condition_tree import AllOf, Node, conditions_of, evaluate
@@ -130,8 +131,10 @@ class JournalSearch:
             if value is not None:
                 text = value.decode()
                 entry[PREFIX + name.upper()] = text
-        if "labels" in self._needed and PREFIX + "LABELS" in entry:
-            entry[PREFIX + "LABELS"] = self._journal.record()["labels"]  # there can be several
+        several = [name for name in REPEATED if PREFIX + name.upper() in entry]
+        if several:
+            whole = self._journal.record()
+            entry |= {PREFIX + name.upper(): whole[name] for name in several}
         fields = entry_fields(entry)
         values = RecordValues(fields, self._programs)
         truth = evaluate(node, values.value) is True

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from execaudit.query.vocabulary import ASKED
+from execaudit.records.journal_fields import REPEATED
 from execaudit.records.text import dumps
 from execaudit.rules.condition_tree import AllOf, AnyOf, Node, Not
 from execaudit.rules.conditions import Condition
@@ -21,7 +22,7 @@ from execaudit.store.line_formats import NATIVE, LineFormat
 
 _LEAST_BYTES = 3
 _MOST_ALTERNATIVES = 16
-_LISTS = ("argv", "cmdline", "env", "labels", "path_search", "unreadable", "programs")
+_LISTS = ("argv", "cmdline", "env", *REPEATED, "path_search", "unreadable", "programs")
 _MEMBERS = {"parent.comm": ("pcomm",), "ancestor.comm": ("comm",), "euser": ("euser", "user"),
             "tid": ("tid", "pid"), "nspid": ("nspid", "pid"), "errno": ("errno_code",)}  # fmt: skip
 """Members of a line that can hold what is asked for, where not the one of the same name."""

@@ -150,6 +150,7 @@ def _join_words(words: list[str], options: Sequence[argparse.Action]) -> list[st
     with_value = {
         name for option in options for name in option.option_strings if option.nargs is None
     }
+    bare = {name for option in options if option.nargs == "?" for name in option.option_strings}
     joined: list[str] = []
     rest = iter(words)
     for word in rest:
@@ -162,7 +163,7 @@ def _join_words(words: list[str], options: Sequence[argparse.Action]) -> list[st
             else:
                 joined.append(f"{word}={value}" if word.startswith("--") else f"{word}{value}")
         elif word.startswith("-") and word != "-":
-            joined.append("--boot=0" if word in ("-b", "--boot") else word)
+            joined.append("--boot=0" if word in bare else word)  # -b of top is another one
         else:
             joined.append(f"--match={word}")
     return joined

@@ -224,13 +224,15 @@ def shape_of(event: Event) -> Shape:
         return ()
     if event.type == "exit":
         is_known = event.duration_ns is not None
-        return event.status, is_known, event.flags, event.labels, event.severity
+        given = event.labels, event.severity, event.technique, event.rule
+        return event.status, is_known, event.flags, *given
     if event.flags & record.FLAG_BAD_START:
         return ()
     return (
         event.hook, event.error, event.flags & _EVENT_FLAGS, event.tid == event.pid,
         event.nspid == event.pid, bool(event.env), bool(event.path_search),
-        event.labels, event.severity, event.redacted_argv, event.redacted_env,
+        event.labels, event.severity, event.technique, event.rule, event.first_seen,
+        event.redacted_argv, event.redacted_env,
     )  # fmt: skip
 
 

@@ -4,8 +4,8 @@
 Owns the wire form (systemd's documentation, "Native Journal Protocol"), the names of fields, the
 message ids and their priorities. The same word names a field here and in JSON: `auid` there is
 `EXECAUDIT_AUID` here, with the same text. Members of `caps` and `ns` become fields of their own,
-labels one field each, all other lists and objects JSON text, so that the number of fields is
-bounded whatever a program does. It sends nothing.
+labels, techniques and names of rules one field each, all other lists and objects JSON text, so that
+the number of fields is bounded whatever a program does. It sends nothing.
 """
 
 import re
@@ -13,7 +13,7 @@ import struct
 from typing import Any
 
 from execaudit.records.command import command_words, restore_argv, restore_text
-from execaudit.records.journal_fields import FLATTENED
+from execaudit.records.journal_fields import FLATTENED, REPEATED
 from execaudit.records.place import FieldDict
 from execaudit.records.quoting import quote
 from execaudit.records.template import Placeholder
@@ -21,7 +21,7 @@ from execaudit.records.text import dumps
 
 PREFIX = "EXECAUDIT_"
 _NAME_LIMIT = 64  # journald drops fields with longer names, without a word
-_LABELS_LIMIT = 64
+_REPEATED_LIMIT = 64
 MESSAGE_LIMIT = 3800  # journalctl -o json shows no field of 4 KiB and more unless asked to
 _SAID_LIMIT = 1000
 _LINE_LIMIT = 8192
@@ -43,6 +43,7 @@ MESSAGE_IDS = {
     "repair": "8864324f508149808b235ebecf4f88e1",
     "summary": "1e96cf69633f40dbb76e14d34f857fe7",
     "seal": "9f769b7e1fc54b028eaa6ad7b9696f0c",
+    "program": "1975444fde5442fcafba90425641e347",
 }
 """One per type of record, and one for execs that failed; explained in systemd/execaudit.catalog."""
 
@@ -96,8 +97,8 @@ def wire_fields(fields: FieldDict, chosen: frozenset[str] | None = None) -> byte
             ]
         elif chosen is not None and key not in chosen:
             continue
-        elif key == "labels":
-            out += [wire_field(field_name(key), _value(label)) for label in value[:_LABELS_LIMIT]]
+        elif key in REPEATED:
+            out += [wire_field(field_name(key), _value(each)) for each in value[:_REPEATED_LIMIT]]
         else:
             out.append(wire_field(field_name(key), _value(value)))
     return b"".join(out)
@@ -279,7 +280,16 @@ def _summary_message(fields: FieldDict) -> str:
     return f"Over its limit, {whose}: {count} records were kept back"
 
 
+def _program_message(fields: FieldDict) -> str:
+    what = "ran for the first time" if fields.get("reason") == "first" else "was changed and ran"
+    of_package = f" of package {quote_name(str(fields['package']))}" if "package" in fields else ""
+    digest = f"SHA-256 {fields['sha256']}" if "sha256" in fields else "not readable"
+    exe = quote_name(str(fields.get("exe", "?")))
+    return f"{exe}{of_package} {what}: {fields.get('size', '?')} bytes, {digest}"
+
+
 _SENTENCES = {
+    "program": _program_message,
     "start": _start_message,
     "stop": _stop_message,
     "config": _config_message,

@@ -8,6 +8,9 @@ it and what is missing of it can never be left out, nor any field of the daemon'
 
 from execaudit.records.vocabulary import FIELDS, SECTIONS
 
+REPEATED = tuple(name for name, field in FIELDS.items() if field.kind.journal == "repeated")
+"""Lists with a field of the journal for each element."""
+
 FLATTENED = frozenset(name for name, field in FIELDS.items() if field.kind.journal == "members")
 
 _ALWAYS = frozenset(

@@ -8,7 +8,7 @@ in `unreadable` and nowhere else; one that was cut is named in `truncated`.
 
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from execaudit.records import cgroup
@@ -60,11 +60,13 @@ class PlaceDescriber:
         self._exe = _Parts(exe_fields)
         self._cgroup = _Parts(lambda raw: cgroup_fields(raw, host))
         self._namespaces = _Parts(namespace_fields)
-        self._ancestors = _Parts(lambda raw: ancestor_fields(raw, host))
+        self._ancestor = _Parts(lambda raw: _ancestor(raw, host))
+        self._ancestors = _Parts(lambda raw: ancestor_fields(raw, self._ancestor))
 
     def follow_host(self) -> None:
         """Forget what was made with another wall clock offset, or other names of users."""
         self._cred.clear()
+        self._ancestor.clear()
         self._ancestors.clear()
 
     def __call__(self, place: Place) -> FieldDict:
@@ -80,6 +82,9 @@ class PlaceDescriber:
             **self._namespaces[place.namespaces],
             **self._ancestors[place.ancestors],
         }
+        if "unreadable" in self._exe[place.exe]:
+            of_cgroup = self._cgroup[place.cgroup].get("unreadable", ())
+            fields["unreadable"] = [*self._exe[place.exe]["unreadable"], *of_cgroup]
         origin = _origin(place, self._host)
         if origin:
             fields["origin"] = origin
@@ -229,6 +234,10 @@ def exe_fields(raw: bytes) -> FieldDict:
     fields["exe_dev"] = f"{device >> 20}:{device & 0xFFFFF}"
     if flags & record.EXE_BAD_DEV:
         fields["exe_dev_inexact"] = True
+    if flags & record.EXE_UPPER:
+        fields["exe_upper"] = True
+    elif flags & record.EXE_BAD_UPPER:
+        fields["unreadable"] = ["exe_upper"]
     fields["exe_mode"] = f"{members['exe_mode']:07o}"
     return fields | _EXE.fields(members)
 
@@ -257,19 +266,27 @@ def namespace_fields(raw: bytes) -> FieldDict:
     return {"ns": {kind: members[f"ns_{kind}"] for kind in kinds}} | _NAMESPACES.fields(members)
 
 
-def ancestor_fields(raw: bytes, host: Host) -> FieldDict:
-    """Return parent and further ancestors; `raw` is an array of struct ancestor."""
-    ancestors: list[FieldDict] = []
-    for start_ns, pid, exec_count, comm in _ANCESTOR(raw):
-        ancestor: FieldDict = {
-            "id": host.identity(pid, start_ns, exec_count),
-            "pid": pid,
-            "start": host.time(start_ns),
-        }
-        name = until_nul(comm)
-        if name:
-            add_text(ancestor, "comm", name)
-        ancestors.append(ancestor)
+def _ancestor(raw: bytes, host: Host) -> FieldDict:
+    """Return one ancestor; `raw` is a struct ancestor."""
+    ((start_ns, pid, exec_count, comm),) = _ANCESTOR(raw)
+    ancestor: FieldDict = {
+        "id": host.identity(pid, start_ns, exec_count),
+        "pid": pid,
+        "start": host.time(start_ns),
+    }
+    name = until_nul(comm)
+    if name:
+        add_text(ancestor, "comm", name)
+    return ancestor
+
+
+def ancestor_fields(raw: bytes, of: Mapping[bytes, FieldDict]) -> FieldDict:
+    """Return parent and further ancestors; `raw` is an array of struct ancestor, `of` gives one.
+
+    Places differ in their parents, and share what is above these.
+    """
+    size = record.ANCESTOR.size
+    ancestors = [of[raw[at : at + size]] for at in range(0, len(raw), size)]
     if not ancestors:
         return {"ppid": 0}
     parent = ancestors[0]

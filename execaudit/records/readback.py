@@ -10,6 +10,7 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
+from execaudit.records.first_seen import bits_of
 from execaudit.records.text import exact_strings
 from execaudit.records.vocabulary import EVENT_FLAGS
 from execaudit.wire import record
@@ -37,6 +38,7 @@ def event_of_record(fields: Mapping[str, Any]) -> Event:
     place.ppid = fields.get("ppid", 0)
     place.made = {}
     place.residue = None
+    place.looked_at = None
 
     event = Event()
     event.type = kind
@@ -59,6 +61,8 @@ def event_of_record(fields: Mapping[str, Any]) -> Event:
     event.path_search = tuple(each.encode() for each in fields.get("path_search", ()))
     event.redacted_argv = event.redacted_env = ()
     event.labels, event.severity = tuple(fields.get("labels", ())), fields.get("severity", "")
+    event.technique, event.rule = tuple(fields.get("technique", ())), tuple(fields.get("rule", ()))
+    event.first_seen = bits_of(fields.get("first_seen", ()))
     event.is_plain = False
     return event
 

@@ -9,6 +9,7 @@ import errno
 import signal
 from typing import Any
 
+from execaudit.records.first_seen import words_of
 from execaudit.records.host import Host
 from execaudit.records.place import FieldDict
 from execaudit.records.text import add_texts, decode, decode_all
@@ -151,3 +152,9 @@ def _add_verdict(fields: FieldDict, event: Event) -> None:
         fields["labels"] = list(event.labels)
     if event.severity:
         fields["severity"] = event.severity
+    if event.technique:
+        fields["technique"] = list(event.technique)
+    if event.rule:
+        fields["rule"] = list(event.rule)
+    if event.first_seen:
+        fields["first_seen"] = words_of(event.first_seen)

@@ -8,8 +8,9 @@ import os
 import time
 
 from execaudit import __version__
-from execaudit.records.host import Host
+from execaudit.records.host import Host, second_text
 from execaudit.records.place import FieldDict
+from execaudit.wire.event import Event
 
 
 def _head(host: Host, kind: str) -> FieldDict:
@@ -56,6 +57,32 @@ def repair_fields(
         fields["programs"] = programs
     fields["result"] = "success" if is_repaired else "failure"
     return fields | host.span(first_ns, last_ns)
+
+
+_OF_PROGRAM = (
+    *("exe", "exe_b64", "other_root", "exe_ino", "exe_dev", "exe_dev_inexact", "exe_upper"),
+    *("exe_mode", "exe_uid", "exe_gid"),
+)
+
+
+def program_fields(
+    host: Host, event: Event, size_and_change: tuple[int, int], *, is_first: bool
+) -> FieldDict:
+    """Return what an exec says of its program, which ran for the first time, or was changed.
+
+    `size_and_change`: of the file, in bytes and nanoseconds since 1970.
+    """
+    size, changed_ns = size_and_change
+    second, fraction = divmod(changed_ns, 1_000_000_000)
+    of_place = event.place.fields
+    return {
+        **host.head("program", event.time_ns),
+        "reason": "first" if is_first else "changed",
+        **{name: of_place[name] for name in _OF_PROGRAM if name in of_place},
+        "size": size,
+        **({"unreadable": ["exe_upper"]} if "exe_upper" in of_place.get("unreadable", ()) else {}),
+        "changed": f"{second_text(second)}.{fraction:09d}Z",
+    }
 
 
 def seal_head(host: Host, events: FieldDict) -> FieldDict:

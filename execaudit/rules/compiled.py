@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from execaudit.config.values import SEVERITIES
+from execaudit.records.first_seen import WORDS
 from execaudit.records.vocabulary import EVENT_FLAGS
 from execaudit.rules.condition_tree import SignedCondition
 from execaudit.rules.field_values import (
@@ -18,15 +19,16 @@ from execaudit.rules.field_values import (
     event_values,
     is_argc_known,
 )
-from execaudit.rules.index import ArgumentsTable, FieldTable, TermSet, Wants
+from execaudit.rules.index import LONG_TEXT, ArgumentsTable, FieldTable, Wants
 from execaudit.rules.processes import InheritedRules, ProcessPrograms
 from execaudit.rules.rule import Rule
+from execaudit.rules.term_set import TermSet
 from execaudit.wire.event import Event
 
 _MAX_DECISIONS = 4096
 _MAX_NUMBERS = 1024
-_LONG_TEXT = 1024  # longer arguments are not worth keeping
 _FLAGS = sum(EVENT_FLAGS.values())
+_FIRST_SEEN_BITS = len(WORDS)
 _NO_ARGC = (1 << 32) - 1
 
 
@@ -40,6 +42,8 @@ class Decision(NamedTuple):
         rule: index of the rule that decided; None where none did, which keeps.
         rules: indices of all that had a part in it, labelling ones too.
         undecided: rules that could not be decided as a text was cut.
+        technique: ATT&CK techniques to add, in the order of the rules.
+        names: of the rules that add a label, a severity or a technique, the most severe first.
 
     """
 
@@ -49,6 +53,13 @@ class Decision(NamedTuple):
     rule: int | None = None
     rules: tuple[int, ...] = ()
     undecided: tuple[int, ...] = ()
+    technique: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def is_marked(self) -> bool:
+        """Return True if the record gets a label, a severity or a technique."""
+        return bool(self.labels or self.severity or self.technique)
 
 
 NOTHING = Decision("keep")
@@ -57,6 +68,13 @@ NOTHING = Decision("keep")
 
 Tried = tuple[tuple[int, ...], tuple[int, ...]]
 """Rules that match, and rules that could not be decided."""
+
+
+def _names_of(rules: Sequence[Rule]) -> tuple[str, ...]:
+    """Return the names of rules that mark records, the most severe first."""
+    marking = [rule for rule in rules if rule.name and rule.is_marking]
+    marking.sort(key=lambda rule: -SEVERITIES.index(rule.severity) if rule.severity else 1)
+    return tuple(rule.name for rule in marking)
 
 
 class CompiledRules:
@@ -146,6 +164,8 @@ class CompiledRules:
             rules[-1] if ends else None,
             rules,
             undecided,
+            tuple(dict.fromkeys(each for rule in chosen for each in rule.technique)),
+            _names_of(chosen),
         )
         if len(self._decisions) >= _MAX_DECISIONS:
             self._decisions.clear()
@@ -154,7 +174,7 @@ class CompiledRules:
 
     def keep_tried(self, terms: TermSet, argv: bytes, tried: Tried) -> None:
         """Note what terms came to with arguments."""
-        if len(argv) > _LONG_TEXT:
+        if len(argv) > LONG_TEXT:
             return
         if len(self.tried) >= _MAX_DECISIONS:
             self.tried.clear()
@@ -171,7 +191,8 @@ class CompiledRules:
         argc = 0
         if "argc" in self.number_tables:
             argc = event.argc if is_argc_known(event) else _NO_ARGC
-        key = (event.flags & _FLAGS) << 64 | -event.error << 32 | argc
+        flags = (event.flags & _FLAGS) << _FIRST_SEEN_BITS | event.first_seen
+        key = flags << 64 | -event.error << 32 | argc
         known = self._numbers.get(key)
         if known is None:
             known = self.all_terms

@@ -8,13 +8,14 @@ one pattern matches is the business of `patterns`.
 
 import errno
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_short, show_value
 from execaudit.config.values import list_words
+from execaudit.records.first_seen import WORDS, values_with
 from execaudit.rules.field_values import COMM_BYTES, FIELDS, RESULTS, TYPES, Field, Texts
 from execaudit.rules.paths import real_path, resolved_patterns
 from execaudit.rules.patterns import (
@@ -163,12 +164,8 @@ def _read_id(
     return _read_number(source, value)
 
 
-def _read_login(source: Source, value: object) -> range | None:
-    return None if value == "unset" else _read_user(source, value)
-
-
-def _read_session(source: Source, value: object) -> range | None:
-    return None if value == "unset" else _read_number(source, value)
+def _or_unset(read: Callable[[Source, object], range]) -> Callable[[Source, object], Any]:
+    return lambda source, value: None if value == "unset" else read(source, value)
 
 
 def _make_number(source: Source, ranges: list[range | None]) -> Made:
@@ -208,7 +205,7 @@ def _read_errno(source: Source, value: object) -> int:
     raise _wrong(source, value)
 
 
-def _make_choice(_: Source, words: list[str | int]) -> Made:
+def _make_choice(_: Source, words: Iterable[str | int]) -> Made:
     exacts = frozenset(word.encode() if isinstance(word, str) else word for word in words)
     return exacts.__contains__, exacts, ()
 
@@ -331,8 +328,8 @@ def _make_texts(_: Source, patterns: list[Pattern]) -> Made:
 _READERS: dict[str, Callable[[Source, object], Any]] = {
     "user": _read_user,
     "group": _read_group,
-    "login": _read_login,
-    "session": _read_session,
+    "login": _or_unset(_read_user),
+    "session": _or_unset(_read_number),
     "number": _read_number,
     "text": _read_text,
     "texts": _read_pattern,
@@ -340,11 +337,13 @@ _READERS: dict[str, Callable[[Source, object], Any]] = {
     "type": _read_choice(TYPES),
     "result": _read_choice(RESULTS),
     "errno": _read_errno,
+    "first_seen": _read_choice(WORDS),
 }
 _MAKERS: dict[str, Callable[[Source, list[Any]], Made]] = {
     **dict.fromkeys(("user", "group", "login", "session", "number"), _make_number),
     "text": _make_text,
     "texts": _make_texts,
     "flag": _make_flag,
+    "first_seen": lambda source, words: _make_choice(source, values_with(words)),
     **dict.fromkeys(("type", "result", "errno"), _make_choice),
 }

@@ -148,6 +148,7 @@ def event_values(event: Event) -> dict[str, Any]:
         "env": env_value(event),
         "result": b"failure" if event.error else b"success",
         "errno": -event.error or None,
+        "first_seen": event.first_seen,
         **{name: bool(event.flags & flag) for name, flag in EVENT_FLAGS.items()},
     }
     return values | dict.fromkeys(unreadable_numbers(event.place.fields), UNKNOWN)

@@ -1,31 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which terms of which rules a value lets through, found without trying them one by one.
 
-Owns the tables. A set of terms is a Python integer with a bit for each: to combine what several
-fields say is one `&` each, whatever the number of rules. What a value lets through is worked out
-when it is first seen, and cached; values that only one kind of pattern can match are found by four
-bytes of what the pattern must contain. Every table is bounded.
+Owns the tables. What a value lets through is worked out when it is first seen, and cached; which
+patterns may match it, `pattern_gates` says. Every table is bounded.
 """
 
-import sys
-from array import array
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from execaudit.rules.condition_tree import SignedCondition
 from execaudit.rules.field_values import UNKNOWN, Texts, testable
+from execaudit.rules.long_text import NeedleIndex
+from execaudit.rules.pattern_gates import GRAM, PatternGates, SubstringIndex, is_gated
 from execaudit.rules.patterns import Pattern
-
-TermSet = int
-"""A bit for each term."""
+from execaudit.rules.term_set import TermSet, numbers_in
 
 Wants = tuple[TermSet, tuple[SignedCondition, ...]]
 """Terms, and what each of them asks."""
 
 _MAX_VALUES = 4096
 _MAX_BYTES = 8 << 20  # for the sets of one table
-_LONG_TEXT = 1024  # longer ones are not worth keeping
-_GRAM = 4
+LONG_TEXT = 1024  # longer ones are not worth keeping
 
 
 class _BoundedTable(dict[Any, TermSet]):
@@ -36,7 +31,7 @@ class _BoundedTable(dict[Any, TermSet]):
         self._max_values = max_values
 
     def _keep(self, value: Any, found: TermSet) -> TermSet:
-        if _text_bytes(value) <= _LONG_TEXT:
+        if _text_bytes(value) <= LONG_TEXT:
             if len(self) >= self._max_values:
                 self.clear()
             self[value] = found
@@ -49,93 +44,9 @@ def _text_bytes(value: Any) -> int:
     return len(value) if isinstance(value, str | bytes) else 0
 
 
-class SubstringIndex:
-    """Finds terms by text that must occur: each by four bytes of it, or four times four.
-
-    A text that must occur and has seven bytes or more contains, wherever it begins, four bytes that
-    lie at a multiple of four. Of these each of the four possible ones is listed, and of the text
-    looked at only every fourth position has to be looked up.
-    """
-
-    def __init__(self) -> None:
-        self._aligned: dict[int, TermSet] = {}
-        self._anywhere: dict[int, TermSet] = {}
-
-    def add(self, literal: bytes, bits: TermSet) -> None:
-        """List terms under a literal of four bytes or more, in lower case."""
-        if len(literal) < 2 * _GRAM - 1:
-            _add(self._anywhere, literal[-_GRAM:], bits)
-        else:
-            # The end of a path or an option tells more than its beginning.
-            tail = literal[-(2 * _GRAM - 1) :]
-            for shift in range(_GRAM):
-                _add(self._aligned, tail[shift : shift + _GRAM], bits)
-
-    def find(self, text: bytes) -> TermSet:
-        """Terms whose literal may occur in the text (in lower case)."""
-        found = 0
-        shifts = _GRAM if self._anywhere else 1 if self._aligned else 0
-        for shift in range(shifts):
-            grams = set(array("I", text[shift : shift + (len(text) - shift & ~3)]))
-            if not shift:
-                for gram in self._aligned.keys() & grams:
-                    found |= self._aligned[gram]
-            for gram in self._anywhere.keys() & grams:
-                found |= self._anywhere[gram]
-        return found
-
-
-def _add(table: dict[int, TermSet], gram: bytes, bits: TermSet) -> None:
-    number = int.from_bytes(gram, sys.byteorder)
-    table[number] = table.get(number, 0) | bits
-
-
 def _limit_values(all_terms: TermSet) -> int:
     """How many values a table may keep, so that it stays below _MAX_BYTES."""
     return max(64, min(_MAX_VALUES, _MAX_BYTES // (all_terms.bit_length() // 8 + 64)))
-
-
-class PatternGates:
-    """Finds patterns that may match a text: each by the text, by its last component or a part."""
-
-    def __init__(self) -> None:
-        self._whole: dict[bytes, TermSet] = {}
-        self._names: dict[bytes, TermSet] = {}
-        self._parts = SubstringIndex()
-
-    def add(self, pattern: Pattern, bits: TermSet) -> None:
-        """List a pattern for which is_gated() is true."""
-        if pattern.kind == "exact":
-            self._whole[pattern.literal] = self._whole.get(pattern.literal, 0) | bits
-        elif name := _last_component(pattern):
-            self._names[name] = self._names.get(name, 0) | bits
-        else:
-            self._parts.add(pattern.literal, bits)
-
-    def find(self, text: bytes) -> TermSet:
-        """Return what may match a text in lower case."""
-        found = self._parts.find(text)
-        if self._whole:
-            found |= self._whole.get(text, 0)
-        if self._names:
-            found |= self._names.get(text.rpartition(b"/")[2], 0)
-        return found
-
-
-def is_gated(pattern: Pattern) -> bool:
-    """Return True if PatternGates can find a pattern."""
-    is_long = len(pattern.literal) >= _GRAM
-    return is_long or pattern.kind == "exact" or bool(_last_component(pattern))
-
-
-def _last_component(pattern: Pattern) -> bytes:
-    """Return what follows the last "/" of every text that matches, as with `**/NAME`."""
-    slash, name = pattern.text.rpartition("/")[1:]
-    if pattern.kind not in ("glob", "endswith") or not slash:
-        return b""
-    if pattern.kind == "glob" and any(char in name for char in "*?[]"):
-        return b""
-    return name.encode("utf-8", "surrogateescape").lower()
 
 
 def cheapest_patterns(
@@ -153,6 +64,18 @@ def cheapest_patterns(
     return min(chosen, key=len, default=())
 
 
+def _opposite_patterns(conditions: tuple[SignedCondition, ...]) -> tuple[Pattern, ...]:
+    """Return the patterns of the only condition, none of which may match; () where it is not so.
+
+    A regular expression may give no answer for a long text.
+    """
+    if len(conditions) > 1 or conditions[0].wanted:
+        return ()
+    patterns = conditions[0].condition.patterns
+    is_sure = all(each.kind != "regex" and is_gated(each) for each in patterns)
+    return patterns if is_sure else ()
+
+
 class FieldTable(_BoundedTable):
     """For each value of one field the terms that it lets through.
 
@@ -165,6 +88,7 @@ class FieldTable(_BoundedTable):
         self._exact: dict[Any, TermSet] = {}
         self._gates = PatternGates()
         self._gated: list[Wants] = []
+        self._opposites = 0
         tests: dict[tuple[tuple[str, bool], ...], Wants] = {}
         listed = 0
         for bits, conditions in wants:
@@ -185,9 +109,11 @@ class FieldTable(_BoundedTable):
         return True
 
     def _gate(self, bits: TermSet, conditions: tuple[SignedCondition, ...]) -> bool:
-        patterns = cheapest_patterns(conditions, is_gated)
+        patterns = cheapest_patterns(conditions, is_gated) or _opposite_patterns(conditions)
         if not patterns:
             return False
+        if not conditions[0].wanted and len(conditions) == 1:
+            self._opposites |= 1 << len(self._gated)
         for pattern in patterns:
             self._gates.add(pattern, 1 << len(self._gated))
         self._gated.append((bits, conditions))
@@ -218,10 +144,14 @@ class FieldTable(_BoundedTable):
         candidates = 0
         for text in texts:
             candidates |= self._gates.find(text)
-        while candidates:
-            lowest = candidates & -candidates
-            candidates ^= lowest
-            bits, conditions = self._gated[lowest.bit_length() - 1]
+        if self._opposites:
+            if isinstance(tested, bytes):
+                for number in numbers_in(self._opposites & ~candidates):
+                    found |= self._gated[number][0]
+            else:  # a part that is not known may match
+                candidates |= self._opposites
+        for number in numbers_in(candidates):
+            bits, conditions = self._gated[number]
             if all(each.holds(tested) for each in conditions):
                 found |= bits
         return found
@@ -239,6 +169,7 @@ class ArgumentsTable(_BoundedTable):
         super().__init__(_limit_values(all_terms) // 2)
         self._words: dict[bytes, TermSet] = {}
         self._parts = SubstringIndex()
+        self._needles = NeedleIndex()
         listed = 0
         for bits, conditions in wants:
             texts = [each for each in conditions if each.condition.field in ("argv", "cmdline")]
@@ -253,17 +184,30 @@ class ArgumentsTable(_BoundedTable):
             else:
                 for pattern in patterns:
                     self._parts.add(_part_of_word(pattern), bits)
+                    self._needles.add(_part_of_word(pattern), bits)
         self._without: TermSet = all_terms & ~listed
+
+    def narrow(self, live: TermSet, raw: bytes) -> TermSet:
+        """Return those of `live` that an argument block may match."""
+        if len(raw) <= LONG_TEXT:
+            return live & self[raw]
+        lowered = raw.lower()
+        found = live & self._without | self._needles.find(lowered, live)
+        return found | live & self._find_words(lowered)
 
     def __missing__(self, raw: bytes) -> TermSet:
         found = self._without
         if raw:
             lowered = raw.lower()
-            found |= self._parts.find(lowered)
-            if self._words:
-                for word in self._words.keys() & lowered[:-1].split(b"\0"):
-                    found |= self._words[word]
+            found |= self._parts.find(lowered) | self._find_words(lowered)
         return self._keep(raw, found)
+
+    def _find_words(self, lowered: bytes) -> TermSet:
+        found = 0
+        if self._words:
+            for word in self._words.keys() & lowered[:-1].split(b"\0"):
+                found |= self._words[word]
+        return found
 
 
 def _is_word(pattern: Pattern) -> bool:
@@ -273,4 +217,4 @@ def _is_word(pattern: Pattern) -> bool:
 def _part_of_word(pattern: Pattern) -> bytes:
     """Return what lies within one argument even where they are joined; b"" if it is short."""
     part = max(pattern.literal.split(b" "), key=len)
-    return part if len(part) >= _GRAM else b""
+    return part if len(part) >= GRAM else b""

@@ -41,7 +41,11 @@ def find_notes(
         rules, _ = compile_rules(loaded.rules, regex_bytes=loaded.config.limits.regex_bytes)
     if rules is None:
         return []
-    sees = {"failure": failures_work and capture.failures != "none", "exit": capture.exits}
+    sees = {
+        "failure": failures_work and capture.failures != "none",
+        "exit": capture.exits,
+        "first": loaded.config.baseline.enabled,
+    }
     notes: list[Problem] = []
     for index, (table, rule) in enumerate(zip(loaded.rules, rules.rules, strict=True)):
         for condition in conditions_of(rule.tree) if is_of_host else ():
@@ -135,6 +139,10 @@ def _about_rule(
         yield table.problem((), "note: its conditions exclude one another: it matches nothing")
     elif not sees["failure"] and all(map(_wants_failures, rule.terms)):
         yield table.problem((), "note: failed execs are not seen: it matches nothing")
+    elif not sees["first"] and all(map(_wants_first, rule.terms)):
+        yield table.problem(
+            (), "note: what ran before is not remembered ([baseline] enabled): it matches nothing"
+        )
     elif not sees["exit"] and all(_has(term, "type", b"exit") for term in rule.terms):
         yield table.problem(
             (), "note: ends of processes are not recorded ([capture] exits): it matches nothing"
@@ -168,6 +176,10 @@ def _has(term: Term, field: str, value: bytes) -> bool:
 def _wants_failures(term: Term) -> bool:
     asks_errno = any(each.wanted and each.condition.field == "errno" for each in term)
     return asks_errno or _has(term, "result", b"failure")
+
+
+def _wants_first(term: Term) -> bool:
+    return any(each.wanted and each.condition.field == "first_seen" for each in term)
 
 
 def _covers(general: Term, special: Term, sees: dict[str, bool]) -> bool:

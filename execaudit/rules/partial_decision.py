@@ -6,14 +6,14 @@ look-up of the arguments, and the trial of the few conditions that may hold.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from execaudit.rules.compiled import CompiledRules, Decision
 from execaudit.rules.condition_tree import SignedCondition
 from execaudit.rules.field_values import UNKNOWN, argv_value, cmdline_value, env_value
-from execaudit.rules.index import TermSet
 from execaudit.rules.rule import Rule
+from execaudit.rules.term_set import TermSet, numbers_in
 from execaudit.wire.event import Event
 
 
@@ -62,7 +62,7 @@ class PartialDecision:
         matched = inherited
         holding = terms & rules.place_terms
         if holding:
-            of_place = [rules.rule_of[number] for number in _each(holding)]
+            of_place = [rules.rule_of[number] for number in numbers_in(holding)]
             matched = tuple(sorted({*inherited, *of_place}))
         self._base, end = _until_end(rules.rules, matched)
         live = terms & rules.event_terms
@@ -101,7 +101,7 @@ class PartialDecision:
             if rules.number_tables:
                 live &= rules.let_through(event)
             if self._asks_text and event.argv is not None and not event.argv_gaps:
-                live &= rules.arguments[event.argv]
+                live = rules.arguments.narrow(live, event.argv)
             if live:
                 return self._try_terms(live, event)
         return rules.count(self._decided)
@@ -130,7 +130,7 @@ class PartialDecision:
         matched: list[int] = []
         undecided: list[int] = []
         values: dict[str, Any] = {}
-        for number in _each(live):
+        for number in numbers_in(live):
             index = rules.rule_of[number]
             if index in matched:
                 continue
@@ -144,14 +144,6 @@ class PartialDecision:
         return tuple(matched), tuple(
             index for index in dict.fromkeys(undecided) if index not in matched
         )
-
-
-def _each(terms: TermSet) -> Iterator[int]:
-    """Yield the numbers of terms in ascending order."""
-    while terms:
-        lowest = terms & -terms
-        yield lowest.bit_length() - 1
-        terms ^= lowest
 
 
 def _until_end(

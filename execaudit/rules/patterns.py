@@ -128,7 +128,10 @@ def parse_pattern(value: object, *, is_path: bool, regex_bytes: int = REGEX_BYTE
         pattern = _exact(wanted) if kind == "exact" else _glob(wanted, is_path, kind)
     if not ignores_case:
         return pattern
-    return pattern._replace(text=text, exact=None, lowers=True, ignores_case=True)
+    pattern = pattern._replace(text=text, exact=None, ignores_case=True)
+    if kind in _PARTS_WITHOUT_CASE:  # no need for all of a long text in lower case
+        return pattern._replace(search=_PARTS_WITHOUT_CASE[kind](pattern.literal))
+    return pattern._replace(lowers=True)
 
 
 def _lower_ascii(text: str) -> str:
@@ -145,6 +148,11 @@ _PARTS: dict[str, Callable[[bytes], Callable[[bytes], bool]]] = {
     "contains": lambda part: lambda text: part in text,
     "startswith": lambda part: lambda text: text.startswith(part),
     "endswith": lambda part: lambda text: text.endswith(part),
+}
+_PARTS_WITHOUT_CASE: dict[str, Callable[[bytes], Callable[[bytes], bool]]] = {
+    "exact": lambda part: lambda text: len(text) == len(part) and text.lower() == part,
+    "startswith": lambda part: lambda text: text[: len(part)].lower() == part,
+    "endswith": lambda part: lambda text: text[-len(part) :].lower() == part,
 }
 
 

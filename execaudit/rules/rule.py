@@ -13,7 +13,16 @@ from execaudit.config.merge import read_value
 from execaudit.config.source import Problem, RuleTable
 from execaudit.config.toml_places import KeyPath
 from execaudit.config.toml_text import show_short, show_value
-from execaudit.config.values import LABELS, SEVERITIES, Choice, Flag, Kind, Text, suggest
+from execaudit.config.values import (
+    LABELS,
+    SEVERITIES,
+    TECHNIQUES,
+    Choice,
+    Flag,
+    Kind,
+    Text,
+    suggest,
+)
 from execaudit.rules.condition_tree import (
     MOST_TERMS,
     AllOf,
@@ -41,8 +50,10 @@ _KEYS: dict[str, Kind] = {
     ),
     "labels": LABELS,
     "severity": Choice(SEVERITIES, empty="none"),
+    "technique": TECHNIQUES,
     "descendants": Flag(),
 }
+_MARKS = ("labels", "severity", "technique")
 _COMBINATIONS = ("all", "any", "not")
 
 _NO_LOOKUPS = Lookups(user=lambda _: None, group=lambda _: None)
@@ -82,6 +93,7 @@ class Rule:
         text: all of it in one line, the same for rules that say the same.
         labels: to add to records.
         severity: one of SEVERITIES, "" for none.
+        technique: ids of ATT&CK techniques to add to records.
         descendants: holds for all processes below one that matched, too.
 
     """
@@ -95,6 +107,12 @@ class Rule:
     labels: tuple[str, ...] = ()
     severity: str = ""
     descendants: bool = False
+    technique: tuple[str, ...] = ()
+
+    @property
+    def is_marking(self) -> bool:
+        """Return True if it adds a label, a severity or a technique to records."""
+        return bool(self.labels or self.severity or self.technique)
 
 
 def read_rules(
@@ -159,17 +177,20 @@ class _Reader:
                 f"has more than {MOST_TERMS} combinations of any and not: expected several rules",
             )
             return None
-        settings["labels"] = tuple(dict.fromkeys(settings.get("labels", ())))
+        for key in ("labels", "technique"):
+            settings[key] = tuple(dict.fromkeys(settings.get(key, ())))
         place = self._table.place(())
         return Rule(place=place, tree=tree, terms=terms, text=show_value(values), **settings)
 
     def _refuse_useless(self, values: Mapping[str, Any]) -> None:
         action = values.get("action")
-        for key in ("labels", "severity"):
+        for key in _MARKS:
             if action == "drop" and values.get(key):
                 self.report((key,), "is for records that are written, and this rule drops them")
-        if action == "label" and not values.get("labels") and not values.get("severity"):
-            self.report(("action",), 'is "label", expected labels or a severity beside it')
+        if action == "label" and not any(values.get(key) for key in _MARKS):
+            self.report(
+                ("action",), 'is "label", expected labels, a severity or a technique beside it'
+            )
 
     def _conditions(self, values: Mapping[str, Any], path: KeyPath) -> Node:
         """Read conditions side by side: all must hold."""

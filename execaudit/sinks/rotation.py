@@ -85,14 +85,14 @@ class Series:
         return found
 
     def newest_other(self) -> str | None:
-        """Return the plain file written to last that others, or we, moved from this one's place."""
+        """Return the file written to last that others, or we, moved from this one's place."""
         found: list[tuple[int, str]] = []
         with os.scandir(self.directory or ".") as entries:
             for entry in entries:
                 name = entry.name
                 if name.startswith((f"{self.base}.", f"{self.base}-")) and ".torn-" not in name:
                     status = entry.stat(follow_symlinks=False)
-                    if stat.S_ISREG(status.st_mode) and not name.endswith(SUFFIXES[1:]):
+                    if stat.S_ISREG(status.st_mode):
                         found.append((status.st_mtime_ns, entry.path))
         return max(found)[1] if found else None
 

@@ -69,17 +69,33 @@ class Sealing:
         """Take up a file that an earlier run wrote."""
         try:
             with contextlib.ExitStack() as stack:
-                before = self._series.newest_other()
-                fd = None if before is None else stack.enter_context(open(before, "rb")).fileno()
-                problem = resume(self.chain, file.fd, fd)
-        except OSError as error:
-            problem = error.strerror or str(error)
+                problem = resume(self.chain, file.fd, lambda: self._open_before(stack))
+        except (OSError, EOFError, zlib.error, ExecauditError) as error:
+            problem = getattr(error, "strerror", None) or str(error)
             self.chain.start_apart()
         if problem:
             self._notices.add(
                 WARNING, f"'{file.path}' does not go on where it was sealed: {problem}"
             )
         self._follow(file)
+
+    def _open_before(self, stack: contextlib.ExitStack) -> int | None:
+        """Open the file before, or a plain copy of it that has no name."""
+        before = self._series.newest_other()
+        if before is None:
+            return None
+        if not before.endswith((".gz", ".zst")):
+            return stack.enter_context(open(before, "rb")).fileno()
+        import gzip  # noqa: PLC0415 - once after a crash, if ever
+        import shutil  # noqa: PLC0415
+        import tempfile  # noqa: PLC0415
+
+        folder = self._series.directory or "."
+        copy = stack.enter_context(tempfile.TemporaryFile(dir=folder))  # noqa: SIM115
+        with open_zstd(before) if before.endswith(".zst") else gzip.open(before) as text:
+            shutil.copyfileobj(text, copy)
+        copy.flush()
+        return copy.fileno()
 
     def begin_file(self, file: LineFile, reason: str = "") -> None:
         """Go on in another file; `reason`: why, where others did it."""

@@ -12,9 +12,19 @@ from execaudit.store.broken import Broken
 from execaudit.verify.findings import ALTERED, UNKNOWN, WHOLE, Finding, Findings
 from execaudit.verify.proofs import Proofs
 from execaudit.verify.walk import Found
-from execaudit.verify.words import covers_of, proof_of, say_are, say_time, say_were
+from execaudit.verify.words import (
+    covers_of,
+    proof_of,
+    say_are,
+    say_time,
+    say_were,
+    seconds_between,
+)
 
 Span = tuple[int, int]
+
+_COPY_S = 120.0
+"""The longest that a copy takes, in which seals can be lost with `copytruncate`."""
 
 
 class Judge:
@@ -154,6 +164,15 @@ class Judge:
             self._compare(found, epochs=(last, found.fields["epoch"]))
             return
         since = say_time(self.last)
+        if _is_emptied_soon(self.last, found.fields):
+            self.findings.add(
+                "emptied", UNKNOWN,
+                f"another program emptied the file before {say_time(found.fields)}, as logrotate"
+                f" does with copytruncate: {say_are(missing)} missing, and what was written since"
+                f" {since}",
+                found.where, epochs=missing,
+            )  # fmt: skip
+            return
         self.gaps.append(
             Finding(
                 "missing", ALTERED,
@@ -223,3 +242,11 @@ class Judge:
         if removed.get("files"):
             self.removed_files = len(removed["files"])
             self.removed_on = say_time(fields)
+
+
+def _is_emptied_soon(before: dict[str, Any] | None, fields: dict[str, Any]) -> bool:
+    """Return True if a seal says that the file was emptied, soon after the seal before it."""
+    if before is None or fields.get("reason") != "emptied":
+        return False
+    seconds = seconds_between(str(before.get("time")), str(fields.get("time")))
+    return seconds is not None and seconds <= _COPY_S

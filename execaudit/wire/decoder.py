@@ -137,7 +137,9 @@ class Decoder:
             return None
         event.type, event.place = "exec", place
         event.path_search = event.labels = event.redacted_argv = event.redacted_env = ()
+        event.technique = event.rule = ()
         event.severity = ""
+        event.first_seen = 0
         event.is_plain = not (
             flags & _EVENT_FLAGS or event.error or hook or event.tid != pid or event.nspid != pid
         )
@@ -220,7 +222,9 @@ class Decoder:
         event.argv = event.env = b""
         event.argv_gaps = event.env_gaps = _NO_GAPS
         event.path_search = event.labels = event.redacted_argv = event.redacted_env = ()
+        event.technique = event.rule = ()
         event.severity = ""
+        event.first_seen = 0
         event.duration_ns = None
         event.is_plain = False
         return event

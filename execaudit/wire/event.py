@@ -49,6 +49,7 @@ class Place:
     fields: dict[str, Any]  # the record members of the place, as `records` describes them
     made: dict[Any, Any]  # what encoders keep of it, by encoder
     residue: Any  # what rules have left to decide, None before they have looked at it
+    looked_at: Any  # what stands for the time in which the baseline looked at it, or None
     describe: Callable[["Place"], dict[str, Any]]  # makes `fields` when they are first asked for
 
     def __getattr__(self, name: str) -> Any:
@@ -87,8 +88,11 @@ class Event:
     path_search: tuple[bytes, ...]  # file names tried before this one, along PATH
     redacted_argv: tuple[int, ...]  # indexes of strings in which a secret was replaced
     redacted_env: tuple[int, ...]
-    labels: tuple[str, ...]  # what rules gave it, as `severity`
+    labels: tuple[str, ...]  # what rules gave it, as the next three
     severity: str
+    technique: tuple[str, ...]
+    rule: tuple[str, ...]  # names of the rules that gave any of these
+    first_seen: int  # bits of records.first_seen, for what of it was new to this host
     # Nothing but numbers, argv and selected variables differs from other plain execs of the same
     # place: no flag, no error, no gap, no label, and at least one argument.
     is_plain: bool

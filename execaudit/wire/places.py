@@ -150,6 +150,7 @@ def _new_place(kind: str, raw: bytes, flags: int) -> Place:
     place.flags = flags
     place.made = {}
     place.residue = None
+    place.looked_at = None
     return place
 
 

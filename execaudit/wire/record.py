@@ -9,7 +9,7 @@ of the compiled object. Byte order and alignment are native.
 import struct
 from typing import NamedTuple
 
-WIRE_VERSION = 2
+WIRE_VERSION = 3
 
 KIND_EXEC = 1
 KIND_FAILURE = 2
@@ -59,6 +59,8 @@ EXE_PSEUDO = 1 << 1
 EXE_UNREACHABLE = 1 << 2
 EXE_IN_LAYER = 1 << 3
 EXE_BAD_DEV = 1 << 4
+EXE_UPPER = 1 << 5
+EXE_BAD_UPPER = 1 << 6
 
 OVERLAY_UNKNOWN = 0
 OVERLAY_REAL = 1
@@ -139,6 +141,7 @@ EXEC = _layout(
     ns_mnt I  ns_pid I  ns_net I  ns_uts I  ns_ipc I  ns_cgroup I  ns_user I
      execveat_flags I
     exe_ino Q  exe_dev I  exe_nlink I  exe_uid I  exe_gid I  exe_mode H  machine H  exe_flags I
+    exe_size Q  exe_ctime_ns Q
     cgroup_id Q  script_ino Q  script_dev I  script_bytes H  script_flags H
     comm 16s  old_comm 16s  tty 16s  origin_start_ns Q  origin_pid I  origin_exec_count I
     ancestors {ANCESTORS * ANCESTOR.size}s""",
@@ -161,8 +164,8 @@ WALK = _layout("walk", "dentry Q  mnt Q  root_dentry Q  root_mnt Q  limit Q")
 CONFIG = _layout(
     "config",
     """rules Q  wake_bytes Q  argv_bytes I  argv_tail I  env_bytes I  env_tail I
-    pid_ns I  overlay_file I  btrfs_root_back I  btrfs_anon_dev I
-    named_hierarchy I  pad_config I""",
+    pid_ns I  overlay_file I  overlay_upper I  btrfs_root_back I  btrfs_anon_dev I
+    named_hierarchy I""",
 )
 ENDED = _layout("ended", "start_ns Q  pid I  exec_count I")
 RULE_KEY = _layout("rule_key", "generation I  kind I  a Q  b Q")

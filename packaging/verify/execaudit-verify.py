@@ -8,12 +8,7 @@ Give all files of one log, compressed with gzip or not, in any order, by any nam
 verifying key, or a file with it. Exit status: 0 whole, 1 altered, 2 cannot tell (docs/evidence.md).
 """
 
-import gzip
-import hashlib
-import json
-import os
-import re
-import sys
+import gzip, hashlib, json, os, re, sys, zlib
 from datetime import datetime
 
 WHOLE, ALTERED, UNKNOWN = 0, 1, 2
@@ -53,14 +48,16 @@ def read_seal(line):
         return None
 
 def lines_of(path):
-    """Whole lines, and a last one that lacks nothing but its newline: half a line is no record."""
+    """Whole lines, and a last one that lacks nothing but its newline; half a line is none."""
     try:
         with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
             for line in file:
-                if line.endswith((b"\n", b"}")):
-                    yield line.rstrip(b"\n") + b"\n"
-    except (OSError, EOFError) as error:
-        TROUBLE[path] = str(error)
+                if not line.endswith(b"\n"):
+                    json.loads(line)
+                yield line.rstrip(b"\n") + b"\n"
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        if not (isinstance(error, ValueError) and path.endswith(".jsonl")):  # being written
+            TROUBLE[path] = str(error)
 
 def in_order(paths):
     """Files in the order of their first seals; those without stand first."""
@@ -205,7 +202,10 @@ class Log:
             span = {"first": last["epoch"] + 1, "last": epoch - 1}
             if seal["covers"].get("missing") == span:
                 self.say("cut", UNKNOWN, f"epochs {span}: cut off, a power cut, or an older log")
-                self.compare(seal, spare)
+                return self.compare(seal, spare) or True
+            late_s = moment(seal["time"]) - moment(last["time"])
+            if seal["reason"] == "emptied" and late_s <= LATE_S:  # while it was copied
+                self.say("emptied", UNKNOWN, f"another program emptied it: epochs {span} lost")
                 return True
             self.gaps.append((epoch, f"epochs {span} missing: a file or lines were removed"))
         else:
@@ -279,7 +279,7 @@ def main(words):
     for word in rest:
         if word == "--key":
             text = next(rest)
-            keys.append(Key(text if ":" in text else next(lines_of(text), b"").decode()))
+            keys.append(Key(text if ":" in text else open(text).readline()))
         elif word == "--expect":
             epoch, _, proof = next(rest).partition(":")
             expected.append((int(epoch), proof))

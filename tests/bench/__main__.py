@@ -25,6 +25,7 @@ from tests.bench.growth import measure_growth
 from tests.bench.instructions import record_baseline
 from tests.bench.machine import provide_tracefs
 from tests.bench.report import BASELINE, as_json
+from tests.bench.rules import measure_rules
 from tests.bench.search import measure_search
 from tests.bench.stages import measure_stages
 from tests.bench.tables import render, render_growth, render_stages
@@ -45,7 +46,8 @@ def main() -> int:
         epilog="peers: beside the other exec tracers, under the same storms of execs. start: the"
         " time to the first event, the memory and the wake-ups of an idle tracer and daemon, with"
         " each engine. daemon: the daemon by stage, sink and in all, beside auditd. stages: each"
-        " step inside the daemon, over replayed execs. growth: with rules, sinks, arguments, rate."
+        " step inside the daemon, over replayed execs. rules: what they add to an exec, by number"
+        " and kind. growth: with rules, sinks, arguments, rate."
         " checkouts: the daemon of this checkout beside that of another one (--beside)."
         " all: peers, stages and growth. baseline: count instructions per event with valgrind, and"
         " keep the counts for tests/unit/test_instructions.py.",
@@ -85,6 +87,12 @@ def run_stages(options: argparse.Namespace) -> None:
     with audit.state_kept():
         results = measure_stages(rounds=options.rounds, quick=options.quick)
     _tell(options, "stages", render_stages(results))
+
+
+def run_rules(options: argparse.Namespace) -> None:
+    """Measure what rules cost per exec."""
+    rounds = options.rounds or (2 if options.quick else 7)
+    _tell(options, "", measure_rules(rounds=rounds, quick=options.quick))
 
 
 def run_start(options: argparse.Namespace) -> None:
@@ -147,6 +155,7 @@ RUNS = {
     "checkouts": run_checkouts,
     "daemon": run_daemon,
     "stages": run_stages,
+    "rules": run_rules,
     "growth": run_growth,
     "all": run_all,
     "search": run_search,

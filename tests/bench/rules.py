@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What rules cost per exec, for 10, 1,000 and 10,000 rules of mixed kinds.
+"""What rules cost per exec: 10, 1,000 and 10,000 of mixed kinds, 122 and 1,000 as Sigma has them.
 
-`python -m tests.bench.rules` prints one table. All sizes are measured in turn, round after round,
+`./dev bench rules` prints one table for either. All sizes are measured in turn, round after round,
 so that a disturbance hits all alike; figures are the best of the rounds, in µs.
 """
 
 from __future__ import annotations
 
-import argparse
+import base64
 import gc
-import sys
+import random
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from execaudit.records.readback import event_of_record
 from tests.bench.mixed_rules import compile_mixed
+from tests.bench.sigma_rules import SIZES as SIGMA_SIZES
+from tests.bench.sigma_rules import compile_sigma_like
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +75,32 @@ def measure(count: int, run: Callable[[int], object]) -> float:
     return (time.perf_counter_ns() - begin) / count / 1000
 
 
+def long_texts(turn: int) -> dict[str, list[bytes]]:
+    """Make arguments of 60 KB: paths, a program as text, and random letters."""
+    source = Path(__file__).with_name("comparison.py").read_bytes() * 8
+    chance = random.Random(turn)  # noqa: S311 - not for secrets
+    return {
+        "paths": [
+            b"cc\0" + b"".join(
+                b"-I/usr/include/dir%d/%d/%d\0" % (turn, number, index) for index in range(2200)
+            )
+            for number in range(LONG)
+        ],
+        "source": [b"python3\0-c\0# %d%d\n" % (turn, number) + source[:60_000] + b"\0"
+                   for number in range(LONG)],
+        "base64": [b"sh\0-c\0" + base64.b64encode(chance.randbytes(45_000)) + b"\0"
+                   for _ in range(LONG)],
+    }  # fmt: skip
+
+
+def long_events(place: Place, texts: list[bytes]) -> list[Event]:
+    """Make an exec for each of these arguments."""
+    made = [event(place, 0) for _ in texts]
+    for each, text in zip(made, texts, strict=True):
+        each.argv = text
+    return made
+
+
 def figures(rules: RuleSet, turn: int) -> dict[str, float]:
     """Measure one set once."""
     known = new_place(1)
@@ -81,11 +110,7 @@ def figures(rules: RuleSet, turn: int) -> dict[str, float]:
     programs = [
         event(new_place(turn * PLACES + number, all_new=True), 1) for number in range(PLACES)
     ]
-    long = [event(known, number) for number in range(LONG)]
-    for number, each in enumerate(long):
-        each.argv = b"cc\0" + b"".join(
-            b"-I/usr/include/dir%d/%d/%d\0" % (turn, number, index) for index in range(2200)
-        )
+    long = {name: long_events(known, text) for name, text in long_texts(turn).items()}
     settled = event(new_place(1), 1)
     settled.place.type = "exit"
     decide = rules.decide
@@ -93,35 +118,43 @@ def figures(rules: RuleSet, turn: int) -> dict[str, float]:
         "place settles it": measure(EVENTS, lambda _: decide(settled)),
         "place known, arguments known": measure(EVENTS, lambda n: decide(usual[n % 40])),
         "place known, arguments new": measure(EVENTS, lambda n: decide(fresh[n])),
-        "place known, 60 KB of arguments": measure(LONG, lambda n: decide(long[n])),
+        **{
+            f"place known, 60 KB of {name}": measure(LONG, lambda n: decide(events[n]))  # noqa: B023
+            for name, events in long.items()
+        },
         "new parent": measure(PLACES, lambda n: decide(parents[n])),
         "new parent, program and folder": measure(PLACES, lambda n: decide(programs[n])),
     }
 
 
-def main() -> int:
-    """Measure all sizes, print the table."""
-    parser = argparse.ArgumentParser(description="Measure rules.")
-    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="default 7")
-    options = parser.parse_args()
-    sets = {}
-    for size in SIZES:
-        begin = time.perf_counter()
-        sets[size] = compile_mixed(size)
-        print(f"{size} rules compiled in {(time.perf_counter() - begin) * 1000:.0f} ms")
+def measure_rules(*, rounds: int, quick: bool = False) -> str:
+    """Measure all sizes of either kind, return the tables."""
+    mixed = {size: compile_mixed(size) for size in (SIZES[:2] if quick else SIZES)}
+    sigma = {size: compile_sigma_like(size) for size in SIGMA_SIZES}
     gc.freeze()
-    best: dict[tuple[str, int], float] = {}
-    for turn in range(options.rounds):
+    texts = [
+        _table(title, _best(sets, rounds))
+        for title, sets in (("mixed rules, µs", mixed), ("as Sigma's, µs", sigma))
+    ]
+    return "\n".join(texts)
+
+
+def _best(sets: dict[int, RuleSet], rounds: int) -> dict[str, dict[int, float]]:
+    best: dict[str, dict[int, float]] = {}
+    for turn in range(rounds):
         for size, rules in sets.items():
             for name, value in figures(rules, turn).items():
-                best[name, size] = min(value, best.get((name, size), value))
-    print(f"{'µs':34}" + "".join(f"{size:>9} rules" for size in SIZES) + "     ratios")
-    for name in dict.fromkeys(name for name, _ in best):
-        values = [best[name, size] for size in SIZES]
-        ratios = " ".join(f"{value / values[0]:6.2f}" for value in values[1:])
-        print(f"{name:34}" + "".join(f"{value:15.2f}" for value in values) + f"  {ratios}")
-    return 0
+                row = best.setdefault(name, {})
+                row[size] = min(value, row.get(size, value))
+    return best
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _table(title: str, best: dict[str, dict[int, float]]) -> str:
+    sizes = next(iter(best.values()))
+    lines = [f"{title:34}" + "".join(f"{size:>9} rules" for size in sizes) + "     ratios"]
+    for name, row in best.items():
+        first, *others = row.values()
+        ratios = " ".join(f"{value / first:6.2f}" for value in others)
+        lines.append(f"{name:34}" + "".join(f"{each:15.2f}" for each in row.values())
+                     + f"  {ratios}")  # fmt: skip
+    return "\n".join(lines) + "\n"

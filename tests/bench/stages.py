@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from execaudit.baseline.baseline import Baseline
 from execaudit.config.configuration import Config
 from execaudit.config.schema import File, Journal
 from execaudit.config.seal import Seal
@@ -70,6 +71,7 @@ STEPS = {
     "send to journald": ("journal", "entry"),
     "rules: 10": ("10 rules", "redact"),
     "rules: 1000": ("1000 rules", "redact"),
+    "baseline that knows all": ("baseline", "redact"),
 }
 """Step to the chain that has it, and the one that lacks only it."""
 TOTALS = {
@@ -87,6 +89,7 @@ class Chain:
     formats: tuple[str, ...] = ()
     sinks: tuple[str, ...] = ()
     rules: int = 0
+    keeps_baseline: bool = False
 
 
 CHAINS = (
@@ -96,6 +99,7 @@ CHAINS = (
     Chain("redact"),
     Chain("10 rules", rules=10),
     Chain("1000 rules", rules=1000),
+    Chain("baseline", keeps_baseline=True),
     Chain("JSON", ("execaudit",)),
     Chain("file", ("execaudit",), ("file",)),
     Chain("sealed", ("execaudit",), ("sealed",)),
@@ -135,6 +139,7 @@ class Sinks:
     def __init__(self, directory: Path, journal_socket: str, null_fd: int) -> None:
         directory.mkdir(mode=0o750, exist_ok=True)
         self.path = directory / "execaudit.jsonl"
+        self.baseline = Baseline(str(directory / "baseline"), 0)
         file = File(path=str(self.path), max_file_bytes=_UNROTATED)
         self.by_name: dict[str, Sink] = {
             "file": FileSink(file, _Unset()),
@@ -163,6 +168,7 @@ class Sinks:
 
     def close(self) -> None:
         """Close all."""
+        self.baseline.close()
         for sink in self.by_name.values():
             sink.close()
 
@@ -192,6 +198,10 @@ def run_chain(
         used = [_find_sink(sinks, recorded, chain, at) for at in range(len(chain.formats))]
         setup = make_setup(*used)
         setup.rules = rules
+        if chain.keeps_baseline:
+            setup.baseline = sinks.baseline
+            with running(setup, recorded.host) as (flow, _):  # it learns all there is
+                _replay(flow, recorded, None)
         with running(setup, recorded.host) as (flow, _):
             begin = time.process_time_ns()
             _replay(flow, recorded, sinks if "journal" in chain.sinks else None)

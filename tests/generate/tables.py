@@ -19,6 +19,7 @@ _TAKES = {
     "type": '`"exec"` or `"exit"`',
     "result": '`"success"` or `"failure"`',
     "errno": 'names such as `"ENOENT"`, or numbers',
+    "first_seen": '`"exe"`, `"file"`, `"pair"`, `"user"`',
 }
 _TEXTS = ("text", "texts")
 _NUMBERS = ("user", "group", "login", "session", "number")

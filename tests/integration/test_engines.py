@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Both engines, attached at once, say the same about the same execs, field by field."""
 
+import struct
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from execaudit.engine.choice import open_capture
+from execaudit.kernel import libbpf
+from execaudit.kernel.btf import Btf
+from execaudit.kernel.capture import Settings
+from execaudit.kernel.ring import Ring
 from tests.integration.comparing import parse_time_ns
 from tests.integration.requirements import ENGINES, give_up, require_root
 from tests.integration.tracing import ROOMY_RING, Record, Tracer
@@ -15,6 +22,7 @@ from tests.integration.workload import run_workload
 # is ahead of the clock since boot.
 OWN = {"time", "start", "seq", "duration_ns"}
 CLOCK_NS = 50_000_000
+ENOTSUPP = 524  # of the kernel's own (include/linux/errno.h)
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +92,50 @@ def test_engines_count_alike(both: tuple[Tracer, Tracer], programs: Path) -> Non
     theirs = [r["id"] for r in other.records if r.get("exe") == tiny and ":" in r["argv"][1]]
     assert len(mine) == 200
     assert sorted(mine) == sorted(theirs)
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_programs_load_where_the_kernel_refuses_casts(
+    is_refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its JIT compiler a kernel that has casts refuses the programs that use them."""
+    require_root()
+    load = libbpf.object_load
+    refused: list[int] = []
+
+    def refuse_once(handle: int) -> int:
+        if is_refused and not refused:
+            refused.append(handle)
+            return -ENOTSUPP
+        return int(load(handle))
+
+    monkeypatch.setattr(libbpf, "object_load", refuse_once)
+    with open_capture("libbpf", Settings()) as capture:
+        ring = Ring(capture.maps["events"], capture.settings.ring_bytes)
+        capture.attach()
+        subprocess.run(["/bin/true", "--refused"], check=True)
+        buf, offsets = ring.read()
+        ring.close()
+    assert offsets
+    assert b"/bin/true\0--refused\0" in buf
+    assert bool(refused) is is_refused
+
+
+def test_programs_without_casts_are_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_root()
+    with Btf() as btf:
+        if not btf.find("bpf_rdonly_cast", libbpf.BTF_KIND_FUNC):
+            give_up("the kernel has no casts")
+    with open_capture("libbpf", Settings()) as capture:
+        assert not [name for name in capture.maps if "." in name]  # such as that of constants
+        usual = instruction_bytes(capture.programs["on_exec"])
+    load = libbpf.object_load
+    answers = iter([-ENOTSUPP])
+    monkeypatch.setattr(libbpf, "object_load", lambda handle: next(answers, None) or load(handle))
+    with open_capture("libbpf", Settings()) as capture:
+        assert instruction_bytes(capture.programs["on_exec"]) != usual
+
+
+def instruction_bytes(program: int) -> int:
+    """xlated_prog_len of struct bpf_prog_info."""
+    return int(struct.unpack_from("@I", libbpf.object_info(program, 64), 20)[0])

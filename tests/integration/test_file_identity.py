@@ -41,11 +41,11 @@ def subvolumes(place: Path) -> Iterator[tuple[Path, Path]]:
 
 
 @contextlib.contextmanager
-def overlay(place: Path, *layers: Path) -> Iterator[Path]:
-    """Mount layers, the uppermost first, read-only."""
+def overlay(place: Path, *layers: Path, upper: str = "") -> Iterator[Path]:
+    """Mount layers, the uppermost first: read-only, or below the options of an upper one."""
     merged = place / "merged"
     merged.mkdir()
-    options = f"ro,lowerdir={':'.join(map(str, layers))}"
+    options = f"{'rw' if upper else 'ro'},lowerdir={':'.join(map(str, layers))}{upper}"
     kind = ["mount", "-t", "overlay", "overlay", "-o", options, str(merged)]
     if subprocess.run(kind, check=False).returncode:
         give_up("this kernel mounts no overlayfs")
@@ -101,6 +101,28 @@ def test_files_of_two_layers_on_one_btrfs_are_told_apart(
         are_known = all(find_file_systems())
         for file in (first, second):
             assert_numbers(run(tracer, merged / file.name), file, are_known=are_known)
+
+
+def test_file_added_to_an_overlay_is_told_from_one_of_the_layers_below(
+    tracer: Tracer, programs: Path, place: Path
+) -> None:
+    lower, upper, work = (place / name for name in ("lower", "upper", "work"))
+    for folder in (lower, upper, work):
+        folder.mkdir()
+    for name in ("shipped", "changed"):
+        shutil.copy(programs / "tiny", lower / name)
+    with overlay(place, lower, upper=f",upperdir={upper},workdir={work}") as merged:
+        shutil.copy(programs / "tiny", merged / "added")
+        (merged / "changed").chmod(0o700)  # copies it into the upper layer
+        found = {name: run(tracer, merged / name) for name in ("shipped", "changed", "added")}
+    assert "exe_upper" not in run(tracer, lower / "shipped")
+
+    if find_file_systems().overlay_upper:
+        upper_ones = {name for name, record in found.items() if record.get("exe_upper")}
+        assert upper_ones == {"changed", "added"}
+        assert not any("exe_upper" in record.get("unreadable", ()) for record in found.values())
+    else:  # before 5.11, modules have no type information
+        assert all("exe_upper" in record["unreadable"] for record in found.values())
 
 
 def test_rule_on_a_file_of_an_overlay_drops_no_other_file_of_it(

@@ -29,10 +29,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     return report
 
 
-def installed(
+def booted(
     request: pytest.FixtureRequest, release: str, *more: str, options: Sequence[str] = ()
-) -> Iterator[Service]:
-    """A booted container of a Debian release with the package installed, not started.
+) -> Iterator[Container]:
+    """A booted container of a Debian release, whose journal is shown where a test fails.
 
     `more` are packages, `options` take away from what the container can do.
     """
@@ -44,11 +44,19 @@ def installed(
         running = request.session.stash.setdefault(_containers, [])
         running.append(container)
         try:
-            service = Service(container)
-            service.install(deb())
-            yield service
+            yield container
         finally:
             running.remove(container)
+
+
+def installed(
+    request: pytest.FixtureRequest, release: str, *more: str, options: Sequence[str] = ()
+) -> Iterator[Service]:
+    """A booted container of a Debian release with the package installed, not started."""
+    for container in booted(request, release, *more, options=options):
+        service = Service(container)
+        service.install(deb())
+        yield service
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from functools import partial
 
 from tests.machine import rootfs, system
+from tests.packaging import fedora
 from tests.packaging.build import deb
+from tests.packaging.life import PACKAGE_TOOLS
 from tests.shippers import roots
 
 KERNELS = ("bookworm", "bullseye")  # of test_guest
@@ -31,6 +33,8 @@ LANES: dict[str, tuple[Callable[[], object], ...]] = {
     "containers": (
         *(partial(system.tree, release) for release in system.RELEASES),
         partial(system.tree, "bookworm", *system.MORE),
+        partial(system.tree, "bookworm", *PACKAGE_TOOLS),
+        fedora.packages,
     ),
 }
 """What is made side by side, and in which order: what is asked for first at the beginning."""

@@ -36,7 +36,7 @@ def artifacts(package_format: str) -> Path:
     def build(directory: Path) -> None:
         build_into(directory, package_format)
 
-    return cache.entry(f"package-{package_format}", _source_key(), build)
+    return cache.entry(f"package-{package_format}", sources_key(), build)
 
 
 def build_into(directory: Path, package_format: str, **environ: str) -> None:
@@ -78,7 +78,7 @@ def _run(*command: str | Path) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def _source_key() -> str:
+def sources_key() -> str:
     """Names, modes and contents of all that a package is made of, and the time of the commit."""
     parts = [_commit_time()]
     for source in _SOURCES:

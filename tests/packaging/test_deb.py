@@ -12,6 +12,7 @@ from execaudit import __version__
 from tests.packaging.build import CHECKOUT, artifacts, build_into, deb
 
 DEBIAN = CHECKOUT / "packaging/deb"
+PROGRAMS = ("/execaudit-verify", "/before-removal")  # beside those in /usr/bin
 
 
 def output(*command: str | Path) -> str:
@@ -81,7 +82,15 @@ def test_package_depends_on_nothing_but_the_distribution() -> None:
         "/usr/share/man/man5/execaudit.toml.5.gz",
         "/usr/share/execaudit/execaudit-verify",
         "/usr/share/man/man8/execaudit.8.gz",
+        "/usr/share/man/man8/execaudit-convert.8.gz",
+        "/usr/share/man/man8/execaudit-report.8.gz",
+        "/usr/share/man/man8/execaudit-rotate.8.gz",
+        "/usr/share/man/man8/execaudit-search.8.gz",
+        "/usr/share/man/man8/execaudit-status.8.gz",
         "/usr/share/man/man8/execaudit-seal.8.gz",
+        "/usr/share/man/man8/execaudit-top.8.gz",
+        "/usr/share/man/man8/execaudit-trace.8.gz",
+        "/usr/share/man/man8/execaudit-tree.8.gz",
         "/usr/share/man/man8/execaudit-verify.8.gz",
         "/usr/share/zsh/vendor-completions/_execaudit",
     ],
@@ -101,7 +110,7 @@ def test_package_holds_every_module_and_the_whole_bpf_source() -> None:
 
 def test_files_belong_to_root_and_nobody_else_may_write_them() -> None:
     for path, mode in content().items():
-        is_program = path.startswith("/usr/bin/") or path.endswith("/execaudit-verify")
+        is_program = path.startswith("/usr/bin/") or path.endswith(PROGRAMS)
         expected = "-rwxr-xr-x" if is_program else "-rw-r--r--"
         assert mode == f"{expected} root/root", path
 

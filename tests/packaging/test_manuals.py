@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The manual pages: clean by mandoc, and complete by the code they describe."""
 
+import argparse
 import importlib.util
 import itertools
 import re
+import shlex
 import subprocess
 from dataclasses import fields
 from pathlib import Path
@@ -12,14 +14,18 @@ from typing import Any
 import pytest
 
 from execaudit import __version__
+from execaudit.cli import build_parser
 from execaudit.config.redact import RedactPattern
 from execaudit.config.schema import SECTIONS
 from execaudit.config.values import TablesOf
 from execaudit.records.vocabulary import FIELDS as RECORD_FIELDS
 from execaudit.rules.field_values import ACTIONS, FIELDS
-from tests.packaging.build import CHECKOUT
+from tests.packaging.build import CHECKOUT, artifact, deb
 
 SCRIPT = str(CHECKOUT / "packaging/man/from_markdown.py")
+OPTIONS_SCRIPT = str(CHECKOUT / "packaging/man/from_options.py")
+MANUAL = CHECKOUT / "docs/man"
+VERB_PAGES = ("trace", "search", "tree", "report", "top", "convert", "status", "rotate")
 PAGES = ("execaudit.toml", "execaudit-rules", "execaudit-record")
 
 
@@ -96,6 +102,39 @@ def test_pages_and_guides_name_each_other_by_their_section(tmp_path: Path) -> No
         assert ".md)" not in text.replace("/usr/share/doc/execaudit/", "").replace(".md).", "")
 
 
+@pytest.mark.parametrize("name", VERB_PAGES)
+def test_page_of_a_verb_is_clean_and_has_all_its_options(name: str, tmp_path: Path) -> None:
+    command = ["/usr/bin/python3", OPTIONS_SCRIPT, f"execaudit-{name}", __version__]
+    source = str(subprocess.run(command, stdout=-1, check=True, text=True).stdout)
+    path = tmp_path / f"execaudit-{name}.8"
+    path.write_text(source)
+    command = ["mandoc", "-T", "lint", "-W", "warning", str(path)]
+    assert subprocess.run(command, stdout=-1, check=False, text=True).stdout == ""
+    headings = re.findall(r"^\.SH (.+)$", source, re.MULTILINE)
+    assert headings == [
+        *["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "FILES", "EXIT STATUS", "EXAMPLES"],
+        "SEE ALSO",
+    ]
+    (verbs,) = [a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction)]
+    wanted = {each for action in verbs.choices[name]._actions for each in action.option_strings}
+    options = source.partition(".SH OPTIONS")[2].partition(".SH FILES")[0]
+    assert {each for each in terms(options) if each.startswith("-")} == wanted
+    for each in re.findall(r"^execaudit .*$", source.replace("\\-", "-"), re.MULTILINE):
+        words = shlex.split(each.replace("\\(aq", "'"))[1:]
+        if words[0] == name:
+            build_parser().parse_args(words)
+
+
+def test_every_verb_with_many_options_has_a_page() -> None:
+    (verbs,) = [a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction)]
+    many = {
+        name for name, parser in verbs.choices.items()
+        if sum(bool(action.option_strings) for action in parser._actions) - 1 > 3  # beside --help
+    }  # fmt: skip
+    pages = {path.stem.split("-")[1].split(".")[0] for path in MANUAL.glob("execaudit-*.scd")}
+    assert many <= pages | set(VERB_PAGES)
+
+
 @pytest.mark.parametrize(
     ("markdown", "roff"),
     [
@@ -117,3 +156,33 @@ def test_pages_and_guides_name_each_other_by_their_section(tmp_path: Path) -> No
 )
 def test_markdown_becomes(markdown: str, roff: list[str]) -> None:
     assert list(converter().blocks(markdown.splitlines())) == roff
+
+
+GUIDES = "/usr/share/doc/execaudit/"
+
+
+def holds(package_format: str) -> set[str]:
+    """Return the paths in a package."""
+    if package_format == "deb":
+        command = ["dpkg-deb", "--fsys-tarfile", str(deb())]
+        tar = subprocess.run(command, stdout=-1, check=True).stdout
+        names = subprocess.run(["tar", "-t"], input=tar, stdout=-1, check=True).stdout.decode()
+    else:
+        pattern = {"rpm": "*.rpm", "arch": "*.pkg.tar.zst"}[package_format]
+        package = artifact(package_format, pattern)
+        names = subprocess.run(["bsdtar", "-tf", package], stdout=-1, check=True, text=True).stdout
+    return {f"/{name.lstrip('./').rstrip('/')}" for name in names.splitlines()}
+
+
+@pytest.mark.parametrize("package_format", ["deb", "rpm", "arch"])
+def test_files_that_pages_and_guides_name_are_in_the_package_by_that_name(
+    package_format: str,
+) -> None:
+    written = [page(name).replace("\\-", "-") for name in PAGES]
+    written += [path.read_text() for path in (CHECKOUT / "docs/man").glob("*.scd")]
+    named = set(re.findall(rf"{GUIDES}[\w./-]*\w", "\n".join(written)))
+    guides = set()
+    for path in (CHECKOUT / "docs").glob("*.md"):
+        guides |= set(re.findall(r"\]\(([\w-]+\.md)", path.read_text()))
+    assert len(named) > 3
+    assert named | {f"{GUIDES}{name}" for name in guides} <= holds(package_format)

@@ -2,7 +2,6 @@
 """The packages for Fedora and its like, and for Arch: what they hold, and the same each time."""
 
 import filecmp
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from execaudit import __version__
-from tests.machine.system import tree
 from tests.packaging.build import CHECKOUT, artifact, build_into
 
 PATTERNS = {"rpm": "*.rpm", "arch": "*.pkg.tar.zst"}
@@ -29,41 +27,9 @@ EXPECTED = (
 )
 
 
-# In the tree of a system, so that the scriptlets have what they call. Its own Python looks for
-# modules elsewhere than Fedora's.
-RPM_LIFE = """
-rpm="rpm --root $PWD/root --nodeps"
-$rpm --install "$PACKAGE" 2>/dev/null
-$rpm --verify execaudit
-chroot root sh -c 'stat -c "%U:%G %a %n" /etc/execaudit /etc/execaudit/*.d /etc/execaudit/*.toml'
-grep '^execaudit:' root/etc/passwd | cut -d : -f 1,6,7
-modules=$(echo root/usr/lib/python3.*/site-packages)
-PYTHONPATH=${modules#root} chroot root execaudit --version
-PYTHONPATH=${modules#root} chroot root execaudit check >/dev/null
-chroot root systemctl is-enabled execaudit || true
-echo '# changed' >root/etc/execaudit/execaudit.toml
-$rpm --verify execaudit || true
-$rpm --upgrade --force "$PACKAGE" 2>/dev/null
-cat root/etc/execaudit/execaudit.toml
-$rpm --erase execaudit 2>/dev/null
-find root/etc root/usr root/var/log -name '*execaudit*' -not -type d | sed s/^root//
-"""
-
-
 def run(*command: str | Path, check: bool = True) -> str:
     done = subprocess.run(command, stdout=-1, stderr=subprocess.STDOUT, check=check, text=True)
     return str(done.stdout)
-
-
-def run_over(system: Path, script: str, place: Path, **variables: str) -> str:
-    """Run a script beside `root`, a copy of a system's tree that is gone after it."""
-    prepare = """cd "$PLACE"; mkdir upper work root; mount -t tmpfs tmpfs /run
-mount -t overlay overlay -o "lowerdir=$SYSTEM,upperdir=upper,workdir=work" root
-mount --bind /proc root/proc; mount --bind /dev root/dev
-"""
-    alone = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", prepare + script]
-    environment = {**os.environ, "PLACE": str(place), "SYSTEM": str(system), **variables}
-    return subprocess.run(alone, stdout=-1, check=True, text=True, env=environment).stdout
 
 
 def content(package_format: str) -> set[str]:
@@ -109,58 +75,6 @@ def test_rpm_is_clean_by_policy() -> None:
     config = CHECKOUT / "packaging/rpm/rpmlint.toml"
     said = run("rpmlint", "-c", config, artifact("rpm", PATTERNS["rpm"]), spec)
     assert "1 packages and 1 specfiles checked; 0 errors, 0 warnings" in said, said
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="installing into a root takes root")
-def test_rpm_is_installed_upgraded_and_removed(tmp_path: Path) -> None:
-    package = artifact("rpm", PATTERNS["rpm"])
-    said = run_over(tree("bookworm"), RPM_LIFE, tmp_path, PACKAGE=str(package)).splitlines()
-
-    assert said[:4] == ["root:execaudit 750 /etc/execaudit",
-                        "root:execaudit 750 /etc/execaudit/conf.d",
-                        "root:execaudit 750 /etc/execaudit/rules.d",
-                        "root:execaudit 640 /etc/execaudit/execaudit.toml"]  # fmt: skip
-    assert said[4:] == [
-        "execaudit:/var/lib/execaudit:/usr/sbin/nologin",
-        f"execaudit {__version__}",
-        "disabled",
-        "S.5....T.  c /etc/execaudit/execaudit.toml",
-        "# changed",
-        "/etc/execaudit/execaudit.toml.rpmsave",
-    ]
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="installing into a root takes root")
-def test_arch_package_is_installed_upgraded_and_removed(tmp_path: Path) -> None:
-    root, package = tmp_path / "root", artifact("arch", PATTERNS["arch"])
-    (root / "var/lib/pacman").mkdir(parents=True)
-    pacman = ["pacman", "--root", str(root), "--noconfirm"]
-    run(*pacman, "-Udd", package)
-    # Its hooks are in the package of systemd, which this root does not have.
-    run("systemd-sysusers", f"--root={root}")
-    run("systemd-tmpfiles", f"--root={root}", "--create", "execaudit.conf")
-
-    user = re.search(r"^execaudit:x:\d+:(\d+):", (root / "etc/passwd").read_text(), re.MULTILINE)
-    config = root / "etc/execaudit/execaudit.toml"
-    assert user
-    for path, mode in ((config.parent, 0o40750), (config, 0o100640)):
-        status = path.stat()
-        assert (status.st_uid, status.st_gid, status.st_mode) == (0, int(user[1]), mode)
-    # Besides what systemd-tmpfiles has changed, all is as it was packed.
-    altered = re.findall(r" (/\S+) \(", run(*pacman, "-Qkk", "execaudit", check=False))
-    assert {path.removeprefix(str(root)) for path in altered} == {
-        "/etc/execaudit",
-        "/etc/execaudit/conf.d",
-        "/etc/execaudit/execaudit.toml",
-        "/etc/execaudit/rules.d",
-    }
-
-    config.write_text("# changed\n")
-    run(*pacman, "-Udd", package)
-    assert config.read_text() == "# changed\n"
-    run(*pacman, "-Rdd", "execaudit")
-    left = {str(p.relative_to(root)) for p in root.rglob("*execaudit*") if p.is_file()}
-    assert left == {"etc/execaudit/execaudit.toml.pacsave"}
 
 
 def documented(command: str) -> set[str]:

@@ -69,7 +69,7 @@ def ordinary_records(draw: st.DrawFn) -> bytes:
     if draw(st.booleans()):
         members["error"] = -draw(st.sampled_from([1, 2, 7, 8, 13, 26, 40, 95, 511]))
         members["hook"] = draw(st.integers(2, 5))
-    members["exe_flags"] = draw(st.integers(0, 31))
+    members["exe_flags"] = draw(st.integers(0, 127))
     ancestors = draw(st.lists(ANCESTOR, max_size=3))
     if draw(st.booleans()):
         origin = draw(st.sampled_from([(1, 2, 3), *(each[:3] for each in ancestors)]))

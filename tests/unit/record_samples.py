@@ -19,7 +19,7 @@ from execaudit.records.lost import EventKey, Incident, Lost, lost_fields, sink_l
 from execaudit.records.place import FieldDict
 from execaudit.records.vocabulary import EVENT_FLAGS, FIELDS
 from execaudit.wire import record
-from tests.events import fields_of
+from tests.events import decode, fields_of
 from tests.golden.files import FOLDER
 from tests.records import exec_record, exit_record, leaf_first, make_host
 
@@ -56,6 +56,13 @@ DAEMON_RECORDS: list[FieldDict] = [
      "events": {"seen": 1}, "next_chain": "1" * 16, "mac": "2" * 64,
      "certificate": {"period": 1, "key": "0" * 64, "signature": "1" * 128, "seal_key": "2" * 64},
      "next_key": "3" * 64, "signature": "4" * 128, "endorsement": "5" * 128},
+    {**_HEAD, "type": "program", "reason": "first", "exe": "/usr/bin/a", "exe_ino": "7",
+     "exe_dev": "8:1", "exe_mode": "0100755", "exe_uid": 0, "exe_gid": 0, "size": 2**40,
+     "changed": _HEAD["time"], "modified": _HEAD["time"], "sha256": "0" * 64, "package": "a"},
+    {**_HEAD, "type": "program", "reason": "changed", "exe": "\ufffd", "exe_b64": "/w==",
+     "other_root": True, "exe_ino": "7", "exe_dev": "8:1", "exe_dev_inexact": True,
+     "exe_upper": True, "exe_mode": "0100755", "exe_uid": 0, "exe_gid": 0, "size": 0,
+     "changed": _HEAD["time"], "unreadable": ["modified", "sha256", "package"]},
     {**_HEAD, "type": "exit", "hook": "exit", "cpu": 0, "seq": 1,
      "unreadable": ["uid", "id", "parent_id", "pid", "ppid", "comm"], "exit_code": 0},
 ]  # fmt: skip
@@ -80,7 +87,8 @@ def _exec_samples() -> list[bytes]:
         env=(b"LD_PRELOAD=\xff",), filename=b"./s\xff\0", interp=b"/bin/\xff\0",
         exe=leaf_first(b"/\xff"), cwd=leaf_first(b"/\xff"), root=leaf_first(b"/\xff"),
         cgroup=leaf_first(b"/user.slice/session-1.scope/\xff/docker-%s.scope" % (b"c" * 64)),
-        exe_flags=record.EXE_DELETED | record.EXE_BAD_DEV, ancestors=((1, 1, 1, b"\xff"),),
+        exe_flags=record.EXE_DELETED | record.EXE_BAD_DEV | record.EXE_UPPER,
+        ancestors=((1, 1, 1, b"\xff"),),
         flags=sum(EVENT_FLAGS.values()) | record.FLAG_SCRIPT | record.FLAG_OTHER_ROOT,
         origin_start_ns=9, origin_pid=9,
     )  # fmt: skip
@@ -100,7 +108,9 @@ def _exec_samples() -> list[bytes]:
     return [whole, memfd, script, cut, unreadable]
 
 
-_OF_THE_DAEMON = ("labels", "severity", "path_search", "redacted")
+_OF_THE_DAEMON = (
+    "labels", "severity", "technique", "rule", "path_search", "redacted", "first_seen",
+)  # fmt: skip
 """Fields that the daemon adds; the tests of its flow see them."""
 
 
@@ -119,6 +129,16 @@ def _seal_fields(host: Host) -> set[str]:
             chain.mark_next_chain("0" * 16)
             found |= chain.next_seal("begin", "b").keys()
             chain.close()
+    return found
+
+
+def _program_fields(host: Host) -> set[str]:
+    """Return the names of fields of `program` records; the thread that reads files adds four."""
+    found = {"modified", "sha256", "package", "unreadable"}
+    for raw in _exec_samples():
+        (event,) = decode(raw, host=host)
+        if not event.error:
+            found |= service_records.program_fields(host, event, (1, 1), is_first=True).keys()
     return found
 
 
@@ -148,6 +168,7 @@ def emitted_fields() -> dict[str, set[str]]:
     how = ("silent", ["on_exec"], True)
     found["repair"] = set(service_records.repair_fields(host, how, 1, 1))
     found["seal"] = _seal_fields(host)
+    found["program"] = _program_fields(host)
     found["summary"] = {
         name
         for field in ("uid", "auid", "unit")

@@ -77,14 +77,13 @@ VALUES = [
     ("[journl]", '1:2: journl: is an unknown section; did you mean "journal"?'),
     (
         "[xyz]",
-        "1:2: xyz: is an unknown section, expected capture, file, journal, stdout, seal, redact,"
-        " limits"
-        " or status",
+        "1:2: xyz: is an unknown section, expected capture, file, journal, stdout, seal,"
+        " baseline, redact, limits or status",
     ),
     (
         '[x."a\\tb"]',
         "1:2: x: is an unknown section, expected capture, file, journal, stdout,"
-        " seal, redact, limits or status",
+        " seal, baseline, redact, limits or status",
     ),
     ("[[rule]]", "1:3: rule: is for rules, expected in a file in rules.d"),
     ("file = 3", "1:1: file: is 3, expected one section that begins with [file]"),
@@ -95,7 +94,8 @@ VALUES = [
     ),
     (
         "[stdout]\npath = '/x'",
-        '2:1: stdout.path: is an unknown key; did you mean "file.path" or "status.path"?',
+        '2:1: stdout.path: is an unknown key; did you mean "file.path", "baseline.path" or'
+        ' "status.path"?',
     ),
     (
         "[stdout]\n'a b\\' = 1",

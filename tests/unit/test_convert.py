@@ -25,6 +25,12 @@ from tests.unit.record_samples import DAEMON_RECORDS
 Capture = pytest.CaptureFixture[bytes]
 
 
+MARKED = {
+    "labels": ["a", "b"], "severity": "err", "rule": ["a", "b"],
+    "technique": ["T1059.004", "T1105"],
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("to", ["execaudit", "ecs", "ocsf"])
 def test_every_record_of_plain_and_rotated_files_comes_out(
     to: str, tmp_path: Path, capsysbinary: Capture
@@ -174,7 +180,7 @@ def test_record_of_the_daemon_comes_back_from_its_entry(fields: dict[str, Any]) 
 
 def test_golden_records_come_back_from_their_entries() -> None:
     for fields in golden_records():
-        for added in ({}, {"labels": ["a"]}, {"labels": ["a", "b"], "severity": "err"}):
+        for added in ({}, {"labels": ["a"], "rule": ["a"]}, MARKED):
             assert entry_fields(entry_of({**fields, **added})) == {**fields, **added}
 
 

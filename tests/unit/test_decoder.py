@@ -184,7 +184,7 @@ class TestDamage:
         assert (event.type == "exec") == (sum(lengths) == sum(before))
         if event.type == "exec":
             place = event.place
-            sizes = [len(place.filename) + 1, len(place.interp) + 1, len(place.exe) - 32,
+            sizes = [len(place.filename) + 1, len(place.interp) + 1, len(place.exe) - 48,
                      len(place.cwd), len(place.root), len(place.cgroup) - 8]  # fmt: skip
             assert [max(1, size) for size in sizes] == [max(1, size) for size in lengths]
 

@@ -283,3 +283,21 @@ def test_two_daemons_with_copies_of_one_key_are_found(host: SealedHost, tmp_path
 
     assert verdict == ALTERED
     assert "twice" in findings(logs)
+
+
+def test_file_emptied_by_hand_long_after_its_copy_was_made_is_not_taken_for_logrotate(
+    host: SealedHost,
+) -> None:
+    host.start()
+    host.write()
+    shutil.copy(host.path, host.folder / "execaudit.jsonl.1")
+    host.write()
+    host.host.wall_offset_ns += 3600 * 10**9
+    host.write()
+    host.path.write_bytes(b"")
+    host.write()
+    host.stop()
+    verdict, logs = verify([host.path], [host.key])
+
+    assert verdict == ALTERED
+    assert "missing" in findings(logs)

@@ -131,6 +131,52 @@ def test_file_renamed_after_a_crash_is_sealed_to_its_end(host: SealedHost) -> No
     assert_whole(host)
 
 
+@pytest.mark.parametrize("is_behind", [False, True])
+def test_file_renamed_and_compressed_after_a_crash_is_sealed_to_its_end(
+    host: SealedHost, *, is_behind: bool
+) -> None:
+    host.running.rotate()
+    older = host.files()[0]
+    state = host.state.read_bytes()
+    host.write()
+    host.write(3, seal="")
+    host.crash(state=state if is_behind else None)
+    packed = host.folder / "execaudit.jsonl.1.gz"
+    packed.write_bytes(gzip.compress(host.path.read_bytes()))
+    os.utime(older, (1, 1))
+    host.path.unlink()
+    host.start()
+    host.stop()
+
+    assert_whole(host)
+
+
+def test_compressed_file_that_is_damaged_begins_the_seals_apart(host: SealedHost) -> None:
+    host.crash()
+    packed = host.folder / "execaudit.jsonl.1.gz"
+    packed.write_bytes(gzip.compress(host.path.read_bytes())[:-20])
+    host.path.unlink()
+    host.start()
+    host.write()
+    host.stop()
+
+    assert b'"apart":true' in host.path.read_bytes()
+
+
+def test_line_that_a_copy_has_half_is_called_unreadable(host: SealedHost) -> None:
+    host.write(3, seal="")
+    copy_and_truncate(host)
+    os.truncate(host.folder / "execaudit.jsonl.1", host.path.stat().st_size - 9)
+    os.truncate(host.path, 0)
+    host.write(2)
+    host.stop()
+    verdict, logs = verify([host.path], [host.key])
+
+    assert verdict == UNKNOWN
+    assert set(findings(logs)) == {"emptied", "unreadable"}
+    assert "1 line was lost" in findings(logs)["emptied"]
+
+
 def copy_and_truncate(host: SealedHost) -> None:
     shutil.copy(host.path, host.folder / "execaudit.jsonl.1")
 
@@ -160,6 +206,20 @@ def test_lines_lost_by_copytruncate_are_called_lost(host: SealedHost, *, is_idle
     assert verdict == UNKNOWN
     assert list(findings(logs)) == ["emptied"]
     assert "4 lines were lost" in findings(logs)["emptied"]
+
+
+def test_seal_lost_by_copytruncate_is_called_lost(host: SealedHost) -> None:
+    host.write(3, seal="")
+    copy_and_truncate(host)
+    host.write(4)
+    os.truncate(host.path, 0)
+    host.write(2)
+    host.stop()
+    verdict, logs = verify([host.path], [host.key])
+
+    assert verdict == UNKNOWN
+    assert list(findings(logs)) == ["emptied"]
+    assert "the seal of epoch 2 is missing" in findings(logs)["emptied"]
 
 
 def test_file_emptied_between_look_and_write_is_called_emptied(

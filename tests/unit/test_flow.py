@@ -190,6 +190,22 @@ def test_batch_is_free_once_the_sinks_have_it(bench: Bench) -> None:
     assert not bench.flow.is_holding
 
 
+def test_checkpoint_is_behind_the_record_that_is_kept(bench: Bench) -> None:
+    file = ListFile()
+    bench.flow.use_file(file.as_file())
+    bench.flow.ring.keeps_last = True
+    bench.feed(exec_record(b"x"))
+    first = bench.capture.produced
+    bench.feed(exec_record(b"y", seq=2))
+
+    assert file.last.position == bench.capture.produced
+    assert bench.capture.freed == first
+
+    bench.flow.ring.keeps_last = False
+    bench.flow.flush()
+    assert bench.capture.freed == bench.capture.produced
+
+
 def test_checkpoint_stays_in_front_of_what_waits(bench: Bench) -> None:
     file = ListFile()
     bench.flow.use_file(file.as_file())

@@ -58,3 +58,26 @@ def test_what_is_held_back_is_looked_at_after_a_pause_though_it_was_quiet() -> N
     assert round(gathering.end_s(1.0), 6) == 100.1
     gathering.end(100.1, is_taken=False)
     assert not gathering.has_begun
+
+
+def test_traffic_is_steady_once_it_has_kept_coming() -> None:
+    gathering = Gathering()
+    now_s = take(gathering, 100.0)
+    steady = []
+    for _ in range(4):
+        now_s = take(gathering, now_s)
+        steady.append(gathering.is_steady)
+
+    assert steady == [False, False, True, True]
+    gathering.begin(now_s, is_holding=True)
+    gathering.end(now_s + 1.0, is_taken=False)
+    assert not gathering.is_steady
+
+
+def test_traffic_is_never_steady_with_a_short_delay() -> None:
+    gathering = Gathering()
+    now_s = take(gathering, 100.0)
+    for _ in range(8):
+        now_s = take(gathering, now_s, 0.2)
+
+    assert not gathering.is_steady

@@ -20,6 +20,7 @@ PACKAGES = (
     ("rules",),
     ("formats",),
     ("evidence",),
+    ("baseline",),
     ("sinks",),
     ("store", "table"),
     ("query",),

@@ -209,6 +209,13 @@ class TestProgram:
         assert fields_of(b"x", exe_flags=record.EXE_BAD_DEV)["exe_dev_inexact"] is True
         assert "exe_dev_inexact" not in fields_of(b"x", exe_flags=record.EXE_IN_LAYER)
 
+    def test_upper_layer_is_marked_and_unreadable_where_the_kernel_does_not_say(self) -> None:
+        assert fields_of(b"x", exe_flags=record.EXE_UPPER)["exe_upper"] is True
+        assert "exe_upper" not in fields_of(b"x", exe_flags=record.EXE_IN_LAYER)
+        unknown = fields_of(b"x", exe_flags=record.EXE_BAD_UPPER)
+        assert "exe_upper" not in unknown
+        assert unknown["unreadable"] == ["exe_upper"]
+
     def test_working_directory_and_cgroup_at_the_top_are_a_slash(self) -> None:
         fields = fields_of(b"x", cwd=b"", cgroup=b"", root=leaf_first(b"/srv/jail"))
 
@@ -333,7 +340,8 @@ UNREADABLE = [
     (record.FLAG_BAD_CAPS, {"caps", "securebits"}),
     (record.FLAG_BAD_NS, {"ns", "nspid"}),
     (record.FLAG_BAD_TTY, {"tty"}),
-    (record.FLAG_BAD_EXE, {"exe_ino", "exe_dev", "exe_mode", "exe_uid", "exe_gid", "exe_nlink"}),
+    (record.FLAG_BAD_EXE, {"exe_ino", "exe_dev", "exe_upper", "exe_mode", "exe_uid", "exe_gid",
+        "exe_nlink"}),
     (record.FLAG_BAD_EXE_PATH, {"exe", "deleted", "memfd"}),
     (record.FLAG_BAD_CWD, {"cwd", "cwd_deleted"}),
     (record.FLAG_BAD_ROOT, {"root"}),

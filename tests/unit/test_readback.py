@@ -16,7 +16,8 @@ RECORD: dict[str, Any] = {
     "type": "exec", "id": "0123456789ab-64-3e8-2", "pid": 100, "tid": 101, "cpu": 1, "seq": 7,
     "hook": "execve", "uid": 1000, "ppid": 99, "exe": "/a", "script": "./a",
     "argv": ["a", "\ufffd", "é"], "argc": 3, "env": ["A=1"], "errno": "ENOENT", "errno_code": 2,
-    "privileged": True, "labels": ["x"], "severity": "err", "path_search": ["/b/a"],
+    "privileged": True, "labels": ["x"], "severity": "err", "technique": ["T1105"],
+    "rule": ["a", "b"], "path_search": ["/b/a"],
     "argv_b64": {"1": base64.b64encode(b"\xff").decode()},
 }  # fmt: skip
 
@@ -30,6 +31,7 @@ def test_exec_has_the_values_of_its_record() -> None:
     assert (event.env, event.error) == (b"A=1\0", -2)
     assert event.flags == record.FLAG_PRIVILEGED | record.FLAG_SCRIPT
     assert (event.labels, event.severity, event.path_search) == (("x",), "err", (b"/b/a",))
+    assert (event.technique, event.rule) == (("T1105",), ("a", "b"))
     assert (event.place.uid, event.place.ppid, event.place.fields["exe"]) == (1000, 99, "/a")
     assert event.argv_gaps == event.env_gaps == ()
 

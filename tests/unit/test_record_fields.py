@@ -43,6 +43,7 @@ class TestExec:
         event.path_search = (b"/a/x", b"/\xff/x")
         event.redacted_argv, event.redacted_env = (1,), (0, 2)
         event.labels, event.severity = ("web", "odd"), "crit"
+        event.technique, event.rule = ("T1059.004", "T1105"), ("b", "a")
 
         assert record_fields(event, HOST) == {
             **before,
@@ -50,6 +51,8 @@ class TestExec:
             "redacted": {"argv": [1], "env": [0, 2]},
             "labels": ["web", "odd"],
             "severity": "crit",
+            "technique": ["T1059.004", "T1105"],
+            "rule": ["b", "a"],
         }
 
 

@@ -204,6 +204,45 @@ def test_what_was_taken_stays_until_it_is_freed(kernel: Kernel, ring: Ring) -> N
     assert kernel.consumed == 16
 
 
+def test_last_record_is_kept_so_that_what_follows_it_wakes_nobody(
+    kernel: Kernel, ring: Ring
+) -> None:
+    kernel.write(b"one")
+    kernel.write(b"two")
+    ring.keeps_last = True
+    ring.take()
+    ring.free(ring.position)
+
+    assert kernel.consumed == 16
+    assert ring.is_holding
+    assert ring.is_sound()
+    assert not ring.has_more()
+
+    ring.keeps_last = False
+    ring.free(ring.position)
+    assert kernel.consumed == 32
+    assert not ring.is_holding
+
+
+def test_large_record_is_not_kept(kernel: Kernel, ring: Ring) -> None:
+    kernel.write(b"x" * (kernel.size // 4))
+    ring.keeps_last = True
+    ring.take()
+    ring.free(ring.position)
+
+    assert not ring.is_holding
+
+
+def test_kept_record_is_none_that_comes_a_second_time(kernel: Kernel) -> None:
+    kernel.write(b"one")
+    kernel.write(b"two")
+    again = Ring(kernel.fd, kernel.size)
+    again.position = 16  # says the checkpoint
+
+    assert again.count(32) == 1
+    again.close()
+
+
 @pytest.mark.parametrize("moved", [8, 1 << 40])
 def test_position_moved_by_others_is_noticed_and_nothing_is_made_up(
     kernel: Kernel, ring: Ring, moved: int

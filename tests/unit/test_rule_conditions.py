@@ -28,7 +28,7 @@ RECORD: dict[str, Any] = {
     "unit": "user@1000.service", "user_unit": "term.scope", "slice": "user-1000.slice",
     "session": "c2", "container": "ab" * 32, "pod": "3f2b8c1e-9a4d-4c55-8e0b-6d7f1a2b3c4d",
     "ns": {"mnt": 4026531841, "pid": 4026531836},
-    "result": "failure", "errno": "ENOENT", "errno_code": 2,
+    "result": "failure", "errno": "ENOENT", "errno_code": 2, "first_seen": ["exe", "pair"],
     "ancestors": [
         {"id": "0123456789ab-63-3e7-1", "pid": 99, "comm": "bash"},
         {"id": "0123456789ab-32-3e6-1", "pid": 50, "comm": "sshd"},
@@ -41,6 +41,7 @@ PLAIN: dict[str, Any] = {
     "egid": 0, "suid": 0, "sgid": 0, "fsuid": 0, "fsgid": 0, "user": "root", "comm": "kmod",
     "filename": "/sbin/modprobe", "exe": "/usr/bin/kmod", "cwd": "/", "argv": [], "argc": 0,
     "cgroup": "/", "arch": "x86_64", "result": "success", "memfd": True, "deleted": True,
+    "exe_upper": True,
     "cwd_deleted": True, "ancestors": [],
 }  # fmt: skip
 
@@ -125,8 +126,10 @@ VALUES: dict[str, tuple[list[Any], list[Any]]] = {
     "exe_uid": (["root"], ["1-"]),
     "exe_gid": ([0], ["users"]),
     "exe_nlink": ([1], ["2-"]),
+    "exe_upper": ([False], [True]),
     "privileged": ([True], [False]),
     "memfd": ([False], [True]),
+    "first_seen": (["exe", ["user", "pair"]], ["file", ["file", "user"]]),
     "deleted": ([False], [True]),
     "cwd_deleted": ([False], [True]),
     "argv": (

@@ -111,6 +111,17 @@ def test_rule_on_failures_that_are_not_seen_is_noted(tmp_path: Path, condition: 
     assert notes(tmp_path, rule, failures_work=False) == [note]
 
 
+def test_rule_on_what_is_new_is_noted_without_a_baseline(tmp_path: Path) -> None:
+    rule = FAILURES + 'first_seen = "exe"\n'
+    note = (
+        "1: rule[0]: note: what ran before is not remembered ([baseline] enabled): it matches"
+        " nothing"
+    )
+    assert notes(tmp_path, rule) == [note]
+    assert notes(tmp_path, rule, "[baseline]\nenabled = true\n") == []
+    assert notes(tmp_path, FAILURES + 'any = [{ first_seen = "exe" }, { uid = 0 }]\n') == []
+
+
 def test_rule_on_ends_that_are_not_recorded_is_noted(tmp_path: Path) -> None:
     rule = '[[rule]]\naction = "drop"\ntype = "exit"\n'
     (note,) = notes(tmp_path, rule)

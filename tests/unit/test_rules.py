@@ -468,7 +468,7 @@ MISTAKES: list[tuple[dict[str, Any], int, str]] = [
         1,
         f": has more than {MOST_TERMS} combinations of any and not: expected several rules",
     ),
-    (label(uid=0), 2, '.action: is "label", expected labels or a severity beside it'),
+    (label(uid=0), 2, '.action: is "label", expected labels, a severity or a technique beside it'),
     (
         label("", uid=0),
         3,

@@ -40,7 +40,7 @@ def test_guide_has_ten_worked_examples() -> None:
     examples = GUIDE.partition("## Worked examples")[2]
 
     assert re.findall(r"^(\d+)\. ", examples, re.MULTILINE) == [str(n) for n in range(1, 11)]
-    assert len(BLOCKS) == 11
+    assert len(BLOCKS) == 12
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: re.findall('name = "(.*)"', block)[-1])

@@ -53,6 +53,7 @@ def test_execs_in_pods_fit_the_schemas_and_come_back(found: FieldDict) -> None:
 def test_any_exec_fits_the_schemas(raw: bytes) -> None:
     fields = fields_of(raw)
     fields |= {"seq": 2**40, "labels": ["web"], "severity": "crit", "path_search": ["/bin/x"]}
+    fields |= {"technique": ["T1059.004", "T1105"], "rule": ["a", "b"]}
 
     check_all(fields)
 
@@ -100,7 +101,8 @@ def test_table_of_the_mapping_has_what_is_written_and_nothing_else(name: str, ad
         for row in re.findall(r"^\| (`.*?) \|", chapter, re.MULTILINE)
         for path in re.findall(r"`([^`]+)`", row)
     }
-    labelled = {"labels": ["web"], "severity": "crit"}
+    labelled = {"labels": ["web"], "severity": "crit", "rule": ["a"]}
+    labelled["technique"] = ["T1059.004", "T1105"]
     records = [{**fields, **labelled} for fields in golden_records()] + DAEMON_RECORDS
     contained = {**records[0], **OF_POD, "nspid": 3, "tid": 5}
     alone = {k: v for k, v in records[0].items() if k not in PARENT and k != "auid"}

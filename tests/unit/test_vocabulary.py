@@ -15,7 +15,7 @@ from tests.golden.files import golden_records
 from tests.schemas import leaves
 from tests.unit.record_samples import DAEMON_RECORDS, OF_POD, OF_STATIC_POD, emitted_fields
 
-ADDED = {"labels", "severity", "truncated"}
+ADDED = {"labels", "severity", "technique", "rule", "truncated"}
 """Fields that come from rules, or with max_line_bytes, to records of any type."""
 
 LABELLED = {"labels": ["web"], "severity": "crit"}

@@ -38,6 +38,7 @@ SECTIONS: dict[str, tuple[Field, ...]] = {
     "config": service.CONFIG,
     "repair": service.REPAIR,
     "seal": service.SEAL,
+    "program": program.FILE,
 }
 """The declarations by the section of docs/record.md that explains them."""
 

@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 from execaudit.records.vocabulary.kinds import Kind
 
-TYPES = ("exec", "exit", "lost", "start", "stop", "config", "repair", "summary", "seal")
+TYPES = (
+    "exec", "exit", "lost", "start", "stop", "config", "repair", "summary", "seal", "program",
+)  # fmt: skip
 """Types of records."""
 
 OWN = "(own)"

@@ -90,6 +90,13 @@ TEXTS = Kind(_LIST, "array of strings", "json", "Array(String)")
 NAMES = TEXTS._replace(column="Array(LowCardinality(String))")
 UNREADABLE = NAMES._replace(schema={**_LIST, "minItems": 1})
 LABELS = UNREADABLE._replace(journal="repeated")
+TECHNIQUES = LABELS._replace(
+    schema={**_LIST, "items": {**_TEXT, "pattern": r"^T[0-9]{4}(\.[0-9]{3})?$"}, "minItems": 1}
+)
+FIRST_SEEN_WORDS = ("exe", "file", "pair", "user")
+FIRST_SEEN = NAMES._replace(
+    schema={"type": "array", "items": {"enum": list(FIRST_SEEN_WORDS)}, "minItems": 1}
+)
 
 
 def _object(*members: tuple[str, Kind], **others: Any) -> Kind:

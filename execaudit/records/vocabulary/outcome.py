@@ -37,13 +37,27 @@ RULES = (
     Field("severity", kinds.SEVERITY, "the most severe that a matching rule gave: `debug`, `info`,"
         " `notice`, `warning`, `err`, `crit`, `alert`, `emerg`", _EVENTS,
         ecs=("log.level", "event.severity"), ocsf=("metadata.log_level", "severity_id")),
+    Field("technique", kinds.TECHNIQUES, "ATT&CK techniques of all rules that matched, such as"
+        " `T1059.004`", _EVENTS, ecs=("threat.technique.id",), ocsf=("attacks",),
+        column="Array(LowCardinality(String))"),
+    Field("rule", kinds.LABELS, "names of the rules that gave any of these, the most severe first",
+        _EVENTS, ecs=("rule.name", OWN), column="Array(LowCardinality(String))"),
+    Field("first_seen", kinds.FIRST_SEEN, "what this host had not run before, where `[baseline]`"
+        " is enabled: `exe` (a program of this path), `file` (it had, and this is"
+        " another file or the file was changed), `pair` (the program below a parent of this short"
+        " name), `user` (by this `uid`)",
+        condition=Condition("first_seen", '"exe", "file", "pair" or "user"', "new to this host in"
+        " one of these respects, where there is a [baseline]. Not in its learning period",
+        is_of_event=True)),
 )  # fmt: skip
 
 MISSING = (
     Field("truncated", kinds.TRUNCATED, "one member for each field that was cut",
         (*_EVENTS, "start"), ocsf=("metadata.is_truncated", OWN)),
     Field("unreadable", kinds.UNREADABLE, "fields the kernel could not read. Such a field is left"
-        " out, never shown as empty", _EVENTS),
+        " out, never shown as empty", (*_EVENTS, "program"), (), {"program": "fields that could"
+        " not be read: the service may not read the file, it is in another root directory, too"
+        " large, or another one by now; or there is no database of packages"}),
     Field("argv_b64", kinds.EXACT_ELEMENTS, "from the index of an element of `argv` (a string of"
         " digits) to its exact bytes in base64, for elements that were not valid UTF-8 and show"
         " U+FFFD"),

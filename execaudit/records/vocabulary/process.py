@@ -27,7 +27,7 @@ EVERY = (
         ecs=("@timestamp",), ocsf=("metadata.original_time", "time"),
         column="DateTime64(9, 'UTC') CODEC(Delta, ZSTD)"),
     Field("type", kinds.NAME, "type of the record: `exec`, `exit`, `lost`; of the daemon also"
-        " `start`, `stop`, `config`, `repair`, `summary`, `seal`", TYPES, TYPES,
+        " `start`, `stop`, `config`, `repair`, `summary`, `seal`, `program`", TYPES, TYPES,
         condition=Condition("type", '"exec" or "exit"'),
         ecs=("event.dataset",), ocsf=("metadata.event_code",)),
     Field("host", kinds.NAME, "host name, as it is at that time", TYPES, TYPES,

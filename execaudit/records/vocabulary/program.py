@@ -21,6 +21,7 @@ from execaudit.records.vocabulary.field import (
 )
 from execaudit.wire import record
 
+_WITH_FILE = ("exec", "program")
 _WITH_TYPE = SOME_TEXT._replace(note='with their type: `"cron.service"`, `"user-*.slice"`')
 
 WHAT = (
@@ -43,8 +44,10 @@ WHAT = (
         unreadable=record.FLAG_BAD_EXE_PATH, cut=record.FLAG_CUT_EXE, is_bytes=True,
         condition=ABSOLUTE_PATH._replace(note="the program. It is resolved: on most systems"
         " `/bin/ls` is `/usr/bin/ls`, and `execaudit check` notes where a rule names a link"),
-        ecs=("process.executable", "process.name", OWN), ocsf=("process.file.path", "process.name"),
-        cim="process_path"),
+        ecs=("process.executable", "process.name", "file.path", OWN),
+        ocsf=("process.file.path", "process.name", OWN),
+        cim="process_path",
+        types=_WITH_FILE),
     Field("root", kinds.TEXT, "the process's root directory in its mount namespace, where it is not"
         " `/` (chroot). `(unreachable)` stands before one on a detached mount or in another mount"
         " namespace", unreadable=record.FLAG_BAD_ROOT, cut=record.FLAG_CUT_ROOT, is_bytes=True,
@@ -54,7 +57,8 @@ WHAT = (
         " namespace that execaudit runs in: it is in a mount namespace of its own (a container, a"
         " service with private mounts), or in a chroot. Paths are then its own, and names of users"
         " may be others there", condition=FLAG._replace(note="its root is not the host's. A rule"
-        " that drops by a path asks for `false`, unless it says something of this")),
+        " that drops by a path asks for `false`, unless it says something of this"),
+        types=_WITH_FILE),
     Field("script", kinds.TEXT, "file name of the script, where a `#!` line or binfmt_misc chose"
         " the interpreter. Of one that was run through a descriptor, the path of that file",
         unreadable=record.FLAG_BAD_SCRIPT, cut=record.FLAG_CUT_SCRIPT, is_bytes=True,
@@ -92,22 +96,33 @@ WHAT = (
         condition=SOME_TEXT._replace(note='such as `"i386"`')),
     Field("exe_ino", kinds.DECIMAL, "inode number, decimal, of the file that `exe` names. On"
         " overlayfs, of the file in its layer", unreadable=record.FLAG_BAD_EXE,
-        condition=TEXT._replace(note='such as `"131"`'), ocsf=("process.file.uid", OWN)),
+        condition=TEXT._replace(note='such as `"131"`'), ocsf=("process.file.uid", OWN),
+        types=_WITH_FILE),
     Field("exe_dev", kinds.DEVICE, "device of that file, as `major:minor`, as stat(2) gives it: on"
         " btrfs that of the subvolume. On overlayfs that of the file in its layer",
-        unreadable=record.FLAG_BAD_EXE, condition=TEXT._replace(note='such as `"8:1"`')),
+        unreadable=record.FLAG_BAD_EXE, condition=TEXT._replace(note='such as `"8:1"`'),
+        types=_WITH_FILE),
     Field("exe_dev_inexact", kinds.FLAG, "`exe_dev` is the device of the file system, and another"
         " file on it may have the same `exe_ino`: it is on btrfs or overlayfs, and the kernel has"
-        " no type information for it"),
+        " no type information for it",
+        types=_WITH_FILE),
+    Field("exe_upper", kinds.FLAG, "that file lies in the upper layer of its overlayfs: in a"
+        " container it is not of the image, but was added or changed since. `unreadable` where the"
+        " kernel has no type information for overlayfs", unreadable=record.FLAG_BAD_EXE,
+        condition=FLAG,
+        types=_WITH_FILE),
     Field("exe_mode", kinds.MODE, "type and permission bits of that file, octal, as audit"
         " prints them: `0100755`", unreadable=record.FLAG_BAD_EXE,
-        condition=SOME_TEXT._replace(note='such as `"0104*"` for set-user-id files')),
+        condition=SOME_TEXT._replace(note='such as `"0104*"` for set-user-id files'),
+        types=_WITH_FILE),
     Field("exe_uid", kinds.UNIX_ID, "owner of that file", is_member=True,
         unreadable=record.FLAG_BAD_EXE, condition=USER._replace(note="owner of the program's file"),
-        ocsf=("process.file.owner.uid", OWN)),
+        ocsf=("process.file.owner.uid", OWN),
+        types=_WITH_FILE),
     Field("exe_gid", kinds.UNIX_ID, "group of that file", is_member=True,
         unreadable=record.FLAG_BAD_EXE,
-        condition=GROUP._replace(note="group of the program's file")),
+        condition=GROUP._replace(note="group of the program's file"),
+        types=_WITH_FILE),
     Field("exe_nlink", kinds.U32, "link count of that file", is_member=True,
         unreadable=record.FLAG_BAD_EXE, condition=NUMBER),
 )  # fmt: skip
@@ -137,6 +152,20 @@ WHERE = (
         " pod, its `kubernetes.io/config.hash`", unreadable=record.FLAG_BAD_CGROUP,
         condition=SOME_TEXT._replace(note="id of the Kubernetes pod. `true`: in any"),
         ecs=("orchestrator.resource.id",), ocsf=("process.container.pod_uuid", OWN)),
+)  # fmt: skip
+
+FILE = (
+    Field("size", kinds.COUNT, "bytes of the file, as the kernel had it when it ran", ("program",),
+        ("program",), ecs=("file.size",)),
+    Field("changed", kinds.TIME, "when content, owner, permissions or name of the file were last"
+        " changed (its change time, which no program can set), as the kernel had it", ("program",),
+        ("program",), ecs=("file.ctime",), column="Nullable(DateTime64(9, 'UTC'))"),
+    Field("modified", kinds.TIME, "its modification time, which its owner can set", ("program",),
+        ecs=("file.mtime",), column="Nullable(DateTime64(9, 'UTC'))"),
+    Field("sha256", kinds.HASH, "SHA-256 of the file, read soon after it ran, while size and change"
+        " time were still these", ("program",), ecs=("file.hash.sha256",)),
+    Field("package", kinds.NAME, "the package that it belongs to, by the databases of dpkg, rpm or"
+        " pacman. Left out where it belongs to none", ("program",), ecs=("package.name",)),
 )  # fmt: skip
 
 CONDITIONS = {

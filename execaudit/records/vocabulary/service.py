@@ -8,6 +8,7 @@ from execaudit.records.vocabulary import kinds
 from execaudit.records.vocabulary.field import OWN_OR_TEXT, Field
 
 _SPANS = ("lost", "repair", "summary")
+_WITH_REASON = ("lost", "repair", "seal", "program")
 
 LOST = (
     Field("count", kinds.COUNT, "how many", ("lost", "summary"), ("lost", "summary"),
@@ -17,8 +18,10 @@ LOST = (
         " the program), `undecodable` (bytes that are not a record of this version), of the daemon"
         " also `handover` (took place while other programs were put in the place of the old ones),"
         " `crash` (held back to be folded into a `path_search` when the daemon was killed, and not"
-        " in the ring buffer any more)", ("lost", "repair", "seal"), ("lost", "repair", "seal"),
-        {"seal": "why now: `interval`, `idle`, `start`, `stop`, `reload`, `retention` (before files"
+        " in the ring buffer any more)", _WITH_REASON, _WITH_REASON,
+        {"program": "`first` (no program of this path ran before) or `changed` (it is another"
+        " file, or size or change time are others)",
+        "seal": "why now: `interval`, `idle`, `start`, `stop`, `reload`, `retention` (before files"
         " are removed), `rotate` (the last line of a file), `begin` (the first one of the next),"
         " `setup` (another chain follows); where other programs did it, `moved`, `emptied` and"
         " `shortened`",

@@ -81,6 +81,7 @@ CREATE TABLE IF NOT EXISTS execaudit
     exe_ino UInt64,
     exe_dev LowCardinality(String),
     exe_dev_inexact Bool,
+    exe_upper Bool,
     exe_mode LowCardinality(String),
     exe_uid Nullable(UInt32),
     exe_gid Nullable(UInt32),
@@ -106,6 +107,9 @@ CREATE TABLE IF NOT EXISTS execaudit
     path_search Array(String),
     labels Array(LowCardinality(String)),
     severity LowCardinality(String),
+    technique Array(LowCardinality(String)),
+    rule Array(LowCardinality(String)),
+    first_seen Array(LowCardinality(String)),
 
     -- what is missing or altered
     truncated String,
@@ -162,7 +166,12 @@ CREATE TABLE IF NOT EXISTS execaudit
     certificate String,
     next_key String,
     signature String,
-    endorsement String
+    endorsement String,
+    size UInt64,
+    changed Nullable(DateTime64(9, 'UTC')),
+    modified Nullable(DateTime64(9, 'UTC')),
+    sha256 String,
+    package LowCardinality(String)
     -- end of generated
 )
 ENGINE = ReplacingMergeTree

@@ -44,7 +44,8 @@ def test_rule_has_title_labels_severity_and_comments(backend: ExecauditBackend) 
 
     assert "# Sigma rule 11111111-0000-4000-8000-000000000009\n# False positives: Backups\n" in text
     assert rule["name"] == 'A "title"'
-    assert rule["labels"] == ["sigma", "sigma:11111111-0000-4000-8000-000000000009", "T1105"]
+    assert rule["labels"] == ["sigma", "sigma:11111111-0000-4000-8000-000000000009"]
+    assert rule["technique"] == ["T1105"]
     assert (rule["action"], rule["severity"], rule["result"]) == ("label", "notice", "success")
 
 

@@ -134,8 +134,11 @@ class ExecauditBackend(Backend):
         title = "".join(char if char.isprintable() else " " for char in rule.title).strip()
         lines.append(render_member("name", title[: _MOST_NAME - len(number)].strip() + number))
         lines.append(render_member("action", "label"))
-        labels = ["sigma", *([f"sigma:{rule.id}"] if rule.id else []), *_techniques(rule)]
+        labels = ["sigma", *([f"sigma:{rule.id}"] if rule.id else [])]
         lines.append(f"labels = {render_value(labels)}\n")
+        techniques = _techniques(rule)
+        if techniques:
+            lines.append(f"technique = {render_value(techniques)}\n")
         if rule.level is not None:
             lines.append(render_member("severity", _SEVERITIES[rule.level.name]))
         lines.append(render_member("result", "success"))

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The file of the baseline: a header, then the table, written through as it changes.
+
+Owns the form of the file. What was written is there after the process was killed: each change is
+one write of a bucket. After a power cut single entries of the last seconds may be missing, and what
+they stood for counts as new once more. Where nothing can be written, it goes on in memory.
+"""
+
+import fcntl
+import os
+import struct
+from pathlib import Path
+from typing import Self
+
+from execaudit.baseline.entries import BUCKET, FIRST_BUCKETS, MOST_BUCKETS, Entries
+from execaudit.errors import ExecauditError, failed_call
+
+SECRET_BYTES = 16
+_MAGIC = b"execaudit baseline 1\n"
+_HEADER = struct.Struct("<24s16sQQQ")
+_TABLE_AT = 4096
+_BUCKETS_AT = 40
+
+
+class BaselineFile:
+    """What is in the file, in memory, and the file, where there is one.
+
+    Attributes:
+        secret: goes into every key, so that nobody elsewhere can look for one that is known.
+        begun_s: when the baseline was set up, in seconds since 1970: what learning counts from.
+        files_begun_s: the same for which files programs are; another host's are other files.
+        entries: the keys.
+        trouble: why the file is not written any more, "" while it is.
+
+    """
+
+    def __init__(
+        self, secret: bytes, begun_s: int, files_begun_s: int, table: bytearray | None = None
+    ) -> None:
+        self.secret = secret
+        self.begun_s = begun_s
+        self.files_begun_s = files_begun_s
+        self.trouble = ""
+        self._fd = -1
+        self.entries = Entries(table or bytearray(FIRST_BUCKETS * BUCKET.size), self._write)
+
+    @classmethod
+    def empty(cls, now_s: int) -> Self:
+        """Return one that knows nothing, in memory."""
+        return cls(os.urandom(SECRET_BYTES), now_s, now_s)
+
+    @classmethod
+    def parse(cls, data: bytes, name: str) -> Self:
+        """Return what the bytes of a file say. Raises ExecauditError for what is none."""
+        try:
+            magic, secret, buckets, begun_s, files_begun_s = _HEADER.unpack_from(data)
+        except struct.error:
+            magic, buckets = b"", 0
+        is_size = FIRST_BUCKETS <= buckets <= MOST_BUCKETS and not buckets & (buckets - 1)
+        if magic.rstrip(b"\0") != _MAGIC or not is_size:
+            raise ExecauditError(f"Failed to read baseline '{name}': it is none, or damaged")
+        table = bytearray(data[_TABLE_AT : _TABLE_AT + buckets * BUCKET.size])
+        table += bytes(buckets * BUCKET.size - len(table))  # a power cut can have shortened it
+        return cls(secret, begun_s, files_begun_s, table)
+
+    def pack(self) -> bytes:
+        """Return it as the file has it."""
+        head = _HEADER.pack(
+            _MAGIC, self.secret, self.entries.buckets, self.begun_s, self.files_begun_s
+        )
+        return head.ljust(_TABLE_AT, b"\0") + bytes(self.entries.data)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a file, and it is written."""
+        return self._fd >= 0
+
+    def is_at(self, path: str) -> bool:
+        """Return True if the open file is the one that has this name, or there is none."""
+        try:
+            return os.path.samestat(os.stat(path), os.fstat(self._fd))  # noqa: PTH116 - beside fstat
+        except OSError:
+            return True
+
+    def _write(self, at: int, data: bytes) -> None:
+        if self._fd < 0:
+            return
+        try:
+            os.pwrite(self._fd, data, _TABLE_AT + at)
+            if len(data) > BUCKET.size:  # it has grown
+                os.pwrite(self._fd, struct.pack("<Q", self.entries.buckets), _BUCKETS_AT)
+        except OSError as error:
+            self.trouble = str(failed_call("write the baseline", error))
+            self.close()
+
+    def attach(self, fd: int) -> None:
+        """Write to an open file from now on, which is the baseline's then."""
+        self._fd = fd
+
+    def close(self) -> None:
+        """Close the file; what is known stays."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def open_baseline(path: str, now_s: int) -> BaselineFile:
+    """Open a baseline to be written, or make one where there is none. Raises ExecauditError."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        fd = os.open(path, flags, 0o600)
+    except OSError as error:
+        raise failed_call(f"open baseline '{path}'", error) from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        data = _read(fd)
+        file = BaselineFile.parse(data, path) if data else BaselineFile.empty(now_s)
+        if not data:
+            os.pwrite(fd, file.pack(), 0)
+    except ExecauditError:
+        os.close(fd)
+        raise
+    except OSError as error:
+        os.close(fd)
+        raise failed_call(f"use baseline '{path}'", error) from error
+    file.attach(fd)
+    return file
+
+
+def _read(fd: int) -> bytes:
+    parts: list[bytes] = []
+    while part := os.read(fd, 1 << 22):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def read_baseline(path: str) -> BaselineFile:
+    """Read a baseline without holding it. Raises ExecauditError."""
+    try:
+        return BaselineFile.parse(Path(path).read_bytes(), path)
+    except OSError as error:
+        raise failed_call(f"read baseline '{path}'", error) from error

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which patterns may match a text, found without trying them one by one.
+
+Owns the look-ups: by the whole text, its beginning or end, its last component, or four bytes of
+what a pattern must contain. It says what may match, never what does.
+"""
+
+import sys
+from array import array
+
+from execaudit.rules.patterns import Pattern
+from execaudit.rules.term_set import TermSet
+
+GRAM = 4
+"""Bytes that are looked up. Shorter literals are in no index of substrings."""
+
+
+class SubstringIndex:
+    """Finds terms by text that must occur: each by four bytes of it, or four times four.
+
+    A text that must occur and has seven bytes or more contains, wherever it begins, four bytes that
+    lie at a multiple of four. Of these each of the four possible ones is listed, and of the text
+    looked at only every fourth position has to be looked up.
+    """
+
+    def __init__(self) -> None:
+        self._aligned: dict[int, TermSet] = {}
+        self._anywhere: dict[int, TermSet] = {}
+
+    def add(self, literal: bytes, bits: TermSet) -> None:
+        """List terms under a literal of four bytes or more, in lower case."""
+        if len(literal) < 2 * GRAM - 1:
+            _add(self._anywhere, literal[-GRAM:], bits)
+        else:
+            # The end of a path or an option tells more than its beginning.
+            tail = literal[-(2 * GRAM - 1) :]
+            for shift in range(GRAM):
+                _add(self._aligned, tail[shift : shift + GRAM], bits)
+
+    def find(self, text: bytes) -> TermSet:
+        """Terms whose literal may occur in the text (in lower case)."""
+        found = 0
+        shifts = GRAM if self._anywhere else 1 if self._aligned else 0
+        for shift in range(shifts):
+            grams = set(array("I", text[shift : shift + (len(text) - shift & ~3)]))
+            if not shift:
+                for gram in self._aligned.keys() & grams:
+                    found |= self._aligned[gram]
+            for gram in self._anywhere.keys() & grams:
+                found |= self._anywhere[gram]
+        return found
+
+
+def _add(table: dict[int, TermSet], gram: bytes, bits: TermSet) -> None:
+    number = int.from_bytes(gram, sys.byteorder)
+    table[number] = table.get(number, 0) | bits
+
+
+class PatternGates:
+    """Finds patterns that may match a text: each by the text, its last component, or a part."""
+
+    def __init__(self) -> None:
+        self._whole: dict[bytes, TermSet] = {}
+        self._names: dict[bytes, TermSet] = {}
+        self._begins: dict[int, dict[bytes, TermSet]] = {}
+        self._ends: dict[int, dict[bytes, TermSet]] = {}
+        self._parts = SubstringIndex()
+
+    def add(self, pattern: Pattern, bits: TermSet) -> None:
+        """List a pattern for which is_gated() is true."""
+        if pattern.kind == "exact":
+            self._whole[pattern.literal] = self._whole.get(pattern.literal, 0) | bits
+        elif name := _last_component(pattern):
+            self._names[name] = self._names.get(name, 0) | bits
+        elif pattern.kind == "startswith":
+            _add_part(self._begins, pattern.literal[:GRAM], bits)
+        elif pattern.kind == "endswith":
+            _add_part(self._ends, pattern.literal[-GRAM:], bits)
+        else:
+            self._parts.add(pattern.literal, bits)
+
+    def find(self, text: bytes) -> TermSet:
+        """Return what may match a text in lower case."""
+        found = self._parts.find(text)
+        if self._whole:
+            found |= self._whole.get(text, 0)
+        if self._names:
+            found |= self._names.get(text.rpartition(b"/")[2], 0)
+        for length, terms in self._begins.items():
+            found |= terms.get(text[:length], 0)
+        for length, terms in self._ends.items():
+            found |= terms.get(text[-length:], 0)
+        return found
+
+
+def _add_part(table: dict[int, dict[bytes, TermSet]], part: bytes, bits: TermSet) -> None:
+    terms = table.setdefault(len(part), {})
+    terms[part] = terms.get(part, 0) | bits
+
+
+def is_gated(pattern: Pattern) -> bool:
+    """Return True if PatternGates can find a pattern."""
+    is_long = len(pattern.literal) >= GRAM
+    is_looked_up = pattern.kind in ("exact", "startswith", "endswith")
+    return is_long or is_looked_up or bool(_last_component(pattern))
+
+
+def _last_component(pattern: Pattern) -> bytes:
+    """Return what follows the last "/" of every text that matches, as with `**/NAME`."""
+    slash, name = pattern.text.rpartition("/")[1:]
+    if pattern.kind not in ("glob", "endswith") or not slash:
+        return b""
+    if pattern.kind == "glob" and any(char in name for char in "*?[]"):
+        return b""
+    return name.encode("utf-8", "surrogateescape").lower()

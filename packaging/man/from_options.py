@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the manual pages of verbs from the command line itself, so that their options stay true.
+
+    from_options.py execaudit-search|… VERSION >page
+
+Owns what the command line does not say: examples, files, exit statuses and what to read next.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from from_markdown import escape
+
+from execaudit.cli import build_parser
+
+_FAILURES = (
+    ("1", "It failed, for example because its output could not be written."),
+    ("2", "An option or a file given to one is wrong."),
+    ("4", "A permission is missing."),
+    ("6", "The configuration has mistakes, or something is not installed."),
+)
+_FOUND = (("0", "Something was found."), ("1", "Nothing was found."), ("2", "There was trouble."))
+_LOG = (
+    ("/var/log/execaudit/execaudit.jsonl", "The log, with its rotated files beside it."),
+    ("/etc/execaudit/execaudit.toml", "Says where the log is, see execaudit.toml(5)."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A manual page of section 8.
+
+    Attributes:
+        verbs: what stands behind `execaudit`, for each list of options.
+        what: what stands behind the name, for apropos(1).
+        examples: what a command does, and the command.
+        statuses: exit statuses.
+        guide: the document in docs/ that explains more.
+        files: what it reads.
+
+    """
+
+    verbs: tuple[str, ...]
+    what: str
+    examples: tuple[tuple[str, str], ...]
+    statuses: tuple[tuple[str, str], ...]
+    guide: str
+    files: tuple[tuple[str, str], ...] = _LOG
+
+
+PAGES = {
+    "execaudit-trace": Page(
+        ("trace",),
+        "print execs as they happen",
+        (
+            ("Everything that is executed, failed attempts included:", "execaudit trace -x"),
+            ("What root's shells start, with time and user:", "execaudit trace -TU -u root"),
+        ),
+        (("0", "It ended as it was asked to."), *_FAILURES),
+        "trace.md",
+        (("/usr/lib/execaudit/bpf", "The BPF object, and its source for the bcc engine."),),
+    ),
+    "execaudit-search": Page(
+        ("search",),
+        "search the log of executions, or the journal",
+        (
+            ("What alice ran yesterday:", "execaudit search --user alice -S yesterday -U today"),
+            ("Downloads by services:", "execaudit search exe=/usr/bin/curl 'unit=*.service'"),
+        ),
+        _FOUND,
+        "search.md",
+    ),
+    "execaudit-tree": Page(
+        ("tree",),
+        "show what processes started, or what led to them",
+        (
+            ("All that login session 3 started:", "execaudit tree --session 3"),
+            ("What led to process 4711:", "execaudit tree --up 4711"),
+        ),
+        _FOUND,
+        "search.md",
+    ),
+    "execaudit-report": Page(
+        ("report",),
+        "show a period at a glance",
+        (
+            ("The last day:", "execaudit report -S -1d"),
+            ("The same as a page to look at:", "execaudit report -S -1d --html day.html"),
+        ),
+        _FOUND,
+        "report.md",
+    ),
+    "execaudit-top": Page(
+        ("top",),
+        "show the last minute of executions alive",
+        (("What users run, one look on standard output:", "execaudit top --by user -b -n 1"),),
+        (("0", "It ended as it was asked to."), *_FAILURES),
+        "report.md",
+    ),
+    "execaudit-status": Page(
+        ("status",),
+        "show what the running daemon does",
+        (("The state of the sinks, for a script:", "execaudit status --json"),),
+        (("0", "It runs."), *_FAILURES),
+        "daemon.md",
+        (("/run/execaudit/status.json", "What the daemon wrote of itself."),),
+    ),
+    "execaudit-rotate": Page(
+        ("rotate",),
+        "have the running daemon rotate its file",
+        (("Keep three rotated files:", "execaudit rotate --prune 3"),),
+        (("0", "It was asked for."), *_FAILURES),
+        "sinks.md",
+    ),
+    "execaudit-convert": Page(
+        ("convert",),
+        "print records in another format",
+        (
+            (
+                "A log as documents of the Elastic Common Schema:",
+                "execaudit convert --to ecs /var/log/execaudit/execaudit.jsonl",
+            ),
+        ),
+        (("0", "All lines were records."), *_FAILURES),
+        "formats.md",
+    ),
+}
+
+
+def subparser(words: str) -> argparse.ArgumentParser:
+    """Return the parser of a verb."""
+    parser: argparse.ArgumentParser = build_parser()
+    for word in words.split():
+        (verbs,) = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]  # noqa: SLF001
+        parser = verbs.choices[word]
+    return parser
+
+
+def _option(action: argparse.Action) -> Iterator[str]:
+    value = action.metavar if isinstance(action.metavar, str) else ""
+    if action.choices:
+        value = "|".join(map(str, action.choices))
+    shown = f"\\fI{escape(value)}\\fR" if value else ""
+    names = action.option_strings
+    if not names:
+        heads = [shown]
+    else:
+        bold = [f"\\fB{escape(name)}\\fR" for name in names]
+        heads = bold if action.nargs == 0 else [*bold[:-1], f"{bold[-1]} {shown}"]
+        if action.nargs == "?":
+            heads = [*bold[:-1], f"{bold[-1]}[={shown}]"]
+    text = (action.help or "").replace("%%", "%")
+    text = text.replace("%(default)s", str(action.default))
+    sentence = text[:1].upper() + text[1:]
+    if not sentence:
+        sentence = "See below"
+    yield from (".TP", ", ".join(heads), escape(sentence.rstrip(".") + "."))
+
+
+def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for group in parser._action_groups:  # noqa: SLF001
+        actions = [
+            action for action in group._group_actions  # noqa: SLF001
+            if action.help != argparse.SUPPRESS
+        ]  # fmt: skip
+        if not actions:
+            continue
+        if group.title not in ("options", "positional arguments"):
+            yield f'.SS "{escape((group.title or "").capitalize())}"'
+        for action in actions:
+            yield from _option(action)
+
+
+def _terms(heading: str, terms: tuple[tuple[str, str], ...], font: str) -> Iterator[str]:
+    yield f".SH {heading}"
+    for term, text in terms:
+        yield from (".TP", f"\\f{font}{escape(term)}\\fR", escape(text))
+
+
+def render(name: str, version: str, date: str) -> str:
+    """Return a page. `date` as 2026-11-25."""
+    page = PAGES[name]
+    parts = [
+        '.\\" Made by packaging/man/from_options.py from the command line',
+        f'.TH "{escape(name).upper()}" 8 "{date}" "execaudit {version}" "System Administration"',
+        ".nh", ".ad l", ".SH NAME", f"{escape(name)} \\- {escape(page.what)}", ".SH SYNOPSIS",
+    ]  # fmt: skip
+    for verb in page.verbs:
+        words = [
+            action.metavar for action in subparser(verb)._actions  # noqa: SLF001
+            if not action.option_strings and isinstance(action.metavar, str)
+        ]  # fmt: skip
+        operands = "".join(f" [\\fI{escape(each)}\\fR...]" for each in words)
+        parts.append(f"\\fBexecaudit {escape(verb)}\\fR [\\fIoptions\\fR]{operands}")
+    parser = subparser(page.verbs[0])
+    parts += [".SH DESCRIPTION", escape(parser.description or "")]
+    if parser.epilog:
+        parts += [".PP", *(escape(line) for line in parser.epilog.strip().splitlines())]
+    parts += [".PP", f"The guide is \\fI{escape('/usr/share/doc/execaudit/' + page.guide)}\\fR."]
+    parts += [".SH OPTIONS", *_options(parser)]
+    parts += _terms("FILES", page.files, "I")
+    parts += _terms("EXIT STATUS", page.statuses, "B")
+    parts.append(".SH EXAMPLES")
+    for number, (text, command) in enumerate(page.examples):
+        parts += [".PP"] * bool(number)
+        parts += [escape(text), ".PP", ".RS 4", ".nf", escape(command), ".fi", ".RE"]
+    others = [each for each in sorted(PAGES) if each != name]
+    see = ", ".join(f"\\fB{escape(each)}\\fR(8)" for each in ("execaudit", *others))
+    records = "\\fBexecaudit\\-record\\fR(5), \\fBexecaudit\\-rules\\fR(5)"
+    return "\n".join([*parts, ".SH SEE ALSO", f"{records}, {see}"]) + "\n"
+
+
+def main() -> None:
+    """Print the page of the command line, with the date that builds are given."""
+    name, version = sys.argv[1:]
+    seconds = int(os.environ.get("SOURCE_DATE_EPOCH", time.time()))
+    sys.stdout.write(render(name, version, time.strftime("%Y-%m-%d", time.gmtime(seconds))))
+
+
+if __name__ == "__main__":
+    main()
