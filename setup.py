@@ -23,10 +23,10 @@ HAS_OBJECT = os.environ.get("EXECAUDIT_SYSTEM_BPF") != "1"
 
 
 class BuildWithObject(build_py):
-    """Compiles the object beside the modules; that takes make, clang and the headers of libbpf."""
+    """Compiles the objects beside the modules; that takes make, clang and the headers of libbpf."""
 
     def run(self) -> None:
-        """Build the modules, then the object."""
+        """Build the modules, then the objects."""
         super().run()
         if not HAS_OBJECT or self.editable_mode:
             return

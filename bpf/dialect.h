@@ -8,6 +8,15 @@
 #ifndef EXECAUDIT_DIALECT_H
 #define EXECAUDIT_DIALECT_H
 
+/*
+ * The programs are built twice for libbpf. With CASTS they need Linux 6.2 and its JIT compiler. One
+ * object for all kernels would name a function that some lack: libbpf then looks for it in modules,
+ * which takes CAP_SYS_ADMIN, and before version 1.4 it gives up without.
+ */
+#ifndef CASTS
+#define CASTS 0
+#endif
+
 #ifdef EXECAUDIT_BCC
 
 #define OFF(type, field) OFF_##type##_##field
@@ -22,7 +31,6 @@
 		(word_ >> SHIFT_linux_binprm_secureexec) & 1;                                      \
 	})
 #define SECTION(name)
-#define CASTS		       0
 #define MAP(name)	       ((void *)bpf_pseudo_fd(1, FD_##name))
 #define map__lookup(name, key) bpf_map_lookup_elem_((unsigned long)MAP(name), key)
 #define map__insert(name, key, value)                                                              \
@@ -62,20 +70,13 @@ typedef long long s64;
 	(bpf_core_field_exists(((struct kernfs_node___before_6_15 *)0)->parent)                    \
 			? bpf_core_field_offset(struct kernfs_node___before_6_15, parent)          \
 			: bpf_core_field_offset(struct kernfs_node, __parent))
-#define PT_REGS_SIZE		      bpf_core_type_size(struct pt_regs)
-#define HAS_TASK_PT_REGS	      bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)
-#define SECUREEXEC(bprm)	      BPF_CORE_READ_BITFIELD_PROBED(((struct linux_binprm *)(bprm)), secureexec)
-#define SECTION(name)		      SEC(name)
-/*
- * User space clears it where the programs do not load with it: casts need the JIT compiler. That
- * the kernel has them is seen by a constant of its verifier, which knows the function by this name.
- */
-const volatile u32 casts = 1;
-enum special_kfunc_type {
-	KF_bpf_rdonly_cast,
-};
-extern void *bpf_rdonly_cast(const void *object, u32 type) __ksym __weak;
-#define CASTS			      (bpf_core_enum_value_exists(enum special_kfunc_type, KF_bpf_rdonly_cast) && casts)
+#define PT_REGS_SIZE	 bpf_core_type_size(struct pt_regs)
+#define HAS_TASK_PT_REGS bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)
+#define SECUREEXEC(bprm) BPF_CORE_READ_BITFIELD_PROBED(((struct linux_binprm *)(bprm)), secureexec)
+#define SECTION(name)	 SEC(name)
+#if CASTS
+extern void *bpf_rdonly_cast(const void *object, u32 type) __ksym;
+#endif
 #define MAP(name)		      (&name)
 #define map__lookup(name, key)	      bpf_map_lookup_elem(&name, key)
 /* Of several processors that insert the same key, one succeeds. */
@@ -110,25 +111,30 @@ extern void *bpf_rdonly_cast(const void *object, u32 type) __ksym __weak;
  * it leads nowhere, to zeros, and no read fails: all pointers here are of running tasks, or NULL,
  * which is to be flagged by MISSING.
  */
-#ifdef EXECAUDIT_BCC
-#define MEMBER_AT(dst, base, type, offset) READ_AT(dst, base, offset)
+#if !CASTS
+#define MISSING(base)						   0
+#define BY_CAST(from, base, type, offset, by_instruction, by_call) (by_call)
 #else
+#define MISSING(base) (!(base) ? -EFAULT : 0)
+/* Run `by_instruction`, which loads what `from` points to, instead of `by_call`. */
+#define BY_CAST(from, base, type, offset, by_instruction, by_call)                                 \
+	({                                                                                         \
+		void *from =                                                                       \
+			bpf_rdonly_cast(base, bpf_core_type_id_kernel(struct type)) + (offset);    \
+                                                                                                   \
+		by_instruction;                                                                    \
+		0L;                                                                                \
+	})
+#endif
 #define MEMBER_AT(dst, base, type, offset)                                                         \
 	({                                                                                         \
 		void *base_ = (void *)(base);                                                      \
-		u32 offset_ = (offset);                                                            \
-		long err_ = 0;                                                                     \
-                                                                                                   \
-		if (CASTS) {                                                                       \
-			void *from_ =                                                              \
-				bpf_rdonly_cast(base_, bpf_core_type_id_kernel(struct type));      \
-			LOAD(dst, from_ + offset_);                                                \
-		} else {                                                                           \
-			err_ = READ_AT(dst, base_, offset_);                                       \
-		}                                                                                  \
-		err_;                                                                              \
+		u32 at_ = (offset);                                                                \
+		BY_CAST(from_, base_, type, at_, LOAD(dst, from_), READ_AT(dst, base_, at_));      \
 	})
-#endif
+#define LOAD_EACH(to, bytes, width, from)                                                          \
+	for (u32 i_ = 0; i_ < (bytes) / sizeof(width); i_++)                                       \
+	((width *)(to))[i_] = ((width *)(from))[i_]
 /* By instructions as wide as what is read. */
 #define LOAD(dst, from)                                                                            \
 	({                                                                                         \
@@ -139,36 +145,20 @@ extern void *bpf_rdonly_cast(const void *object, u32 type) __ksym __weak;
 		else if (sizeof(dst) == 4)                                                         \
 			*(u32 *)&(dst) = *(u32 *)(from);                                           \
 		else                                                                               \
-			for (u32 i_ = 0; i_ < sizeof(dst) / sizeof(u64); i_++)                     \
-				((u64 *)&(dst))[i_] = ((u64 *)(from))[i_];                         \
+			LOAD_EACH(&(dst), sizeof(dst), u64, from);                                 \
 	})
-#define MISSING(base)		     (CASTS && !(base) ? -EFAULT : 0)
 #define READ(dst, base, type, field) MEMBER_AT(dst, base, type, OFF(type, field))
 
 /* Members of one width that follow each other, `bytes` in all. */
-#ifdef EXECAUDIT_BCC
-#define MEMBERS(to, bytes, width, base, type, offset)                                              \
-	bpf_probe_read_kernel(to, bytes, (void *)(base) + (offset))
-#else
 #define MEMBERS(to, bytes, width, base, type, offset)                                              \
 	({                                                                                         \
 		void *base_ = (void *)(base);                                                      \
-		u32 offset_ = (offset);                                                            \
-		long err_ = 0;                                                                     \
-                                                                                                   \
-		if (CASTS) {                                                                       \
-			void *from_ =                                                              \
-				bpf_rdonly_cast(base_, bpf_core_type_id_kernel(struct type));      \
-			for (u32 i_ = 0; i_ < (bytes) / sizeof(width); i_++)                       \
-				((width *)(to))[i_] = ((width *)(from_ + offset_))[i_];            \
-		} else {                                                                           \
-			err_ = bpf_probe_read_kernel(to, bytes, base_ + offset_);                  \
-		}                                                                                  \
-		err_;                                                                              \
+		u32 at_ = (offset);                                                                \
+		BY_CAST(from_, base_, type, at_, LOAD_EACH(to, bytes, width, from_),               \
+			bpf_probe_read_kernel(to, bytes, base_ + at_));                            \
 	})
-#endif
 
-/* A pointer member; NULL when it cannot be read, which makes the reads behind it fail in turn. */
+/* A pointer member; NULL when it cannot be read, which makes the reads behind it fail too. */
 #define POINTER_OF(base, type, offset)                                                             \
 	({                                                                                         \
 		void *pointer_ = 0;                                                                \

@@ -176,7 +176,7 @@ static __always_inline int failure__compat(u32 hook, void *regs, long error)
 		hook, filename, argv, regs__word(regs, COMPAT_EXECVEAT_FLAGS), 4, error);
 }
 
-/* Numbers of 32-bit calls mean others than those of 64-bit ones. */
+/* A number means another call to a 32-bit program than to a 64-bit one. */
 static __always_inline int is_compat_call(void)
 {
 	u32 marks = 0;

@@ -21,7 +21,7 @@ struct file_id {
 };
 
 /*
- * On overlayfs, whose own numbers can be those of two files at once, the file in the layer; on
+ * On overlayfs, whose own numbers two files can share, the file in the layer; on
  * btrfs the device of the subvolume. Where the kernel keeps these, user space has found out.
  */
 static __always_inline struct file_id file__id(void *file, const struct config *conf)
@@ -74,7 +74,7 @@ static __always_inline long inode__changed(u64 *ns, void *inode)
 	u64 seconds = 0;
 	long err;
 
-	if (HAS(inode, i_ctime_sec)) {
+	if (HAS(inode, i_ctime_sec) && HAS(inode, i_ctime_nsec)) {
 		sec_at = OFF(inode, i_ctime_sec);
 		nsec_at = OFF(inode, i_ctime_nsec);
 	} else {
@@ -139,7 +139,7 @@ static __always_inline void *task__first_at_home(void *task, const struct config
 	return 0;
 }
 
-/* Whether paths of a task begin where those of the first process do: it sees the same files. */
+/* Return true if paths of a task begin where the first process's do: it sees the same files. */
 static __always_inline int root__is_at_home(
 	struct location root, void *task, const struct config *conf)
 {

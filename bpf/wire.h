@@ -46,7 +46,7 @@ enum record_flag {
 	FLAG_SCRIPT = 1 << 1,	  /* an interpreter was chosen for the file (binfmt_script, misc) */
 	FLAG_CWD_DELETED = 1 << 2, /* the working directory is unhashed */
 	FLAG_CHECKED = 1 << 3,	   /* failures only: AT_EXECVE_CHECK, which executes nothing */
-	FLAG_OTHER_ROOT = 1 << 4,  /* its root is not that of our pid namespace's first process */
+	FLAG_OTHER_ROOT = 1 << 4,  /* its root is not our first process's, in the pid namespace */
 	FLAG_CWD_UNREACHABLE = 1 << 5,	/* no way up from there passes the root */
 	FLAG_ROOT_UNREACHABLE = 1 << 6, /* the root is not in the mount namespace of the process */
 	FLAG_BAD_SCRIPT = 1 << 7,	/* as below: the path of a script behind a descriptor */
@@ -79,12 +79,12 @@ enum record_flag {
 
 enum exe_flag {
 	EXE_DELETED = 1 << 0,	  /* the dentry is unhashed */
-	EXE_PSEUDO = 1 << 1,	  /* its own root, but not its mount's: memfd and the like */
+	EXE_PSEUDO = 1 << 1,	  /* its own root, but not its mount's: memfd and similar files */
 	EXE_UNREACHABLE = 1 << 2, /* no way up from there passes the root of the process */
-	EXE_IN_LAYER = 1 << 3,	  /* on overlayfs: device and inode are those of its layer */
-	EXE_BAD_DEV = 1 << 4,	/* the device is that of the file system, not what stat(2) gives */
-	EXE_UPPER = 1 << 5,	/* on overlayfs: it lies in the upper layer */
-	EXE_BAD_UPPER = 1 << 6, /* on overlayfs, and which layer it lies in is not known */
+	EXE_IN_LAYER = 1 << 3,	  /* on overlayfs: device and inode are its layer's */
+	EXE_BAD_DEV = 1 << 4,	  /* the device is the file system's, not what stat(2) gives */
+	EXE_UPPER = 1 << 5,	  /* on overlayfs: it lies in the upper layer */
+	EXE_BAD_UPPER = 1 << 6,	  /* on overlayfs, and which layer it lies in is not known */
 };
 
 struct event_head {
@@ -191,7 +191,7 @@ struct exec_record {
 
 /* Two sizes: data ends after CHUNK_SMALL bytes where so many are enough. */
 struct chunk_record {
-	struct event_head head; /* seq, cpu and hook are those of the record it belongs to */
+	struct event_head head; /* seq, cpu and hook of the record it belongs to */
 	w32 area;		/* enum area */
 	w32 offset;		/* of data in the argument or environment block */
 	w32 wanted;		/* bytes this chunk stands for */
@@ -214,14 +214,13 @@ struct exit_record {
 };
 
 enum rule_kind {
-	RULE_ALL = 0,  /* every event: other programs are taking over */
-	RULE_UID = 1,  /* a: real uid */
-	RULE_AUID = 2, /* a: login uid */
-	RULE_GID = 3,  /* a: real gid */
-	RULE_CGROUP =
-		4,     /* a: id of the task's cgroup or of one above it; b: is in named_hierarchy */
-	RULE_COMM = 5, /* a, b: the 16 bytes of the name */
-	RULE_EXE = 6,  /* a: device in kernel form, b: inode number */
+	RULE_ALL = 0,	 /* every event: other programs are taking over */
+	RULE_UID = 1,	 /* a: real uid */
+	RULE_AUID = 2,	 /* a: login uid */
+	RULE_GID = 3,	 /* a: real gid */
+	RULE_CGROUP = 4, /* a: id of the cgroup or one above, b: 1 in named_hierarchy */
+	RULE_COMM = 5,	 /* a, b: the 16 bytes of the name */
+	RULE_EXE = 6,	 /* a: device in kernel form, b: inode number */
 };
 
 /* Map "rules": key to the index of a drop rule, in "rule_hits" too. */
@@ -291,7 +290,7 @@ struct before {
 	char comm[16];	   /* NUL terminated */
 };
 
-#define WAKE_PARTS 16 /* of wake_bytes, with each of which the reader is woken again */
+#define WAKE_PARTS 16 /* of wake_bytes: each wakes the reader again */
 
 #define BEFORE_ENTRIES 4096 /* two execs in flight would have to be this many pids apart */
 

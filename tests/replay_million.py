@@ -161,7 +161,8 @@ def replay(chain: Chain, events: int) -> list[int]:
             buf += bytes(-len(buf) % 8)
         chain.take(bytes(buf), offsets)
         if number * 10 // events > len(resident):
-            chain.flow.settle()  # as the daemon does each second, which returns freed memory
+            chain.flow.pressure.is_swollen = True  # a tenth of a million comes in large batches
+            chain.flow.settle()  # which returns freed memory, as in the daemon
             resident.append(resident_kib())
     return resident
 

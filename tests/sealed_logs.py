@@ -207,3 +207,18 @@ def findings(verdicts: list[LogVerdict]) -> dict[str, str]:
         for finding in each.findings
         if finding.verdict != WHOLE
     }
+
+
+def running_host(place: Path) -> SealedHost:
+    """Return a host whose log has a seal, running."""
+    host = SealedHost(place)
+    host.start()
+    host.write()
+    return host
+
+
+def assert_whole(host: SealedHost) -> str:
+    """Return the verdict in words."""
+    verdict, logs = verify([host.path], [host.key])
+    assert (verdict, findings(logs)) == (WHOLE, {})
+    return "\n".join(each.as_text() for each in logs)

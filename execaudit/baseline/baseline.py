@@ -2,13 +2,13 @@
 """Says what of an exec is new to this host, and remembers it.
 
 Owns when a place is looked at: at its first sight, and once an hour after that, so that what is
-still in use is not forgotten. What is known and how it is stored is the business of the modules
-beside it.
+still in use is not forgotten. The modules beside it own what is known and how it is stored.
 """
 
 import time
 
 from execaudit.baseline import keys
+from execaudit.baseline.entries import HOUR_S
 from execaudit.baseline.file import BaselineFile, open_baseline
 from execaudit.baseline.programs import ProgramReader
 from execaudit.errors import ExecauditError
@@ -17,7 +17,6 @@ from execaudit.records.place import FieldDict
 from execaudit.wire import record
 from execaudit.wire.event import Event, Place
 
-_HOUR_S = 3600
 _MOST_KNOWN = 16384
 _BITS = {
     keys.EXE: first_seen.EXE,
@@ -56,7 +55,7 @@ class Baseline:
         self.programs = programs
         self.reads_programs = programs is not None
         self._known: set[int] = set()  # hashes of what was looked at in this period
-        self._hour = now_s // _HOUR_S
+        self._hour = now_s // HOUR_S
         self._now_s = now_s
         self._open(now_s)
 
@@ -72,7 +71,7 @@ class Baseline:
 
     @property
     def is_learning(self) -> bool:
-        """Whether it says nothing yet."""
+        """Return True if it says nothing yet."""
         return self._now_s < self._file.begun_s + self.learning_s
 
     def status(self) -> dict[str, int | bool]:
@@ -87,10 +86,10 @@ class Baseline:
         }
 
     def follow(self, now_s: int | None = None) -> None:
-        """Take over the time, and a file that was put in the place of ours. Every half minute."""
+        """Take over the time, and a file that replaced ours. Every half minute."""
         self._now_s = int(time.time()) if now_s is None else now_s
-        if self._now_s // _HOUR_S != self._hour:
-            self._hour = self._now_s // _HOUR_S
+        if self._now_s // HOUR_S != self._hour:
+            self._hour = self._now_s // HOUR_S
             self._known.clear()
             self.period = object()
         if self._file.trouble:

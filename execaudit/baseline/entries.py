@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 WAYS = 16
 BUCKET = struct.Struct("<16Q16I")  # keys, 0: none; hours since 1970
 FIRST_BUCKETS = 1 << 8  # 48 KiB
-MOST_BUCKETS = 1 << 17  # 24 MiB: two million keys, of which a million hardly ever fill a bucket
+MOST_BUCKETS = 1 << 17  # 24 MiB: two million keys; a million hardly ever fill a bucket
+HOUR_S = 3600
 KIND_BITS = 2  # the lowest ones of a key say what it is of, and do not choose the bucket
 
 _KEYS = struct.Struct("<16Q").unpack_from
@@ -30,7 +31,7 @@ class Entries:
     """The keys.
 
     Attributes:
-        data: the table; its length is that of a power of two of buckets.
+        data: the table; its length is a power of two of buckets.
         forgotten: how many keys had to go for others.
 
     """

@@ -40,7 +40,7 @@ class Traits(NamedTuple):
     Attributes:
         program: path of what was run: of a script, the script's.
         exe: path of the program's file; of a script, the interpreter's.
-        is_elsewhere: the paths are those of another root directory.
+        is_elsewhere: the paths belong to another root directory.
         is_in_layer: the file lies in a layer of overlayfs.
         identity: which file it is: inode, size and change time; None where that is not known.
         parent: short name of the parent, numbers in it as one; None where it is not known.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads programs that ran for the first time, for their `program` records.
 
-Owns the thread, the queue before it and its bound. A program that cannot be read, or is not the one
-any more that ran, has a record that says so. Nothing here is on the way of an exec.
+Owns the thread, the queue before it and its bound. A program that cannot be read, or that
+changed since it ran, has a record that says so. Nothing here is on the way of an exec.
 """
 
 import os
@@ -15,7 +15,7 @@ from execaudit.background import Background
 from execaudit.baseline.keys import Traits, unpack_identity
 from execaudit.baseline.packages import find_owners
 from execaudit.config.digest import sha256
-from execaudit.records.host import Host, second_text
+from execaudit.records.host import Host, wall_text
 from execaudit.records.place import FieldDict
 from execaudit.records.service_records import program_fields
 from execaudit.wire.event import Event
@@ -55,7 +55,7 @@ class ProgramReader:
 
     @property
     def is_busy(self) -> bool:
-        """Whether there are records to come."""
+        """Return True if there are records to come."""
         return bool(self._is_reading or self._waiting or self._done)
 
     def add(self, event: Event, traits: Traits, *, is_first: bool) -> None:
@@ -65,7 +65,7 @@ class ProgramReader:
         """
         ino, size, changed_ns = unpack_identity(traits)
         record = program_fields(self._host, event, (size, changed_ns), is_first=is_first)
-        # Where overlayfs has inodes of its own, those of its layers are not what stat(2) gives.
+        # Where overlayfs has inodes of its own, stat(2) does not give its layers' inodes.
         identity = (0 if traits.is_in_layer else ino, size, changed_ns)
         program = Program(record, traits.exe, identity)
         if traits.is_elsewhere or len(self._waiting) >= _MOST_WAITING:
@@ -126,7 +126,7 @@ def _read(program: Program) -> dict[str, Any]:
         digest = _hash(fd)
         if not _is_same(os.fstat(fd), program.identity):
             return {}
-        return {"modified": _time(status.st_mtime_ns), "sha256": digest}
+        return {"modified": wall_text(status.st_mtime_ns), "sha256": digest}
     except OSError:
         return {}
     finally:
@@ -148,8 +148,3 @@ def _hash(fd: int) -> str:
         digest.update(chunk)
         time.sleep(_PAUSE_S)
     return str(digest.hexdigest())
-
-
-def _time(wall_ns: int) -> str:
-    second, fraction = divmod(wall_ns, 1_000_000_000)
-    return f"{second_text(second)}.{fraction:09d}Z"

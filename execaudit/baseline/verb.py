@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """`execaudit baseline`: what counts as run before on this host.
 
-Owns the four verbs. A change is another file in the place of the first one: the daemon takes it
-over within half a minute, or with a reload.
+Owns the four verbs. A change replaces the file: the daemon takes it over within half a minute,
+or with a reload.
 """
 
 import argparse
-import contextlib
 import json
 import os
 import sys
@@ -15,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from execaudit.baseline.entries import KIND_BITS
+from execaudit.baseline.entries import HOUR_S, KIND_BITS
 from execaudit.baseline.file import BaselineFile, read_baseline
 from execaudit.baseline.keys import EXE, PAIR, USER, Hasher
 from execaudit.config.configuration import Config, load
@@ -23,8 +22,8 @@ from execaudit.config.files import choose_paths
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, failed_call
 from execaudit.records.first_seen import WORDS
 from execaudit.records.quoting import quote_cell
+from execaudit.replace_file import replace_file
 
-_HOUR_S = 3600
 _KIND = (1 << KIND_BITS) - 1
 _NOT_JOINED = (
     "its keys are made with another secret than this host's, and cannot be joined with them;"
@@ -83,7 +82,7 @@ def _show_program(file: BaselineFile, program: str, *, is_json: bool) -> None:
             name = {EXE: "roots", PAIR: "parents", USER: "users"}[key & _KIND]
             facts[name] = facts.get(name, 0) + 1
             hours.append(hour)
-    facts["last_seen"] = _day(max(hours) * _HOUR_S) if hours else None
+    facts["last_seen"] = _day(max(hours) * HOUR_S) if hours else None
     if is_json:
         print(json.dumps(facts))
     elif not hours:
@@ -147,7 +146,7 @@ def _import(args: argparse.Namespace, _: Config, path: str) -> None:
 
 
 def _put(file: BaselineFile, path: str) -> None:
-    """Put a file in the place of the daemon's, with its owner."""
+    """Replace the daemon's file, and keep its owner."""
     at = Path(path)
     try:
         status = at.stat() if at.exists() else at.parent.stat()
@@ -158,20 +157,9 @@ def _put(file: BaselineFile, path: str) -> None:
 
 
 def _write(path: Path, data: bytes, owner: tuple[int, int] | None) -> None:
-    """Write a file so that readers see the old or the new one, never a part."""
-    temporary = Path(f"{path}.{os.getpid()}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
-            file.write(data)
-            if owner is not None and os.geteuid() == 0:
-                os.fchown(file.fileno(), *owner)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        replace_file(path, data, owner=owner)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise failed_call(f"write '{path}'", error) from error
 
 

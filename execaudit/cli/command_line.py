@@ -38,7 +38,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def build_parser(only: str = "") -> argparse.ArgumentParser:
-    """The whole command line, or with `only` as much of it as this verb needs.
+    """Return the whole command line, or with `only` as much of it as this verb needs.
 
     Completions and the manual's check are made from the whole.
     """

@@ -30,14 +30,14 @@ def configured(section: str, key: str) -> Callable[[str], Any]:
 
 
 def count(text: str) -> int:
-    """A number of arguments, at least one."""
+    """Return a number of arguments, at least one."""
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1 up")
     return int(text)
 
 
 def variable(text: str) -> str:
-    """A name of an environment variable: anything but "=" and NUL, which end one."""
+    """Return a name of an environment variable: anything but "=" and NUL, which end one."""
     if not text or "=" in text or "\0" in text:
         raise argparse.ArgumentTypeError(f"'{text}' is not a name of an environment variable")
     return text

@@ -2,11 +2,10 @@
 """`execaudit rules enable` and `disable`: packs of rules, their parts, and single rules.
 
 Owns the links in rules.d and the list of rules that are switched off. A pack is a directory of
-rules files; what the rules say is none of its business.
+rules files.
 """
 
 import argparse
-import contextlib
 import json
 import os
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ from execaudit.config.configuration import load
 from execaudit.config.files import RULES, Paths, choose_paths
 from execaudit.config.source import DISABLE, Problem, Source, rule_tables
 from execaudit.errors import EXIT_OK, InvalidArgument, failed_call
+from execaudit.replace_file import replace_file
 
 _PACKS = "usr/share/execaudit"
 _SOURCE = Path(__file__).parents[2] / "packaging/config"  # where it runs from a checkout
@@ -28,7 +28,7 @@ _HEADER = """\
 
 
 def run(args: argparse.Namespace) -> int:
-    """Switch what args.name means on or off; returns the exit status."""
+    """Switch what args.name means on or off; return the exit status."""
     paths = choose_paths(args.config, args.root)
     name, _, part = args.name.partition("/")
     pack = _find_pack(paths.root, name)
@@ -60,7 +60,7 @@ def _find_pack(root: Path, name: str) -> Path | None:
 
 
 def _switch_files(paths: Paths, name: str, files: Iterable[Path], *, is_on: bool) -> bool:
-    """Add or remove links to files of a pack; returns whether there was anything to do."""
+    """Add or remove links to files of a pack; return True if anything changed."""
     folder = paths.folders[-1] / RULES
     changed = False
     for file in files:
@@ -80,7 +80,7 @@ def _switch_files(paths: Paths, name: str, files: Iterable[Path], *, is_on: bool
 
 
 def _switch_rule(paths: Paths, name: str, *, is_on: bool) -> bool:
-    """Add or remove a name in the list of rules that are off; returns whether it changed."""
+    """Add or remove a name in the list of rules that are off; return True if it changed."""
     file = paths.folders[-1] / RULES / _SWITCHED_OFF
     off = _read_list(file)
     if is_on == (name not in off):
@@ -121,18 +121,10 @@ def _read_list(file: Path) -> set[str]:
 
 def _write_list(file: Path, off: Iterable[str]) -> None:
     lines = "".join(f"    {json.dumps(name, ensure_ascii=False)},\n" for name in sorted(off))
-    scratch = file.with_name(f".{file.name}")
     try:
-        if not lines:
+        if lines:
+            replace_file(file, f"{_HEADER}{DISABLE} = [\n{lines}]\n".encode(), mode=0o644)
+        else:
             file.unlink()
-            return
-        with contextlib.suppress(FileNotFoundError):
-            scratch.unlink()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        with open(os.open(scratch, flags, 0o644), "w") as stream:
-            stream.write(f"{_HEADER}{DISABLE} = [\n{lines}]\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        scratch.rename(file)
     except OSError as error:
         raise failed_call(f"write '{file}'", error, InvalidArgument) from None

@@ -3,7 +3,7 @@
 
 Owns the sequence: find the files (config.files), check and merge them (config.merge),
 compare values with each other (config.coherence), hash the whole. Rules are handed on as tables:
-what is in them is the business of the rules. Nothing here raises for what is on disk.
+the rules package reads them. Nothing here raises for what is on disk.
 """
 
 from collections.abc import Mapping
@@ -65,7 +65,7 @@ def load(paths: Paths) -> Loaded:
 def load_sources(
     sources: list[Source], rule_sources: list[Source], problems: list[Problem]
 ) -> Loaded:
-    """Merge and check what was read; `problems` are those of files as a whole."""
+    """Merge and check what was read; `problems` are about files as a whole."""
     merged = Merged()
     for source in sources:
         merged.add(source, problems)

@@ -4,7 +4,7 @@
 Owns the search in /usr/lib and /etc, precedence and masking, and the refusal of what others could
 have written, by owner and mode of a file and of every directory above it. Access control lists need
 no look of their own: what they grant beyond the owner shows in the group bits (acl(5)). What the
-files say is none of its business.
+files say is outside it.
 """
 
 import errno

@@ -82,7 +82,7 @@ class Size(Count):
 
 
 class PowerOfTwo(Size):
-    """Bytes, of which only some numbers are allowed."""
+    """Bytes; only powers of two are allowed."""
 
     what = "a power of two"
 

@@ -21,7 +21,7 @@ class RedactPattern:
     """A secret of your own to redact, besides those that execaudit knows."""
 
     name: str = required_key(
-        _PATTERN_NAME, "Shown in the record in place of the secret: <redacted:NAME>."
+        _PATTERN_NAME, "Shown in the record instead of the secret: <redacted:NAME>."
     )
     regex: re.Pattern[bytes] = required_key(  # noqa: RUF009 - makes a field
         Regex(),
@@ -40,7 +40,7 @@ class Redact:
     hmac_key: str = key(
         _HMAC_KEY,
         "",
-        "Key to add a keyed hash to each redaction, so that equal secrets can be recognised: a "
+        "Key to add a keyed hash to each redaction, so that equal secrets can be recognized: a "
         "credential (LoadCredential= in the unit) or a file that only root can read.",
     )
     disable: tuple[str, ...] = key(

@@ -9,7 +9,7 @@ from execaudit.config.values import AbsolutePath, Flag, key
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """Seals in the file, by which execaudit verify recognises what was altered afterwards."""
+    """Seals in the file, by which execaudit verify recognizes what was altered afterwards."""
 
     enabled: bool = key(
         Flag(), True, "Whether to seal. Nothing is sealed before execaudit seal setup made a key."

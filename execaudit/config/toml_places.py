@@ -57,7 +57,7 @@ class Places:
         return self.place_of_offset(self.offsets.get(path, 0))
 
     def last_path(self, line: int) -> KeyPath:
-        """The path that begins last in a line; () where none does."""
+        """Return the path that begins last in a line; () where none does."""
         found = [path for path in self.offsets if self.place(path).line == line]
         return max(found, key=self.offsets.__getitem__, default=())
 

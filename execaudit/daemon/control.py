@@ -269,7 +269,7 @@ def _columns(texts: list[str]) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """The two largest units: "3 d 4 h"."""
+    """Return the two largest units: "3 d 4 h"."""
     left = int(seconds)
     parts: list[str] = []
     for length, unit in _UNITS:

@@ -101,7 +101,7 @@ class Flow:
         """Take what is in the ring now. Reading on to its end might have none in a storm."""
         ring, search = self.ring, self.path_search
         if not ring.is_readable():
-            return  # the self-check sees to it
+            return  # the self-check reports it
         left = ring.pending()
         self.high_water = max(self.high_water, left)
         self.pressure.note(left, ring.size)
@@ -206,7 +206,7 @@ class Flow:
 
     @property
     def awaits_programs(self) -> bool:
-        """Whether records of programs are to come from a thread."""
+        """Return True if a thread is to give records of programs."""
         baseline = self.setup.baseline
         return baseline is not None and baseline.programs is not None and baseline.programs.is_busy
 
@@ -329,7 +329,7 @@ class Flow:
         self.set_rules(self.setup.kernel_keys(), self.setup)
 
     def set_rules(self, keys: dict[tuple[int, int, int], int], old: Setup) -> None:
-        """Give the kernel other rules; hits of those of `old` are not forgotten."""
+        """Give the kernel other rules; the hits of `old` are not forgotten."""
         for rule, hits in self.capture.set_rules(keys).items():
             if old.rules is not None:
                 old.rules.kernel_hits[rule] += hits

@@ -219,22 +219,25 @@ class Daemon:
             deadlines.append(self._status.due_s)
         if flow.awaits_programs:
             deadlines.append(now_s + _PROGRAMS_S)
-        limits = flow.setup.limits
-        if limits is not None and limits.has_unreported:
+        if self._is_limiting:
             deadlines.append(self._limits_at)
         return min(deadlines)
+
+    @property
+    def _is_limiting(self) -> bool:
+        limits = self._flow.setup.limits
+        return limits is not None and limits.has_unreported
 
     def _run_timers(self) -> None:
         flow = self._flow
         now_s = time.monotonic()
         if now_s >= self._settles_s():
             self._settle(now_s)
-        limits = flow.setup.limits
-        is_limiting = limits is not None and limits.has_unreported
+        is_limiting = self._is_limiting
         if now_s >= self._limits_at or not is_limiting:
             self._limits_at = now_s + flow.setup.config.limits.interval
             if is_limiting:
-                report_suppressed(flow, limits)
+                report_suppressed(flow, flow.setup.limits)
         report_incidents(flow, flow.sinks)
         report_programs(flow)
         flow.sealer.pass_on()
@@ -266,6 +269,7 @@ class Daemon:
                 " starts this daemon again"
             )
         if flow.accounting.counts.seen != seen:
+            flow.pressure.is_swollen = True  # small batches leave free memory as well, in time
             self._settle_soon(self._check_at - self._check_s)
 
     def _check_priority(self) -> None:

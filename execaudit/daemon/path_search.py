@@ -106,7 +106,7 @@ class PathSearch:
         return search
 
     def flush(self, pid: int) -> list[Event]:
-        """Return what a process tried in vain, as one failure."""
+        """Return what a process tried without success, as one failure."""
         search = self._remove(pid)
         if search is None:
             return []
@@ -131,7 +131,7 @@ class PathSearch:
 def _is_same_search(before: Event, now: Event) -> bool:
     """Return True for the same command from another directory.
 
-    Same arguments (those of a script are its interpreter's), same last component of the path.
+    Same arguments (a script has its interpreter's), same last component of the path.
     """
     is_script = not now.error and now.place.flags & record.FLAG_SCRIPT
     return (

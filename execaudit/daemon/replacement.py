@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Another configuration, or another capture, in place of the one in use.
+"""Another configuration, or another capture, instead of the one in use.
 
 Owns the order of the steps, so that no event is doubled or judged by half of a configuration, and
 events between two captures are counted; and what goes on from the old into the new.
@@ -139,7 +139,7 @@ def _close_accounting(flow: Flow, slots: list[list[bytes]], misses: dict[int, in
     now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     report_lost(flow, *flow.accounting.close(slots, misses, now_ns))
     flow.decoder.drop_all_chunks()
-    flow.release_failures(now_ns, are_all=True)  # their positions are those of the old ring
+    flow.release_failures(now_ns, are_all=True)  # their positions are in the old ring
 
 
 def _count_between(old: Capture, fresh: Capture, dropped: int) -> int:

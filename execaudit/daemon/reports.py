@@ -2,7 +2,7 @@
 """The daemon's own records in the stream: start, stop, lost, config, repair, summary.
 
 Owns when which of them is written, and that each is in the sinks before anything goes on. Their
-fields are those of `records.service_records` and `records.lost`.
+`records.service_records` and `records.lost` define their fields.
 """
 
 import time

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The programs of what ran before tracing began, for rules that ask for those of ancestors.
+"""The programs of what ran before tracing began, for rules that ask about ancestors.
 
 Owns the choice of where they come from: the kernel, or, where it cannot be asked, /proc.
 """

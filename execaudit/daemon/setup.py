@@ -36,7 +36,7 @@ _CGROUPS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"))
 
 
 def capture_settings(config: Config) -> Settings:
-    """What the kernel side is to do."""
+    """Return the settings of the kernel side."""
     capture = config.capture
     return Settings(
         ring_bytes=capture.ring_bytes,
@@ -54,7 +54,7 @@ def env_names(config: Config) -> tuple[bytes, ...]:
 
 
 def compile_all(loaded: Loaded) -> "tuple[RuleSet | None, list[Problem]]":
-    """The rules, or every problem; None where there are no rules."""
+    """Return the rules, or every problem; None where there are no rules."""
     if not loaded.rules:
         return None, []
     # What rules take, some 30 modules, is loaded where there are any.
@@ -65,7 +65,7 @@ def compile_all(loaded: Loaded) -> "tuple[RuleSet | None, list[Problem]]":
 
 
 def _kernel_rules(rules: "RuleSet | None") -> tuple[KernelRules, KernelLookups]:
-    """The part of the rules that the kernel decides, and the programs that it is about."""
+    """Return the part of the rules that the kernel decides, and the programs that it is about."""
     root = next((path for path in _CGROUPS if (path / "cgroup.controllers").exists()), _CGROUPS[0])
     programs = KernelLookups(root)
     return translate_rules(rules.rules if rules else (), programs), programs
@@ -82,7 +82,7 @@ class Setup:
         limits: Limits | None,  # None where nothing is limited
         redactor: Redactor | None,  # None where nothing is redacted
         baseline: "Baseline | None" = None,  # None where none is kept
-        encoders: list[AnyEncoder],  # those of the sinks
+        encoders: list[AnyEncoder],  # of the sinks
         sinks: list[Sink],
         changes: list[Callable[[], None]],  # of sinks that go on, for when this comes into force
     ) -> None:
@@ -142,7 +142,7 @@ def _build_redactor(config: Config) -> Redactor | None:
 
 
 def _open_baseline(config: Config, host: Host, old: "Setup | None") -> "Baseline | None":
-    """Return the baseline; that of `old` where it is the same one."""
+    """Return the baseline; the one of `old` where it is the same."""
     section = config.baseline
     if not section.enabled:
         return None
@@ -161,7 +161,7 @@ def _open_baseline(config: Config, host: Host, old: "Setup | None") -> "Baseline
 
 
 def _read_key(name: str) -> bytes:
-    """A key from a systemd credential, or from a file that only its owner can read."""
+    """Return a key from a systemd credential, or from a file that only its owner can read."""
     directory = os.environ.get("CREDENTIALS_DIRECTORY", "")
     path = Path(name) if name.startswith("/") else Path(directory) / name
     try:

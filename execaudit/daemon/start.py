@@ -49,7 +49,7 @@ def begin(host: Host, setup: Setup) -> Flow:
     remember_running(setup.rules, config.capture.engine)
     missed = _last_record(setup) | adopted_fields(host, previous, flow.ring, _now_ns())
     if previous.mismatch:
-        log(NOTICE, f"Loading other programs than those of the run before: {previous.mismatch}")
+        log(NOTICE, f"Replacing the programs of the run before: {previous.mismatch}")
         with open_capture(config.capture.engine, settings) as fresh:
             _begin_log(flow, fresh, missed)
             _account_previous(flow, previous)

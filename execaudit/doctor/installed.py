@@ -62,7 +62,7 @@ def check_bcc(
 def find_headers(root: Path, release: str, environ: Mapping[str, str]) -> str | None:
     """Return where the bcc engine finds headers to compile with; None: nowhere.
 
-    Without BTF they give the offsets, and only those of exactly this kernel will do.
+    Without BTF they give the offsets, and only the headers of exactly this kernel will do.
     """
     own = f"/lib/modules/{release}/build"
     has_own = (root / own[1:]).exists()

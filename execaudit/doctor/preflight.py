@@ -165,9 +165,9 @@ def check_cgroups(root: Path) -> Check:
     if not hierarchies.are_old:
         return Check(name, "pass", "version 2")
     if hierarchies.named:
-        found = "version 1 (legacy or hybrid): records have those of systemd's own hierarchy"
+        found = "version 1 (legacy or hybrid): records use systemd's own hierarchy"
         return Check(name, "pass", found)
-    found = "version 1 without a hierarchy of systemd's: records say that cgroup, unit and the like"
+    found = "version 1 without a hierarchy of systemd's: records say that cgroup, unit and others"
     found += " are unreadable, or that the container is"
     advice = "Boot with systemd.unified_cgroup_hierarchy=1 to have them in records and rules."
     return Check(name, "warn", found, advice)

@@ -26,7 +26,7 @@ _UNTRIED = "not tried: BPF is refused"
 _TRY_AGAIN = "Run execaudit doctor again once the cause named above is gone."
 _OTHERS_REFUSE = (
     "where these are in effect, a security module (SELinux, AppArmor) or a seccomp filter, such as"
-    " that of a container, refuses bpf(2)."
+    " a container's, refuses bpf(2)."
 )
 
 

@@ -42,7 +42,7 @@ def explain_refusal(error: OSError) -> ExecauditError:
     if error.errno == errno.ENOSYS:
         return NotImplementedByKernel(
             f"{said}: the kernel was built without bpf(2) (CONFIG_BPF_SYSCALL), or a seccomp"
-            f" filter, such as that of a container, hides it {_SEE_DOCTOR}"
+            f" filter, such as a container's, hides it {_SEE_DOCTOR}"
         )
     if error.errno not in (errno.EPERM, errno.EACCES):
         return ExecauditError(f"{said} {_SEE_DOCTOR}")
@@ -52,7 +52,7 @@ def explain_refusal(error: OSError) -> ExecauditError:
         )
     return NoPermission(
         f"{said}, although the capabilities are there: a security module (SELinux, AppArmor) or a"
-        f" seccomp filter, such as that of a container, refuses bpf(2) {_SEE_DOCTOR}"
+        f" seccomp filter, such as a container's, refuses bpf(2) {_SEE_DOCTOR}"
     )
 
 

@@ -15,9 +15,6 @@ from execaudit.kernel import libbpf
 from execaudit.kernel.btf import KERNEL_BTF
 from execaudit.kernel.hooks import AttachPoint
 
-_CONSTANTS = ".rodata"  # the map that libbpf makes of constants: here "casts" alone, a u32
-_CASTS_BYTES = 4
-
 
 def load(
     points: dict[str, AttachPoint], sizes: dict[str, int]
@@ -28,13 +25,14 @@ def load(
 
     Raises NoPermission, NotImplementedByKernel with what the kernel said, or NotConfigured.
     """
-    path = str(locations.object_path())
-    handle = _open(path, points, sizes)
+    fast, path = map(str, locations.object_paths())
+    handle = _open(fast, points, sizes)
+    is_loaded = libbpf.object_load(handle) >= 0
+    if not is_loaded:
+        libbpf.object_close(handle)
+        handle = _open(path, points, sizes)
     try:
-        code = -libbpf.object_load(handle)
-        if code > 0:
-            libbpf.object_close(handle)
-            handle = _open(path, points, sizes, casts=False)
+        if not is_loaded:
             _load(handle, path)
         programs = {
             name: os.dup(libbpf.program_fd(program))
@@ -44,7 +42,6 @@ def load(
         maps = {
             name: os.dup(libbpf.map_fd(item))
             for name, item in _walk(handle, libbpf.object_next_map, libbpf.map_name)
-            if not name.endswith(_CONSTANTS)
         }
     finally:
         # The descriptors keep programs and maps alive; the object's own memory can go.
@@ -52,13 +49,8 @@ def load(
     return programs, maps
 
 
-def _open(
-    path: str, points: dict[str, AttachPoint], sizes: dict[str, int], *, casts: bool = True
-) -> int:
-    """Open the object for these programs and sizes of maps; the caller closes it.
-
-    Without `casts` the programs read members by calls on every kernel, see bpf/dialect.h.
-    """
+def _open(path: str, points: dict[str, AttachPoint], sizes: dict[str, int]) -> int:
+    """Open an object for these programs and sizes of maps; the caller closes it."""
     handle = libbpf.object_open_file(path.encode(), None)
     if not handle:
         raise ExecauditError(f"Failed to open '{path}': {os.strerror(ctypes.get_errno())}")
@@ -67,8 +59,6 @@ def _open(
     for name, item in _walk(handle, libbpf.object_next_map, libbpf.map_name):
         if name in sizes:
             libbpf.map_set_max_entries(item, sizes[name])
-        elif name.endswith(_CONSTANTS) and not casts:
-            libbpf.map_set_initial_value(item, bytes(_CASTS_BYTES), _CASTS_BYTES)
     return int(handle)
 
 

@@ -11,6 +11,8 @@ _IS_CHECKOUT = (_CHECKOUT / "bpf" / "execaudit.bpf.c").exists()
 _SYSTEM = Path("/usr/lib/execaudit/bpf")
 
 OBJECT = "execaudit.bpf.o"
+OBJECT_WITH_CASTS = "execaudit-casts.bpf.o"
+"""The same programs for kernels with bpf_rdonly_cast and a JIT compiler, see bpf/dialect.h."""
 SOURCE = "execaudit.bpf.c"
 
 
@@ -22,6 +24,12 @@ def object_path() -> Path:
             return path
         raise NotConfigured(f"Failed to find '{path}': run ./dev build first")
     return _installed(OBJECT)
+
+
+def object_paths() -> list[Path]:
+    """Return the compiled objects in the order in which they are tried. Raises NotConfigured."""
+    path = object_path()
+    return [path.with_name(OBJECT_WITH_CASTS), path]
 
 
 def source_directory() -> Path:

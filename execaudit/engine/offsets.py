@@ -49,7 +49,7 @@ def declared_fields(kernel: str, machine: str) -> set[Pair]:
         for struct, body in re.findall(
             r"^struct (\w+) \{(.*?)^\};", kernel, re.MULTILINE | re.DOTALL
         )
-        if "___" not in struct  # a flavour: the same struct in another version
+        if "___" not in struct  # a flavor: the same struct in another version
         for member in re.findall(r"(\w+)(?:\[\w+\])?(?: : \d+)?(?=[,;])", body)
     }
 

@@ -2,7 +2,7 @@
 """The chain of seals over what is written to a log.
 
 Owns the running hash since the last seal and what a seal says of it, and the keys' going on. It
-writes no file: the sink that owns the log does, and says what came of it.
+writes no file: the sink that owns the log does, and reports how that went.
 """
 
 import re

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keys of seals: how one follows from the other, and the verifying key as a person keeps it.
 
-Owns the derivation. The key of an epoch gives those of all later ones and none before it, so that
-who takes it from the host cannot make seals of the past.
+Owns the derivation. The key of an epoch gives the keys of all later epochs and none
+before it: who takes it from the host cannot make seals of the past.
 """
 
 import re
@@ -21,7 +21,7 @@ _is_text = re.compile(rf"({_SECRET}|{_PUBLIC}):([0-9a-f]{{64}})").fullmatch
 
 
 def next_key(key: bytes | bytearray) -> bytes:
-    """Return the key of the epoch after that of `key`."""
+    """Return the key of the epoch after `key`."""
     return blake2b(_NEXT, key=key).digest()
 
 
@@ -35,7 +35,7 @@ class VerifyingKey:
 
     Attributes:
         is_secret: it is the first key itself: who has it can make seals. Else it is the public key
-            that certifies those of the chain.
+            that certifies the keys of the chain.
         key: 32 bytes.
         chain: name of the chain.
 

@@ -24,7 +24,7 @@ class Signer:
     """A key pair."""
 
     def __init__(self, seed: bytes) -> None:
-        """Raises NotConfigured where libsodium is missing."""
+        """Raise NotConfigured where libsodium is missing."""
         self._library = load()
         self.public = bytes(PUBLIC_BYTES)
         public = ctypes.create_string_buffer(PUBLIC_BYTES)

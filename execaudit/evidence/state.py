@@ -103,7 +103,7 @@ class StateFile:
     """The file of a key state, locked: no second daemon seals with the same keys."""
 
     def __init__(self, path: str) -> None:
-        """Raises ExecauditError where it is not there, damaged, open to others, or in use."""
+        """Raise ExecauditError where it is not there, damaged, open to others, or in use."""
         self.path = path
         try:
             self._fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -172,7 +172,7 @@ def read_new_chain(path: str) -> str:
 
 
 def take_new_state(path: str) -> None:
-    """Put a new key state in the place of the one in use. Raises OSError.
+    """Replace the key state in use by a new one. Raises OSError.
 
     What lay there is overwritten: a new file would leave the old key on the disk.
     """

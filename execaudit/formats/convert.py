@@ -6,16 +6,15 @@ and reported; the others are converted all the same.
 """
 
 import argparse
-import gzip
 import json
 import sys
 from collections.abc import Iterator
-from typing import IO, NoReturn, cast
+from typing import IO, NoReturn
 
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, NoPermission
+from execaudit.formats.content import open_content
 from execaudit.formats.encoders import make_line
 from execaudit.formats.entries import Choice, entry_fields, read_entries
-from execaudit.formats.zstd_file import open_zstd
 from execaudit.records.place import FieldDict
 from execaudit.records.quoting import make_printable
 
@@ -96,17 +95,6 @@ def _parse(line: bytes) -> object:
         raise ValueError("is not JSON of ours: nested too deeply") from error
 
 
-def _open(path: str) -> IO[bytes]:
-    """A file as the daemon leaves it: plain, or rotated and compressed."""
-    if path == "-":
-        return sys.stdin.buffer
-    if path.endswith(".gz"):
-        return cast("IO[bytes]", gzip.open(path))
-    if path.endswith(".zst"):
-        return open_zstd(path)
-    return open(path, "rb")
-
-
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
     """Lines without their newline; of one beyond the limit only its beginning."""
     while line := file.readline(_LINE_LIMIT):
@@ -118,7 +106,7 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
 def _convert_file(path: str, converter: _Converter) -> None:
     number = 0
     try:
-        file = _open(path)
+        file = sys.stdin.buffer if path == "-" else open_content(path)
         try:
             for number, line in enumerate(_lines(file), 1):
                 try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What adapters make of values, be it the value itself or a placeholder for it.
+"""What adapters make of values: the value itself, or a placeholder for it.
 
 Owns these few functions. An adapter turns a record's fields into a document; run over
 placeholders, it gives the template that an encoder fills in.
@@ -30,7 +30,7 @@ def duration_ms(duration_ns: Any) -> Any:
 
 
 def join_words(argv: Sequence[str]) -> str:
-    """The command line as SIEM rules expect it: arguments with a blank between, nothing quoted."""
+    """Return the command line as SIEM rules expect it: a blank between arguments, no quotes."""
     if isinstance(argv, Placeholder):
         return argv.derive("words")
     return " ".join(argv)
@@ -44,7 +44,7 @@ def parent_start(ancestors: Any) -> str:
 
 
 def to_entities(ancestors: Any) -> Any:
-    """The field `ancestors` as OCSF's process entities. Exact bytes of names stay behind."""
+    """Return the field `ancestors` as OCSF's process entities. Exact bytes of names stay behind."""
     if isinstance(ancestors, Placeholder):
         return ancestors.derive("entities")
     entities: list[dict[str, Any]] = []
@@ -57,7 +57,7 @@ def to_entities(ancestors: Any) -> Any:
 
 
 def to_variables(env: Any) -> Any:
-    """The field `env` as OCSF's environment variables."""
+    """Return the field `env` as OCSF's environment variables."""
     if isinstance(env, Placeholder):
         return env.derive("variables")
     pairs = [entry.partition("=") for entry in env]
@@ -72,7 +72,7 @@ def move(source: dict[str, Any], target: dict[str, Any], **names: str) -> None:
 
 
 def base_name(path: str) -> str:
-    """The last component of a path; of "/" and "" what there is."""
+    """Return the last component of a path; of "/" and "" what there is."""
     return path.rpartition("/")[2] or path
 
 
@@ -91,7 +91,7 @@ def asked_path(fields: dict[str, Any]) -> str:
 
 
 def event_id(fields: dict[str, Any]) -> str | None:
-    """The identity of an event: boot, hook, processor, sequence number. None where it has none."""
+    """Return the identity of an event (boot, hook, processor, number), or None."""
     if "seq" not in fields or "cpu" not in fields:
         return None
     hook = fields.get("hook", "exec")

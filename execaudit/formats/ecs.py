@@ -43,7 +43,7 @@ _UNKNOWN = {"kind": "event", "type": ["info"]}
 
 
 def adapt(fields: FieldDict) -> FieldDict:
-    """The document of a record of any type."""
+    """Return the document of a record of any type."""
     rest = dict(fields)
     kind = str(rest.pop("type"))
     event: FieldDict = {"dataset": f"execaudit.{kind}"}
@@ -157,7 +157,7 @@ def _add_end(fields: FieldDict, rest: FieldDict, process: FieldDict) -> None:
 
 
 def _add_program(fields: FieldDict, rest: FieldDict, process: FieldDict) -> None:
-    """The program: of a failure the one asked for. The caller's then stays under `execaudit`."""
+    """Return the program; of a failure the one asked for: the caller's is in `execaudit`."""
     is_failure = fields.get("result") == "failure"
     path = asked_path(fields) if is_failure else rest.pop("exe", "")
     if path:

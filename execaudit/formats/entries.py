@@ -66,10 +66,10 @@ def genuine_matches() -> Iterator[str]:
 
 
 class Choice(NamedTuple):
-    """Which entries of which journal.
+    """The entries to read, and their journal.
 
     Attributes:
-        matches: FIELD=VALUE as journalctl takes them: of one field, one is enough; of several,
+        matches: FIELD=VALUE as journalctl takes them: of one field one is enough; of several,
             each has to.
         directory: of the journal's files; "" for this host's own.
         namespace: the journal's (systemd-journald(8)); "" for the default one.

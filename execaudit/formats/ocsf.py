@@ -53,7 +53,7 @@ _PRODUCT = {"name": "execaudit", "vendor_name": "execaudit", "version": __versio
 
 
 def adapt(fields: FieldDict) -> FieldDict:
-    """The event of a record of any type."""
+    """Return the event of a record of any type."""
     rest = dict(fields)
     kind = str(rest.pop("type"))
     time = rest.pop("time")
@@ -130,7 +130,7 @@ def _classify(doc: FieldDict, kind: tuple[int, int], activity: int, *profiles: s
 
 
 def _add_launch(fields: FieldDict, rest: FieldDict, doc: FieldDict) -> None:
-    """An exec. Of a failure `process` is what was asked for, and the actor who asked."""
+    """Return an exec. Of a failure `process` is what was asked for, and the actor who asked."""
     is_failure = rest.pop("result", "") == "failure"
     profiles = ["host", "linux/linux_users"]
     if "container" in fields or "nspid" in fields:
@@ -187,7 +187,7 @@ def _asked_program(fields: FieldDict) -> FieldDict:
 
 
 def _login(fields: FieldDict) -> FieldDict:
-    """The user who logged in, whatever the process became since."""
+    """Return the user who logged in, whatever the process became since."""
     if "auid" not in fields:
         return {}
     user = {"uid": str(fields["auid"])}

@@ -2,13 +2,12 @@
 """`execaudit redact`: secrets out of lines and recordings that were made before.
 
 Owns the verb: which files it reads, where what is clean goes, and that a file in place is replaced
-as a whole or not at all. What is secret in a line or a frame, its neighbours know.
+as a whole or not at all. What is secret in a line or a frame, its neighbors know.
 """
 
 import argparse
 import contextlib
 import fcntl
-import gzip
 import os
 import stat
 import sys
@@ -16,20 +15,20 @@ import zlib
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 from execaudit.config.configuration import load
 from execaudit.config.files import choose_paths
 from execaudit.config.redactor import make_redactor
 from execaudit.config.source import mistakes_error
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, NotConfigured
+from execaudit.formats.content import open_content
 from execaudit.formats.redact_lines import redact_line
 from execaudit.formats.redact_recording import RecordingCleaner
-from execaudit.formats.zstd_file import open_zstd
 from execaudit.records.quoting import make_printable
 from execaudit.records.redact import Redactor
 
-_LINE_LIMIT = 16 << 20  # the longest a record can be, as `sinks.log_tail` has it
+_LINE_LIMIT = 16 << 20  # the longest a record can be, as `sinks.file_tail` has it
 _RECORDING = b'{"format": "execaudit recording"'
 _SHOWN = 20  # lines that are none
 
@@ -110,15 +109,8 @@ def _opened(path: str) -> Iterator[IO[bytes]]:
     if path == "-":
         yield sys.stdin.buffer
         return
-    if path.endswith(".gz"):
-        with gzip.open(path) as unpacked:
-            yield cast("IO[bytes]", unpacked)
-    elif path.endswith(".zst"):
-        with open_zstd(path) as unpacked:
-            yield unpacked
-    else:
-        with Path(path).open("rb") as file:
-            yield file
+    with open_content(path) as file:
+        yield file
 
 
 def _is_recording(path: str) -> bool:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """JSON Schema (2020-12) of what is written, in each format; `execaudit schema` prints it.
 
-Owns finding the files in execaudit/schemas. That of the record is made from the vocabulary; it is
-versioned by its `$id` and complete: members that it does not name do not occur. Those of ECS and
-OCSF say what we make use of there; theirs is more.
+Owns finding the files in execaudit/schemas. The record's is made from the vocabulary; it is
+versioned by its `$id` and complete: members that it does not name do not occur. The schemas of
+ECS and OCSF cover what we use of them; the full ones have more.
 """
 
 import argparse

@@ -27,7 +27,7 @@ Encode = Callable[[FieldDict], bytes]
 
 
 def trim(fields: FieldDict, encode: Encode, limit: int) -> bytes:
-    """The line of a record whose whole line is longer than `limit`.
+    """Return the line of a record whose whole line is longer than `limit`.
 
     `encode` makes the line of fields. `limit` is MIN_LINE_BYTES or more.
     """
@@ -126,7 +126,7 @@ def _shorten_texts(fields: FieldDict, most: int) -> FieldDict:
 
 
 def _leave_out_texts(fields: FieldDict) -> FieldDict:
-    """What cannot be long: numbers, times, identities."""
+    """Return what cannot be long: numbers, times, identities."""
     kept = {
         name: value
         for name, value in fields.items()

@@ -43,7 +43,7 @@ class _Frames(io.RawIOBase):
     def _decompress(self) -> bytes:
         if self._frame is None:
             decompressor = self._module.ZstdDecompressor()
-            # That of python3-zstandard makes objects like the other.
+            # The decompressor of python3-zstandard makes such objects.
             self._frame = getattr(decompressor, "decompressobj", lambda: decompressor)()
         try:
             text: bytes = self._frame.decompress(self._data)
@@ -60,7 +60,7 @@ class _Frames(io.RawIOBase):
 
 
 def open_zstd(path: str) -> IO[bytes]:
-    """The content of a file. Raises NotConfigured where no module for zstd is installed."""
+    """Return the content of a file. Raises NotConfigured where no module for zstd is installed."""
     for name in ("compression.zstd", "zstandard"):  # the first is of Python 3.14
         try:
             module = import_module(name)

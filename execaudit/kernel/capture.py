@@ -91,7 +91,7 @@ class Capture:
         old = self._rule_keys
         self._generation += 1
         self._rule_keys = []
-        # Two halves in turn: the old rules go on counting until the new ones are in force.
+        # Two halves alternate: the old rules go on counting until the new ones are in force.
         first = self._generation % 2 * self.settings.rules
         places = {rule: first + place for place, rule in enumerate(sorted(set(keys.values())))}
         kinds = 0

@@ -69,7 +69,7 @@ class Ring:
         """Return True if the reader's position is where we left it, and the ring is readable.
 
         Who may open the map may move that position. Ahead of the writer's it makes the ring full,
-        for ever; ahead of ours, the kernel writes over what we have not read.
+        forever; ahead of ours, the kernel writes over what we have not read.
         """
         return self._consumer[0] == self._freed and self.is_readable()
 

@@ -5,12 +5,11 @@ Owns the file: JSON, written whole or not at all. What a place in a log or journ
 """
 
 import json
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from execaudit.errors import InvalidArgument, failed_call
+from execaudit.replace_file import replace_file
 from execaudit.store.position import Position
 
 _VERSION = 1
@@ -67,15 +66,7 @@ class Checkpoint:
             "logs": self._logs,
             "journals": self._cursors,
         }
-        unfinished = f"{self.path}.{os.getpid()}.part"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            with os.fdopen(os.open(unfinished, flags, 0o600), "wb") as file:
-                file.write(json.dumps(content).encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            Path(unfinished).rename(self.path)
+            replace_file(self.path, json.dumps(content).encode() + b"\n")
         except OSError as error:
-            with suppress(OSError):
-                Path(unfinished).unlink()
             raise failed_call(f"write '{self.path}'", error) from error

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conditions of a search: those of rules, and the few kinds that only a search has.
+"""Conditions of a search: what rules can ask, and the few kinds that only a search has.
 
 Owns numbers of any size and the types of all records. What a condition of a rule means is defined
 in `rules.conditions`, and nowhere else.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Execs and exits of a period, one after another: by their bytes where that is certain.
 
-Owns which lines can be read by their bytes: those of our own spelling that begin and end as the
+Owns which lines can be read by their bytes: lines of our own spelling that begin and end as the
 line of an event. All others are parsed; what the daemon says of itself goes to the account of what
 was read, what is no record to the broken ones.
 """

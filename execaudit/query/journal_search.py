@@ -53,7 +53,7 @@ _NOT_INDEXED = (*_NEEDS, "type", "hook", "cgroup")
 
 
 def index_matches(node: Node | None) -> list[tuple[str, list[str]]]:
-    """Return fields with values of which an entry must have one: what the index can find."""
+    """Return fields with values; an entry must have one of them: what the index can find."""
     parts = node.parts if isinstance(node, AllOf) else () if node is None else (node,)
     found: list[tuple[str, list[str]]] = []
     for part in parts:

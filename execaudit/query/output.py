@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records that were found, printed: as table, JSON, CSV, sentences or some fields.
 
-Owns what each looks like. Nothing but our own colours reaches a terminal unescaped.
+Owns what each looks like. Nothing but our own colors reaches a terminal unescaped.
 """
 
 import csv

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which fields a search can ask for: those of rules, and all others of a record.
+"""Which fields a search can ask for: what rules can ask, and all other fields of a record.
 
 Owns how the others are asked for. Members of an object have a dot in their names: `ns.pid`.
 """

@@ -73,7 +73,7 @@ def _take_slices(components: list[str], fields: dict[str, str], key: str) -> lis
 
 
 def _container(components: list[str]) -> str | None:
-    """The innermost container's full id, or its name where it has no id."""
+    """Return the innermost container's full id, or its name where it has no id."""
     for index in range(len(components) - 1, -1, -1):
         below = components[index + 1 : index + 2]
         found = _container_at(components[index], components[index - 1] if index else "", below)
@@ -83,7 +83,7 @@ def _container(components: list[str]) -> str | None:
 
 
 def _container_at(part: str, outer: str, below: list[str]) -> str | None:
-    """What a component says, between the one above it and the one below it, if there is any."""
+    """Return what a component says, between the one above and the one below, if any."""
     found = _CONTAINER_ID.search(part)
     if found and not _MONITOR.search(part) and below != ["conmon"]:
         return found[1]
@@ -102,7 +102,7 @@ def _container_at(part: str, outer: str, below: list[str]) -> str | None:
 
 
 def _pod(components: list[str]) -> str | None:
-    """The innermost Kubernetes pod's id: with the systemd driver a slice, or a folder."""
+    """Return the innermost Kubernetes pod's id: with the systemd driver a slice, or a folder."""
     for index in range(len(components) - 1, -1, -1):
         found = _POD_SLICE.search(components[index])
         if found:

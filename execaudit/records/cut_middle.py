@@ -77,5 +77,5 @@ def _join_gaps(gaps: Sequence[Gap], new: Gap, head: int, first: int) -> list[Gap
         elif gap.missing_bytes is None:
             missing = None
         elif missing is not None:
-            missing += gap.missing_bytes - 1  # for the NUL between its neighbours
+            missing += gap.missing_bytes - 1  # for the NUL between its neighbors
     return [*before, Gap(new.index, missing, new.reason), *after]

@@ -57,7 +57,7 @@ class Host:
 
     @classmethod
     def this(cls) -> "Host":
-        """The host this process runs on."""
+        """Return the host this process runs on."""
         name, offset = repair(socket.gethostname()), _measure_offset()[0]
         has_old, named = find_hierarchies()
         return cls(
@@ -135,7 +135,7 @@ class Host:
         return min(max(second, 0), _LAST_SECOND) * 1000 + fraction // 1_000_000
 
     def identity(self, pid: int, start_ns: int, exec_count: int) -> str:
-        """The id of a program image, unique across pid reuse, second execs, boots and hosts."""
+        """Return the id of a program image, unique across pids, execs, boots and hosts."""
         return f"{self.boot[:12]}-{pid:x}-{start_ns:x}-{exec_count:x}"
 
     def user(self, uid: int) -> str | None:
@@ -144,7 +144,7 @@ class Host:
 
 
 def _boot_id() -> str:
-    """The kernel's id of this boot; the unit hands it over, as it hides all but processes."""
+    """Return the kernel's id of this boot; the unit, which hides its file, hands it over."""
     try:
         text = Path("/proc/sys/kernel/random/boot_id").read_text()
     except FileNotFoundError:
@@ -158,6 +158,12 @@ def second_text(second: int) -> str:
     """RFC 3339 UTC, without fraction and Z, of a second since 1970; held within its years."""
     inside = min(max(second, 0), _LAST_SECOND)
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(inside))
+
+
+def wall_text(wall_ns: int) -> str:
+    """RFC 3339 UTC with nanoseconds, of nanoseconds since 1970."""
+    second, fraction = divmod(wall_ns, 1_000_000_000)
+    return f"{second_text(second)}.{fraction:09d}Z"
 
 
 def _measure_offset() -> tuple[int, int]:

@@ -72,7 +72,7 @@ def wire_field(name: bytes, value: bytes) -> bytes:
 
 
 def field_name(key: str) -> bytes:
-    """The journal's name of a record's field: only A-Z, 0-9 and "_", at most 64 of them."""
+    """Return the journal's name of a record's field: only A-Z, 0-9 and "_", at most 64 of them."""
     return (PREFIX + re.sub("[^A-Z0-9_]", "_", key.upper()))[:_NAME_LIMIT].encode()
 
 
@@ -85,7 +85,7 @@ def _value(value: Any) -> bytes:
 
 
 def wire_fields(fields: FieldDict, chosen: frozenset[str] | None = None) -> bytes:
-    """The chosen fields of a part of a record, in its order; None: all."""
+    """Return the chosen fields of a part of a record, in its order; None: all."""
     out: list[bytes] = []
     for key, value in fields.items():
         if key in FLATTENED and isinstance(value, dict):
@@ -105,7 +105,7 @@ def wire_fields(fields: FieldDict, chosen: frozenset[str] | None = None) -> byte
 
 
 def wire_head(kind: str, priority: int, identifier: str) -> bytes:
-    """The fields every entry begins with. `kind` is a key of MESSAGE_IDS or any type of record."""
+    """Return the fields every entry begins with. `kind`: a key of MESSAGE_IDS, or a type."""
     record_type = "exec" if kind == "failure" else kind
     head = wire_field(field_name("type"), record_type.encode())
     if kind in MESSAGE_IDS:
@@ -115,7 +115,7 @@ def wire_head(kind: str, priority: int, identifier: str) -> bytes:
 
 
 def wire_entry(fields: FieldDict, identifier: str, chosen: frozenset[str] | None = None) -> bytes:
-    """The entry of a record of any type; an exec or exit has the chosen fields, None: all."""
+    """Return the entry of a record; an exec or exit has the chosen fields, None: all."""
     kind = str(fields["type"])
     if kind == "exec" and fields.get("result") == "failure":
         kind = "failure"
@@ -166,7 +166,7 @@ def command_line(words: list[str]) -> str:
 
 
 def shorten(words: list[str]) -> str:
-    """The same for a message, cut to what that has room for in bytes of UTF-8."""
+    """Return the same for a message, cut to what that has room for in bytes of UTF-8."""
     text = "\0".join(words)
     whole = " ".join([quote_word(word) for word in text[:MESSAGE_LIMIT].split("\0")])
     if not words:
@@ -188,7 +188,7 @@ def describe_user(fields: FieldDict) -> str:
 
 
 def quote_name(text: str) -> str:
-    """A name that hardly ever needs quoting."""
+    """Return a name that hardly ever needs quoting."""
     return text if text.isascii() and text.isprintable() else quote(text)
 
 
@@ -200,7 +200,7 @@ def describe_parent(fields: FieldDict) -> str:
 
 
 def exec_message(fields: FieldDict, command: str) -> str:
-    """The field MESSAGE of an exec, with its newline. `command` is made by `shorten`."""
+    """Return the field MESSAGE of an exec, with its newline. `command` is made by `shorten`."""
     verb = "ran"
     if fields.get("result") == "failure":
         verb = f"failed to run ({fields.get('errno', '?')})"
@@ -211,7 +211,7 @@ def exec_message(fields: FieldDict, command: str) -> str:
 
 
 def other_message(fields: FieldDict) -> str:
-    """The message of any record that is not of an exec."""
+    """Return the message of any record that is not of an exec."""
     kind = fields["type"]
     if kind == "exit":
         end = f"exit code {fields.get('exit_code', '?')}"

@@ -12,7 +12,7 @@ from execaudit.records.text import decode_all
 
 
 def redact_record(fields: FieldDict, redactor: Redactor) -> FieldDict:
-    """The record with secrets replaced in `argv` and `env`, and `redacted` saying where."""
+    """Return the record with secrets replaced in `argv` and `env`, and `redacted` saying where."""
     redacted: dict[str, list[int]] = {}
     out = dict(fields)
     for name in ("argv", "env"):

@@ -21,9 +21,9 @@ class Named(NamedTuple):
 
 
 NAMED = (
-    Named("environment", "the value of a variable, NAME=value, whose name is that of a secret"),
+    Named("environment", "the value of a variable, NAME=value, whose name says secret"),
     Named("password", "the value of an option, a parameter or a member whose name is a secret's"),
-    Named("url", "the password in a URL, or the token in the place of the user"),
+    Named("url", "the password in a URL, or the token instead of the user"),
     Named("authorization", "the header Authorization"),
     Named("header", "other headers with a secret: Cookie, X-Api-Key, PRIVATE-TOKEN"),
     Named("login", "what follows -p right after a user's name: -u NAME -p secret"),

@@ -8,7 +8,7 @@ import os
 import time
 
 from execaudit import __version__
-from execaudit.records.host import Host, second_text
+from execaudit.records.host import Host, wall_text
 from execaudit.records.place import FieldDict
 from execaudit.wire.event import Event
 
@@ -20,7 +20,7 @@ def _head(host: Host, kind: str) -> FieldDict:
 def start_fields(
     host: Host, engine: str, failure_hook: tuple[str, str], config_hash: str, missed: FieldDict
 ) -> FieldDict:
-    """The daemon began; `missed` is what is known of the time before.
+    """Return the record that the daemon began; `missed` is what is known of the time before.
 
     `failure_hook` is the hook's name, and why there is none although one is wanted; either is
     empty.
@@ -38,7 +38,7 @@ def start_fields(
 
 
 def stop_fields(host: Host, totals: FieldDict) -> FieldDict:
-    """The daemon ends; `totals` are its counts."""
+    """Return the record that the daemon ends; `totals` are its counts."""
     return {**_head(host, "stop"), "pid": os.getpid(), **totals}
 
 
@@ -73,7 +73,6 @@ def program_fields(
     `size_and_change`: of the file, in bytes and nanoseconds since 1970.
     """
     size, changed_ns = size_and_change
-    second, fraction = divmod(changed_ns, 1_000_000_000)
     of_place = event.place.fields
     return {
         **host.head("program", event.time_ns),
@@ -81,7 +80,7 @@ def program_fields(
         **{name: of_place[name] for name in _OF_PROGRAM if name in of_place},
         "size": size,
         **({"unreadable": ["exe_upper"]} if "exe_upper" in of_place.get("unreadable", ()) else {}),
-        "changed": f"{second_text(second)}.{fraction:09d}Z",
+        "changed": wall_text(changed_ns),
     }
 
 
@@ -95,7 +94,7 @@ def summary_fields(
 ) -> FieldDict:
     """Return the record of events that a limit kept back, or cut.
 
-    `by` is ("uid", 0) or the like, `counted` how many, and what was cut of them.
+    `by` is such as ("uid", 0), `counted` how many, and what was cut of them.
     """
     count, cut_bytes = counted
     fields: FieldDict = {**host.head("summary", last_ns), by[0]: by[1], "count": count}

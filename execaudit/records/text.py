@@ -107,5 +107,5 @@ def json_strings(block: bytes) -> bytes | None:
 
 
 def until_nul(raw: bytes) -> bytes:
-    """A C string out of a fixed field."""
+    """Return a C string out of a fixed field."""
     return raw.split(b"\0", 1)[0]

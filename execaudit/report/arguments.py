@@ -11,7 +11,7 @@ from execaudit.query.search_arguments import (
 )
 
 _EPILOG = """\
-Matches and short forms are those of execaudit search: only what they find is counted.
+Matches and short forms are as in execaudit search: only what they find is counted.
 """
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Charts of a report as SVG: a timeline, and bars within the cells of a table.
 
-Owns scales and axes. Colours are the style sheet's; every shape says in words what it shows.
+Owns scales and axes. Colors are the style sheet's; every shape says in words what it shows.
 """
 
 import time

@@ -29,7 +29,7 @@ def join(*parts: str) -> Markup:
 
 
 def element(name: str, *parts: str, **attributes: str | float | None) -> Markup:
-    """Return an element. Attributes: `class_` for class, `_` for "-"; None leaves one out."""
+    """Return an element. Attributes: "class_" for class, "_" for "-"; None leaves one out."""
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
         for key, value in attributes.items()

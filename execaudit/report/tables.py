@@ -139,7 +139,7 @@ class Firsts:
         return self.is_full
 
     def add(self, value: str, example: dict[str, Any], log: int = 0) -> None:
-        """Note a record of a log; those of one log come in its order."""
+        """Note a record of a log; records of one log come in its order."""
         known = self.found.get(value)
         if known is None and len(self.found) >= self._limit:
             self.is_full = True

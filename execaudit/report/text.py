@@ -30,7 +30,7 @@ class TextOptions(NamedTuple):
     """How a report is shown.
 
     Attributes:
-        color: with colours.
+        color: with colors.
         width: the terminal's; None to cut nothing.
         ascii_only: the output does not take UTF-8.
 

@@ -40,7 +40,7 @@ class Decision(NamedTuple):
         labels: to add, in the order of the rules.
         severity: the most severe that a rule gave, "" for none.
         rule: index of the rule that decided; None where none did, which keeps.
-        rules: indices of all that had a part in it, labelling ones too.
+        rules: indices of all that had a part in it, labeling ones too.
         undecided: rules that could not be decided as a text was cut.
         technique: ATT&CK techniques to add, in the order of the rules.
         names: of the rules that add a label, a severity or a technique, the most severe first.
@@ -78,11 +78,11 @@ def _names_of(rules: Sequence[Rule]) -> tuple[str, ...]:
 
 
 class CompiledRules:
-    """Rules as terms, one of which must hold, and tables of what lets which term through.
+    """Rules as terms, one must hold, and tables of what lets which term through.
 
     Attributes:
         rules: in order.
-        hits: how often each decided or labelled.
+        hits: how often each decided or labeled.
         undecided: how often each could not be decided, as arguments were too long to be seen.
         inherited: which rules hold for which process trees.
         programs: of processes seen, for `parent.exe` and `ancestor.exe`.

@@ -2,7 +2,7 @@
 """How conditions combine: all, any, not, in logic of three values.
 
 Owns the tree of one rule, its plain evaluation, and its disjunctive normal form: a list of
-terms, one of which must hold. The index is built from that. A condition on something unknown
+terms; one must hold. The index is built from that. A condition on something unknown
 is neither true nor false, and so is its opposite: a rule matches only what is known to match.
 """
 
@@ -79,7 +79,7 @@ class TooManyTermsError(ValueError):
 
 
 def terms_of(node: Node) -> list[Term]:
-    """Return terms, one of which holds exactly where the tree does. Raises TooManyTermsError."""
+    """Return terms; one holds exactly where the tree does. Raises TooManyTermsError."""
     terms = [term for term in _terms(node, wanted=True) if not _is_contradiction(term)]
     return list(dict.fromkeys(terms))
 

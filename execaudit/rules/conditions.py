@@ -2,8 +2,8 @@
 """Conditions of rules: from a field's name and a value in a rules file to a test.
 
 Owns one small function for each kind of condition, and the refusal of texts that no record can
-have. A test sees a value of `field_values` and says yes, no, or None where it cannot be known. How
-one pattern matches is the business of `patterns`.
+have. A test sees a value of `field_values` and says yes, no, or None where it cannot be known.
+`patterns` decides what one pattern matches.
 """
 
 import errno
@@ -294,7 +294,7 @@ def _presence_test(patterns: tuple[Pattern, ...], presence: set[bool]) -> Test:
 
 
 def _subtree_test(patterns: tuple[Pattern, ...]) -> Test:
-    """A control group or any group it lies in."""
+    """Return a test of a control group and of every group it lies in."""
 
     def test(path: bytes | None) -> Truth:
         if path is None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which fields a rule can ask for, and their values out of an event: exact, or known to be unknown.
 
-The fields themselves are those of the vocabulary. Owns the step from an event and the fields of its
+The vocabulary defines the fields. Owns the step from an event and the fields of its
 place (repaired text, left-out members) to what conditions are tested on. What was unreadable or cut
 is UNKNOWN, never taken for absent, so that no rule decides on something that is missing.
 """
@@ -171,7 +171,7 @@ _MARKS = marks_of(_EXACT.values())
 def place_values(place: Place, marks: frozenset[str] = _MARKS) -> Fields:
     """Return a place's fields with exact text, and UNKNOWN for what is missing.
 
-    Where a place has none of `marks`, that is its fields as they are.
+    Where a place lacks `marks`, that is its fields as they are.
     """
     fields = place.fields
     if place.type == "exit":

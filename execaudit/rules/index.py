@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which terms of which rules a value lets through, found without trying them one by one.
+"""Which terms of rules a value lets through, found without trying them one by one.
 
 Owns the tables. What a value lets through is worked out when it is first seen, and cached; which
 patterns may match it, `pattern_gates` says. Every table is bounded.
@@ -52,7 +52,7 @@ def _limit_values(all_terms: TermSet) -> int:
 def cheapest_patterns(
     conditions: Iterable[SignedCondition], fits: Callable[[Pattern], bool]
 ) -> tuple[Pattern, ...]:
-    """Return the patterns of which one must match, by the condition that has fewest.
+    """Return patterns, one must match, by the condition that has fewest.
 
     Conditions count that are wanted and of whose patterns all fit; () where there is none.
     """
@@ -65,7 +65,7 @@ def cheapest_patterns(
 
 
 def _opposite_patterns(conditions: tuple[SignedCondition, ...]) -> tuple[Pattern, ...]:
-    """Return the patterns of the only condition, none of which may match; () where it is not so.
+    """Return the patterns of the only condition; none may match; () where it is not so.
 
     A regular expression may give no answer for a long text.
     """
@@ -188,26 +188,22 @@ class ArgumentsTable(_BoundedTable):
         self._without: TermSet = all_terms & ~listed
 
     def narrow(self, live: TermSet, raw: bytes) -> TermSet:
-        """Return those of `live` that an argument block may match."""
-        if len(raw) <= LONG_TEXT:
-            return live & self[raw]
+        """Return the members of `live` that a long argument block may match."""
         lowered = raw.lower()
         found = live & self._without | self._needles.find(lowered, live)
-        return found | live & self._find_words(lowered)
+        for word in self._words.keys() & lowered[:-1].split(b"\0"):
+            found |= live & self._words[word]
+        return found
 
     def __missing__(self, raw: bytes) -> TermSet:
         found = self._without
         if raw:
             lowered = raw.lower()
-            found |= self._parts.find(lowered) | self._find_words(lowered)
+            found |= self._parts.find(lowered)
+            if self._words:
+                for word in self._words.keys() & lowered[:-1].split(b"\0"):
+                    found |= self._words[word]
         return self._keep(raw, found)
-
-    def _find_words(self, lowered: bytes) -> TermSet:
-        found = 0
-        if self._words:
-            for word in self._words.keys() & lowered[:-1].split(b"\0"):
-                found |= self._words[word]
-        return found
 
 
 def _is_word(pattern: Pattern) -> bool:

@@ -220,7 +220,7 @@ def _keys(condition: "Condition", lookups: KernelLookups) -> list[Key]:
 
 
 def _comm_key(comm: bytes) -> Key:
-    """The 16 bytes of a task's comm as two numbers in the machine's byte order."""
+    """Return the 16 bytes of a task's comm as two numbers in the machine's byte order."""
     padded = comm[:COMM_BYTES].ljust(COMM_BYTES + 1, b"\0")
     return Key(
         Kind.COMM,

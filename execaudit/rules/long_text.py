@@ -7,10 +7,9 @@ people write it, and up to 60 µs where all letters are as frequent, as in base6
 every fourth position up, for all patterns at once.
 """
 
-import sys
 from array import array
 
-from execaudit.rules.pattern_gates import GRAM
+from execaudit.rules.pattern_gates import GRAM, aligned_grams
 from execaudit.rules.term_set import TermSet, numbers_in
 
 NEEDLE_BYTES = 5
@@ -42,16 +41,14 @@ class NeedleIndex:
         self._terms.append(bits)
         for byte in set(literal):
             self._with_byte[byte] = self._with_byte.get(byte, 0) | 1 << number
-        if len(literal) < 2 * GRAM - 1:
-            self._unaligned |= 1 << number
-            return
-        tail = literal[1 - 2 * GRAM :]
-        for shift in range(GRAM):
-            gram = int.from_bytes(tail[shift : shift + GRAM], sys.byteorder)
+        grams = aligned_grams(literal)
+        for gram in grams:
             self._aligned[gram] = self._aligned.get(gram, 0) | 1 << number
+        if not grams:
+            self._unaligned |= 1 << number
 
     def find(self, text: bytes, live: TermSet) -> TermSet:
-        """Return those of `live` whose literal may occur in the text (in lower case)."""
+        """Return members of `live` whose literal may occur in the text (in lower case)."""
         found = 0
         is_there: dict[bytes, bool] = {}  # several literals have the same needle
         for number in self._choose(text, live):

@@ -33,7 +33,7 @@ def find_notes(
 ) -> list[Problem]:
     """Return a note for whatever cannot match, in order of the rules.
 
-    `rules` are those of `loaded`, in which nothing is wrong. Where not `failures_work`, no hook for
+    `rules` come from `loaded`; nothing is wrong in them. Where not `failures_work`, no hook for
     failed execs does on this host. Not `is_of_host`: its files are elsewhere.
     """
     capture = loaded.config.capture

@@ -12,6 +12,7 @@ from typing import Any
 from execaudit.rules.compiled import CompiledRules, Decision
 from execaudit.rules.condition_tree import SignedCondition
 from execaudit.rules.field_values import UNKNOWN, argv_value, cmdline_value, env_value
+from execaudit.rules.index import LONG_TEXT
 from execaudit.rules.rule import Rule
 from execaudit.rules.term_set import TermSet, numbers_in
 from execaudit.wire.event import Event
@@ -101,7 +102,10 @@ class PartialDecision:
             if rules.number_tables:
                 live &= rules.let_through(event)
             if self._asks_text and event.argv is not None and not event.argv_gaps:
-                live = rules.arguments.narrow(live, event.argv)
+                if len(event.argv) > LONG_TEXT:
+                    live = rules.arguments.narrow(live, event.argv)
+                else:
+                    live &= rules.arguments[event.argv]
             if live:
                 return self._try_terms(live, event)
         return rules.count(self._decided)

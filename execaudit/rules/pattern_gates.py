@@ -29,16 +29,15 @@ class SubstringIndex:
 
     def add(self, literal: bytes, bits: TermSet) -> None:
         """List terms under a literal of four bytes or more, in lower case."""
-        if len(literal) < 2 * GRAM - 1:
-            _add(self._anywhere, literal[-GRAM:], bits)
-        else:
-            # The end of a path or an option tells more than its beginning.
-            tail = literal[-(2 * GRAM - 1) :]
-            for shift in range(GRAM):
-                _add(self._aligned, tail[shift : shift + GRAM], bits)
+        grams = aligned_grams(literal)
+        for gram in grams:
+            self._aligned[gram] = self._aligned.get(gram, 0) | bits
+        if not grams:
+            gram = _number(literal[-GRAM:])
+            self._anywhere[gram] = self._anywhere.get(gram, 0) | bits
 
     def find(self, text: bytes) -> TermSet:
-        """Terms whose literal may occur in the text (in lower case)."""
+        """Return terms whose literal may occur in the text (in lower case)."""
         found = 0
         shifts = GRAM if self._anywhere else 1 if self._aligned else 0
         for shift in range(shifts):
@@ -51,9 +50,20 @@ class SubstringIndex:
         return found
 
 
-def _add(table: dict[int, TermSet], gram: bytes, bits: TermSet) -> None:
-    number = int.from_bytes(gram, sys.byteorder)
-    table[number] = table.get(number, 0) | bits
+def aligned_grams(literal: bytes) -> list[int]:
+    """Return four bytes each, as numbers: one of them lies at a multiple of four in a text.
+
+    A text has the literal only where it has one of them. Of a short literal there are none.
+    """
+    if len(literal) < 2 * GRAM - 1:
+        return []
+    # The end of a path or an option tells more than its beginning.
+    tail = literal[1 - 2 * GRAM :]
+    return [_number(tail[shift : shift + GRAM]) for shift in range(GRAM)]
+
+
+def _number(gram: bytes) -> int:
+    return int.from_bytes(gram, sys.byteorder)
 
 
 class PatternGates:

@@ -261,7 +261,7 @@ def _split_at_anything(whole: re.Pattern[bytes]) -> list[tuple[re.Pattern[bytes]
 
 
 def any_truth(truths: Iterable[Truth]) -> Truth:
-    """True where one is true, None where one is not known, else False."""
+    """Return True where one is true, None where one is not known, else False."""
     found: Truth = False
     for truth in truths:
         if truth:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What /proc tells of a running process, in the form of an exec record.
+"""What /proc says about a running process, in the form of an exec record.
 
 Owns the reading of /proc/PID. It is for trying out rules on what runs now: much of a record cannot
 be known afterwards (the file name as it was asked for, what a script was called by), and such
@@ -165,7 +165,7 @@ def _arguments(folder: Path) -> FieldDict:
 
 
 def _ancestors(folder: Path, proc: Path, host: Host) -> FieldDict:
-    """The chain of parents, without what only the kernel side knows of their identity."""
+    """Return the chain of parents, without what only the kernel side knows of their identity."""
     found: list[dict[str, Any]] = []
     try:
         pid = int(_stat(folder)[1])

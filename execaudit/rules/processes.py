@@ -79,7 +79,7 @@ class InheritedRules:
 class ProcessPrograms:
     """Programs of images, which are what a process runs from one exec to the next.
 
-    Bounded: the oldest go first, those of processes that run last. What is not here is unknown.
+    Bounded: the oldest go first, running processes last. What is not here is unknown.
     Images are named by the part of a record's `id` behind the boot.
 
     Attributes:

@@ -2,8 +2,8 @@
 """Regular expressions over bytes taken apart, and what they say without being run.
 
 Owns the step from text that `re.compile` accepted to nodes (Python's own parser is private to
-`re`), text that must occur, lengths of matches, and what a match depends on around it. How long
-matching may take is the business of `regex_cost`. What cannot be bounded is refused here.
+`re`), text that must occur, lengths of matches, and what a match depends on around it.
+`regex_cost` decides how long matching may take. What cannot be bounded is refused here.
 """
 
 import re

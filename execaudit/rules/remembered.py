@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What rules remember of processes, as bytes: for the next process to go on with.
 
-Owns the form: pairs of NUL terminated texts, the first of which begins with a letter for its kind.
-What comes later replaces what came before, so that news are appended. Where it is stored is the
-business of the daemon.
+Owns the form: pairs of NUL terminated texts; the first begins with a letter for its kind.
+What comes later replaces what came before, so that news are appended. The daemon decides
+where it is stored.
 """
 
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A set of rules, ready to decide: which records are dropped, kept, labelled.
+"""A set of rules, ready to decide: which records are dropped, kept, labeled.
 
 Owns the one way to decide about an event. What all execs from one place have in common is decided
 once and kept in the place.
@@ -127,7 +127,7 @@ class RuleSet(CompiledRules):
         for getter, name, table in self.place_tables:
             terms &= table[fields.get(name) if getter is None else getter(fields)]
         if place.type != "exec":
-            terms &= self.place_terms  # an end has none of what these ask for
+            terms &= self.place_terms  # an end lacks what these ask for
         elif "unreadable" in fields:
             for name in unreadable_numbers(fields):
                 if name in self.number_tables:

@@ -94,7 +94,7 @@ def _is_plain(token: bytes | str) -> bool:
 
 
 def _plain(tokens: list[bytes | str]) -> bytes:
-    """The text that single characters, as regex source, stand for."""
+    """Return the text that single characters, as regex source, stand for."""
     return b"".join(
         token[1:] if token.startswith(b"\\") else token
         for token in tokens
@@ -103,7 +103,7 @@ def _plain(tokens: list[bytes | str]) -> bytes:
 
 
 def _regex(tokens: list[bytes | str], is_path: bool) -> bytes:
-    """A regular expression for the whole text."""
+    """Return a regular expression for the whole text."""
     chunks: list[list[bytes | str]] = [[]]
     wilds: list[str] = []
     for token in tokens:
@@ -192,7 +192,7 @@ def _one_of(codes: set[int], beyond_ascii: bool, is_path: bool) -> bytes:
 
 
 def _chunk(tokens: list[bytes | str], anything: bytes, *, is_last: bool) -> bytes:
-    """What lies between two `**`: single characters and `*`."""
+    """Return a regular expression for what lies between two `**`: single characters and `*`."""
     parts: list[bytes] = [b""]
     for token in tokens:
         if isinstance(token, str):

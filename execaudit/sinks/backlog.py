@@ -80,7 +80,7 @@ class Backlog:
         self._tail_bytes = 0
 
     def head(self) -> list[bytes]:
-        """The oldest entries, as many as come easily; they stay until `drop`."""
+        """Return the oldest entries, as many as come easily; they stay until `drop`."""
         if not self._head and self._blocks:
             block = self._blocks.popleft()
             if isinstance(block, _Packed):

@@ -2,7 +2,7 @@
 """The sink that writes a file of lines.
 
 Owns what trouble with the disk means: how the losses are called, when it is tried again, what a
-filling disk calls for. How files are written and rotated is the business of `rotating_file`.
+filling disk calls for. `rotating_file` writes and rotates files.
 Trouble with the disk is counted and reported, never raised; what only the administrator can mend (a
 link in the file's place, a directory that everybody can write to) is raised at the start, and
 reported later on.

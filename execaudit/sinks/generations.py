@@ -45,7 +45,7 @@ class Generations:
     """
 
     def __init__(self, series: Series, settings: File, clock: Clock, notices: Notices) -> None:
-        """Raises NotConfigured where the kind of compression is not available."""
+        """Raise NotConfigured where the kind of compression is not available."""
         self._series = series
         self._clock = clock
         self._notices = notices

@@ -210,7 +210,7 @@ class LineFile:
 
 
 def _group_name(gid: int) -> str:
-    """The name of a group, or its number."""
+    """Return the name of a group, or its number."""
     try:
         return grp.getgrgid(gid).gr_name
     except KeyError:

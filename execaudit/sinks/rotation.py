@@ -101,7 +101,7 @@ class Series:
         return os.path.join(self.directory, name)  # noqa: PTH118 - Path costs on each batch
 
     def free_name(self, wall_s: float, mark: str = "") -> str:
-        """A name not taken, neither plain nor compressed, for a file rotated at `wall_s`.
+        """Return a name not taken, neither plain nor compressed, for a file rotated at `wall_s`.
 
         It sorts behind all that are there, also when the clock was set back: otherwise the newest
         would be the first to be removed. Raises OSError.

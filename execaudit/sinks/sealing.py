@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When a log is sealed, and that the key goes on only behind a seal that is on the disk.
+"""When a log is sealed. The key evolves only after the seal is on the disk.
 
-Owns the pace of seals, and the order log, fdatasync, key state. What a seal says is the business of
-`evidence.chain`, where its line goes that of `live_file`.
+Owns the pace of seals, and the order log, fdatasync, key state. `evidence.chain` makes the seal,
+`rotating_file` writes its line.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ from execaudit.evidence.chain import Chain
 from execaudit.evidence.resume import resume
 from execaudit.evidence.seal import Fields, read_seal
 from execaudit.evidence.state import read_new_chain
+from execaudit.formats.content import open_content
 from execaudit.formats.zstd_file import open_zstd
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.line_file import LineFile
@@ -86,13 +87,12 @@ class Sealing:
             return None
         if not before.endswith((".gz", ".zst")):
             return stack.enter_context(open(before, "rb")).fileno()
-        import gzip  # noqa: PLC0415 - once after a crash, if ever
-        import shutil  # noqa: PLC0415
+        import shutil  # noqa: PLC0415 - once after a crash, if ever
         import tempfile  # noqa: PLC0415
 
         folder = self._series.directory or "."
         copy = stack.enter_context(tempfile.TemporaryFile(dir=folder))  # noqa: SIM115
-        with open_zstd(before) if before.endswith(".zst") else gzip.open(before) as text:
+        with open_content(before) as text:
             shutil.copyfileobj(text, copy)
         copy.flush()
         return copy.fileno()

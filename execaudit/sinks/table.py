@@ -41,7 +41,7 @@ def _open_stdout(_: Stdout, encoder: Encoder, selection: Selection | None, __: f
     return StdoutSink(encoder, selection)
 
 
-# By the name of the sink, which is that of its section: makes the sink of section, encoder,
+# By the name of the sink and its section: makes the sink of section, encoder,
 # selection and the seconds to wait for another process that is about to end.
 _OPENERS: dict[str, Callable[[Any, Encoder, Selection | None, float], Sink]] = {
     "file": _open_file,

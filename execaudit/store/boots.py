@@ -2,7 +2,7 @@
 """Which boots a log or a journal has records of, oldest first.
 
 Owns finding them: the first lines of each file say most; where they change within a file, the
-`start` records do, with one of which every run of the daemon begins.
+`start` records do: every run of the daemon begins with one.
 """
 
 import json

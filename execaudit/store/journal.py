@@ -80,7 +80,7 @@ class Journal:
     def match(self, groups: Sequence[Sequence[tuple[str, Sequence[str]]]] = ()) -> None:
         """Choose entries by exact fields, from now on.
 
-        `groups` are alternatives; each is a list of a record's field and the values of which it
+        `groups` are alternatives; each is a list of a record's field and values: it
         must have one. Empty: every record.
         """
         reader = self._reader

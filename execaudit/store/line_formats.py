@@ -61,5 +61,5 @@ LINE_FORMATS = (NATIVE, ECS, OCSF)
 
 
 def find_format(line: bytes) -> LineFormat | None:
-    """Return the format of a line; None where it has none of these."""
+    """Return the format of a line; None where it is none of these."""
     return next((each for each in LINE_FORMATS if each.fits(line)), None)

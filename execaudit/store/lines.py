@@ -41,7 +41,7 @@ def _refuse_constant(name: str) -> NoReturn:
 def walk(
     chunk: Chunk, line_format: LineFormat, path: str, broken: Broken, completeness: Completeness
 ) -> Iterator[tuple[int, bytes]]:
-    """Count the lines of a chunk, note what is broken, and yield those of the daemon itself.
+    """Count the lines of a chunk, note what is broken, and yield the daemon's own.
 
     With each line goes where in the chunk it begins. Among them are lines in another format than
     the file began in, and JSON objects that are no records: only looking at them can tell.

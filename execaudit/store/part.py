@@ -3,7 +3,7 @@
 
 Owns what is known of a file from its first lines, and finding a time in a plain one by bisection
 with reads of 8 KiB. Only execs and exits count for that: the daemon's own records may have been
-written long after the time that they bear.
+written long after their time.
 """
 
 import contextlib

@@ -2,7 +2,7 @@
 """The ARGS column of the table: the words of a command, marked where cut, fitted to a width.
 
 Owns which words are shown and the marks for those that are not. It knows no other
-column and no colour. Marks are the only unquoted text with '…' or '<' in it: an argument that
+column and no color. Marks are the only unquoted text with '…' or '<' in it: an argument that
 holds such a character is always quoted, so that no program can write a mark.
 """
 

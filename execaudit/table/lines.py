@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table of records: one record in, one line of execsnoop's columns out.
 
-Owns the columns, their alignment and the colours. It reads no terminal and writes nothing: the
-caller says how wide the terminal is and whether colours are wanted, and prints the line. No text
-of a traced program reaches a line except through execaudit.quoting, and no colour is ever switched
+Owns the columns, their alignment and the colors. It reads no terminal and writes nothing: the
+caller says how wide the terminal is and whether colors are wanted, and prints the line. No text
+of a traced program reaches a line except through execaudit.quoting, and no color is ever switched
 inside such text.
 """
 
@@ -38,7 +38,7 @@ _LOST_REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class TableOptions:
-    """What the table shows; the names are those of execsnoop's options."""
+    """What the table shows, named as execsnoop's options are."""
 
     date: bool = False
     print_host: bool = False

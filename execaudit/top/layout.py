@@ -30,7 +30,7 @@ HELP = (
 
 
 class Screen(NamedTuple):
-    """Lines of a screen; those of the head are marked."""
+    """Lines of a screen; the lines of the head are marked."""
 
     head: list[str]
     titles: str

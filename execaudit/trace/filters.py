@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The filters of `execaudit trace`, those of execsnoop: user, parent, name, line.
+"""The filters of `execaudit trace`, as in execsnoop: user, parent, name, line.
 
 Owns the parsing of these options and the decision about one exec. It reads nothing but the user
 data base, once per option. Filters compare bytes, as programs wrote them, so that text which is

@@ -187,7 +187,7 @@ def _as_traced(args: argparse.Namespace, keep: Keep | None) -> Keep | None:
 
 
 def _open_map(path: str) -> int:
-    """A pinned hash map with 64-bit keys, as BCC's tools and inspektor-gadget pin them."""
+    """Return a pinned hash map with 64-bit keys, as BCC's tools and inspektor-gadget pin them."""
     try:
         fd = libbpf.open_pinned(path)
         # struct bpf_map_info: type, id, key_size, value_size

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trees as text: a line for each exec, with the branches before it, fitted to the terminal.
 
-Owns columns, branches and colours. Nothing but our own colours reaches a terminal unescaped.
+Owns columns, branches and colors. Nothing but our own colors reaches a terminal unescaped.
 """
 
 import time
@@ -44,7 +44,7 @@ class TextOptions(NamedTuple):
     """How trees are shown.
 
     Attributes:
-        color: with colours.
+        color: with colors.
         width: the terminal's; None to cut nothing.
         ascii_only: the output does not take UTF-8.
         show_host: with the name of the host.

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _adapt(args: argparse.Namespace) -> None:
-    """Make of the arguments of `execaudit search --tree` those of this verb."""
+    """Turn the arguments of `execaudit search --tree` into this verb's."""
     if args.follow or args.reverse or args.lines or args.checkpoint or args.fields:
         raise InvalidArgument(
             "Failed to use --tree: it goes neither with --follow, --reverse, --lines, --checkpoint"
@@ -71,7 +71,7 @@ class _Run:
         self._targets = Targets(words.keys, words.pids, read_asked(args, sources), self._span)
         self._completeness = Completeness(self._span)
         if args.up and self._targets.is_everything:
-            raise InvalidArgument("Failed to use --up: say of which process, by PID, ID or MATCH")
+            raise InvalidArgument("Failed to use --up: name the process, by PID, ID or MATCH")
         if args.up and any(isinstance(part, Pipe) for log in sources.logs for part in log.parts):
             raise InvalidArgument("Failed to use --up: it reads several times, which a pipe cannot")
 

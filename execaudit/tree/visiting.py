@@ -64,7 +64,7 @@ class Visit(NamedTuple):
         span: records of this period only.
         targets: what is asked for.
         take: is given the records.
-        is_outside: says of which process records are of no interest unless they match.
+        is_outside: says which processes are of no interest unless they match.
         broken: what could not be read.
         completeness: what was read.
 

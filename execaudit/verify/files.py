@@ -127,7 +127,7 @@ class _Head(NamedTuple):
 
 
 def _group(parts: list[Part], torn: list[str], broken: Broken) -> Iterator[LogFiles]:
-    """Sort files into logs: those of one chain belong together, and those of one name."""
+    """Sort files into logs: files of one chain, or of one name, belong together."""
     logs: list[tuple[set[str], list[_Head]]] = []
     for part in parts:
         head = _Head(part, *(first_seal(part, Broken()) or ({}, b"")))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What was found in a log, and what it comes to.
 
-Owns the three verdicts and the order of their weight. The sentences are those of who finds.
+Owns the three verdicts and the order of their weight. Whoever finds something writes the sentence.
 """
 
 from typing import Any, NamedTuple

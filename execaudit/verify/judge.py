@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the seals of a log say about its lines.
 
-Owns the judgement: each seal against the one before it, against what stands between, and against
+Owns the judgment: each seal against the one before it, against what stands between, and against
 its keys. docs/evidence.md has the table of attacks, each with the sentence that is said here.
 """
 

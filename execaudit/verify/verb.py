@@ -156,7 +156,7 @@ def _print(verdicts: list[LogVerdict], broken: Broken, *, is_json: bool) -> None
 
 
 def _read_key(text: str) -> VerifyingKey:
-    """Return a verifying key, or that of a file."""
+    """Return a verifying key, given as text or as a file."""
     if ":" not in text or text.startswith("/"):
         try:
             text = Path(text).read_text(encoding="ascii", errors="replace")

@@ -25,7 +25,7 @@ def seconds_between(first: str, last: str) -> float | None:
 
 
 def proof_of(fields: Mapping[str, Any]) -> str:
-    """Return what a seal is recognised by."""
+    """Return what a seal is recognized by."""
     return str(fields.get("mac") or fields.get("signature"))
 
 

@@ -46,9 +46,9 @@ class Hole(NamedTuple):
 
 
 def assemble(block: Block, chunks: Iterable[Chunk]) -> tuple[list[Piece], list[Hole]]:
-    """Return pieces in order, neighbours joined, and the holes between and behind them.
+    """Return pieces in order, neighbors joined, and the holes between and behind them.
 
-    `chunks` are those of this block in any order; one that lies outside the block is ignored.
+    `chunks` are the chunks of this block in any order; one that lies outside the block is ignored.
     """
     inline, total, head, tail = block
     found = [(0, len(inline), inline)] if inline else []

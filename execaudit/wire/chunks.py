@@ -38,7 +38,7 @@ def split_chunk(buf: bytes, at: int) -> Chunk | None:
 
 @dataclass(slots=True)
 class _Waiting:
-    """The chunks of one record; `position` is that of the batch with the first of them."""
+    """The chunks of one record; `position` is where the batch with the first of them begins."""
 
     seq: int
     position: int
@@ -58,7 +58,7 @@ class ChunkTable:
         return next((each.position for each in self._waiting.values()), None)
 
     def keep(self, stream: int, seq: int, chunk: Chunk, position: int) -> None:
-        """Keep a chunk of the record `seq`; those of another record of its stream are dropped."""
+        """Keep a chunk of the record `seq`; chunks of another record of its stream are dropped."""
         waiting = self._waiting.get(stream)
         if waiting is None or waiting.seq != seq:
             self.take(stream)

@@ -2,7 +2,7 @@
 """One exec or exit as the kernel side reported it, and the part of it that repeats between execs.
 
 Owns the form of both. Nothing is interpreted here: paths are raw components leaf first, ids are
-those of the host, times are CLOCK_BOOTTIME nanoseconds. What packages above make of a place, they
+the host's, times are CLOCK_BOOTTIME nanoseconds. What packages above make of a place, they
 keep in its slots.
 """
 

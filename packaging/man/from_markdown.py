@@ -15,7 +15,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -228,11 +228,7 @@ def render(name: str, version: str, date: str) -> str:
     shown = re.sub(r"([\w.-]+)\((\d)\)", r"\\fB\1\\fR(\2)", page.see_also).replace("-", "\\-")
     parts = [
         f'.\\" Made by packaging/man/from_markdown.py from docs/{page.guide}',
-        f'.TH "{escape(name).upper()}" 5 "{date}" "execaudit {version}" "File Formats"',
-        ".nh",
-        ".ad l",
-        ".SH NAME",
-        f"{escape(name)} \\- {escape(page.what)}",
+        *title((name, "5", "File Formats"), page.what, version, date),
         ".SH DESCRIPTION",
         *_without_first_break(blocks(lines)),
         ".SH SEE ALSO",
@@ -250,12 +246,24 @@ def _without_first_break(lines: Iterator[str]) -> Iterator[str]:
         after_heading = line.startswith((".SH", ".SS"))
 
 
-def main() -> None:
-    """Print the page of the command line, with the date that builds are given."""
+def title(page: tuple[str, str, str], what: str, version: str, date: str) -> list[str]:
+    """Return how a page begins, its NAME included; `page` is name, section and manual."""
+    name, section, manual = page
+    return [
+        f'.TH "{escape(name).upper()}" {section} "{date}" "execaudit {version}" "{manual}"',
+        ".nh",
+        ".ad l",
+        ".SH NAME",
+        f"{escape(name)} \\- {escape(what)}",
+    ]
+
+
+def print_page(make: Callable[[str, str, str], str]) -> None:
+    """Print the page that the command line names, with the date that builds are given."""
     name, version = sys.argv[1:]
     seconds = int(os.environ.get("SOURCE_DATE_EPOCH", time.time()))
-    sys.stdout.write(render(name, version, time.strftime("%Y-%m-%d", time.gmtime(seconds))))
+    sys.stdout.write(make(name, version, time.strftime("%Y-%m-%d", time.gmtime(seconds))))
 
 
 if __name__ == "__main__":
-    main()
+    print_page(render)

@@ -7,9 +7,7 @@ Owns what the command line does not say: examples, files, exit statuses and what
 """
 
 import argparse
-import os
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from from_markdown import escape
+from from_markdown import escape, print_page, title
 
 from execaudit.cli import build_parser
 
@@ -190,9 +188,9 @@ def render(name: str, version: str, date: str) -> str:
     page = PAGES[name]
     parts = [
         '.\\" Made by packaging/man/from_options.py from the command line',
-        f'.TH "{escape(name).upper()}" 8 "{date}" "execaudit {version}" "System Administration"',
-        ".nh", ".ad l", ".SH NAME", f"{escape(name)} \\- {escape(page.what)}", ".SH SYNOPSIS",
-    ]  # fmt: skip
+        *title((name, "8", "System Administration"), page.what, version, date),
+        ".SH SYNOPSIS",
+    ]
     for verb in page.verbs:
         words = [
             action.metavar for action in subparser(verb)._actions  # noqa: SLF001
@@ -218,12 +216,5 @@ def render(name: str, version: str, date: str) -> str:
     return "\n".join([*parts, ".SH SEE ALSO", f"{records}, {see}"]) + "\n"
 
 
-def main() -> None:
-    """Print the page of the command line, with the date that builds are given."""
-    name, version = sys.argv[1:]
-    seconds = int(os.environ.get("SOURCE_DATE_EPOCH", time.time()))
-    sys.stdout.write(render(name, version, time.strftime("%Y-%m-%d", time.gmtime(seconds))))
-
-
 if __name__ == "__main__":
-    main()
+    print_page(render)

@@ -8,10 +8,9 @@ the log, and what it excuses, `troubles` knows.
 import random
 import select
 import shutil
-import subprocess
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from execaudit.evidence.setup import make_state
@@ -19,6 +18,7 @@ from execaudit.verify.findings import ALTERED
 from execaudit.verify.report import LogVerdict
 from tests.integration.daemon_process import Daemon, DescriptorStore
 from tests.integration.moved_clock import MovedClock
+from tests.integration.workload import storm
 from tests.logrotate import Logrotate
 from tests.sealed_logs import findings, verify
 
@@ -72,16 +72,9 @@ class SealedRun:
         self.found: Counter[str] = Counter()
         self.seen: Counter[str] = Counter()
 
-    @contextmanager
-    def storm(self) -> Iterator[None]:
+    def storm(self) -> AbstractContextManager[None]:
         """Run execs without an end."""
-        argv = [str(self._programs / "storm"), "100000000", "vfork", str(self._programs / "tiny")]
-        running = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
-        try:
-            yield
-        finally:
-            running.kill()
-            running.wait()
+        return storm(self._programs)
 
     def wait_at_random(self, most_s: float = STORM_S) -> None:
         """Let the storm go on for a while; there is nothing to wait for."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from tests.configuration_texts import REFERENCE, SAMPLE, put_into, render_sample
-from tests.generate import schemas, siem, tables
+from tests.generate import messages, schemas, siem, tables
 
 ROOT = Path(__file__).resolve().parents[2]
 _SCHEMAS = ROOT / "execaudit/schemas"
@@ -48,6 +48,9 @@ def outputs() -> dict[Path, Callable[[], str]]:
         _SCHEMAS / "ocsf.json": lambda: schemas.fill_own(_SCHEMAS / "ocsf.json", "unmapped"),
         ROOT / "docs/record.md": lambda: _fill(ROOT / "docs/record.md", tables.record_tables()),
         ROOT / "docs/rules.md": lambda: _fill(ROOT / "docs/rules.md", tables.rule_tables()),
+        ROOT / "docs/messages.md": lambda: _fill(
+            ROOT / "docs/messages.md", messages.message_tables()
+        ),
         _SIEM / "elastic/execaudit-template.json": siem.elastic_template,
         _SIEM / "opensearch/execaudit-template.json": siem.opensearch_template,
         _SIEM / "clickhouse/execaudit.sql": lambda: _fill(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A daemon whose wall clock a test sets, as nobody may set that of the machine.
+"""A daemon whose wall clock a test sets. The clock of the machine must not be set.
 
 Owns the module that the daemon's Python imports first, and the file that says how far its clock is
 from the machine's. The times of events are still those of the kernel's boot-time clock.

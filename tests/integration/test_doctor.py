@@ -40,7 +40,8 @@ def installation() -> Iterator[Path]:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(CHECKOUT / "execaudit", package, ignore=ignored)
         (package / "bpf").mkdir()
-        shutil.copy(CHECKOUT / "build/execaudit.bpf.o", package / "bpf")
+        for path in (CHECKOUT / "build").glob("*.bpf.o"):
+            shutil.copy(path, package / "bpf")
         subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
         yield folder
 

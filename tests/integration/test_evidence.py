@@ -9,8 +9,6 @@ import os
 import random
 import select
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from tests.integration.daemon_process import Daemon, DescriptorStore, wait_until
 from tests.integration.launching import launch
 from tests.integration.requirements import CHECKOUT, ENGINES, PYTHON
 from tests.integration.tracing import Record
+from tests.integration.workload import storm
 from tests.sealed_logs import findings, verify
 
 KILLS = int(os.environ.get("EXECAUDIT_SEAL_KILLS", "3"))
@@ -54,18 +53,6 @@ def seals(daemon: Daemon) -> list[Record]:
 
 def has_files(daemon: Daemon, count: int) -> bool:
     return len(daemon.files()) == count
-
-
-@contextmanager
-def storm(programs: Path) -> Iterator[None]:
-    """Execs without an end."""
-    argv = [str(programs / "storm"), "100000000", "vfork", str(programs / "tiny")]
-    running = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        running.kill()
-        running.wait()
 
 
 def test_log_of_a_daemon_is_whole_from_start_to_stop(

@@ -2,6 +2,9 @@
 """Execs of all kinds, for tests that compare two accounts of the same execs."""
 
 import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +17,18 @@ from tests.integration.surroundings import (
     unshare,
 )
 from tests.integration.tracing import Tracer
+
+
+@contextmanager
+def storm(programs: Path) -> Iterator[None]:
+    """Run execs without an end, by `storm` of these programs."""
+    argv = [str(programs / "storm"), "100000000", "vfork", str(programs / "tiny")]
+    running = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        running.kill()
+        running.wait()
 
 
 def run_workload(tracer: Tracer, programs: Path, place: Path) -> set[int]:

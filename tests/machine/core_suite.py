@@ -134,16 +134,15 @@ def read(result: guest.Result, engines: Sequence[str], rest: str = ANY) -> Repor
 
 
 def built_for(architecture: str, directory: Path) -> dict[str, Path]:
-    """Build the BPF object in `directory` for a guest; return where it goes, by path there.
+    """Build the BPF objects in `directory` for a guest; return where they go, by path there.
 
-    One for this machine is in the checkout, and goes with it.
+    Those for this machine are in the checkout and go with it.
     """
     if architecture == rootfs.NATIVE:
         return {}
     make = ["make", "-s", "-C", str(rootfs.CHECKOUT / "bpf"), f"OUT={directory}"]
     subprocess.run([*make, f"ARCH={architecture}"], check=True)
-    name = "execaudit.bpf.o"
-    return {f"{guest.CHECKOUT}/build/{name}": directory / name}
+    return {f"{guest.CHECKOUT}/build/{path.name}": path for path in directory.glob("*.bpf.o")}
 
 
 def run(

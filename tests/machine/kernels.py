@@ -84,7 +84,7 @@ def _arguments() -> argparse.Namespace:
         "--engines",
         type=lambda text: tuple(text.split(",")),
         metavar="LIST",
-        help="libbpf, bcc or both with a comma, in place of those the matrix names",
+        help="libbpf, bcc or both with a comma, instead of those the matrix names",
     )
     parser.add_argument(
         "--timeout", type=float, default=TIMEOUT_S, metavar="SECONDS", help="for each guest"
@@ -140,14 +140,14 @@ def _shell(name: str, arguments: argparse.Namespace) -> bool:
 
 
 def _verifier(name: str, arguments: argparse.Namespace) -> bool:
-    """Print a line for each program of the object; whether all were accepted."""
+    """Print a line for each program of the objects; return True if all were accepted."""
     result = _run(name, VERIFIER, arguments)
     _show_end(name, result, shown=False)
     good = result.status == 0
-    print(f"{'program':32} {'section':36} {'insns':>8} {'states':>7} {'ms':>7}")
+    print(f"{'object':22} {'program':24} {'section':36} {'insns':>8} {'states':>7} {'ms':>7}")
     for line in result.result.splitlines():
         report = json.loads(line)
-        start = f"{report['program']:32} {report['section']:36}"
+        start = f"{report['object']:22} {report['program']:24} {report['section']:36}"
         if report["error"]:
             good = False
             print(f"{start} refused: {report['error']}\n{report['log']}")

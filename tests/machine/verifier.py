@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs in a guest: loads each program of an object alone and says what the verifier made of it.
+"""Runs in a guest: loads each program of the objects alone and says what the verifier made of it.
 
 Owns the calls of libbpf that takes, so that a program can be tried before there is an engine that
 knows it. Nothing is attached. It must not judge: its reader knows which programs a kernel may
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 OBJECT = "build/execaudit.bpf.o"
+WITH_CASTS = "build/execaudit-casts.bpf.o"
 # BPF_LOG_STATS, include/linux/bpf_verifier.h: only the summary, so that the log stays small.
 LOG_STATS = 4
 LOG_BYTES = 16 << 20
@@ -80,6 +81,7 @@ def _try_alone(library: c.CDLL, path: str, index: int) -> dict[str, object]:
     error = library.bpf_object__load(opened)
     said = log.value.decode(errors="replace")
     report: dict[str, object] = {
+        "object": Path(path).name,
         "program": library.bpf_program__name(wanted).decode(),
         "section": library.bpf_program__section_name(wanted).decode(),
         "error": os.strerror(-error) if error else None,
@@ -94,18 +96,24 @@ def _try_alone(library: c.CDLL, path: str, index: int) -> dict[str, object]:
 
 def main() -> int:
     """Print one JSON line for each program; 0 when the object could be opened."""
-    path = sys.argv[1] if len(sys.argv) > 1 else OBJECT
+    has_casts = b"\0bpf_rdonly_cast\0" in Path("/sys/kernel/btf/vmlinux").read_bytes()
+    paths = sys.argv[1:] or ([OBJECT, WITH_CASTS] if has_casts else [OBJECT])
     library = _libbpf()
-    counted = _open(library, path)
-    count = len(_each(lambda o, last: library.bpf_object__next_program(o, last), counted))
-    library.bpf_object__close(counted)
     # Room for libbpf's own complaints between the lines of the report.
     result = Path(os.environ.get("EXECAUDIT_GUEST_RESULT", "/dev/stdout"))
     with result.open("a") as out:
-        for index in range(count):
-            out.write(json.dumps(_try_alone(library, path, index)) + "\n")
-            out.flush()
+        for path in paths:
+            for index in range(_count(library, path)):
+                out.write(json.dumps(_try_alone(library, path, index)) + "\n")
+                out.flush()
     return 0
+
+
+def _count(library: c.CDLL, path: str) -> int:
+    counted = _open(library, path)
+    count = len(_each(lambda o, last: library.bpf_object__next_program(o, last), counted))
+    library.bpf_object__close(counted)
+    return count
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@ Owns the list of files by which before and after are compared. It must not know 
 holds.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from tests.machine.service import Service
 
 PACKAGE_TOOLS = ("pacman-package-manager", "rpm")
@@ -45,6 +48,16 @@ def files(service: Service) -> set[str]:
         for path in found
         if not path.startswith(_NOT_COMPARED) and "__pycache__" not in path and path not in users
     }
+
+
+def run_tool(service: Service, command: Sequence[str], verb: str, package: Path | str) -> str:
+    """Run a package tool on a file, or on a package by its name; return all that it says."""
+    if isinstance(package, Path):
+        inside = f"/var/tmp/{package.name}"
+        service.container.copy(package, inside)
+        package = inside
+    done = service.run(*command, verb, package)
+    return done.stdout + done.stderr
 
 
 def traces_of_execaudit(service: Service) -> dict[str, str]:

@@ -17,7 +17,7 @@ from execaudit import __version__
 from tests.machine.conftest import booted
 from tests.machine.service import LOG, UNIT, Service
 from tests.packaging.build import artifact
-from tests.packaging.life import NOTHING, PACKAGE_TOOLS, files, traces_of_execaudit
+from tests.packaging.life import NOTHING, PACKAGE_TOOLS, files, run_tool, traces_of_execaudit
 
 FILE = "/etc/execaudit/execaudit.toml"
 # Names as in Arch's systemd 259, which say the order.
@@ -85,13 +85,7 @@ def _modules() -> set[str]:
 
 
 def pacman(service: Service, verb: str, what: Path | str) -> str:
-    """Run pacman; what it says."""
-    if isinstance(what, Path):
-        inside = f"/var/tmp/{what.name}"
-        service.container.copy(what, inside)
-        what = inside
-    done = service.run(*PACMAN, verb, what)
-    return done.stdout + done.stderr
+    return run_tool(service, PACMAN, verb, what)
 
 
 def test_package_is_installed_upgraded_and_removed(host: Service, younger: Path) -> None:

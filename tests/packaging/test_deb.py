@@ -67,6 +67,7 @@ def test_package_depends_on_nothing_but_the_distribution() -> None:
         "/etc/apparmor.d/execaudit",
         "/etc/execaudit/execaudit.toml",
         "/usr/bin/execaudit",
+        "/usr/lib/execaudit/bpf/execaudit-casts.bpf.o",
         "/usr/lib/execaudit/bpf/execaudit.bpf.o",
         "/usr/lib/python3/dist-packages/execaudit/cli/command_line.py",
         "/usr/lib/systemd/catalog/execaudit.catalog",

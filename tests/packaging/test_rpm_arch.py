@@ -17,6 +17,7 @@ EXPECTED = (
     "/etc/execaudit/execaudit.toml",
     "/usr/bin/execaudit",
     "/usr/lib/execaudit/bpf/execaudit.bpf.c",
+    "/usr/lib/execaudit/bpf/execaudit-casts.bpf.o",
     "/usr/lib/execaudit/bpf/execaudit.bpf.o",
     "/usr/lib/systemd/system/execaudit.service",
     "/usr/lib/systemd/catalog/execaudit.catalog",

@@ -11,11 +11,18 @@ from execaudit import __version__
 from tests.machine.conftest import booted
 from tests.machine.service import CONFIG, LOG, UNIT, Service
 from tests.packaging import fedora
-from tests.packaging.life import NOTHING, PACKAGE_TOOLS, files, traces_of_execaudit
+from tests.packaging.life import NOTHING, PACKAGE_TOOLS, files, run_tool, traces_of_execaudit
 
 FILE = "/etc/execaudit/execaudit.toml"
 # Debian's rpm refuses the system's own root otherwise.
 RPM = ("rpm", "--force-debian")
+# Fedora's packages filesystem and python3-libs own these. Debian's rpm leaves them behind.
+OF_FEDORA = (
+    "/usr/lib/python3.11/site-packages",
+    "/usr/share/fish/vendor_completions.d",
+    "/usr/share/licenses",
+    "/usr/share/zsh/site-functions",
+)
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +31,7 @@ def host(request: pytest.FixtureRequest) -> Iterator[Service]:
     for container in booted(request, "bookworm", *PACKAGE_TOOLS):
         service = Service(container)
         rpm(service, "--install", fedora.stand_in())
+        service.run("mkdir", "-p", *OF_FEDORA)
         yield service
 
 
@@ -33,22 +41,22 @@ def installed(host: Service) -> Iterator[Service]:
     rpm(host, "--install", fedora.packages()[0])
     host.start()
     yield host
+    clean(host)
+
+
+def clean(host: Service) -> None:
+    """Remove the package and everything that stays behind it."""
     if host.run(*RPM, "--query", "execaudit", check=False).returncode == 0:
         rpm(host, "--erase", "execaudit")
-    host.run("sh", "-c", "rm -rf /etc/execaudit /var/log/execaudit /var/lib/execaudit")
+    host.run("rm", "-rf", "/etc/execaudit", "/var/log/execaudit", "/var/lib/execaudit")
     host.run("rm", "-rf", f"/etc/systemd/system/{UNIT}.d")
     host.run("systemctl", "daemon-reload")
     host.run("userdel", "execaudit")
 
 
 def rpm(service: Service, verb: str, package: Path | str) -> str:
-    """Run rpm; what it and scriptlets say, which is nothing where all is well."""
-    if isinstance(package, Path):
-        inside = f"/var/tmp/{package.name}"
-        service.container.copy(package, inside)
-        package = inside
-    done = service.run(*RPM, verb, package)
-    return done.stdout + done.stderr
+    """Return what rpm and scriptlets say, which is nothing where all is well."""
+    return run_tool(service, RPM, verb, package)
 
 
 def test_scriptlets_are_those_of_systemd() -> None:
@@ -102,32 +110,38 @@ def test_upgrade_keeps_service_records_and_configuration(installed: Service) -> 
 def test_removal_leaves_logs_and_what_was_changed(host: Service, drop_in: str) -> None:
     before = files(host)
     rpm(host, "--install", fedora.packages()[0])
-    if drop_in:
-        unit = f"/etc/systemd/system/{UNIT}.d"
-        host.run("mkdir", "-p", unit)
-        host.run("cp", "-t", unit, f"/usr/share/execaudit/drop-ins/{drop_in}.conf")
-        host.run("systemctl", "daemon-reload")
-    host.start()
-    host.container.write(FILE, "# changed\n")
-    host.marked(host.mark())
-    if drop_in:
-        assert host.run("systemctl", "stop", UNIT, check=False).returncode
-        # systemd's marks for units to be restarted do not ask whether that is refused.
-        pid = host.pid
-        rpm(host, "--upgrade", fedora.packages()[1])
-        assert host.show("ActiveState") == "active"
-        assert host.pid not in (0, pid)
-    rpm(host, "--erase", "execaudit")
+    try:
+        if drop_in:
+            forbid_stopping(host, drop_in)
+        host.start()
+        host.container.write(FILE, "# changed\n")
+        host.marked(host.mark())
+        if drop_in:
+            assert host.run("systemctl", "stop", UNIT, check=False).returncode
+            # systemd's marks for units to be restarted do not ask whether that is refused.
+            pid = host.pid
+            rpm(host, "--upgrade", fedora.packages()[1])
+            assert host.show("ActiveState") == "active"
+            assert host.pid not in (0, pid)
+        rpm(host, "--erase", "execaudit")
 
-    # Debian's rpm does not run systemd's trigger behind a removal, which does this.
+        # Debian's rpm does not run systemd's trigger behind a removal, which does this.
+        host.run("systemctl", "daemon-reload")
+        assert traces_of_execaudit(host) == NOTHING
+        left = files(host) - before
+        mine = {path for path in left if path.startswith(f"/etc/systemd/system/{UNIT}.d")}
+        logs = ("/var/log/execaudit", "/var/lib/execaudit")
+        kept = {path for path in left if path.startswith(logs)}
+        assert LOG in kept
+        assert left - mine - kept == {"/etc/execaudit", f"{FILE}.rpmsave"}
+        assert before - files(host) == set()
+    finally:
+        clean(host)
+
+
+def forbid_stopping(host: Service, drop_in: str) -> None:
+    """Install the drop-in with which systemctl refuses to stop the service."""
+    unit = f"/etc/systemd/system/{UNIT}.d"
+    host.run("mkdir", "-p", unit)
+    host.run("cp", "-t", unit, f"/usr/share/execaudit/drop-ins/{drop_in}.conf")
     host.run("systemctl", "daemon-reload")
-    assert traces_of_execaudit(host) == NOTHING
-    left = files(host) - before
-    mine = {path for path in left if path.startswith(f"/etc/systemd/system/{UNIT}.d")}
-    kept = {path for path in left if path.startswith(("/var/log/execaudit", "/var/lib/execaudit"))}
-    assert LOG in kept
-    assert left - mine - kept == {"/etc/execaudit", f"{FILE}.rpmsave"}
-    assert before - files(host) == set()
-    host.run("rm", "-rf", *mine, *kept, "/etc/execaudit")
-    host.run("systemctl", "daemon-reload")
-    host.run("userdel", "execaudit")

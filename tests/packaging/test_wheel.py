@@ -49,7 +49,10 @@ def test_wheel_holds_every_module_and_the_bpf_object_with_its_source() -> None:
     others = {name for name in names if not name.startswith(f"execaudit-{__version__}.dist-info/")}
     licenses = {name for name in others if "LICENSE" in name}
 
-    assert others == modules | sources | licenses | {"execaudit/bpf/execaudit.bpf.o"}
+    assert others == modules | sources | licenses | {
+        "execaudit/bpf/execaudit.bpf.o",
+        "execaudit/bpf/execaudit-casts.bpf.o",
+    }
 
 
 def test_wheel_needs_nothing_from_an_index(command: Path) -> None:

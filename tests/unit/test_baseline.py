@@ -116,6 +116,7 @@ class TestFile:
     @pytest.mark.parametrize(
         "content",
         [b"x", b"execaudit baseline 1\n", b"x" * 100_000, BaselineFile.empty(1).pack()[8:]],
+        ids=["short", "head", "long", "without-beginning"],
     )
     def test_what_is_no_baseline_is_refused(self, tmp_path: Path, content: bytes) -> None:
         path = tmp_path / "baseline"

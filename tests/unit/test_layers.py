@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PACKAGES = (
-    ("errors", "background", "color"),
+    ("errors", "background", "color", "replace_file"),
     ("wire",),
     ("kernel",),
     ("engine",),

@@ -74,10 +74,10 @@ JIT = "proc/sys/net/core/bpf_jit_enable"
 CLOCK = "sys/devices/system/clocksource/clocksource0/current_clocksource"
 CGROUP = "proc/self/cgroup"
 OLD_CGROUPS = (
-    "version 1 without a hierarchy of systemd's: records say that cgroup, unit and the like are"
+    "version 1 without a hierarchy of systemd's: records say that cgroup, unit and others are"
     " unreadable, or that the container is"
 )
-NAMED_CGROUPS = "version 1 (legacy or hybrid): records have those of systemd's own hierarchy"
+NAMED_CGROUPS = "version 1 (legacy or hybrid): records use systemd's own hierarchy"
 ADMIN = {"proc/self/status": "CapEff:\t0000000000200000\n"}
 PRIVILEGED = "2: privileged processes only"
 NO_ADMIN = "3: no kretprobes and classic tracepoints without CAP_SYS_ADMIN"

@@ -95,7 +95,7 @@ def test_nothing_found_has_exit_status_one(capfd: pytest.CaptureFixture[str], lo
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--up"], "say of which process"),
+        (["--up"], "name the process"),
         (["0"], "no such number"),
         (["99999999"], "no such number"),
         (["nonsense"], "expected FIELD=VALUE"),

@@ -42,7 +42,7 @@ class Adopted(NamedTuple):
 
     names: list[str]  # what the manager has stored of it
     mismatch: str  # why other programs have to be loaded; empty: these go on
-    capture: Capture  # that of the run before, attached
+    capture: Capture  # of the run before, attached
     file: CheckpointFile
     checkpoint: Checkpoint
 
@@ -154,7 +154,7 @@ def _wire() -> list[Any]:
 def _origin(engine: str, settings: Settings, boot: str) -> dict[str, Any]:
     """Return what a capture is made from: two with the same origin are the same."""
     if engine == "libbpf":
-        paths = [locations.object_path()]
+        paths = locations.object_paths()
     else:
         paths = sorted(locations.source_directory().glob("*.[ch]"))
     contents = [path.read_bytes() for path in paths]

@@ -17,7 +17,7 @@ Members = dict[str, Any]
 
 
 def adopted_fields(host: Host, adopted: Adopted, ring: Ring, now_ns: int) -> Members:
-    """Describe a run whose programs went on tracing; `ring` is that of the adopted capture."""
+    """Describe a run whose programs went on tracing; `ring` belongs to the adopted capture."""
     checkpoint, slots = adopted.checkpoint, adopted.capture.slots()
     gap: Members = {
         "first": host.time(checkpoint.time_ns),

@@ -3,7 +3,7 @@
 
 Owns the file, and that it is never half written: news are appended behind what is valid, and where
 there is no room for them all is written to the other half. A process that is killed at any moment
-leaves what its last commit knew. What is in it is the business of `rules.remembered`.
+leaves what its last commit knew. `rules.remembered` owns what is in it.
 """
 
 import contextlib
@@ -77,7 +77,7 @@ class ProcessFile:
         return True
 
     def replace(self, entries: Iterable[bytes]) -> None:
-        """Write all anew: of `entries`, the first and as many of the last as half the room takes.
+        """Write all again: of `entries`, the first and as many of the last as half the room takes.
 
         The other half of it is for news.
         """
@@ -121,7 +121,7 @@ class ProcessMemory:
         return cls(file)
 
     def restore(self, rules: "RuleSet | None", *, is_traced: bool) -> None:
-        """Let rules know what those of the process before knew; see `restore_remembered`."""
+        """Let rules know what the process before knew; see `restore_remembered`."""
         if self._file is None or rules is None or not rules.remembers:
             return
         from execaudit.rules.remembered import restore_remembered  # noqa: PLC0415 - as the rules

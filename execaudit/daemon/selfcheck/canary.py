@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The canary: execs of the daemon's own, which show that execs are seen, and are never recorded.
 
-Owns how they are made and how their events are recognised. Which are made, and what follows when
-one is not seen, is the business of `tracing_check`.
+Owns how they are made and how their events are recognized. `tracing_check` decides which are
+made, and what follows when one is not seen.
 
 Why real ones: a run of the program by bpf(2) (BPF_PROG_TEST_RUN) shows that the program works, not
-that the kernel calls it; counters that stand still are those of an idle host as well. The program
+that the kernel calls it; counters stand still on an idle host as well. The program
 executed is the interpreter that runs us, asked for its version: 1.2 ms of CPU, and the one
 program that a unit with NoExecPaths= must let us execute anyway. A failed exec needs no process:
 execve("") fails before it touches anything, and costs 8 µs.
@@ -22,7 +22,7 @@ _WAIT_MS = 2000
 
 
 class Canary:
-    """Makes execs, and recognises their events.
+    """Makes execs, and recognizes their events.
 
     Attributes:
         is_pending: some may be in the ring or on their way there.
@@ -38,7 +38,7 @@ class Canary:
         self._process: tuple[int, int] | None = None  # pid of the initial namespace, start_ns
 
     def begin(self) -> None:
-        """Forget those before. Nobody else knows the word by which the next are recognised."""
+        """Forget those before. Nobody else knows the word by which the next are recognized."""
         self.is_pending = True
         self.found = set()
         self._word = os.urandom(16).hex().encode()

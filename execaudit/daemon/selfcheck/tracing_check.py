@@ -105,7 +105,7 @@ class SelfCheck:
         return bool(faults.keys() - {"silent"} or silent - self._deaf or "on_exec" in silent)
 
     def _find_faults(self) -> Faults:
-        """Raises OSError."""
+        """Raise OSError."""
         capture = self._flow.capture
         names = list(capture.points)
         faults: Faults = {}

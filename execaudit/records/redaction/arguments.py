@@ -2,7 +2,7 @@
 """Secrets of one argument, whatever the command: by names in it, URLs, and looks.
 
 Owns which finders are tried on an argument, and what is remembered of arguments seen before. What
-the argument before it or the program says is the business of `commands`.
+`commands` reads the argument before it and the program.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -26,7 +26,7 @@ _PAIRS = frozenset(
 
 
 class Secret(NamedTuple):
-    """A secret in an argument: where, and by the pattern of which name."""
+    """A secret in an argument: where it is, and the name of the pattern that found it."""
 
     start: int
     end: int

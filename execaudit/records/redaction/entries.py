@@ -2,7 +2,7 @@
 """Entries of the table of programs, put to use: secrets in arguments, and in what is piped in.
 
 Owns the search with the lines of an entry, which are read when its program is first met. The work
-is linear in the arguments, of which no more than `_ARGUMENTS` are looked at.
+is linear in the arguments. No more than `_ARGUMENTS` are looked at.
 """
 
 import re
@@ -66,7 +66,7 @@ class Entry:
 
     @cached_property
     def _begins(self) -> re.Pattern[bytes]:
-        """An expression for the beginning of an argument, one of which any usage needs."""
+        """Return an expression for the beginnings of arguments; each usage needs one of them."""
         begins = [_begin(usage) for usage in self._usages]
         return re.compile(b"|".join(begins) if begins else b"(?!)", re.DOTALL)
 
@@ -91,7 +91,7 @@ class Entry:
                     yield Found(index, start, end, usage.text)
 
     def find_in_input(self, words: Sequence[bytes], lines: Sequence[bytes]) -> Iterator[Found]:
-        """Find secrets in the texts that are piped in; the index is that of the text."""
+        """Find secrets in the texts that are piped in; the index says which text."""
         for usage in self._input_usages:
             at = 0
             for literal in usage.literals:

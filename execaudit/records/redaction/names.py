@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which names are those of secrets: `--storepass`, `DB_PASSWORD`, `client-secret`, `accountKey`.
+"""Which names are names of secrets: `--storepass`, `DB_PASSWORD`, `client-secret`, `accountKey`.
 
-Owns the decision about one name, whatever its case and separators. What stands beside the name is
-the business of `assignments` and `commands`.
+Owns the decision about one name, whatever its case and separators. `assignments` and `commands`
+read what stands beside the name.
 """
 
 import re

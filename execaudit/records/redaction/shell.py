@@ -142,7 +142,7 @@ class _Reader:
                 self._read_documents()
 
     def _end_command(self, before: list[Command]) -> None:
-        """Begin another command, which reads what those of `before` write that are piped to it."""
+        """Begin another command, which reads what commands of `before` pipe to it."""
         if self._command.words or self._command.input:
             self.commands.append(self._command)
         self._command = Command([], [], before[max(self._first, len(before) - _UPSTREAM) :])

@@ -2,7 +2,7 @@
 """Secrets that are known by their looks, whatever the command: tokens, keys, SQL, headers.
 
 Owns the regular expressions. Each names the literals without which it cannot match, so that it is
-hardly ever tried in vain. All repetitions are bounded: arguments are chosen by attackers, and an
+hardly ever tried without one. All repetitions are bounded: attackers choose arguments, and an
 expression that starts again at each of many positions must stop soon at each.
 """
 
@@ -16,7 +16,7 @@ class Pattern(NamedTuple):
     Attributes:
         name: shown in the record, and what `redact.disable` takes.
         regex: searched in each argument; its group "secret", or else all of it, is secret.
-        needs: literals in lower case, one of which is in each match; empty where none is known.
+        needs: literals in lower case, each match has one of them; empty where none is known.
 
     """
 

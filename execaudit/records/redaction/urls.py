@@ -94,7 +94,7 @@ def _sign_in_path(chunk: bytes, path: int) -> int:
 
 
 def is_token(user: bytes, host: bytes) -> bool:
-    """Return True if what stands in the place of a user is none: at a code host it is a token."""
+    """Return True if what stands for a user is none: at a code host it is a token."""
     if user.lower() in _USERS or is_harmless(user, b"token"):
         return False
     has_digit = any(0x30 <= code <= 0x39 for code in user)

@@ -124,7 +124,7 @@ def _fold(text: str) -> str:
 
 
 def first_literals(program: Program) -> tuple[set[bytes], set[bytes]]:
-    """Return literals of which one is needed: for arguments, for standard input; b"" is any."""
+    """Return literals, one of them needed: for arguments, for standard input; b"" is any."""
     arguments: set[bytes] = set()
     stdin: set[bytes] = set()
     for text in program.usage:

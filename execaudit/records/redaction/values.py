@@ -38,7 +38,7 @@ _PLACEHOLDER = re.compile(
     rb"|ID|ENV|VAR|VARIABLE|REDACTED|MASKED|HIDDEN|NONE|NULL)(?:[_-]|$))+"
     rb"|<[A-Za-z][\w .-]*>|\[[A-Z_ ]+\]|\*{3,}|[xX]{3,}|\.{2,}"
 )
-# A regular expression in `grep 'password=.*'` and the like.
+# A regular expression in `grep 'password=.*'` and similar commands.
 _EXPRESSION = re.compile(
     rb"[(^]?(?:\.[*+]\??|\[[^\]]{1,32}\][*+]?|\\[wWsSdDb][*+]?|\\[0-9]|\\\(|\\\)|\.\{[0-9,]+\}"
     rb"|%[sdq]|[|)$])+[/\"']?[gi]?"

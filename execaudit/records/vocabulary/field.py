@@ -50,7 +50,7 @@ class Field(NamedTuple):
     kind: Kind
     meaning: str  # for docs/record.md and the schema, in Markdown
     types: tuple[str, ...] = ("exec",)  # types of records that it occurs in
-    required: tuple[str, ...] = ()  # those of them in which it always is
+    required: tuple[str, ...] = ()  # the types in which it always is
     meanings: Mapping[str, str] = MappingProxyType({})  # what else it means in records of a type
     is_member: bool = False  # it is the member of its name of struct exec_record as it stands
     omitted: int | None = None  # value of the member that says nothing: the field is left out
@@ -62,7 +62,7 @@ class Field(NamedTuple):
     ecs: tuple[str, ...] = (OWN,)  # where it goes in ECS; OWN among others: in some records
     ocsf: tuple[str, ...] = (OWN,)  # the same in OCSF
     cim: str = ""  # Splunk's name for it in the Common Information Model
-    column: str = ""  # ClickHouse's type and default, where not those of the kind
+    column: str = ""  # ClickHouse's type and default, where they differ from the kind's
 
 
 USER = Condition("user", 'a user id, a range such as "1000-60000", or the name of a user')

@@ -117,7 +117,7 @@ WHO = (
         unreadable=record.FLAG_BAD_CAPS, condition=NUMBER._replace(absent=0)),
     Field("privileged", kinds.FLAG, "this exec gained privilege: the file is set-user-id or"
         " set-group-id to another id or has file capabilities, and effective ids or permitted"
-        " capabilities are others than before. What such a program executes in turn, with the"
+        " capabilities are others than before. What such a program itself executes, with the"
         " rights it keeps, gained nothing", flag=record.FLAG_PRIVILEGED,
         condition=Condition("flag", "true or false", is_of_event=True)),
     Field("tty", kinds.NAME, "controlling terminal, such as `pts0`. Left out when there is none",

@@ -53,11 +53,11 @@ WHAT = (
         " namespace", unreadable=record.FLAG_BAD_ROOT, cut=record.FLAG_CUT_ROOT, is_bytes=True,
         condition=ABSOLUTE_PATH._replace(can_be_absent=True, note="as in the record. `true`: in any"
         " other root directory")),
-    Field("other_root", kinds.FLAG, "its root directory is not that of the first process of the pid"
-        " namespace that execaudit runs in: it is in a mount namespace of its own (a container, a"
-        " service with private mounts), or in a chroot. Paths are then its own, and names of users"
-        " may be others there", condition=FLAG._replace(note="its root is not the host's. A rule"
-        " that drops by a path asks for `false`, unless it says something of this"),
+    Field("other_root", kinds.FLAG, "its root directory is not the root of the first process of the"
+        " pid namespace that execaudit runs in: it is in a mount namespace of its own (a container,"
+        " a service with private mounts), or in a chroot. Paths are then its own, and names of"
+        " users may be others there", condition=FLAG._replace(note="its root is not the host's."
+        " A rule that drops by a path asks for `false`, unless it says something of this"),
         types=_WITH_FILE),
     Field("script", kinds.TEXT, "file name of the script, where a `#!` line or binfmt_misc chose"
         " the interpreter. Of one that was run through a descriptor, the path of that file",
@@ -99,7 +99,7 @@ WHAT = (
         condition=TEXT._replace(note='such as `"131"`'), ocsf=("process.file.uid", OWN),
         types=_WITH_FILE),
     Field("exe_dev", kinds.DEVICE, "device of that file, as `major:minor`, as stat(2) gives it: on"
-        " btrfs that of the subvolume. On overlayfs that of the file in its layer",
+        " btrfs the subvolume's. On overlayfs the device of the file in its layer",
         unreadable=record.FLAG_BAD_EXE, condition=TEXT._replace(note='such as `"8:1"`'),
         types=_WITH_FILE),
     Field("exe_dev_inexact", kinds.FLAG, "`exe_dev` is the device of the file system, and another"
@@ -187,8 +187,8 @@ CONDITIONS = {
     "origin.exe": ABSOLUTE_PATH._replace(note="the program of `origin`, as of `parent.exe`"),
     "parent.other_root": FLAG._replace(note="the parent's program was begun in another root than"
         " the host's"),
-    "ancestor.other_root": FLAG._replace(note="that of any of them"),
-    "origin.other_root": FLAG._replace(note="that of `origin`"),
+    "ancestor.other_root": FLAG._replace(note="of any of them"),
+    "origin.other_root": FLAG._replace(note="of `origin`"),
     **{f"ns.{kind}": NUMBER._replace(note="number of this namespace, as in the record")
         for kind, _ in kinds.NAMESPACES.members},
     "ancestor.cmdline": Condition("texts", "a command line", "the command line of any of them, as"

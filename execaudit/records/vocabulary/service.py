@@ -16,7 +16,7 @@ LOST = (
         " were shortened"}, ocsf=("count", OWN_OR_TEXT)),
     Field("reason", kinds.NAME, "`ring` (the ring buffer was full), `recursion` (the kernel skipped"
         " the program), `undecodable` (bytes that are not a record of this version), of the daemon"
-        " also `handover` (took place while other programs were put in the place of the old ones),"
+        " also `handover` (took place while other programs replaced the old ones),"
         " `crash` (held back to be folded into a `path_search` when the daemon was killed, and not"
         " in the ring buffer any more)", _WITH_REASON, _WITH_REASON,
         {"program": "`first` (no program of this path ran before) or `changed` (it is another"
@@ -61,7 +61,7 @@ START = (
     Field("failure_hook_error", kinds.TEXT, "why they are not, where the configuration wants them",
         ("start",)),
     Field("cgroups", kinds.NAME, "where control groups of version 1 are in use (legacy or hybrid):"
-        " `named`: `cgroup`, `unit` and the like are those of systemd's own hierarchy"
+        " `named`: `cgroup`, `unit` and others come from systemd's own hierarchy"
         " (`name=systemd`); `legacy`: there is none, and they are `unreadable` where version 2 has"
         " nothing to say. Left out otherwise", ("start",)),
     Field("config_hash", kinds.HASH, "SHA-256, in hexadecimal, over all files of configuration and"
@@ -79,7 +79,7 @@ START = (
 STOP = (
     Field("seen", kinds.COUNT, "events that took place", ("stop",), ("stop",)),
     Field("dropped", kinds.COUNT, "dropped by a rule, in the kernel or in the daemon", ("stop",)),
-    Field("limited", kinds.COUNT, "over a rate limit; `summary` records tell of them", ("stop",)),
+    Field("limited", kinds.COUNT, "over a rate limit; `summary` records report them", ("stop",)),
     Field("collapsed", kinds.COUNT, "failures that became part of another record, as its"
         " `path_search`", ("stop",)),
     Field("lost", kinds.COUNT, "the sum of all `lost` records but those with `sink`", ("stop",),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Accounts of the host, and those of web servers: where their programs take secrets."""
+"""Accounts of the host and of web servers: where their programs take secrets."""
 
 from execaudit.records.redaction.usage import Program
 

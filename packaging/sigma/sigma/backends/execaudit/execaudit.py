@@ -194,7 +194,7 @@ def _alternatives(table: Table) -> list[Table]:
 
 
 def _conjuncts(table: Table) -> list[Table]:
-    """Return parts, all of which must hold."""
+    """Return parts; all must hold."""
     parts = [{key: value} for key, value in table.items() if key != "all"]
     return parts + [each for part in table.get("all", ()) for each in _conjuncts(part)]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From Sigma's names of fields to those of execaudit, for process creation on Linux.
+"""From Sigma's names of fields to execaudit's, for process creation on Linux.
 
 Owns the mapping, and the refusal of rules about anything else.
 """
