@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from execaudit.query.matches import ANY
-from execaudit.store.sources import Choice
+from execaudit.store.choice import Choice
 
+ANY = "--any"
 SEVERITIES = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
 
 _EPILOG = """\
