@@ -32,8 +32,8 @@ def start_fields(
         fields["failure_hook"] = name
     if error:
         fields["failure_hook_error"] = error
-    if host.has_old_cgroups:
-        fields["cgroups"] = "legacy"
+    if host.has_old_cgroups or host.has_named_cgroups:
+        fields["cgroups"] = "legacy" if host.has_old_cgroups else "named"
     return {**fields, "pid": os.getpid(), "config_hash": config_hash, **missed}
 
 

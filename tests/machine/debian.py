@@ -10,6 +10,7 @@ from pathlib import Path
 
 # A mirror's Release file of a moving suite is easily older than its validity, and an archived
 # suite's always is; signatures are still checked.
+_MIRROR = "http://deb.debian.org/debian"
 _APT_OPTIONS = ('Acquire::Check-Valid-Until "false"', 'Acquire::Languages "none"')
 
 # Processes and mounts of its own: mmdebstrap mounts /proc and others where it works.
@@ -36,15 +37,31 @@ def run(command: Sequence[str | Path]) -> None:
         raise RuntimeError(f"Failed to run '{command[0]}': status {process.returncode}\n{tail}")
 
 
-def mmdebstrap(suite: str, tree: Path, packages: Sequence[str], *options: str) -> None:
-    """Make a tree of a suite's `packages` and, unless the variant says no, what they depend on."""
+def mmdebstrap(
+    suite: str,
+    tree: Path,
+    packages: Sequence[str],
+    *options: str,
+    architecture: str = "",
+    more: Sequence[str] = (),
+) -> None:
+    """Make a tree of a suite's `packages` and, unless the variant says no, what they depend on.
+
+    `more` are suites that packages can come from too, where they are named as PACKAGE/SUITE.
+    """
     apt = [f"--aptopt={option}" for option in _APT_OPTIONS]
-    run(["mmdebstrap", *options, *apt, f"--include={','.join(packages)}", suite, tree])
+    if architecture:
+        apt.append(f"--architectures={architecture}")
+    sources = [f"deb {_MIRROR} {name} main" for name in (suite, *more)] if more else []
+    run(["mmdebstrap", *options, *apt, f"--include={','.join(packages)}", suite, tree, *sources])
 
 
-def minimal(suite: str, tree: Path, packages: Sequence[str], *left_out: str) -> None:
+def minimal(
+    suite: str, tree: Path, packages: Sequence[str], *left_out: str, architecture: str = ""
+) -> None:
     """Make the smallest tree with `packages`, without these folders of /usr/share."""
     excluded = [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in left_out]
     # It is made again where a crash leaves it half way, so nothing need wait for the disk.
     unsafe = "--dpkgopt=force-unsafe-io"
-    mmdebstrap(suite, tree, packages, "--variant=minbase", unsafe, *excluded)
+    options = ("--variant=minbase", unsafe, *excluded)
+    mmdebstrap(suite, tree, packages, *options, architecture=architecture)
