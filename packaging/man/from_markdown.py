@@ -46,7 +46,7 @@ PAGES = {
         "execaudit-record(5), execaudit-rules(5), execaudit(8)",
     ),
     "execaudit-rules": Page(
-        ("rules.md",),
+        ("rules.md", "conditions.md"),
         "rules that drop, keep and label records of execaudit",
         "execaudit-record(5), execaudit.toml(5), execaudit(8)",
     ),

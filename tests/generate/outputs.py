@@ -57,7 +57,9 @@ def outputs() -> dict[Path, Callable[[], str]]:
         _SCHEMAS / "ecs.json": lambda: schemas.fill_own(_SCHEMAS / "ecs.json", "execaudit"),
         _SCHEMAS / "ocsf.json": lambda: schemas.fill_own(_SCHEMAS / "ocsf.json", "unmapped"),
         **_guides({"docs/record.md": tables.EVENTS, "docs/service-records.md": tables.SERVICE}),
-        ROOT / "docs/rules.md": lambda: _fill(ROOT / "docs/rules.md", tables.rule_tables()),
+        ROOT / "docs/conditions.md": lambda: _fill(
+            ROOT / "docs/conditions.md", tables.rule_tables()
+        ),
         ROOT / "docs/messages.md": lambda: _fill(
             ROOT / "docs/messages.md", messages.message_tables()
         ),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of docs/record.md, docs/service-records.md and docs/rules.md, by marks.
+"""The tables of docs/record.md, docs/service-records.md and docs/conditions.md, by marks.
 
 Owns how a field becomes a row. What it says is the field's.
 """
@@ -95,7 +95,7 @@ def _rule_table(kinds: Iterable[str] | None) -> str:
 
 
 def rule_tables() -> dict[str, str]:
-    """Return the tables of docs/rules.md."""
+    """Return the tables of docs/conditions.md."""
     return {
         "texts": _rule_table(_TEXTS),
         "numbers": _rule_table(_NUMBERS),
