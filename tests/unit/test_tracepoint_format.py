@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from execaudit.kernel import hooks
+from execaudit.kernel import hooks, libbpf
 
 POINT = hooks.AttachPoint("tracepoint", "sys_exit_execve")
 FORMAT = "\tfield:int __syscall_nr;\toffset:{};\tsize:4;\tsigned:1;\n"
@@ -33,5 +33,5 @@ def test_tracepoint_is_refused_where_its_result_stands_elsewhere(
 
     monkeypatch.setattr(hooks, "TRACEFS", (tmp_path,))
     monkeypatch.setattr(hooks, "load_trial", lambda *_: os.open("/dev/null", os.O_RDONLY))
-    monkeypatch.setattr(hooks.libbpf, "perf_event_open", deny)
+    monkeypatch.setattr(libbpf, "perf_event_open", deny)
     assert hooks.trial(POINT) == reason
