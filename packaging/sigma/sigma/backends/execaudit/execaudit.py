@@ -93,7 +93,7 @@ class ExecauditBackend(Backend):
         """Refuse a field that no pipeline has mapped: in rules it would be another or none."""
         if cond.field not in FIELDS.values():
             raise refuse(
-                f"the field {cond.field}, which no pipeline mapped: expected -p execaudit, run in a "
+                f"the field {cond.field}, which no pipeline mapped: expected -p execaudit, in a "
                 "directory without a folder of that name, which sigma takes for the pipeline"
             )
         table: Table = super().convert_condition_field_eq_val(cond, state)
