@@ -22,7 +22,11 @@ _KPROBE_PMU = Path("/sys/bus/event_source/devices/kprobe")
 _PERF_TYPE_TRACEPOINT = 2
 _PERF_IOC_SET_BPF = 0x40042408
 _PERF_IOC_ENABLE = 0x2400
-_EXECVE = {"x86_64": "__x64_sys_", "aarch64": "__arm64_sys_"}
+_ENOTSUPP = 524  # include/linux/errno.h: the C library has no words for it
+_SYSCALL_PREFIXES = {
+    "x86_64": {"": "__x64_sys_", "compat_": "__ia32_compat_sys_"},
+    "aarch64": {"": "__arm64_sys_", "compat_": "__arm64_compat_sys_"},
+}
 
 
 class AttachPoint(NamedTuple):
@@ -52,10 +56,7 @@ FAILURE_CHOICES = ("auto", "fexit", "kretprobe", "tracepoint", "sys_exit")
 
 
 def _syscall_programs(how: Literal["fexit", "kretprobe"]) -> dict[str, AttachPoint]:
-    machine = os.uname().machine
-    prefixes = {"": _EXECVE.get(machine, "__x64_sys_")}
-    if machine == "x86_64":
-        prefixes["compat_"] = "__ia32_compat_sys_"
+    prefixes = _SYSCALL_PREFIXES.get(os.uname().machine, _SYSCALL_PREFIXES["x86_64"])
     return {
         f"{how}_{kind}{call}": AttachPoint(how, prefix + call)
         for kind, prefix in prefixes.items()
@@ -204,6 +205,8 @@ def trial(point: AttachPoint, btf: Btf | None = None, links: list[int] | None = 
         else:
             links.append(link)
     except (OSError, ValueError) as error:
+        if getattr(error, "errno", None) == _ENOTSUPP:
+            return "this kernel cannot do it on this architecture"
         reason = getattr(error, "strerror", None) or str(error)
         return str(reason)
     return None

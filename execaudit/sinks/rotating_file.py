@@ -78,6 +78,9 @@ class RotatingFile:
             self.sealing.begin_file(file, "moved")
         elif self.sealing is not None:  # which began when nothing could be opened
             self.sealing.resume(file)
+        if before is not None:
+            # logrotate may have given it a name of the series, and leave removing to us.
+            self._generations.keep_up(self.size)
         return last
 
     def use_sealing(self, sealing: Sealing | None) -> None:
