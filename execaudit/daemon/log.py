@@ -16,7 +16,7 @@ _NAMES = ("", "", "", "error", "warning", "notice", "info", "debug")
 _last: dict[str, list[float]] = {}
 
 
-def _is_journal() -> bool:
+def is_journal() -> bool:
     """Return True if standard error is a stream to journald (systemd.exec(5), $JOURNAL_STREAM)."""
     try:
         device, inode = os.environ["JOURNAL_STREAM"].split(":")
@@ -43,7 +43,7 @@ def log(priority: int, text: str) -> None:
     if len(_last) >= _KEPT:
         _last.clear()
     _last[text] = [now, 0]
-    prefix = f"<{priority}>" if _is_journal() else f"execaudit: {_NAMES[priority]}: "
+    prefix = f"<{priority}>" if is_journal() else f"execaudit: {_NAMES[priority]}: "
     with contextlib.suppress(OSError):
         for line in text_shown.splitlines():
             print(f"{prefix}{line}\n", end="", file=sys.stderr, flush=True)  # in one write

@@ -51,7 +51,7 @@ class Host:
         self.names_version = 0
         self._live = Users() if users is None else None
         self._users: dict[int, str | None] = users or {}
-        self._told = ""  # the name as the kernel told it last
+        self._raw_name = ""  # as the kernel gave it last
         self._second: int | None = None
         self._second_text = ""
 
@@ -106,11 +106,11 @@ class Host:
         """Take over another name of the host; True if it has one now."""
         if not self.is_live:
             return False
-        told = socket.gethostname()
-        if told == self._told:
+        raw_name = socket.gethostname()
+        if raw_name == self._raw_name:
             return False
-        self._told = told
-        before, self.name = self.name, repair(told)
+        self._raw_name = raw_name
+        before, self.name = self.name, repair(raw_name)
         return self.name != before
 
     def head(self, kind: str, boot_ns: int) -> dict[str, Any]:

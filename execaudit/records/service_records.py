@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records about the daemon itself: start, stop, config, repair, summary (docs/record.md).
+"""Records about the daemon itself: start, stop, config, repair, summary (docs/service-records.md).
 
 Owns their fields. What they count is measured elsewhere.
 """

@@ -54,7 +54,7 @@ class Selection(NamedTuple):
 class Trouble(NamedTuple):
     """Why nothing more can be written now, and how to go on."""
 
-    reason: str  # of the losses (docs/record.md), where events are lost for it
+    reason: str  # of the losses (docs/service-records.md), where events are lost for it
     pause_s: float  # before the first try; each pause is twice the one before
     longest_pause_s: float
     waits: bool = False  # events wait in the queue; they are lost otherwise

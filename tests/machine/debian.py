@@ -10,7 +10,6 @@ from pathlib import Path
 
 # A mirror's Release file of a moving suite is easily older than its validity, and an archived
 # suite's always is; signatures are still checked.
-_MIRROR = "http://deb.debian.org/debian"
 _APT_OPTIONS = ('Acquire::Check-Valid-Until "false"', 'Acquire::Languages "none"')
 
 # Processes and mounts of its own: mmdebstrap mounts /proc and others where it works.
@@ -52,8 +51,15 @@ def mmdebstrap(
     apt = [f"--aptopt={option}" for option in _APT_OPTIONS]
     if architecture:
         apt.append(f"--architectures={architecture}")
-    sources = [f"deb {_MIRROR} {name} main" for name in (suite, *more)] if more else []
+    sources = [f"deb {_mirror()} {name} main" for name in (suite, *more)] if more else []
     run(["mmdebstrap", *options, *apt, f"--include={','.join(packages)}", suite, tree, *sources])
+
+
+def _mirror() -> str:
+    """Return where this host's apt has Debian from."""
+    asked = ["apt-get", "indextargets", "--format", "$(LABEL) $(REPO_URI)", "Created-By: Packages"]
+    lines = subprocess.run(asked, stdout=-1, check=True, text=True).stdout.splitlines()
+    return next(line.split()[1] for line in lines if line.startswith("Debian "))
 
 
 def minimal(

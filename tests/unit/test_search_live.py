@@ -4,12 +4,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from execaudit.store.choice import Choice
-
 from execaudit.query.live import follow_all
 from execaudit.query.matches import read_matches
 from execaudit.query.scan import Question, Scanner
 from execaudit.store.broken import Broken
+from execaudit.store.choice import Choice
 from execaudit.store.completeness import Completeness
 from execaudit.store.sources import opened
 from execaudit.store.times import ALWAYS
