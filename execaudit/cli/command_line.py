@@ -190,8 +190,14 @@ def _fail_call(error: OSError) -> int:
 
 
 def _fail(message: str, status: int) -> int:
+    priority = ""
+    if "JOURNAL_STREAM" in os.environ:
+        from execaudit.daemon.log import is_journal  # noqa: PLC0415
+
+        priority = "<3>" if is_journal() else ""  # LOG_ERR
     with contextlib.suppress(OSError):  # if nobody listens there either, the status says it
-        print(f"execaudit: {message}", file=sys.stderr, flush=True)
+        shown = f"execaudit: {message}".replace("\n", f"\n{priority}")
+        print(f"{priority}{shown}", file=sys.stderr, flush=True)
     _silence()
     return status
 

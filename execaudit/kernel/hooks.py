@@ -7,6 +7,7 @@ no version number says so.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import struct
@@ -22,6 +23,9 @@ _KPROBE_PMU = Path("/sys/bus/event_source/devices/kprobe")
 _PERF_TYPE_TRACEPOINT = 2
 _PERF_IOC_SET_BPF = 0x40042408
 _PERF_IOC_ENABLE = 0x2400
+_RESULT_FIELD = "field:long ret;\toffset:16;"
+"""Of the tracepoints' format: where struct sys_exit_args (bpf/failure.h) has the result.
+Kernels with more common fields, as some distributions' real-time ones, have it elsewhere."""
 _ENOTSUPP = 524  # include/linux/errno.h: the C library has no words for it
 _SYSCALL_PREFIXES = {
     "x86_64": {"": "__x64_sys_", "compat_": "__ia32_compat_sys_"},
@@ -124,7 +128,11 @@ def _attach_perf(attr: libbpf.PerfEventAttr, program: int) -> int:
 def _tracepoint_id(system: str, event: str) -> int:
     for root in TRACEFS:
         with contextlib.suppress(FileNotFoundError):
-            return int((root / "events" / system / event / "id").read_text())
+            folder = root / "events" / system / event
+            number = int((folder / "id").read_text())
+            if _RESULT_FIELD not in (folder / "format").read_text():
+                raise OSError(errno.EPROTO, "this kernel's tracepoints have other common fields")
+            return number
     raise OSError(2, f"no tracepoint {system}/{event} (is tracefs mounted at {TRACEFS[0]}?)")
 
 

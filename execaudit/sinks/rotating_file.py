@@ -234,8 +234,11 @@ class RotatingFile:
         own = os.dup(fd)
 
         def job() -> None:
-            self._sync(own)
-            os.close(own)
+            try:
+                self._sync(own)
+                os.close(own)
+            except OSError as error:  # some file systems write as late as that
+                self._complain("sync", self._settings.path, error)
             if with_directory:
                 try:
                     sync_directory(self._series.directory)

@@ -17,6 +17,7 @@ from tests.machine import core_suite, guest, rootfs, service_suite
 
 TIMEOUT_S = 1500.0
 OUTPUT_LINES = 60
+REFUSALS = f"EXECAUDIT_GUEST_RESULT={guest.RESULT} python3 -m tests.machine.refusals"
 VERIFIER = f"EXECAUDIT_GUEST_RESULT={guest.RESULT} python3 -m tests.machine.verifier"
 
 
@@ -76,6 +77,13 @@ def _arguments() -> argparse.Namespace:
         "--suite",
         choices=("core", "service"),
         help="only the core tests, or only those that boot with the package installed",
+    )
+    what.add_argument(
+        "--refusals",
+        action="store_const",
+        const=REFUSALS,
+        dest="shell_command",
+        help="only show what doctor and the service say where kernel or seccomp refuse something",
     )
     what.add_argument(
         "--shell-command", metavar="CMD", help="only run this in the checkout, and show its output"
@@ -189,7 +197,13 @@ def _core(name: str, arguments: argparse.Namespace) -> bool:
 def _service(name: str, arguments: argparse.Namespace) -> bool:
     """Run the tests of the packaged service, add their count to the table."""
     options = [each for each in arguments.options if not each.startswith("tests/")]
-    report = service_suite.run(name, options, timeout_s=arguments.timeout, show=not arguments.quiet)
+    report = service_suite.run(
+        name,
+        options,
+        architecture=arguments.arch,
+        timeout_s=arguments.timeout,
+        show=not arguments.quiet,
+    )
     return _tell(name, report, (service_suite.NAME,), arguments, good=service_suite.is_good(report))
 
 
