@@ -16,7 +16,7 @@ from execaudit.records.command import restore_text
 from execaudit.records.redact import Redactor
 from execaudit.records.text import add_text
 from execaudit.wire import record
-from execaudit.wire.event import Event
+from execaudit.wire.event import Event, Place
 
 _IMAGE_BYTES = 300  # about what Python takes for one, beside its texts
 _MOST_SPARED = 1024  # running ones, for one that is forgotten
@@ -54,10 +54,9 @@ class Command:
         self.is_whole = is_whole
         self.shown: dict[str, Any] | None = None
 
-    @property
-    def size(self) -> int:
-        """Bytes that it takes, about."""
-        return len(self.argv or b"") + _IMAGE_BYTES
+
+_Entry = tuple[tuple[str, bytes], bytes]
+"""Path and file name of an image, and its arguments, which are whole. Most are never asked for."""
 
 
 class ProcessCommands:
@@ -72,7 +71,7 @@ class ProcessCommands:
     """
 
     def __init__(self) -> None:
-        self.by_image: OrderedDict[bytes, Command] = OrderedDict()
+        self.by_image: OrderedDict[bytes, _Entry | Command] = OrderedDict()
         self.size = 0
         self.redactor: Redactor | None = None
         self.most_shown = 0
@@ -86,41 +85,59 @@ class ProcessCommands:
         """Let records show command lines in another way from now on."""
         self.redactor, self.most_shown = redactor, most_bytes
         for command in self.by_image.values():
-            command.shown = None
+            if isinstance(command, Command):
+                command.shown = None
 
     def remember(self, event: Event) -> None:
         """Record what an exec that succeeded started. It is not redacted yet."""
-        start_ns = event.start_ns
-        if not start_ns:
+        argv = event.argv
+        if not event.start_ns:
             return
-        argv, is_whole = event.argv, True
+        program = event.place.program
+        if program is None:
+            program = event.place.program = _program_of(event.place)
+        entry: _Entry | Command
         if argv is None or event.argv_gaps or len(argv) > MOST_BYTES:
-            argv, is_whole = _beginning(event), False
-        place = event.place
-        fields = place.fields
-        exe = fields.get("exe", "")
-        if "exe_b64" in fields or "truncated" in fields:
-            is_cut = "exe" in fields.get("truncated", ())
-            exe = "" if is_cut else restore_text(fields, "exe") or ""
-        filename = b"" if place.flags & _UNKNOWN_NAME else place.filename
-        key = _KEY.pack(start_ns, event.pid, event.exec_count)
-        command = Command(exe, filename, argv, is_whole=is_whole)
-        before = self.by_image.get(key)
-        self.by_image[key] = command
-        self.size += len(argv or b"") + _IMAGE_BYTES - (before.size if before else 0)
-        while self.size > self._most_bytes or len(self.by_image) > self._most_images:
+            argv = _beginning(event)
+            exe, filename = program
+            entry = Command(exe, filename, argv, is_whole=False)
+        else:
+            entry = program, argv
+        key = _KEY.pack(event.start_ns, event.pid, event.exec_count)
+        if key in self.by_image:  # a record that was read again
+            return
+        self.by_image[key] = entry
+        self.size += len(argv or b"") + _IMAGE_BYTES
+        if self.size > self._most_bytes or len(self.by_image) > self._most_images:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Forget a sixteenth at once: each alone would cost more."""
+        images = self._most_images - self._most_images // 16
+        size = self._most_bytes - self._most_bytes // 16
+        while self.by_image and (self.size > size or len(self.by_image) > images):
             _, oldest = forget_oldest(self.by_image, _pid_of)
-            self.size -= oldest.size
+            argv = oldest.argv if isinstance(oldest, Command) else oldest[1]
+            self.size -= len(argv or b"") + _IMAGE_BYTES
+
+    def find(self, image: bytes) -> Command | None:
+        """Return the command of an image; None where it is unknown."""
+        found = self.by_image.get(image)
+        if found is None or isinstance(found, Command):
+            return found
+        (exe, filename), argv = found
+        command = self.by_image[image] = Command(exe, filename, argv, is_whole=True)
+        return command
 
     def remember_redacted(self, event: Event) -> None:
         """Keep what records show of arguments that are too long to be kept whole."""
-        command = self.by_image.get(_KEY.pack(event.start_ns, event.pid, event.exec_count))
+        command = self.find(_KEY.pack(event.start_ns, event.pid, event.exec_count))
         if command is not None and event.argv is not None:
             command.shown = self._describe(command, event.argv, is_whole=not event.argv_gaps)
 
     def shown_of(self, image: bytes) -> dict[str, Any]:
         """Return `pexe`, `pcmdline` and what is cut of it, for records of what an image starts."""
-        command = self.by_image.get(image)
+        command = self.find(image)
         if command is None:
             return {}
         if command.shown is None:
@@ -146,6 +163,16 @@ class ProcessCommands:
         if is_cut or not is_whole:
             fields["truncated"] = {"pcmdline": True}
         return fields
+
+
+def _program_of(place: Place) -> tuple[str, bytes]:
+    """Return path and file name of what runs; "" and b"" for what was unreadable or cut."""
+    fields = place.fields
+    exe = fields.get("exe", "")
+    if "exe_b64" in fields or "truncated" in fields:
+        is_cut = "exe" in fields.get("truncated", ())
+        exe = "" if is_cut else restore_text(fields, "exe") or ""
+    return exe, b"" if place.flags & _UNKNOWN_NAME else place.filename
 
 
 def image_key(pid: int, start_ns: int, exec_count: int) -> bytes:

@@ -35,7 +35,7 @@ class CommandValues:
         }.get(field)
 
     def _find(self, identity: str) -> Command | None:
-        return self.commands.by_image.get(image_key(*split_identity(identity)[1:]))
+        return self.commands.find(image_key(*split_identity(identity)[1:]))
 
     def _of_parent(self, fields: Mapping[str, Any], take: Callable[[Command], Any]) -> Any:
         parent_id = fields.get("parent_id")

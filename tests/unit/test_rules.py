@@ -183,7 +183,7 @@ def test_process_trees_are_bounded_and_the_least_needed_go_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("execaudit.rules.processes._MAX_PROCESSES", 3)
-    monkeypatch.setattr("execaudit.rules.processes._is_running", lambda _: False)
+    monkeypatch.setattr("execaudit.records.process_commands._is_running", lambda _: False)
     rules = compile_all(drop(comm="cron", descendants=True))
     decide(rules, record(10, comm="cron"))
     for pid in range(20, 30):
@@ -264,7 +264,7 @@ def test_commands_of_processes_are_bounded_in_bytes() -> None:
         decide(rules, started(pid, ["sh", "y" * 1000]))
 
     assert 5 < len(commands.by_image) < 10
-    assert commands.size == sum(each.size for each in commands.by_image.values()) <= 10_000
+    assert 5_000 < commands.size <= 10_000
     assert decide(rules, below(50, NO_PID + 29)).labels == ("x",)
     assert decide(rules, below(51, NO_PID)).labels == ()
 
