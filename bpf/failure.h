@@ -21,25 +21,44 @@
 #define SYSCALL_NUMBER	      OFF(pt_regs, syscallno)
 #define SYSCALL_EXECVE	      "__arm64_sys_execve"
 #define SYSCALL_EXECVEAT      "__arm64_sys_execveat"
+#define COMPAT_EXECVE	      "__arm64_compat_sys_execve"
+#define COMPAT_EXECVEAT	      "__arm64_compat_sys_execveat"
 #define NR_EXECVE	      221
 #define NR_EXECVEAT	      281
-#else
-#define ARG_EXECVE_FILENAME   OFF(pt_regs, di)
-#define ARG_EXECVE_ARGV	      OFF(pt_regs, si)
-#define ARG_EXECVEAT_FILENAME OFF(pt_regs, si)
-#define ARG_EXECVEAT_ARGV     OFF(pt_regs, dx)
-#define ARG_EXECVEAT_FLAGS    OFF(pt_regs, r8)
-#define RETURN_VALUE	      OFF(pt_regs, ax)
-#define SYSCALL_NUMBER	      OFF(pt_regs, orig_ax)
-#define SYSCALL_EXECVE	      "__x64_sys_execve"
-#define SYSCALL_EXECVEAT      "__x64_sys_execveat"
-#define COMPAT_EXECVE	      "__ia32_compat_sys_execve"
-#define COMPAT_EXECVEAT	      "__ia32_compat_sys_execveat"
-#define NR_EXECVE	      59
-#define NR_EXECVEAT	      322
 #define NR_COMPAT_EXECVE      11
-#define NR_COMPAT_EXECVEAT    358
-#define TS_COMPAT	      0x0002 /* the system call is a 32-bit one */
+#define NR_COMPAT_EXECVEAT    387
+/* r0 to r4 of a 32-bit program stand where x0 to x4 do */
+#define COMPAT_EXECVE_FILENAME	 ARG_EXECVE_FILENAME
+#define COMPAT_EXECVE_ARGV	 ARG_EXECVE_ARGV
+#define COMPAT_EXECVEAT_FILENAME ARG_EXECVEAT_FILENAME
+#define COMPAT_EXECVEAT_ARGV	 ARG_EXECVEAT_ARGV
+#define COMPAT_EXECVEAT_FLAGS	 ARG_EXECVEAT_FLAGS
+#define COMPAT_MARK		 (1 << 22) /* _TIF_32BIT: the task is a 32-bit one */
+#define COMPAT_MARKED_IN	 OFF(thread_info, flags)
+#else
+#define ARG_EXECVE_FILENAME	 OFF(pt_regs, di)
+#define ARG_EXECVE_ARGV		 OFF(pt_regs, si)
+#define ARG_EXECVEAT_FILENAME	 OFF(pt_regs, si)
+#define ARG_EXECVEAT_ARGV	 OFF(pt_regs, dx)
+#define ARG_EXECVEAT_FLAGS	 OFF(pt_regs, r8)
+#define RETURN_VALUE		 OFF(pt_regs, ax)
+#define SYSCALL_NUMBER		 OFF(pt_regs, orig_ax)
+#define SYSCALL_EXECVE		 "__x64_sys_execve"
+#define SYSCALL_EXECVEAT	 "__x64_sys_execveat"
+#define COMPAT_EXECVE		 "__ia32_compat_sys_execve"
+#define COMPAT_EXECVEAT		 "__ia32_compat_sys_execveat"
+#define NR_EXECVE		 59
+#define NR_EXECVEAT		 322
+#define NR_COMPAT_EXECVE	 11
+#define NR_COMPAT_EXECVEAT	 358
+/* bx, cx, dx, si, di */
+#define COMPAT_EXECVE_FILENAME	 OFF(pt_regs, bx)
+#define COMPAT_EXECVE_ARGV	 OFF(pt_regs, cx)
+#define COMPAT_EXECVEAT_FILENAME OFF(pt_regs, cx)
+#define COMPAT_EXECVEAT_ARGV	 OFF(pt_regs, dx)
+#define COMPAT_EXECVEAT_FLAGS	 OFF(pt_regs, di)
+#define COMPAT_MARK		 0x0002 /* TS_COMPAT: the system call is a 32-bit one */
+#define COMPAT_MARKED_IN	 OFF(thread_info, status)
 #endif
 
 /* THREAD_SIZE of the kernels that lack bpf_task_pt_regs (before 5.15): x86-64, arm64 with 4K pages
@@ -112,7 +131,7 @@ static __always_inline int failure__record(
 	identity__origin(r);
 	record__add_user_filename(buf, slot, filename);
 	identity__paths(buf, slot, conf, thread, file, root__read(thread));
-	identity__cgroup(buf, slot, thread);
+	identity__cgroup(buf, slot, conf, thread);
 	record__add_user_argv(buf, slot, argv, width);
 	record__send(buf, slot, conf);
 	return 0;
@@ -142,29 +161,30 @@ static __always_inline int failure__native(u32 hook, void *regs, long error)
 		error);
 }
 
-#ifdef COMPAT_EXECVE
-/* Registers of a 32-bit call: bx, cx, dx, si, di. */
 static __always_inline int failure__compat(u32 hook, void *regs, long error)
 {
-	u32 filename =
-		regs__word(regs, hook == HOOK_COMPAT_EXECVE ? OFF(pt_regs, bx) : OFF(pt_regs, cx));
-	u32 argv =
-		regs__word(regs, hook == HOOK_COMPAT_EXECVE ? OFF(pt_regs, cx) : OFF(pt_regs, dx));
-	u32 flags = hook == HOOK_COMPAT_EXECVE ? 0 : regs__word(regs, OFF(pt_regs, di));
+	u32 filename, argv;
 
-	return failure__record(hook, filename, argv, flags, 4, error);
+	if (hook == HOOK_COMPAT_EXECVE) {
+		filename = regs__word(regs, COMPAT_EXECVE_FILENAME);
+		argv = regs__word(regs, COMPAT_EXECVE_ARGV);
+		return failure__record(hook, filename, argv, 0, 4, error);
+	}
+	filename = regs__word(regs, COMPAT_EXECVEAT_FILENAME);
+	argv = regs__word(regs, COMPAT_EXECVEAT_ARGV);
+	return failure__record(
+		hook, filename, argv, regs__word(regs, COMPAT_EXECVEAT_FLAGS), 4, error);
 }
 
 /* A number means another call to a 32-bit program than to a 64-bit one. */
 static __always_inline int is_compat_call(void)
 {
-	u32 status = 0;
+	u32 marks = 0;
 
-	READ_AT(status, (void *)bpf_get_current_task(),
-		OFF(task_struct, thread_info) + OFF(thread_info, status));
-	return status & TS_COMPAT;
+	READ_AT(marks, (void *)bpf_get_current_task(),
+		OFF(task_struct, thread_info) + COMPAT_MARKED_IN);
+	return marks & COMPAT_MARK;
 }
-#endif
 
 /* fexit: arguments of the function, here its one pointer to the registers, then the result. */
 #define FEXIT(name, symbol, abi, hook)                                                             \
@@ -212,19 +232,15 @@ struct sys_exit_args {
 #if !defined(EXECAUDIT_BCC) || defined(FAILURE_FEXIT)
 FEXIT(fexit_execve, SYSCALL_EXECVE, native, HOOK_EXECVE)
 FEXIT(fexit_execveat, SYSCALL_EXECVEAT, native, HOOK_EXECVEAT)
-#ifdef COMPAT_EXECVE
 FEXIT(fexit_compat_execve, COMPAT_EXECVE, compat, HOOK_COMPAT_EXECVE)
 FEXIT(fexit_compat_execveat, COMPAT_EXECVEAT, compat, HOOK_COMPAT_EXECVEAT)
-#endif
 #endif
 
 #if !defined(EXECAUDIT_BCC) || defined(FAILURE_KRETPROBE)
 KRETPROBE(kretprobe_execve, SYSCALL_EXECVE, native, HOOK_EXECVE)
 KRETPROBE(kretprobe_execveat, SYSCALL_EXECVEAT, native, HOOK_EXECVEAT)
-#ifdef COMPAT_EXECVE
 KRETPROBE(kretprobe_compat_execve, COMPAT_EXECVE, compat, HOOK_COMPAT_EXECVE)
 KRETPROBE(kretprobe_compat_execveat, COMPAT_EXECVEAT, compat, HOOK_COMPAT_EXECVEAT)
-#endif
 #endif
 
 #if !defined(EXECAUDIT_BCC) || defined(FAILURE_TRACEPOINT)
@@ -247,7 +263,6 @@ int sys_exit_any(struct bpf_raw_tracepoint_args *ctx)
 	if (!is_failure(error))
 		return 0;
 	number = regs__word(regs, SYSCALL_NUMBER);
-#ifdef COMPAT_EXECVE
 	if (is_compat_call()) {
 		if (number == NR_COMPAT_EXECVE)
 			return failure__compat(HOOK_COMPAT_EXECVE, regs, error);
@@ -255,7 +270,6 @@ int sys_exit_any(struct bpf_raw_tracepoint_args *ctx)
 			return failure__compat(HOOK_COMPAT_EXECVEAT, regs, error);
 		return 0;
 	}
-#endif
 	if (number == NR_EXECVE)
 		return failure__native(HOOK_EXECVE, regs, error);
 	if (number == NR_EXECVEAT)

@@ -214,12 +214,52 @@ static __always_inline struct group_name group_name__read(void *node)
 	return g;
 }
 
-static __always_inline void identity__cgroup(struct scratch *buf, struct slot *slot, void *task)
+/* A task's cgroup in a hierarchy of version 1; NULL if it has none there. */
+static __always_inline void *group__in(void *set, u32 hierarchy)
+{
+	u32 link_at = OFF(cgrp_cset_link, cgrp_link);
+	void *item = POINTER(set, css_set, cgrp_links);
+
+	for (int i = 0; i < HIERARCHIES; i++) {
+		void *group = POINTER(item - link_at, cgrp_cset_link, cgrp);
+		u32 number = 0;
+
+		READ(number, POINTER(group, cgroup, root), cgroup_root, hierarchy_id);
+		if (number == hierarchy)
+			return group;
+		item = POINTER(item, list_head, next);
+	}
+	return 0;
+}
+
+/*
+ * Where systemd keeps its groups in a hierarchy of its own (legacy or hybrid), that one says more:
+ * container runtimes put their groups there too. Version 2, where the task is at the root of it.
+ */
+struct group {
+	void *node;
+	u64 is_named;
+};
+
+static __always_inline struct group group__of(const struct config *conf, void *task)
+{
+	void *set = POINTER(task, task_struct, cgroups);
+	struct group g = {};
+
+	if (conf->named_hierarchy) {
+		g.node = POINTER(group__in(set, conf->named_hierarchy), cgroup, kn);
+		g.is_named = POINTER_OF(g.node, kernfs_node, KERNFS_PARENT) != 0;
+	}
+	if (!g.is_named)
+		g.node = POINTER(POINTER(set, css_set, dfl_cgrp), cgroup, kn);
+	return g;
+}
+
+static __always_inline void identity__cgroup(
+	struct scratch *buf, struct slot *slot, const struct config *conf, void *task)
 {
 	struct exec_record *r = (struct exec_record *)buf;
-	void *set = POINTER(task, task_struct, cgroups);
-	void *group = POINTER(set, css_set, dfl_cgrp);
-	void *node = POINTER(group, cgroup, kn);
+	void *node = group__of(conf, task).node;
 	u64 begin = END(slot);
 
 	if (MISSING(node) | READ(r->cgroup_id, node, kernfs_node, id))

@@ -149,14 +149,30 @@ struct kernfs_node {
 struct kernfs_node___before_6_15 {
 	struct kernfs_node *parent;
 };
+struct list_head {
+	struct list_head *next;
+};
+struct cgroup_root {
+	int hierarchy_id;
+};
 struct cgroup {
 	struct kernfs_node *kn;
+	struct cgroup_root *root;
+};
+struct cgrp_cset_link {
+	struct cgroup *cgrp;
+	struct list_head cgrp_link;
 };
 struct css_set {
 	struct cgroup *dfl_cgrp;
+	struct list_head cgrp_links;
 };
 struct thread_info {
-	unsigned int status; /* x86: TS_… bits */
+#if defined(__TARGET_ARCH_x86)
+	unsigned int status; /* TS_… bits */
+#elif defined(__TARGET_ARCH_arm64)
+	unsigned long flags; /* _TIF_… bits */
+#endif
 };
 struct task_struct {
 	struct thread_info thread_info;

@@ -44,19 +44,17 @@ static __always_inline int rule__hits(u64 active, u32 kind, u64 a, u64 b)
 }
 
 /* bpf_get_current_ancestor_cgroup_id is not offered to tracing programs on 5.10. */
-static __always_inline int rule__hits_cgroup(u64 active, void *task)
+static __always_inline int rule__hits_cgroup(u64 active, const struct config *conf, void *task)
 {
-	void *set = POINTER(task, task_struct, cgroups);
-	void *group = POINTER(set, css_set, dfl_cgrp);
-	void *node = POINTER(group, cgroup, kn);
+	struct group g = group__of(conf, task);
 
-	for (int i = 0; i < CGROUP_LEVELS && node; i++) {
+	for (int i = 0; i < CGROUP_LEVELS && g.node; i++) {
 		u64 id = 0;
 
-		READ(id, node, kernfs_node, id);
-		if (rule__hits(active, RULE_CGROUP, id, 0))
+		READ(id, g.node, kernfs_node, id);
+		if (rule__hits(active, RULE_CGROUP, id, g.is_named))
 			return 1;
-		node = POINTER_OF(node, kernfs_node, KERNFS_PARENT);
+		g.node = POINTER_OF(g.node, kernfs_node, KERNFS_PARENT);
 	}
 	return 0;
 }
@@ -81,7 +79,7 @@ static __always_inline int rules__drop(
 	__builtin_memcpy(comm, r->comm, sizeof(comm));
 	if (rule__hits(active, RULE_COMM, comm[0], comm[1]))
 		return 1;
-	return active & (1 << RULE_CGROUP) && rule__hits_cgroup(active, task);
+	return active & (1 << RULE_CGROUP) && rule__hits_cgroup(active, conf, task);
 }
 
 #endif

@@ -187,7 +187,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	record__add_binprm(buf, slot, bprm);
 	root = root__read(task);
 	identity__paths(buf, slot, conf, task, file, root);
-	identity__cgroup(buf, slot, task);
+	identity__cgroup(buf, slot, conf, task);
 	record__add_script(buf, slot, conf, task, bprm, root);
 	record__add_env(buf, slot, conf, mm);
 	record__add_argv(buf, slot, conf, mm);

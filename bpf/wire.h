@@ -172,7 +172,7 @@ struct exec_record {
 	w32 exe_flags;	       /* enum exe_flag */
 	w64 exe_size;	       /* inode->i_size */
 	w64 exe_ctime_ns;      /* change time of the inode, ns since 1970 */
-	w64 cgroup_id;	       /* kernfs_node->id of the task's v2 cgroup */
+	w64 cgroup_id;	       /* kernfs_node->id of the task's cgroup */
 	w64 script_ino;	       /* as of exe: a script run through a descriptor, else 0 */
 	w32 script_dev;	       /* */
 	w16 script_bytes;      /* path of that file, the last string before the environment */
@@ -218,7 +218,7 @@ enum rule_kind {
 	RULE_UID = 1,	 /* a: real uid */
 	RULE_AUID = 2,	 /* a: login uid */
 	RULE_GID = 3,	 /* a: real gid */
-	RULE_CGROUP = 4, /* a: id of the task's v2 cgroup or of one above it */
+	RULE_CGROUP = 4, /* a: id of the cgroup or one above, b: 1 in named_hierarchy */
 	RULE_COMM = 5,	 /* a, b: the 16 bytes of the name */
 	RULE_EXE = 6,	 /* a: device in kernel form, b: inode number */
 };
@@ -271,7 +271,7 @@ struct config {
 	w32 overlay_upper;   /* from ovl_inode.vfs_inode to its __upperdentry; 0: not known */
 	w32 btrfs_root_back; /* from btrfs_inode.vfs_inode back to its member root; 0: not known */
 	w32 btrfs_anon_dev;  /* offset of btrfs_root.anon_dev */
-	w32 pad;	     /* 0 */
+	w32 named_hierarchy; /* number of the cgroup hierarchy name=systemd; 0: there is none */
 };
 
 /* What the private data of a file on overlayfs is. */
@@ -342,6 +342,7 @@ struct running_record {
 /* The longer loops go in steps of so many turns, each step verified once (VERIFIED_ONCE). */
 #define PATH_COMPONENTS 128
 #define PATH_STEP	8
+#define HIERARCHIES	24 /* of control groups, looked through for one */
 #define CGROUP_LEVELS	32
 #define CHUNKS		140 /* 2 MiB and a little, and small ones at both ends */
 #define CHUNK_STEP	10

@@ -5,6 +5,7 @@ Owns the thread, started with the first job and not before, and the order of job
 time in calls that release the interpreter lock (read, write, deflate, fdatasync).
 """
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -42,7 +43,9 @@ class Background:
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
             if not self.is_stopping:
-                job()
+                # One that failed after all must not cost those that come behind it.
+                with contextlib.suppress(OSError):
+                    job()
 
     def stop(self, patience_s: float, *, finish: bool = False) -> bool:
         """End the thread, after all jobs, or at once: the running one looks at `is_stopping`.

@@ -102,3 +102,18 @@ def event_at(
     event.error, event.flags = error, flags
     event.pid, event.start_ns = process
     return event
+
+
+def label(*labels: str, **conditions: Any) -> dict[str, Any]:
+    """Return the table of a rule that gives labels."""
+    return {"action": "label", "labels": list(labels), **conditions}
+
+
+def drop(**conditions: Any) -> dict[str, Any]:
+    """Return the table of a rule that drops."""
+    return {"action": "drop", **conditions}
+
+
+def keep(**conditions: Any) -> dict[str, Any]:
+    """Return the table of a rule that keeps."""
+    return {"action": "keep", **conditions}

@@ -134,8 +134,8 @@ class Baseline:
                 new |= _BITS[kind]
         if new & first_seen.FILE and programs is not None:
             programs.add(event, traits, is_first=not is_known)
-        is_file_told = not new & first_seen.EXE or traits.exe != traits.program
-        if not is_file_told or self._now_s < self._file.files_begun_s + self.learning_s:
+        says_file = not new & first_seen.EXE or traits.exe != traits.program
+        if not says_file or self._now_s < self._file.files_begun_s + self.learning_s:
             new &= ~first_seen.FILE
         return new
 

@@ -162,6 +162,7 @@ def _run(arguments: list[str] | None) -> int:
         raise ExecauditError("Failed to write standard output: it is closed")
     try:
         words = sys.argv[1:] if arguments is None else arguments
+        gc.disable()  # modules stay: looking for garbage in them is a tenth of the start
         # What the other verbs take costs a start 10 ms, and would stay in memory.
         args = build_parser(words[0] if words and words[0] in _VERBS else "").parse_args(words)
         status = _run_verb(args)
@@ -175,7 +176,6 @@ def _run_verb(args: argparse.Namespace) -> int:
     if args.verb == "trace" and args.ebpf:
         return _print_source()
     verb = _VERBS["tree" if args.verb == "search" and args.tree else args.verb]
-    gc.disable()  # modules stay: looking for garbage in them is a tenth of the start
     run = getattr(importlib.import_module(f"execaudit.{verb.module}"), verb.function)
     gc.freeze()
     gc.enable()
@@ -190,8 +190,14 @@ def _fail_call(error: OSError) -> int:
 
 
 def _fail(message: str, status: int) -> int:
+    priority = ""
+    if "JOURNAL_STREAM" in os.environ:
+        from execaudit.daemon.log import is_journal  # noqa: PLC0415
+
+        priority = "<3>" if is_journal() else ""  # LOG_ERR
     with contextlib.suppress(OSError):  # if nobody listens there either, the status says it
-        print(f"execaudit: {message}", file=sys.stderr, flush=True)
+        shown = f"execaudit: {message}".replace("\n", f"\n{priority}")
+        print(f"{priority}{shown}", file=sys.stderr, flush=True)
     _silence()
     return status
 

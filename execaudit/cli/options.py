@@ -105,7 +105,7 @@ def add_rules_options(parser: argparse.ArgumentParser) -> None:
         " (--record-line, or standard input), or a command as if it were run here and now."
     )
     add_rules_test_options(test)
-    from execaudit.query.backtest import add_arguments  # noqa: PLC0415 - of use to it only
+    from execaudit.query.backtest_arguments import add_arguments  # noqa: PLC0415 - only here
 
     add_arguments(subjects.add_parser("backtest", help="say what rules would have matched so far"))
     for verb, effect in (("enable", "on"), ("disable", "off")):

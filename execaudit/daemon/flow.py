@@ -10,6 +10,7 @@ import time
 
 from execaudit.daemon.handover.checkpoint import Checkpoint, CheckpointFile, Duplicates, Totals
 from execaudit.daemon.handover.process_memory import ProcessMemory
+from execaudit.daemon.kernel_counts import KernelCounts
 from execaudit.daemon.log import log
 from execaudit.daemon.path_search import PathSearch
 from execaudit.daemon.sealing import Sealer
@@ -78,12 +79,13 @@ class Flow:
         self.file: CheckpointFile | None = None
         self.ring = Ring(capture.maps["events"], capture.settings.ring_bytes)
         self.dropped_at_start = 0
+        self._kernel_counts = KernelCounts(capture)
         self._undelivered: dict[str, int] = {}
 
     def resume(self, file: CheckpointFile, checkpoint: Checkpoint) -> None:
         """Go on where another process with the same capture ended."""
         self.file = file
-        self.dropped_at_start = self.capture.dropped()
+        self.dropped_at_start = self._kernel_counts.dropped()
         seqs = {key: seq for key, seq, _, _ in checkpoint.streams}
         self.duplicates = Duplicates(seqs, set(checkpoint.held_back))
         self.accounting.resume(checkpoint.streams, checkpoint.misses, self.duplicates)
@@ -218,11 +220,6 @@ class Flow:
 
     # -- what is done with --------------------------------------------------------------------
 
-    @property
-    def is_holding(self) -> bool:
-        """True where something that was read is still in the ring: the kernel then wakes nobody."""
-        return self.ring.is_holding
-
     def keep_up(self) -> None:
         """Note what the sinks have delivered by themselves since."""
         if self.file is not None and self._undelivered != self._count_undelivered():
@@ -270,18 +267,20 @@ class Flow:
 
     def totals(self) -> FieldDict:
         """Return what happened to all events since the start, as the `stop` record has it."""
-        dropped = self.capture.dropped() - self.dropped_at_start + self.dropped_before
+        dropped = self._kernel_counts.dropped() - self.dropped_at_start + self.dropped_before
         return {**self._totals(dropped)._asdict(), "checks": self.checks}
 
     # -- settling -----------------------------------------------------------------------------
 
     def settle(self) -> bool:
         """Account for what no later event shows; True where failures are held back still."""
-        pressure, self.pressure = self.pressure, Pressure()
         # In this order: whatever the counters count has then come out of the ring, or never will.
-        slots, misses = self.capture.slots(), self.capture.misses()
+        counters = self._kernel_counts.counters()
+        if counters is None:
+            return self.settle_failures()
+        pressure, self.pressure = self.pressure, Pressure()
         self.drain()
-        losses = self.accounting.settle(slots, misses, time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+        losses = self.accounting.settle(*counters, time.clock_gettime_ns(time.CLOCK_BOOTTIME))
         self._forget_chunks(losses)
         self._add(*[lost_fields(lost, self.host) for lost in losses])
         is_searching = self.settle_failures()

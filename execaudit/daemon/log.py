@@ -5,6 +5,7 @@ Owns the form and the suppression of repetitions. Never given arguments or envir
 programs.
 """
 
+import contextlib
 import os
 import sys
 import time
@@ -15,7 +16,7 @@ _NAMES = ("", "", "", "error", "warning", "notice", "info", "debug")
 _last: dict[str, list[float]] = {}
 
 
-def _is_journal() -> bool:
+def is_journal() -> bool:
     """Return True if standard error is a stream to journald (systemd.exec(5), $JOURNAL_STREAM)."""
     try:
         device, inode = os.environ["JOURNAL_STREAM"].split(":")
@@ -26,7 +27,10 @@ def _is_journal() -> bool:
 
 
 def log(priority: int, text: str) -> None:
-    """Print it once, then count repetitions and print their number once a minute."""
+    """Print it once, then count repetitions and print their number once a minute.
+
+    Where it cannot be written, on a full disk say, that is no reason to stop recording.
+    """
     now = time.monotonic()
     seen = _last.get(text)
     if seen is not None and now - seen[0] < _REPEAT_S:
@@ -39,6 +43,7 @@ def log(priority: int, text: str) -> None:
     if len(_last) >= _KEPT:
         _last.clear()
     _last[text] = [now, 0]
-    prefix = f"<{priority}>" if _is_journal() else f"execaudit: {_NAMES[priority]}: "
-    for line in text_shown.splitlines():
-        print(f"{prefix}{line}", file=sys.stderr, flush=True)
+    prefix = f"<{priority}>" if is_journal() else f"execaudit: {_NAMES[priority]}: "
+    with contextlib.suppress(OSError):
+        for line in text_shown.splitlines():
+            print(f"{prefix}{line}\n", end="", file=sys.stderr, flush=True)  # in one write

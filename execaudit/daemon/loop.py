@@ -6,6 +6,7 @@ or a reader. What happens to records is in `flow`, what a configuration means in
 """
 
 import argparse
+import contextlib
 import math
 import os
 import select
@@ -14,6 +15,7 @@ import time
 
 from execaudit.config.configuration import Paths, load
 from execaudit.config.files import choose_paths
+from execaudit.daemon.failed_turn import UNEXPLAINED, failed_turn
 from execaudit.daemon.flow import Flow
 from execaudit.daemon.gathering import Gathering
 from execaudit.daemon.last_good import keep, set_up
@@ -33,7 +35,7 @@ from execaudit.daemon.setup import build_setup, capture_settings
 from execaudit.daemon.start import begin, end
 from execaudit.daemon.status_writer import StatusWriter
 from execaudit.daemon.systemd import notify, reloading, watchdog_interval_s
-from execaudit.errors import EXIT_OK, ExecauditError
+from execaudit.errors import EXIT_OK, ExecauditError, failed_call
 from execaudit.records.host import Host
 from execaudit.sinks.file import FileSink
 from execaudit.sinks.notices import NOTICE, WARNING
@@ -51,7 +53,11 @@ def run(args: argparse.Namespace) -> int:
     """Run until SIGTERM; return the exit status."""
     paths = choose_paths(args.config, args.root)
     host = Host.this()
-    Daemon(paths, begin(host, set_up(paths, host))).run()
+    daemon = Daemon(paths, begin(host, set_up(paths, host)))
+    try:
+        daemon.run()
+    except UNEXPLAINED as error:
+        raise failed_turn(error) from error
     return EXIT_OK
 
 
@@ -142,10 +148,11 @@ class Daemon:
             return  # to settle waits as well: the turn that takes what is there does it
         self._work(now_s, is_over=is_over)
         if signal_fd in fds:
-            os.read(signal_fd, 4096)
-            self._take_signals()
+            with contextlib.suppress(OSError):  # which signals came is noted elsewhere
+                os.read(signal_fd, 4096)
+        self._take_signals()
         self._run_timers()
-        if flow.is_holding and not gathering.has_begun:
+        if flow.ring.is_holding and not gathering.has_begun:
             gathering.begin(now_s, is_holding=True)
         self._deadline_s = self._next_s()
 
@@ -259,7 +266,11 @@ class Daemon:
         flow = self._flow
         seen = flow.accounting.counts.seen
         self._check_at = time.monotonic() + self._check_s
-        flow.refresh_rules()
+        try:
+            flow.refresh_rules()
+        except OSError as error:
+            failure = failed_call("look for what rules name", error)
+            log(WARNING, f"{failure}, trying again with the next check")
         flow.follow_baseline()
         if self._selfcheck.run():
             notify("WATCHDOG=1")
@@ -309,8 +320,9 @@ class Daemon:
         flow = self._flow
         try:
             reconfigure(flow, build_setup(load(self._paths), flow.host, flow.setup))
-        except ExecauditError as error:
-            result = str(error)
+        except (ExecauditError, OSError) as error:
+            result = str(error if isinstance(error, ExecauditError) else failed_turn(error))
+            self._check_at = 0.0  # rules may be in the kernel in part
             for line in result.splitlines():
                 log(WARNING, f"{line}, keeping the old configuration")
         else:

@@ -14,7 +14,10 @@ _WANTED = "EXECAUDIT_REALTIME"  # the unit sets it
 
 def is_realtime() -> bool:
     """Return True if the process runs before all of ordinary priority."""
-    return os.sched_getscheduler(0) in (os.SCHED_RR, os.SCHED_FIFO)
+    try:
+        return os.sched_getscheduler(0) in (os.SCHED_RR, os.SCHED_FIFO)
+    except OSError:  # a seccomp filter may refuse it
+        return False
 
 
 def warn_of_ordinary_priority() -> None:

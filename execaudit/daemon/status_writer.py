@@ -69,19 +69,22 @@ class StatusWriter:
     def write(self) -> None:
         """Write all of it."""
         config = self._flow.setup.config.status
-        current = self._status()
         self._written_s = time.monotonic()
         counted = self._counted()
         # Once more afterwards: the rate changes without an event.
         self._is_news = counted != self._written
         self._written = counted
         try:
+            current = self._status()
             if config.path:
                 replace_file(config.path, json.dumps(current) + "\n", 0o640)
             if config.metrics:
                 replace_file(config.metrics, metrics_text(current), 0o644)
         except ExecauditError as error:
             log(WARNING, str(error))
+        except OSError as error:
+            failure = failed_call("find out how this daemon does", error)
+            log(WARNING, f"{failure}, keeping the old status")
         notify(self.line())
 
     def line(self) -> str:

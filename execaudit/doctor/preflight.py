@@ -9,7 +9,7 @@ import struct
 from pathlib import Path
 
 from execaudit.doctor.check import KERNEL, PERMISSION, Check
-from execaudit.records.cgroup import has_old_hierarchies
+from execaudit.kernel.hierarchies import find_hierarchies
 
 MACHINES = ("x86_64", "aarch64")
 CAPABILITIES = {"CAP_SYS_ADMIN": 21, "CAP_PERFMON": 38, "CAP_BPF": 39}
@@ -161,10 +161,14 @@ def check_cgroups(root: Path) -> Check:
     file, name = root / "proc/self/cgroup", "control groups"
     if not file.exists():
         return Check(name, "warn", "none", "Use a kernel with CONFIG_CGROUPS.")
-    if not has_old_hierarchies(file):
+    hierarchies = find_hierarchies(str(file))
+    if not hierarchies.are_old:
         return Check(name, "pass", "version 2")
-    found = "version 1 is in use (legacy or hybrid): records say that cgroup, unit and others are"
-    found += " unreadable, or that the container is"
+    if hierarchies.named:
+        found = "version 1 (legacy or hybrid): records use systemd's own hierarchy"
+        return Check(name, "pass", found)
+    found = "version 1 without a hierarchy of systemd's: records say that cgroup, unit and others"
+    found += " are unreadable, or that the container is"
     advice = "Boot with systemd.unified_cgroup_hierarchy=1 to have them in records and rules."
     return Check(name, "warn", found, advice)
 

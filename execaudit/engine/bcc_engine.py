@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from execaudit.engine import locations, offsets
-from execaudit.errors import ExecauditError, NoPermission, NotConfigured, NotImplementedByKernel
+from execaudit.errors import NoPermission, NotConfigured, NotImplementedByKernel
 from execaudit.kernel import hooks, libbpf
 from execaudit.kernel.btf import KERNEL_BTF, Btf
 from execaudit.kernel.hooks import AttachPoint
@@ -262,7 +262,8 @@ def in_child(work: Callable[[], Any]) -> Any:
     if kind == "NotConfigured":
         raise NotConfigured(value)
     errors = [line for line in said.splitlines() if "error:" in line][:3]
-    raise ExecauditError(f"Failed to compile with BCC: {' | '.join(errors) or value}")
+    # A second try compiles the same: systemd must not start the service again and again.
+    raise NotConfigured(f"Failed to compile with BCC: {' | '.join(errors) or value}")
 
 
 def _run_child(work: Callable[[], Any], write_fd: int, messages_fd: int) -> None:

@@ -36,7 +36,7 @@ def used_fields(source: Path) -> tuple[set[Pair], set[Pair]]:
 def declared_fields(kernel: str, machine: str) -> set[Pair]:
     """Return the (struct, member) pairs that the text of kernel.h declares for a machine."""
     arch = {"x86_64": "x86", "aarch64": "arm64"}.get(machine, machine)
-    # The one conditional there is about registers: #if one machine, #elif the other.
+    # The conditionals there are all alike: #if one machine, #elif the other.
     test = r"defined\(__TARGET_ARCH_(\w+)\)\n(.*?)"
     kernel = re.sub(
         rf"#if {test}#elif {test}#endif",

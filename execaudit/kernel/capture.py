@@ -13,6 +13,7 @@ from typing import NamedTuple, Self
 
 from execaudit.kernel import hooks, libbpf
 from execaudit.kernel.file_systems import find_file_systems
+from execaudit.kernel.hierarchies import find_hierarchies
 from execaudit.kernel.hooks import AttachPoint, FailureHook
 from execaudit.wire import record
 
@@ -41,8 +42,8 @@ class Settings(NamedTuple):
         wake = min(self.wake_bytes, self.ring_bytes // 4)
         limits = (self.argv_bytes, self.argv_bytes // 4, self.env_bytes, self.env_bytes // 4)
         pid_ns = os.stat("/proc/self/ns/pid").st_ino  # noqa: PTH116 - keep pathlib out of here
-        files = find_file_systems()
-        return struct.pack(record.CONFIG.format, rules, wake, *limits, pid_ns, *files, 0)
+        host = (pid_ns, *find_file_systems(), find_hierarchies().named)
+        return struct.pack(record.CONFIG.format, rules, wake, *limits, *host)
 
 
 class Capture:

@@ -7,6 +7,7 @@ no version number says so.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import struct
@@ -22,7 +23,14 @@ _KPROBE_PMU = Path("/sys/bus/event_source/devices/kprobe")
 _PERF_TYPE_TRACEPOINT = 2
 _PERF_IOC_SET_BPF = 0x40042408
 _PERF_IOC_ENABLE = 0x2400
-_EXECVE = {"x86_64": "__x64_sys_", "aarch64": "__arm64_sys_"}
+_RESULT_FIELD = "field:long ret;\toffset:16;"
+"""Of the tracepoints' format: where struct sys_exit_args (bpf/failure.h) has the result.
+Kernels with more common fields, as some distributions' real-time ones, have it elsewhere."""
+_ENOTSUPP = 524  # include/linux/errno.h: the C library has no words for it
+_SYSCALL_PREFIXES = {
+    "x86_64": {"": "__x64_sys_", "compat_": "__ia32_compat_sys_"},
+    "aarch64": {"": "__arm64_sys_", "compat_": "__arm64_compat_sys_"},
+}
 
 
 class AttachPoint(NamedTuple):
@@ -52,10 +60,7 @@ FAILURE_CHOICES = ("auto", "fexit", "kretprobe", "tracepoint", "sys_exit")
 
 
 def _syscall_programs(how: Literal["fexit", "kretprobe"]) -> dict[str, AttachPoint]:
-    machine = os.uname().machine
-    prefixes = {"": _EXECVE.get(machine, "__x64_sys_")}
-    if machine == "x86_64":
-        prefixes["compat_"] = "__ia32_compat_sys_"
+    prefixes = _SYSCALL_PREFIXES.get(os.uname().machine, _SYSCALL_PREFIXES["x86_64"])
     return {
         f"{how}_{kind}{call}": AttachPoint(how, prefix + call)
         for kind, prefix in prefixes.items()
@@ -123,7 +128,11 @@ def _attach_perf(attr: libbpf.PerfEventAttr, program: int) -> int:
 def _tracepoint_id(system: str, event: str) -> int:
     for root in TRACEFS:
         with contextlib.suppress(FileNotFoundError):
-            return int((root / "events" / system / event / "id").read_text())
+            folder = root / "events" / system / event
+            number = int((folder / "id").read_text())
+            if _RESULT_FIELD not in (folder / "format").read_text():
+                raise OSError(errno.EPROTO, "this kernel's tracepoints have other common fields")
+            return number
     raise OSError(2, f"no tracepoint {system}/{event} (is tracefs mounted at {TRACEFS[0]}?)")
 
 
@@ -204,6 +213,8 @@ def trial(point: AttachPoint, btf: Btf | None = None, links: list[int] | None = 
         else:
             links.append(link)
     except (OSError, ValueError) as error:
+        if getattr(error, "errno", None) == _ENOTSUPP:
+            return "this kernel cannot do it on this architecture"
         reason = getattr(error, "strerror", None) or str(error)
         return str(reason)
     return None

@@ -7,9 +7,11 @@ descriptor of any engine and calls nothing back. The layout is the kernel's
 data twice in a row so that a record never wraps. Of these only the first is mapped: every page of a
 mapping counts as resident memory, used or not, and a batch that wraps is joined when it is copied.
 
-A position is read with one aligned 8-byte load. Python has no acquire barrier between that load
-and of the data; x86 orders loads by itself. On other machines each batch begins with a
-system call on the descriptor, which is a full barrier.
+A position is read with one aligned 8-byte load. Three orders must hold: the position before the
+headers of what lies before it; headers that say that a record is finished before its data; data
+before the position that gives its room back. x86 keeps them by itself. Python has no barrier, so
+that on other machines a system call stands between each two (docs/architecture.md says why that is
+enough).
 """
 
 import mmap
@@ -21,7 +23,7 @@ _DISCARDED = 1 << 30
 _LENGTH = _DISCARDED - 1
 _HEADER_BYTES = 8
 _KEPT_PART = 64  # of the ring, at most so much is kept
-_ORDERS_LOADS = os.uname().machine == "x86_64"
+_ORDERS_ACCESSES = os.uname().machine == "x86_64"
 
 
 class Ring:
@@ -83,6 +85,7 @@ class Ring:
 
     def free(self, position: int) -> None:
         """Give the room of what lies before `position` back to the kernel; see `keeps_last`."""
+        self._order()
         if self.keeps_last and self.position - self._last <= self.size // _KEPT_PART:
             position = min(position, self._last)
         self._consumer[0] = self._freed = position
@@ -94,12 +97,11 @@ class Ring:
 
     def take(self, limit: int = 1 << 18) -> tuple[bytes, list[int]]:
         """Copy as `read` does; what was taken stays in the ring until `free`."""
-        if not _ORDERS_LOADS:
-            select.select([self.fd], [], [], 0)
         begin = at = self.position
         produced = self._producer[0]
         if at >= produced:
             return b"", []
+        self._order()
         headers, mask = self._headers, self.size - 1
         end = min(produced, at + limit)
         offsets: list[int] = []
@@ -113,6 +115,7 @@ class Ring:
             if at > produced:  # not a header: written over
                 self._is_nonsense = True
                 return b"", []
+        self._order()
         start = begin & mask
         self.position = at
         self._last = begin + offsets[-1] - _HEADER_BYTES if offsets else begin
@@ -121,10 +124,17 @@ class Ring:
             return bytes(self._data[start:end]), offsets
         return b"".join((self._data[start:], self._data[: end - self.size])), offsets
 
+    def _order(self) -> None:
+        """Keep what was read of the ring before what is read or written after this."""
+        if not _ORDERS_ACCESSES:
+            select.select([self.fd], [], [], 0)
+
     def count(self, end: int) -> int:
         """Count the records between where reading is and the position `end`."""
         at, count = self.position, 0
-        while at < min(end, self._producer[0]):
+        produced = min(end, self._producer[0])
+        self._order()
+        while at < produced:
             header = self._headers[(at & (self.size - 1)) >> 2]
             count += not header & (_BUSY | _DISCARDED)
             at += ((header & _LENGTH) + _HEADER_BYTES + 7) & ~7

@@ -22,7 +22,7 @@ from execaudit.query.output import field_text
 from execaudit.query.parallel import Progress, bytes_of
 from execaudit.query.progress import ProgressBar
 from execaudit.query.scan import MALFORMED
-from execaudit.query.search_arguments import add_source_arguments, add_time_arguments, choice_of
+from execaudit.query.search_arguments import choice_of
 from execaudit.query.selection import read_span
 from execaudit.records.quoting import make_printable
 from execaudit.records.readback import event_of_record
@@ -35,26 +35,7 @@ from execaudit.store.log import Piece
 from execaudit.store.sources import Sources, opened
 from execaudit.store.times import Span, read_time
 
-_EXAMPLES = 3
 _EXAMPLE_BYTES = 160
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what `execaudit rules backtest` takes."""
-    parser.description = (
-        "Say how often each rule would have matched what was logged in a period, and show examples."
-    )
-    parser.add_argument(
-        "--rules", action="append", default=[], metavar="FILE",
-        help="the rules of this file instead of those in force",
-    )  # fmt: skip
-    parser.add_argument(
-        "-n", "--examples", type=int, default=_EXAMPLES, metavar="N", help="default: 3"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    for action in [*add_source_arguments(parser), *add_time_arguments(parser)]:
-        if action.dest in ("config", "root"):
-            action.default = argparse.SUPPRESS  # as before the "backtest"
 
 
 def run(args: argparse.Namespace) -> int:

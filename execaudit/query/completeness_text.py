@@ -26,7 +26,8 @@ def show_local(time_ns: int) -> str:
 
 def describe(completeness: Completeness, now_ns: int) -> str:
     """Return the line."""
-    read = f"{completeness.records} records read"
+    count = completeness.records
+    read = "1 record read" if count == 1 else f"{count} records read"
     if completeness.first_ns is None or completeness.last_ns is None:
         return f"{read}; nothing is known of the period" if not completeness.records else read
     # Where reading ended early, only what was read is spoken of.

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from execaudit.config.values import suggest
 from execaudit.errors import InvalidArgument
 from execaudit.query.conditions import Node, Not, all_of, any_of, make_asked
+from execaudit.query.search_arguments import ANY
 from execaudit.query.vocabulary import ALIASES, ASKED
 from execaudit.rules.conditions import Lookups
 
-ANY = "--any"
 _MATCH = re.compile(r"([A-Za-z][A-Za-z0-9_.]*)(!?[=~])(.*)", re.DOTALL).fullmatch
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 

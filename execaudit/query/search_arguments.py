@@ -6,14 +6,18 @@ matches, `not` and `--any` is kept.
 """
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from execaudit.query.matches import ANY
-from execaudit.store.sources import Choice
+from execaudit.store.choice import Choice
 
+ANY = "--any"
 SEVERITIES = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
+
+# As journalctl(1) has them: of a boot the number, counted from this one, or the id.
+_is_boot = re.compile(r"[+-]?\d{1,9}|[0-9a-f]{32}").fullmatch
 
 _EPILOG = """\
 A MATCH is FIELD=VALUE or FIELD~REGEX, with the fields of execaudit.record(5) and the values of
@@ -132,38 +136,45 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def keep_order(parser: argparse.ArgumentParser, options: Sequence[argparse.Action]) -> None:
+def keep_order(
+    parser: argparse.ArgumentParser, options: Sequence[argparse.Action], *, has_matches: bool = True
+) -> None:
     """Let matches stand anywhere among the options, in an order that is kept.
 
     argparse takes them in one block only, and values such as "-2h" for options.
     """
     original = parser.parse_known_args
+    before_match = "--match=" if has_matches else ""
 
     def parse(args: Any = None, namespace: Any = None) -> Any:
-        return original(_join_words(list(args or ()), options), namespace)
+        return original(_join_words(list(args or ()), options, before_match), namespace)
 
     parser.parse_known_args = parse  # type: ignore[method-assign]
 
 
-def _join_words(words: list[str], options: Sequence[argparse.Action]) -> list[str]:
+def _join_words(
+    words: list[str], options: Sequence[argparse.Action], before_match: str
+) -> list[str]:
     """Make of every MATCH an option, and of an option and its value one word."""
     with_value = {
         name for option in options for name in option.option_strings if option.nargs is None
     }
     bare = {name for option in options if option.nargs == "?" for name in option.option_strings}
     joined: list[str] = []
-    rest = iter(words)
-    for word in rest:
+    rest = words[::-1]
+    while rest:
+        word = rest.pop()
         if word == "--":
-            joined += [f"--match={each}" for each in rest]
-        elif word in with_value:
-            value = next(rest, None)
-            if value is None:
-                joined.append(word)
-            else:
-                joined.append(f"{word}={value}" if word.startswith("--") else f"{word}{value}")
-        elif word.startswith("-") and word != "-":
-            joined.append("--boot=0" if word in bare else word)  # -b of top is another one
+            joined += [f"{before_match}{each}" for each in rest[::-1]]
+            break
+        if word in with_value and rest:
+            value = rest.pop()
+            joined.append(f"{word}={value}" if word.startswith("--") else f"{word}{value}")
+        elif word in bare:  # -b of top is another one
+            boot = rest.pop() if rest and _is_boot(rest[-1]) else "0"
+            joined.append(f"--boot={boot}")
+        elif word in with_value or (word.startswith("-") and word != "-"):
+            joined.append(word)
         else:
-            joined.append(f"--match={word}")
+            joined.append(f"{before_match}{word}")
     return joined

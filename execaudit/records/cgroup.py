@@ -8,7 +8,6 @@ for every runtime.
 """
 
 import re
-from pathlib import Path
 
 _UNIT_SUFFIXES = (".service", ".scope", ".socket", ".mount", ".swap", ".automount", ".timer")
 _SESSION = re.compile(r"session-(.+)\.scope")
@@ -35,19 +34,6 @@ _POD_SLICE = re.compile(
 
 # libvirt names its virtual machines so too; QEMU itself runs on the host.
 _MACHINE = re.compile(r"machine-(?!qemu\\x2d)(.+)\.scope|systemd-nspawn@(.+)\.service")
-
-# Where service managers and container runtimes put processes; others (net_cls, say) are mounted
-# for a purpose of their own on hosts whose groups are all in version 2.
-_OLD_HIERARCHIES = {"name=systemd", "pids", "memory", "cpu", "devices", "freezer"}
-
-
-def has_old_hierarchies(cgroups: Path = Path("/proc/self/cgroup")) -> bool:
-    """Return True if groups are kept in hierarchies of version 1 (cgroups(7)), too."""
-    try:
-        lines = cgroups.read_text(errors="replace").splitlines()
-    except OSError:  # a kernel without control groups
-        return False
-    return any(_OLD_HIERARCHIES.intersection(line.split(":")[1].split(",")) for line in lines)
 
 
 def describe(path: str) -> dict[str, str]:

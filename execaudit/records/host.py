@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from execaudit.records.cgroup import has_old_hierarchies
+from execaudit.kernel.hierarchies import find_hierarchies
 from execaudit.records.users import Users, repair
 
 _CLOCK_STEP_NS = 1_000_000
@@ -28,8 +28,8 @@ class Host:
     Attributes:
         boot: 32 hex digits.
         wall_offset_ns: wall clock minus boot-time clock.
-        has_old_cgroups: control groups of version 1 are in use (legacy or hybrid), which records
-            do not have.
+        has_old_cgroups: control groups of version 1 are in use, which records do not have.
+        has_named_cgroups: those are systemd's own, which records have (legacy or hybrid).
 
     """
 
@@ -41,15 +41,17 @@ class Host:
         users: dict[int, str | None] | None = None,
         *,
         has_old_cgroups: bool = False,
+        has_named_cgroups: bool = False,
     ) -> None:
         self.name = name
         self.boot = boot
         self.wall_offset_ns = wall_offset_ns
         self.has_old_cgroups = has_old_cgroups
+        self.has_named_cgroups = has_named_cgroups
         self.names_version = 0
         self._live = Users() if users is None else None
         self._users: dict[int, str | None] = users or {}
-        self._told = ""  # the name as the kernel told it last
+        self._raw_name = ""  # as the kernel gave it last
         self._second: int | None = None
         self._second_text = ""
 
@@ -57,7 +59,14 @@ class Host:
     def this(cls) -> "Host":
         """Return the host this process runs on."""
         name, offset = repair(socket.gethostname()), _measure_offset()[0]
-        return cls(name, _boot_id(), offset, has_old_cgroups=has_old_hierarchies())
+        has_old, named = find_hierarchies()
+        return cls(
+            name,
+            _boot_id(),
+            offset,
+            has_old_cgroups=has_old and not named,
+            has_named_cgroups=bool(named),
+        )
 
     @property
     def is_live(self) -> bool:
@@ -97,11 +106,11 @@ class Host:
         """Take over another name of the host; True if it has one now."""
         if not self.is_live:
             return False
-        told = socket.gethostname()
-        if told == self._told:
+        raw_name = socket.gethostname()
+        if raw_name == self._raw_name:
             return False
-        self._told = told
-        before, self.name = self.name, repair(told)
+        self._raw_name = raw_name
+        before, self.name = self.name, repair(raw_name)
         return self.name != before
 
     def head(self, kind: str, boot_ns: int) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records about the daemon itself: start, stop, config, repair, summary (docs/record.md).
+"""Records about the daemon itself: start, stop, config, repair, summary (docs/service-records.md).
 
 Owns their fields. What they count is measured elsewhere.
 """
@@ -32,8 +32,8 @@ def start_fields(
         fields["failure_hook"] = name
     if error:
         fields["failure_hook_error"] = error
-    if host.has_old_cgroups:
-        fields["cgroups"] = "legacy"
+    if host.has_old_cgroups or host.has_named_cgroups:
+        fields["cgroups"] = "legacy" if host.has_old_cgroups else "named"
     return {**fields, "pid": os.getpid(), "config_hash": config_hash, **missed}
 
 

@@ -129,16 +129,16 @@ class Users:
             return True
         if len(self._asked) >= _QUEUE:
             return False
-        if self._thread is None:
-            import queue  # noqa: PLC0415 - on most hosts nobody has to be asked
-
-            from execaudit.background import Background  # noqa: PLC0415 - the same
-
-            self._answers = queue.SimpleQueue()
-            self._thread = Background("users")
         try:
+            if self._thread is None:
+                import queue  # noqa: PLC0415 - on most hosts nobody has to be asked
+
+                from execaudit.background import Background  # noqa: PLC0415 - the same
+
+                self._answers = queue.SimpleQueue()
+                self._thread = Background("users")
             self._thread.submit(lambda: self._answers.put((uid, self._find(uid))))
-        except RuntimeError:  # no more threads
+        except (ImportError, OSError, RuntimeError):  # no more files or threads
             return False
         self._asked.add(uid)
         return True

@@ -8,6 +8,7 @@ and only as long as nothing before them could have kept the record or held for i
 Rules it decides stay in user space as well: for what was not in the map yet, and for reading back.
 """
 
+import contextlib
 import os
 import re
 import stat
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from execaudit.kernel.file_systems import find_file_systems
-from execaudit.records.cgroup import has_old_hierarchies
+from execaudit.kernel.hierarchies import find_hierarchies
 from execaudit.rules.field_values import COMM_BYTES
 from execaudit.wire import record
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 MOST_KEYS = 4096
 _MOST_HELD = 512  # the unit allows 1024 descriptors
 _CGROUPS = Path("/sys/fs/cgroup")
+_NAMED_CGROUPS = _CGROUPS / "systemd"
 _MOUNTS = Path("/proc/self/mountinfo")
 _MOST_IDS = 1024  # in one condition, each a key of its own
 
@@ -52,7 +54,8 @@ class Key(NamedTuple):
         kind: what is compared.
         a: the id; the control group's id; the first 8 bytes of comm; the device (major << 20 |
             minor, as in the wire format).
-        b: the next 8 bytes of comm; the inode; else 0.
+        b: the next 8 bytes of comm; the inode; 1 for a control group of systemd's own hierarchy;
+            else 0.
 
     """
 
@@ -68,9 +71,10 @@ class KernelLookups:
     descriptor does, until close().
     """
 
-    def __init__(self, cgroups: Path = _CGROUPS) -> None:
-        """Take the directory where the v2 hierarchy is mounted."""
+    def __init__(self, cgroups: Path = _CGROUPS, named: Path = _NAMED_CGROUPS) -> None:
+        """Take where the v2 hierarchy and, if there is one, systemd's own are mounted."""
         self._cgroups = cgroups
+        self._named = named
         self._fds: list[int] = []
 
     def exe(self, path: str) -> tuple[int, int] | None:
@@ -97,14 +101,21 @@ class KernelLookups:
         self._fds.append(fd)
         return os.major(status.st_dev) << 20 | os.minor(status.st_dev), status.st_ino
 
-    def cgroup(self, path: str) -> int | None:
-        """Id of a control group: the inode number of its directory (kernfs)."""
-        try:
-            if path == "/" and has_old_hierarchies():
-                return None  # there all processes are, and records do not say so
-            return (self._cgroups / path.lstrip("/")).stat().st_ino
-        except (OSError, ValueError):
-            return None
+    def cgroup(self, path: str) -> list[tuple[int, int]]:
+        """Ids of the control groups of this path: inode numbers of their directories (kernfs).
+
+        Beside each stands 1 if it is one of systemd's own hierarchy, else 0: the numbers of one
+        hierarchy mean other groups in another.
+        """
+        hierarchies = find_hierarchies()
+        if path == "/" and hierarchies.are_old:
+            return []  # there all processes are, also those that records show elsewhere
+        tops = [self._cgroups, *([self._named] if hierarchies.named else [])]
+        found = []
+        for is_named, top in enumerate(tops):
+            with contextlib.suppress(OSError, ValueError):
+                found.append(((top / path.lstrip("/")).stat().st_ino, is_named))
+        return found
 
     def close(self) -> None:
         """Release the programs."""
@@ -204,8 +215,7 @@ def _keys(condition: "Condition", lookups: KernelLookups) -> list[Key]:
             file = lookups.exe(element.text)
             keys += [Key(kind, *file)] if file else []
         else:
-            group = lookups.cgroup(element.text)
-            keys += [Key(kind, group, 0)] if group is not None else []
+            keys += [Key(kind, *group) for group in lookups.cgroup(element.text)]
     return keys
 
 

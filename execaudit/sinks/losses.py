@@ -35,6 +35,8 @@ class Losses:
         self._boot_ns = boot_ns
         self._open: dict[str, Incident] = {}
         self._ended: list[Incident] = []
+        self._taken: list[Incident] = []  # their records may wait, with all else
+        self._is_succeeded = False
 
     @property
     def is_open(self) -> bool:
@@ -43,10 +45,10 @@ class Losses:
 
     @property
     def unreported(self) -> int:
-        """Entries of incidents that nobody has taken."""
-        if not self._open and not self._ended:
+        """Entries of incidents whose records are not known to be written."""
+        if not self._open and not self._ended and not self._taken:
             return 0
-        return sum(one.count for one in (*self._open.values(), *self._ended))
+        return sum(one.count for one in (*self._open.values(), *self._ended, *self._taken))
 
     def count(
         self, reason: str, count: int, first: EventKey | None = None, last: EventKey | None = None
@@ -75,4 +77,20 @@ class Losses:
         if not self._ended:
             return []
         ended, self._ended = self._ended, []
+        if not self._is_succeeded:
+            self._taken += ended
         return ended
+
+    def note_written(self) -> None:
+        """Forget the incidents that were taken: nothing waits, so their records are written."""
+        self._taken.clear()
+
+    def hand_over(self) -> None:
+        """Leave the records of what is taken from now on to a successor of the sink."""
+        self._taken.clear()
+        self._is_succeeded = True
+
+    def give_back(self) -> None:
+        """Have the incidents taken once more, since records that waited were lost."""
+        self._ended += self._taken
+        self._taken = []

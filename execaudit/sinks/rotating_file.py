@@ -78,6 +78,9 @@ class RotatingFile:
             self.sealing.begin_file(file, "moved")
         elif self.sealing is not None:  # which began when nothing could be opened
             self.sealing.resume(file)
+        if before is not None:
+            # logrotate may have given it a name of the series, and leave removing to us.
+            self._generations.keep_up(self.size)
         return last
 
     def use_sealing(self, sealing: Sealing | None) -> None:
@@ -231,8 +234,11 @@ class RotatingFile:
         own = os.dup(fd)
 
         def job() -> None:
-            self._sync(own)
-            os.close(own)
+            try:
+                self._sync(own)
+                os.close(own)
+            except OSError as error:  # some file systems write as late as that
+                self._complain("sync", self._settings.path, error)
             if with_directory:
                 try:
                     sync_directory(self._series.directory)

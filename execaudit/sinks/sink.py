@@ -54,7 +54,7 @@ class Selection(NamedTuple):
 class Trouble(NamedTuple):
     """Why nothing more can be written now, and how to go on."""
 
-    reason: str  # of the losses (docs/record.md), where events are lost for it
+    reason: str  # of the losses (docs/service-records.md), where events are lost for it
     pause_s: float  # before the first try; each pause is twice the one before
     longest_pause_s: float
     waits: bool = False  # events wait in the queue; they are lost otherwise
@@ -162,7 +162,9 @@ class Sink(ABC):
         if trouble is not None:
             self._pause(trouble, now_s)
             self._keep(batch[done:], trouble)
-        elif self._is_failing or self.losses.is_open:
+            return
+        self.losses.note_written()
+        if self._is_failing or self.losses.is_open:
             self._recover()
 
     # -- the queue ------------------------------------------------------------------------------
@@ -246,6 +248,7 @@ class Sink(ABC):
             return
         self._trouble = self._retry_s = None
         if is_proven:
+            self.losses.note_written()
             self._recover()
         else:
             # The proof will be the record of what was lost, which the daemon writes now. Should
@@ -307,6 +310,7 @@ class Sink(ABC):
         if successor is None or successor.encoder.format != self.encoder.format:
             if own:
                 self.losses.count("closed", len(own))
+                self.losses.give_back()
             own = []
         if self.counters.lost > lost:
             count = self.counters.lost - lost
@@ -315,6 +319,7 @@ class Sink(ABC):
             )
         if successor is not None:
             successor.take_over(self.counters, own)
+            self.losses.hand_over()
         self.losses.end()
 
     def _drain(self) -> None:

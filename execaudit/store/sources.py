@@ -13,6 +13,7 @@ from pathlib import Path
 
 from execaudit.errors import ExecauditError, InvalidArgument
 from execaudit.store.broken import Broken
+from execaudit.store.choice import Choice
 from execaudit.store.journal import Journal, Place, has_journal_files
 from execaudit.store.log import Log, open_log
 
@@ -20,30 +21,6 @@ _ROTATED = r"\.(?:torn-)?\d{8}T\d{6}Z(?:-\d+)?(?:\.gz|\.zst)?"
 _OTHERS = r"[.-]\d{1,8}(?:-\d+)?(?:\.gz|\.zst)?|\.gz|\.zst"  # logrotate(8)'s, and single files
 _find_log = re.compile(rf"(.+\.jsonl)(?:({_ROTATED})|({_OTHERS}))?").fullmatch
 _DEPTH = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What is to be read.
-
-    Attributes:
-        files: logs, each with its rotated files; "-" is standard input.
-        journal: read the journal, even where there is a file.
-        namespace: the journal's; "" for the default one, None for the configured one.
-        directory: of logs and journals of many hosts; "" for none.
-        untrusted: take entries of the journal that others wrote, too.
-        config: a file of configuration instead of the system's.
-        root: of the system whose configuration counts.
-
-    """
-
-    files: tuple[str, ...] = ()
-    journal: bool = False
-    namespace: str = ""
-    directory: str = ""
-    untrusted: bool = False
-    config: Path | None = None
-    root: Path = Path("/")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ _LARGEST_PID = 4_194_304  # PID_MAX_LIMIT, include/linux/threads.h
 
 
 class Words(NamedTuple):
-    """The words of the command line, told apart."""
+    """The words of the command line, by what they are."""
 
     keys: frozenset[bytes]
     pids: frozenset[int]

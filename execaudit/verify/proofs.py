@@ -28,7 +28,7 @@ class Proofs:
         return chain in self._keys
 
     def check(self, fields: dict[str, Any]) -> bool | None:
-        """Return whether a seal is genuine; None where that cannot be told."""
+        """Return whether a seal is genuine; None where nobody can say."""
         key = self._keys.get(str(fields.get("chain")))
         if key is None:
             return None

@@ -152,20 +152,23 @@ class Sequence:
             return
         count = missing - run.bounded
         if run.is_open or run.is_inexact:
+            verb = "has" if count == 1 else "have"
             self._add(
                 "not-counted", WHOLE, count,
-                "have a number and no record: rules that drop, limits and the self-check do that;"
-                " how many they were, the daemon had not said yet",
+                f"{verb} a number and no record: rules that drop, limits and the self-check do"
+                " that; how many they were, the daemon had not said yet",
             )  # fmt: skip
         else:
+            verb = "is" if count == 1 else "are"
             self._add(
                 "unexplained", UNKNOWN, count,
-                f"are missing that no record explains, of boot {run.boot.decode()}: they were"
-                " not written, or their lines were removed",
+                f"{verb} missing that no record explains, of boot {run.boot.decode()}: not"
+                " written, or removed",
             )  # fmt: skip
 
     def _add(self, kind: str, verdict: int, count: int, text: str) -> None:
-        self.findings.append(Finding(kind, verdict, f"{count} events {text}", lines=count))
+        subject = "1 event" if count == 1 else f"{count} events"
+        self.findings.append(Finding(kind, verdict, f"{subject} {text}", lines=count))
 
     def end(self, *, is_sealed: bool) -> list[Finding]:
         """Return what there is to say. Where seals show that no line was removed, it is a note."""

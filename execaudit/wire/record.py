@@ -164,7 +164,8 @@ WALK = _layout("walk", "dentry Q  mnt Q  root_dentry Q  root_mnt Q  limit Q")
 CONFIG = _layout(
     "config",
     """rules Q  wake_bytes Q  argv_bytes I  argv_tail I  env_bytes I  env_tail I
-    pid_ns I  overlay_file I  overlay_upper I  btrfs_root_back I  btrfs_anon_dev I  pad I""",
+    pid_ns I  overlay_file I  overlay_upper I  btrfs_root_back I  btrfs_anon_dev I
+    named_hierarchy I""",
 )
 ENDED = _layout("ended", "start_ns Q  pid I  exec_count I")
 RULE_KEY = _layout("rule_key", "generation I  kind I  a Q  b Q")

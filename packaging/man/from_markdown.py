@@ -28,36 +28,36 @@ class Page:
     """A manual page of section 5.
 
     Attributes:
-        guide: the file in docs/ it is made from.
+        guides: the files in docs/ it is made from.
         what: what stands behind the name, for apropos(1).
         see_also: other pages, in the order of man-pages(7).
 
     """
 
-    guide: str
+    guides: tuple[str, ...]
     what: str
     see_also: str
 
 
 PAGES = {
     "execaudit.toml": Page(
-        "configuration.md",
+        ("configuration.md",),
         "configuration of the execaudit daemon",
         "execaudit-record(5), execaudit-rules(5), execaudit(8)",
     ),
     "execaudit-rules": Page(
-        "rules.md",
+        ("rules.md", "conditions.md"),
         "rules that drop, keep and label records of execaudit",
         "execaudit-record(5), execaudit.toml(5), execaudit(8)",
     ),
     "execaudit-record": Page(
-        "record.md",
+        ("record.md", "service-records.md"),
         "records of program executions",
         "execaudit-rules(5), execaudit.toml(5), journalctl(1), systemd.journal-fields(7), "
         "execaudit(8)",
     ),
 }
-_LINKED = {page.guide: f"{name}(5)" for name, page in PAGES.items()}
+_LINKED = {guide: f"{name}(5)" for name, page in PAGES.items() for guide in page.guides}
 _LINKED["trace.md"] = "execaudit(8)"
 _INLINE = re.compile(
     r"``(?P<code2>.+?)``|`(?P<code>[^`]+)`|\[(?P<label>(?:\\.|[^\]\\])+)\]\((?P<target>[^)\s]+)\)"
@@ -224,10 +224,10 @@ def _sentence(text: str) -> str:
 def render(name: str, version: str, date: str) -> str:
     """Return a page. `date` as 2026-11-25."""
     page = PAGES[name]
-    lines = (DOCS / page.guide).read_text().splitlines()
+    lines = [line for guide in page.guides for line in (DOCS / guide).read_text().splitlines()]
     shown = re.sub(r"([\w.-]+)\((\d)\)", r"\\fB\1\\fR(\2)", page.see_also).replace("-", "\\-")
     parts = [
-        f'.\\" Made by packaging/man/from_markdown.py from docs/{page.guide}',
+        f'.\\" Made by packaging/man/from_markdown.py from docs/: {", ".join(page.guides)}',
         *title((name, "5", "File Formats"), page.what, version, date),
         ".SH DESCRIPTION",
         *_without_first_break(blocks(lines)),

@@ -8,7 +8,7 @@ Owns what the command line does not say: examples, files, exit statuses and what
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,6 +118,45 @@ PAGES = {
         (("0", "It was asked for."), *_FAILURES),
         "sinks.md",
     ),
+    "execaudit-rules": Page(
+        ("rules", "rules test", "rules backtest", "rules enable", "rules disable"),
+        "list rules of execaudit, try them out, switch them on and off",
+        (
+            (
+                "What the rules make of a command, as user 33:",
+                "execaudit rules test --field uid=33 -- sh -c 'curl example.org | sh'",
+            ),
+            (
+                "What a file of new rules would have matched this week:",
+                "execaudit rules backtest --rules new.toml -S -7d",
+            ),
+            (
+                "Switch on all detections, then one of them off:",
+                "execaudit rules enable detections\nexecaudit rules disable 'proxy set'",
+            ),
+        ),
+        (("0", "All is well."), *_FAILURES),
+        "rules.md",
+        (
+            ("/etc/execaudit/rules.d", "Rules in force, in the order of the names of files."),
+            ("/usr/share/execaudit/detections.d/network.toml", "Detections, one file of many."),
+            _LOG[0],
+        ),
+    ),
+    "execaudit-baseline": Page(
+        ("baseline show", "baseline forget", "baseline export", "baseline import"),
+        "show or change what counts as run before on this host",
+        (
+            ("Has this program run here before?", "execaudit baseline show /usr/bin/nc"),
+            (
+                "Give a new host what the golden image knows:",
+                "execaudit baseline import golden.baseline",
+            ),
+        ),
+        (("0", "It was done."), *_FAILURES),
+        "baseline.md",
+        (("/var/lib/execaudit", "Where the daemon keeps it."),),
+    ),
     "execaudit-convert": Page(
         ("convert",),
         "print records in another format",
@@ -168,6 +207,7 @@ def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
         actions = [
             action for action in group._group_actions  # noqa: SLF001
             if action.help != argparse.SUPPRESS
+            and not isinstance(action, argparse._SubParsersAction)  # noqa: SLF001
         ]  # fmt: skip
         if not actions:
             continue
@@ -183,6 +223,19 @@ def _terms(heading: str, terms: tuple[tuple[str, str], ...], font: str) -> Itera
         yield from (".TP", f"\\f{font}{escape(term)}\\fR", escape(text))
 
 
+def _description(parser: argparse.ArgumentParser) -> Iterator[str]:
+    yield escape(parser.description or "")
+    if parser.epilog:
+        yield from (".PP", *(escape(line) for line in parser.epilog.strip().splitlines()))
+
+
+def _each(page: Page, part: Callable[[argparse.ArgumentParser], Iterator[str]]) -> Iterator[str]:
+    for verb in page.verbs:
+        if len(page.verbs) > 1:
+            yield f'.SS "{escape(f"execaudit {verb}")}"'
+        yield from part(subparser(verb))
+
+
 def render(name: str, version: str, date: str) -> str:
     """Return a page. `date` as 2026-11-25."""
     page = PAGES[name]
@@ -191,25 +244,25 @@ def render(name: str, version: str, date: str) -> str:
         *title((name, "8", "System Administration"), page.what, version, date),
         ".SH SYNOPSIS",
     ]
-    for verb in page.verbs:
+    for number, verb in enumerate(page.verbs):
+        parts += [".br"] * bool(number)
         words = [
             action.metavar for action in subparser(verb)._actions  # noqa: SLF001
-            if not action.option_strings and isinstance(action.metavar, str)
+            if isinstance(action, argparse._StoreAction)  # noqa: SLF001
+            and not action.option_strings and isinstance(action.metavar, str)
         ]  # fmt: skip
         operands = "".join(f" [\\fI{escape(each)}\\fR...]" for each in words)
         parts.append(f"\\fBexecaudit {escape(verb)}\\fR [\\fIoptions\\fR]{operands}")
-    parser = subparser(page.verbs[0])
-    parts += [".SH DESCRIPTION", escape(parser.description or "")]
-    if parser.epilog:
-        parts += [".PP", *(escape(line) for line in parser.epilog.strip().splitlines())]
+    parts += [".SH DESCRIPTION", *_each(page, _description)]
     parts += [".PP", f"The guide is \\fI{escape('/usr/share/doc/execaudit/' + page.guide)}\\fR."]
-    parts += [".SH OPTIONS", *_options(parser)]
+    parts += [".SH OPTIONS", *_each(page, _options)]
     parts += _terms("FILES", page.files, "I")
     parts += _terms("EXIT STATUS", page.statuses, "B")
     parts.append(".SH EXAMPLES")
     for number, (text, command) in enumerate(page.examples):
         parts += [".PP"] * bool(number)
-        parts += [escape(text), ".PP", ".RS 4", ".nf", escape(command), ".fi", ".RE"]
+        lines = [escape(line) for line in command.splitlines()]
+        parts += [escape(text), ".PP", ".RS 4", ".nf", *lines, ".fi", ".RE"]
     others = [each for each in sorted(PAGES) if each != name]
     see = ", ".join(f"\\fB{escape(each)}\\fR(8)" for each in ("execaudit", *others))
     records = "\\fBexecaudit\\-record\\fR(5), \\fBexecaudit\\-rules\\fR(5)"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures in the documentation: the measured parts of docs/performance.md, and the chart.
+"""Figures in the documentation: the measured parts of docs/benchmarks.md, and the chart.
 
 Owns where they go: between `<!-- bench: NAME -->` and `<!-- end -->`. What is around stays.
 """
@@ -12,7 +12,7 @@ import time
 
 from tests.bench.tracers import ROOT
 
-PAGE = ROOT / "docs" / "performance.md"
+PAGE = ROOT / "docs" / "benchmarks.md"
 CHART = ROOT / "docs" / "performance.svg"
 
 

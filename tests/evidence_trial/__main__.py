@@ -3,6 +3,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -30,6 +31,8 @@ def main() -> int:
     options = parser.parse_args()
     if os.geteuid() != 0:
         parser.error("tracing needs root")
+    # As Ctrl-C does, so that the daemon and its storm end with the trial.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     status = 0
     with tempfile.TemporaryDirectory(prefix="execaudit-trial-", dir=WORK_DIRECTORY) as folder:
         programs = Path(folder) / "programs"
@@ -58,4 +61,7 @@ def _sum_up(account: Account) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

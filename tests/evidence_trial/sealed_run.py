@@ -5,6 +5,7 @@ Owns the daemon, its key, its clock and its backup, and what the verdicts were. 
 the log, and what it excuses, `troubles` knows.
 """
 
+import os
 import random
 import select
 import shutil
@@ -86,9 +87,7 @@ class SealedRun:
         self.seen["kills"] += 1
         names = [path.name for path in self.daemon.log.parent.iterdir()]
         self.seen["killed while compressing"] += any(name.startswith(".") for name in names)
-        last = self.daemon.log.read_bytes()[-1:] if self.daemon.log.exists() else b"\n"
-        self.seen["torn lines"] += last not in (b"\n", b"")
-        self.check()
+        self.seen["torn lines"] += _is_torn(self.daemon.log)
 
     def check(self) -> list[LogVerdict]:
         """Verify all files with the package and the single file. Raises FalseAlarmError."""
@@ -122,3 +121,12 @@ class SealedRun:
         self.daemon.running.wait()
         logs = self.check()
         self.seen["lines"] += sum(log.lines for log in logs)
+
+
+def _is_torn(log: Path) -> bool:
+    """Return True where a file ends in half a line."""
+    if not log.exists() or not log.stat().st_size:
+        return False
+    with log.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() != b"\n"

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.evidence_trial.sealed_run import SealedRun
+from tests.evidence_trial.sealed_run import FalseAlarmError, SealedRun
 from tests.evidence_trial.troubles import SERIES, Series
 
 KILLS_OF_A_LOG = 20
@@ -35,15 +35,21 @@ def try_series(name: str, kills: int, programs: Path, folder: Path, seed: int) -
         place = Path(tempfile.mkdtemp(prefix="sealed-", dir=folder))
         series = SERIES[name]
         run = SealedRun(place, programs, series.settings, chance, is_public=number % 2 == 1)
+        run.logrotate.is_compressing = chance.random() < 0.5
+        keeps = False
         try:
             with run.daemon:
                 for _ in range(share):
                     account.happened[_kill_once(run, series)] += 1
                 run.finish()
+        except FalseAlarmError:
+            keeps = True
+            raise
         finally:
             account.found.update(run.found)
             account.seen.update(run.seen)
-        shutil.rmtree(place)
+            if not keeps:
+                shutil.rmtree(place)
     return account
 
 
@@ -64,6 +70,7 @@ def _kill_once(run: SealedRun, series: Series) -> str:
             trouble.happen(run)
             run.wait_at_random(0.2)
         run.kill()
+    run.check()
     if trouble.is_while_down:
         trouble.happen(run)
         run.check()

@@ -62,7 +62,7 @@ def _set_clock(run: SealedRun) -> None:
 
 
 def _logrotate_moves(run: SealedRun) -> None:
-    run.logrotate.move(run.daemon.running.pid, is_compressing=run.chance.random() < 0.5)
+    run.logrotate.move(run.daemon.running.pid)
 
 
 def _logrotate_empties(run: SealedRun) -> None:
@@ -101,7 +101,7 @@ SERIES = {
             **_CLOCK,
             "logrotate": Trouble(_logrotate_moves),
             "logrotate while down": Trouble(
-                lambda run: run.logrotate.move(is_compressing=True),
+                lambda run: run.logrotate.move(),
                 frozenset({"never-sealed", "unreadable"}),
                 is_while_down=True,
             ),

@@ -7,7 +7,8 @@ comments of their language. What stands between is replaced, everything else lef
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from tests.configuration_texts import REFERENCE, SAMPLE, put_into, render_sample
@@ -40,14 +41,25 @@ def _fill(path: Path, parts: Mapping[str, str]) -> str:
     return text
 
 
+def _guides(kinds: Mapping[str, Collection[str]]) -> dict[Path, Callable[[], str]]:
+    """Return how guides with the tables of these sections and types are made."""
+    made = tables.record_tables()
+    return {
+        ROOT / name: partial(_fill, ROOT / name, {each: made[each] for each in each_kinds})
+        for name, each_kinds in kinds.items()
+    }
+
+
 def outputs() -> dict[Path, Callable[[], str]]:
     """Return how the text of each file is made."""
     return {
         _SCHEMAS / "execaudit.json": schemas.record_schema,
         _SCHEMAS / "ecs.json": lambda: schemas.fill_own(_SCHEMAS / "ecs.json", "execaudit"),
         _SCHEMAS / "ocsf.json": lambda: schemas.fill_own(_SCHEMAS / "ocsf.json", "unmapped"),
-        ROOT / "docs/record.md": lambda: _fill(ROOT / "docs/record.md", tables.record_tables()),
-        ROOT / "docs/rules.md": lambda: _fill(ROOT / "docs/rules.md", tables.rule_tables()),
+        **_guides({"docs/record.md": tables.EVENTS, "docs/service-records.md": tables.SERVICE}),
+        ROOT / "docs/conditions.md": lambda: _fill(
+            ROOT / "docs/conditions.md", tables.rule_tables()
+        ),
         ROOT / "docs/messages.md": lambda: _fill(
             ROOT / "docs/messages.md", messages.message_tables()
         ),

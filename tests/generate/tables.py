@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of docs/record.md and docs/rules.md, by the names of their marks.
+"""The tables of docs/record.md, docs/service-records.md and docs/conditions.md, by marks.
 
 Owns how a field becomes a row. What it says is the field's.
 """
@@ -54,8 +54,12 @@ def _type_part(kind: str) -> str:
     return f"{text}\n\nAs in other records: {_code(others)}." if others else text
 
 
+SERVICE = frozenset(TYPES) - {"exec", "exit"}
+EVENTS = (frozenset(SECTIONS) | {"exit"}) - SERVICE
+
+
 def record_tables() -> dict[str, str]:
-    """Return the tables of docs/record.md."""
+    """Return the tables of EVENTS in docs/record.md, and of SERVICE in docs/service-records.md."""
     found = {}
     for section, fields in SECTIONS.items():
         rows = [_row(field, field.meaning) for field in fields]
@@ -91,7 +95,7 @@ def _rule_table(kinds: Iterable[str] | None) -> str:
 
 
 def rule_tables() -> dict[str, str]:
-    """Return the tables of docs/rules.md."""
+    """Return the tables of docs/conditions.md."""
     return {
         "texts": _rule_table(_TEXTS),
         "numbers": _rule_table(_NUMBERS),

@@ -11,6 +11,7 @@ import os
 import platform
 import struct
 import subprocess
+from pathlib import Path
 from types import TracebackType
 
 from tests.integration.requirements import give_up
@@ -20,6 +21,7 @@ _PERF_TYPE_TRACEPOINT = 2
 _ATTR_BYTES = 128
 _IOC_SET_FILTER = 0x40082406
 _SYS_PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241}
+_FLAG_PID_CGROUP = 4
 _FLAG_FD_CLOEXEC = 8
 # tracefs may not be mounted: look from a mount namespace where it is.
 _READ_ID = 'mount -t tracefs none /sys/kernel/tracing 2>/dev/null; cat "/sys/kernel/tracing/$1/id"'
@@ -28,11 +30,22 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class TracepointCount:
-    """Hits of one tracepoint on all processors since it was made, optionally filtered."""
+    """Hits of one tracepoint on all processors since it was made, optionally filtered.
 
-    def __init__(self, event: str, condition: str | None = None) -> None:
+    `group` is the directory of a control group of version 2: only its processes count then, and
+    those of the groups below.
+    """
+
+    def __init__(
+        self, event: str, condition: str | None = None, *, group: Path | None = None
+    ) -> None:
         number = _read_id(event)
-        self._fds = [_open(number, cpu) for cpu in sorted(os.sched_getaffinity(0))]
+        of = os.open(group, os.O_RDONLY | os.O_CLOEXEC) if group else -1
+        try:
+            self._fds = [_open(number, cpu, of) for cpu in sorted(os.sched_getaffinity(0))]
+        finally:
+            if group:
+                os.close(of)
         if condition:
             for fd in self._fds:
                 fcntl.ioctl(fd, _IOC_SET_FILTER, condition.encode() + b"\0")
@@ -63,11 +76,10 @@ def _read_id(event: str) -> int:
     return int(answer.stdout)
 
 
-def _open(number: int, cpu: int) -> int:
+def _open(number: int, cpu: int, group: int) -> int:
     attr = struct.pack("=IIQ", _PERF_TYPE_TRACEPOINT, _ATTR_BYTES, number).ljust(_ATTR_BYTES, b"\0")
-    fd = _libc.syscall(
-        _SYS_PERF_EVENT_OPEN[platform.machine()], attr, -1, cpu, -1, _FLAG_FD_CLOEXEC
-    )
+    flags = _FLAG_FD_CLOEXEC | (_FLAG_PID_CGROUP if group >= 0 else 0)
+    fd = _libc.syscall(_SYS_PERF_EVENT_OPEN[platform.machine()], attr, group, cpu, -1, flags)
     if fd < 0:
         code = ctypes.get_errno()
         raise OSError(code, f"perf_event_open: {os.strerror(code)}")

@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +141,7 @@ class Daemon:
 
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
+        self._looked_at = len(self.notices)
         kept = self.store.kept if self.store else []
         numbers = [fd for _, fd in kept]
         before: list[str] = []
@@ -176,6 +177,14 @@ class Daemon:
             self.__exit__()
             raise
         return self
+
+    @contextlib.contextmanager
+    def closing(self) -> Iterator[None]:
+        """Have what is left cleared away at the end, of a daemon that the test starts itself."""
+        try:
+            yield
+        finally:
+            self.__exit__()
 
     def __exit__(self, *_: object) -> None:
         if self.process is not None:

@@ -44,4 +44,4 @@ def require_root() -> None:
 
 def can_run_32_bit() -> bool:
     """Tell whether 32-bit programs and system calls of this processor can be made and run."""
-    return platform.machine() == "x86_64"
+    return platform.machine() in {"x86_64", "aarch64"}

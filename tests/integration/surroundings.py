@@ -103,15 +103,15 @@ def cgroup_root() -> Path:
     raise AssertionError("no cgroup v2 hierarchy is mounted")
 
 
-def cgroup_directory(path: str) -> Path:
-    """Where the cgroup of this path is a directory."""
-    return cgroup_root() / path.lstrip("/")
+def cgroup_directory(path: str, top: Path | None = None) -> Path:
+    """Where the cgroup of this path is a directory, below `top` or in version 2."""
+    return (top or cgroup_root()) / path.lstrip("/")
 
 
 @contextlib.contextmanager
-def cgroup(path: str) -> Iterator[Path]:
+def cgroup(path: str, top: Path | None = None) -> Iterator[Path]:
     """Make a cgroup and those above it; afterwards remove the ones that were not there."""
-    directory = cgroup_directory(path)
+    directory = cgroup_directory(path, top)
     made = [d for d in (directory, *directory.parents) if not d.exists()]
     directory.mkdir(parents=True, exist_ok=True)
     try:

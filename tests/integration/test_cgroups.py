@@ -2,6 +2,8 @@
 """Cgroups, and the unit, slice, session, container and pod that their names tell."""
 
 import os
+import subprocess
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,9 @@ import pytest
 
 from tests.integration.comparing import assert_same, has_old_cgroups
 from tests.integration.launching import own_comm
+from tests.integration.requirements import give_up
 from tests.integration.surroundings import OWN_CGROUP, cgroup, enter_cgroup
-from tests.integration.tracing import Record, Tracer, execs_of
+from tests.integration.tracing import ROOMY_RING, Record, Tracer, execs_of
 
 ID = "0123456789abcdef" * 4
 POD = "3f2b8c1e-9a4d-4c55-8e0b-6d7f1a2b3c4d"
@@ -109,6 +112,57 @@ def test_cgroup_deeper_than_can_be_read_is_cut_and_marked(tracer: Tracer, progra
         mark = record["truncated"]
         assert mark["cgroup"] is True
         assert_same(record, child.truth, old_comm=own_comm(), cgroup=shown, truncated=mark)
+
+
+@pytest.fixture
+def named_hierarchy(place: Path) -> Iterator[Path]:
+    """The hierarchy that systemd has to itself on hosts with groups of version 1."""
+    top = place / "named"
+    top.mkdir()
+    options = ["-t", "cgroup", "-o", "none,name=systemd", "cgroup", str(top)]
+    if subprocess.run(["mount", *options], check=False).returncode:
+        give_up("this kernel mounts no hierarchy of version 1")
+    try:
+        yield top
+    finally:
+        subprocess.run(["umount", top], check=True)
+
+
+@pytest.mark.parametrize(
+    ("named", "unified", "shown"),
+    [
+        ("/system.slice/xt.service", "/", {"unit": "xt.service", "slice": "system.slice"}),
+        (f"/docker/{ID}", "/system.slice/docker.service", {"container": ID}),
+        ("/", "/system.slice/xt.service", {"unit": "xt.service", "slice": "system.slice"}),
+        ("/", "/", {}),
+    ],
+)
+def test_group_in_the_hierarchy_of_systemd_is_the_one_that_counts(
+    engine: str,
+    programs: Path,
+    named_hierarchy: Path,
+    named: str,
+    unified: str,
+    shown: dict[str, str],
+) -> None:
+    with (
+        cgroup(named, named_hierarchy) as own,
+        cgroup(unified) as other,
+        Tracer(engine, programs / "tiny", *ROOMY_RING) as tracer,
+    ):
+
+        def enter() -> None:
+            enter_cgroup(own)
+            enter_cgroup(other)
+
+        child, records = tracer.during(
+            lambda: tracer.run([str(programs / "selfdump")], setup=enter)
+        )
+        (record,) = execs_of(records, child.pid)
+        directory = own if named != "/" else other
+        seen = {"cgroup_id": str(directory.stat().st_ino), **NOTHING, **shown}
+        assert_same(record, child.truth, old_comm=own_comm(), **seen)
+    assert record["cgroup"] == (named if named != "/" else unified)
 
 
 def test_killed_cgroup_is_cleared_away() -> None:

@@ -150,7 +150,7 @@ def test_restart_after_sigkill_leaves_a_valid_file_and_names_the_last_record(
     assert starts[1]["last_record"]["cpu"] == last["cpu"]
 
 
-def test_full_disk_is_counted_exactly_and_told_of_when_there_is_room(
+def test_full_disk_is_counted_exactly_and_reported_when_there_is_room(
     engine: str, programs: Path, place: Path
 ) -> None:
     # A file system of its own, seen by the daemon alone; through /proc the test gets at it too.
@@ -186,7 +186,7 @@ def test_full_disk_is_counted_exactly_and_told_of_when_there_is_room(
     lost = [r for r in records if r["type"] == "lost" and r.get("sink") == "file"]
     assert {r["reason"] for r in lost} == {"disk_full"}
     in_sink = sum(r["count"] for r in lost)
-    assert in_sink > 100
+    assert in_sink > 0
     assert status["sinks"]["file"]["lost"] == in_sink
     events = status["events"]
     gone = events["dropped"] + events["collapsed"] + events["lost"] + in_sink

@@ -7,6 +7,9 @@ Short forms of `./dev evidence-trial`, which kills 200 times; and Debian's own l
 import itertools
 import json
 import random
+import re
+import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -74,6 +77,27 @@ def test_logrotate_that_moves_the_file_loses_nothing(run: SealedRun, programs: P
 
     assert verify([run.daemon.log], [run.key])[0] == WHOLE
     assert marks(run) == wanted
+
+
+def test_logrotate_by_the_example_leaves_removing_to_execaudit(programs: Path, place: Path) -> None:
+    commented = re.findall(r"^#   (.*)", logrotate.EXAMPLE.read_text(), flags=re.MULTILINE)
+    settings = tomllib.loads("\n".join(commented))["file"] | {"num_logs": 2}
+    chance = random.Random(1)  # noqa: S311 - not for secrets
+    run = SealedRun(place, programs, settings, chance, is_public=False)
+    with run.daemon as daemon:
+        for number in range(5):
+            execute(run, programs, f"mark-{number}")
+            # Its names differ by the second.
+            wait_until(lambda: time.strftime("%Y%m%dT%H%M%S") not in str(daemon.files()))
+            run.logrotate.follow_example(daemon.running.pid)
+            wait_until(lambda: daemon.log.exists() and daemon.log.stat().st_size > 0)
+        wait_until(lambda: len(daemon.files()) == 3)
+        run.daemon.running.terminate()
+        run.daemon.running.wait()
+
+    verdict, logs = verify([run.daemon.log.parent], [run.key])
+    assert verdict == WHOLE
+    assert "retention" in {finding.kind for each in logs for finding in each.findings}
 
 
 def test_logrotate_that_empties_the_file_is_named_or_lost_nothing(

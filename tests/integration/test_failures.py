@@ -15,6 +15,7 @@ from tests.integration.tracing import Record, Tracer, execs_of, exits_of
 
 ARGUMENTS = ["zero", "", "two\n\x1b[31m", "dré"]
 PATH_MAX = 4096
+PT_LOAD = 1
 MAX_ARG_STRLEN = 131072
 
 
@@ -290,9 +291,11 @@ def test_exec_that_fails_beyond_return_is_not_lost(
 
 
 def make_unmappable_elf(program: bytes) -> bytes:
-    """Move the first segment of an ELF file (64 bit, System V ABI) to where none can be."""
+    """Move the first segment to load of an ELF file (64 bit, System V ABI) to where none can be."""
     image = bytearray(program)
-    (at,) = struct.unpack_from("<Q", image, 32)
-    assert struct.unpack_from("<I", image, at) == (1,)
+    (begin,) = struct.unpack_from("<Q", image, 32)
+    size, count = struct.unpack_from("<HH", image, 54)
+    headers = range(begin, begin + size * count, size)
+    at = next(at for at in headers if struct.unpack_from("<I", image, at) == (PT_LOAD,))
     struct.pack_into("<QQ", image, at + 16, 0xFFFF800000000000, 0xFFFF800000000000)
     return bytes(image)

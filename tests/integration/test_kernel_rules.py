@@ -17,6 +17,7 @@ from tests.integration.surroundings import OWN_CGROUP, cgroup, enter_cgroup
 from tests.integration.totals import assert_totals_fit
 
 RUNS = 25
+SYSTEMD_CGROUPS = Path("/sys/fs/cgroup/systemd")
 TEST_UID = 100_000 + os.getpid()
 DROP = '[[rule]]\nname = "noise"\naction = "drop"\n'
 KEEP = '[[rule]]\nname = "kept first"\naction = "keep"\nargv = "keep-me"\n'
@@ -76,6 +77,21 @@ def test_control_group_holds_for_all_below_it_in_the_kernel(
     rules = f'{DROP}cgroup = "{OWN_CGROUP}/kernel"\n'
     with (
         cgroup(f"{OWN_CGROUP}/kernel/below") as below,
+        Daemon(place, engine, rules=rules) as daemon,
+    ):
+        written, status = judged(daemon, programs, target, partial(enter_cgroup, below))
+    assert written == 0
+    assert status["rules"]["noise"] == {"hits": RUNS, "kernel_hits": RUNS}
+
+
+def test_control_group_of_the_hierarchy_of_systemd_holds_too(
+    engine: str, programs: Path, place: Path, target: Path
+) -> None:
+    if not SYSTEMD_CGROUPS.is_dir():
+        pytest.skip("all control groups are in version 2")
+    rules = f'{DROP}cgroup = "{OWN_CGROUP}/named"\n'
+    with (
+        cgroup(f"{OWN_CGROUP}/named/below", SYSTEMD_CGROUPS) as below,
         Daemon(place, engine, rules=rules) as daemon,
     ):
         written, status = judged(daemon, programs, target, partial(enter_cgroup, below))

@@ -80,7 +80,7 @@ def parse_truth(answer: bytes) -> Truth:
         stat=parse_stat(text["stat"]),
         loginuid=int(text["loginuid"] or UNSET),
         sessionid=int(text["sessionid"] or UNSET),
-        cgroup=_unified_cgroup(text["cgroup"]),
+        cgroup=_shown_cgroup(text["cgroup"]),
         exe=text["exe"],
         cwd=text["cwd"],
         ns={k[3:]: _namespace(v) for k, v in text.items() if k.startswith("ns_")},
@@ -106,5 +106,8 @@ def _namespace(link: bytes) -> int:
     return int(link[link.index(b"[") + 1 : -1])
 
 
-def _unified_cgroup(lines: bytes) -> bytes:
-    return next(line[3:] for line in lines.split(b"\n") if line.startswith(b"0::"))
+def _shown_cgroup(lines: bytes) -> bytes:
+    """Return the path in systemd's own hierarchy, unless that has none but the root."""
+    paths = {line.split(b":")[1]: line.split(b":", 2)[2] for line in lines.splitlines()}
+    named = paths.get(b"name=systemd", b"/")
+    return named if named != b"/" else paths[b""]

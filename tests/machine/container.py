@@ -40,8 +40,8 @@ exec setpriv --pdeathsig KILL systemd-nspawn "$@"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def _cgroup_root() -> Path:
-    """Where this machine has the unified hierarchy, alone or beside the old ones."""
+def cgroup_root() -> Path:
+    """Return where this machine has the unified hierarchy, alone or beside the old ones."""
     beside = Path("/sys/fs/cgroup/unified")
     return beside if beside.is_dir() else Path("/sys/fs/cgroup")
 
@@ -59,7 +59,7 @@ class Container(RunningSystem):
         self._options = options
         self.name = f"{name}-{secrets.token_hex(4)}"
         self._place = Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir="/var/tmp"))
-        self._cgroup = _cgroup_root() / self.name
+        self.cgroup = cgroup_root() / self.name
         self._notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._nspawn: subprocess.Popen[bytes] | None = None
         self._leader = ""
@@ -86,7 +86,7 @@ class Container(RunningSystem):
         for name in ("upper", "work", "root"):
             (self._place / name).mkdir()
         self._notices.bind(str(self._place / "notify"))
-        self._cgroup.mkdir()
+        self.cgroup.mkdir()
         self._boot()
 
     def _boot(self) -> None:
@@ -97,7 +97,7 @@ class Container(RunningSystem):
         options += ["--link-journal=no", "--resolv-conf=off", "--timezone=off", "--console=pipe"]
         options += self._options
         environment = {
-            "CGROUP": str(self._cgroup),
+            "CGROUP": str(self.cgroup),
             "NOTIFY_SOCKET": str(self._place / "notify"),
             "PATH": _PATH,
             "PLACE": str(self._place),
@@ -115,6 +115,7 @@ class Container(RunningSystem):
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
+                process_group=0,  # Ctrl-C is for us, who end it in order
             )
         self._wait_for_boot()
 
@@ -153,7 +154,7 @@ class Container(RunningSystem):
             with contextlib.suppress(RuntimeError, subprocess.TimeoutExpired):
                 self.run("systemctl", "poweroff", "--force", timeout_s=_STOP_S, check=False)
                 self._nspawn.wait(_STOP_S)
-        if self._cgroup.exists():
+        if self.cgroup.exists():
             self._kill_cgroup()
         if self._nspawn is not None:
             if self._nspawn.poll() is None:
@@ -163,9 +164,9 @@ class Container(RunningSystem):
         shutil.rmtree(self._place)
 
     def _kill_cgroup(self) -> None:
-        (self._cgroup / "cgroup.kill").write_text("1")
+        (self.cgroup / "cgroup.kill").write_text("1")
         # nspawn makes the same groups in systemd's own hierarchy, where there is one.
-        for top in (self._cgroup, _SYSTEMD_CGROUPS / self.name):
+        for top in (self.cgroup, _SYSTEMD_CGROUPS / self.name):
             for directory in sorted([top, *top.rglob("*/")], reverse=True):
                 if directory.is_dir():
                     self._remove_cgroup(directory)

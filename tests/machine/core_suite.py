@@ -7,6 +7,7 @@ there are, nor print.
 
 import re
 import shlex
+import subprocess
 import tempfile
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.integration import building
-from tests.machine import guest
+from tests.machine import guest, rootfs
 from tests.schemas import ECS_FIELDS
 
 # What is captured, and how truly. Sinks, daemon and speed do not depend on the kernel's version.
@@ -45,8 +46,9 @@ STORM_EXECS = 400
 DEADLINE_S = 300
 # Of a guest's time; the rest is for its boot and the report.
 REPORTED_SHARE = 0.85
-# All kernels of Debian's have it.
+# On arm64, BPF programs can be attached to functions by 6.4 and later only.
 FAILURE_HOOK = "fexit"
+FAILURE_HOOKS = {("arm64", "bullseye"): "kretprobe", ("arm64", "bookworm"): "kretprobe"}
 # Tests that take no engine are counted under this name.
 ANY = "any"
 
@@ -75,7 +77,12 @@ class Report:
         return self.guest.status == 0 and ran and not self.failures
 
 
-def command(engines: Sequence[str], options: Sequence[str], timeout_s: float) -> str:
+def command(
+    engines: Sequence[str],
+    options: Sequence[str],
+    timeout_s: float,
+    failure_hook: str = FAILURE_HOOK,
+) -> str:
     """Return the shell script that runs the suite in the checkout.
 
     Where the time does not suffice, pytest is interrupted while it can still report.
@@ -87,7 +94,7 @@ def command(engines: Sequence[str], options: Sequence[str], timeout_s: float) ->
     variables = {
         "EXECAUDIT_ENGINES": ",".join(engines),
         "EXECAUDIT_TEST_PROGRAMS": f"/{PROGRAMS}",
-        "EXECAUDIT_FAILURE_HOOK": FAILURE_HOOK,
+        "EXECAUDIT_FAILURE_HOOK": failure_hook,
         "EXECAUDIT_ONE_TRACER": "1",
         "EXECAUDIT_STORM_EXECS": str(STORM_EXECS),
         "EXECAUDIT_DEADLINE_S": str(DEADLINE_S),
@@ -126,27 +133,47 @@ def read(result: guest.Result, engines: Sequence[str], rest: str = ANY) -> Repor
     return report
 
 
+def built_for(architecture: str, directory: Path) -> dict[str, Path]:
+    """Build the BPF objects in `directory` for a guest; return where they go, by path there.
+
+    Those for this machine are in the checkout and go with it.
+    """
+    if architecture == rootfs.NATIVE:
+        return {}
+    make = ["make", "-s", "-C", str(rootfs.CHECKOUT / "bpf"), f"OUT={directory}"]
+    subprocess.run([*make, f"ARCH={architecture}"], check=True)
+    return {f"{guest.CHECKOUT}/build/{path.name}": path for path in directory.glob("*.bpf.o")}
+
+
 def run(
-    suite: str,
+    name: str,
     engines: Sequence[str],
     options: Sequence[str] = (),
     *,
+    architecture: str = rootfs.NATIVE,
     timeout_s: float,
     show: bool = False,
 ) -> Report:
-    """Run the core suite over `engines` under the kernel of the Debian `suite`.
+    """Run the core suite over `engines` under the Debian kernel `name`.
 
     `options` go to pytest; paths among them replace the suite's.
     """
-    with tempfile.TemporaryDirectory(prefix="execaudit-programs-") as name:
-        directory = Path(name)
+    suite = name.partition("-")[0]
+    hook = FAILURE_HOOKS.get((architecture, suite), FAILURE_HOOK)
+    (machine,) = (m for m, a in rootfs.ARCHITECTURES.items() if a == architecture)
+    with (
+        tempfile.TemporaryDirectory(prefix="execaudit-programs-") as programs,
+        tempfile.TemporaryDirectory(prefix="execaudit-object-") as built,
+    ):
         # Users without privilege run them too.
-        directory.chmod(0o755)
-        building.build_programs(directory)
+        Path(programs).chmod(0o755)
+        building.build_programs(Path(programs), machine)
+        files = {PROGRAMS: Path(programs), ECS: ECS_FIELDS}
         result = guest.run(
-            suite,
-            command(engines, options, timeout_s),
-            {PROGRAMS: directory, ECS: ECS_FIELDS},
+            name,
+            command(engines, options, timeout_s, hook),
+            {**files, **built_for(architecture, Path(built))},
+            architecture=architecture,
             timeout_s=timeout_s,
             show=show,
         )

@@ -36,15 +36,38 @@ def run(command: Sequence[str | Path]) -> None:
         raise RuntimeError(f"Failed to run '{command[0]}': status {process.returncode}\n{tail}")
 
 
-def mmdebstrap(suite: str, tree: Path, packages: Sequence[str], *options: str) -> None:
-    """Make a tree of a suite's `packages` and, unless the variant says no, what they depend on."""
+def mmdebstrap(
+    suite: str,
+    tree: Path,
+    packages: Sequence[str],
+    *options: str,
+    architecture: str = "",
+    more: Sequence[str] = (),
+) -> None:
+    """Make a tree of a suite's `packages` and, unless the variant says no, what they depend on.
+
+    `more` are suites that packages can come from too, where they are named as PACKAGE/SUITE.
+    """
     apt = [f"--aptopt={option}" for option in _APT_OPTIONS]
-    run(["mmdebstrap", *options, *apt, f"--include={','.join(packages)}", suite, tree])
+    if architecture:
+        apt.append(f"--architectures={architecture}")
+    sources = [f"deb {_mirror()} {name} main" for name in (suite, *more)] if more else []
+    run(["mmdebstrap", *options, *apt, f"--include={','.join(packages)}", suite, tree, *sources])
 
 
-def minimal(suite: str, tree: Path, packages: Sequence[str], *left_out: str) -> None:
+def _mirror() -> str:
+    """Return where this host's apt has Debian from."""
+    asked = ["apt-get", "indextargets", "--format", "$(LABEL) $(REPO_URI)", "Created-By: Packages"]
+    lines = subprocess.run(asked, stdout=-1, check=True, text=True).stdout.splitlines()
+    return next(line.split()[1] for line in lines if line.startswith("Debian "))
+
+
+def minimal(
+    suite: str, tree: Path, packages: Sequence[str], *left_out: str, architecture: str = ""
+) -> None:
     """Make the smallest tree with `packages`, without these folders of /usr/share."""
     excluded = [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in left_out]
     # It is made again where a crash leaves it half way, so nothing need wait for the disk.
     unsafe = "--dpkgopt=force-unsafe-io"
-    mmdebstrap(suite, tree, packages, "--variant=minbase", unsafe, *excluded)
+    options = ("--variant=minbase", unsafe, *excluded)
+    mmdebstrap(suite, tree, packages, *options, architecture=architecture)

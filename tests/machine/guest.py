@@ -19,14 +19,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.machine import rootfs
+from tests.machine import machines, rootfs
+from tests.machine.machines import Machine
 
 CHECKOUT = "srv/execaudit"
 RESULT = "/run/guest-result"
 TARGET = "execaudit-guest.target"
 MEMORY_MIB = 2048
 CMDLINE = (
-    "console=ttyS0 quiet panic=-1 oops=panic mitigations=off random.trust_cpu=on"
+    "quiet panic=-1 oops=panic mitigations=off random.trust_cpu=on"
     f" systemd.unit={TARGET} systemd.show_status=0"
 )
 # Nothing here is under test, and under emulation each costs up to seconds.
@@ -71,15 +72,15 @@ Delegate=yes
 TimeoutStartSec=infinity
 """,
 }
-# ttyS1 carries the output, ttyS2 a result file. The last line holds a word made for this boot
+# One port carries the output, one a result file. The last line holds a word made for this boot
 # alone: nothing that a test or a crash prints can look like it.
-RUN = f"""stty -F /dev/ttyS1 raw -echo
-exec </dev/null >/dev/ttyS1 2>&1
-stty -F /dev/ttyS2 raw -echo
+RUN = f"""stty -F /dev/OUTPUT raw -echo
+exec </dev/null >/dev/OUTPUT 2>&1
+stty -F /dev/RESULT raw -echo
 cd /{CHECKOUT}
 HOME=/root PYTHONPATH=/{rootfs.TOOLS} EXECAUDIT_REQUIRE_KERNEL=1 bash /srv/guest/command
 status=$?
-test -e {RESULT} && cat {RESULT} >/dev/ttyS2
+test -e {RESULT} && cat {RESULT} >/dev/RESULT
 printf '\\n%s %d\\n' "$(cat /srv/guest/word)" "$status"
 """
 
@@ -111,7 +112,7 @@ def _checkout_files() -> list[str]:
 
 
 def _payload(
-    command: str, word: str, files: Mapping[str, Path], services: Collection[str]
+    machine: Machine, command: str, word: str, files: Mapping[str, Path], services: Collection[str]
 ) -> bytes:
     """A tar of all that differs between guests, unpacked over the root file system at boot."""
     out = io.BytesIO()
@@ -136,29 +137,32 @@ def _payload(
             link = tarfile.TarInfo(f"etc/systemd/system/{name}")
             link.type, link.linkname = tarfile.SYMTYPE, "/dev/null"
             tar.addfile(link)
-        add("srv/guest/run", RUN)
+        add(
+            "srv/guest/run", RUN.replace("OUTPUT", machine.output).replace("RESULT", machine.result)
+        )
         add("srv/guest/command", command)
         add("srv/guest/word", word)
     return out.getvalue()
 
 
-def _qemu(kernel: rootfs.Kernel, directory: Path) -> list[str]:
+def _qemu(kernel: rootfs.Kernel, directory: Path, cmdline: str) -> list[str]:
+    machine = machines.MACHINES[kernel.architecture]
     # setpriv: the guest goes with whoever started it, however that one ends.
-    command = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64"]
-    command += ["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", str(MEMORY_MIB)]
+    command = ["setpriv", "--pdeathsig", "KILL", *machine.command]
+    command += ["-accel", "tcg,thread=multi", "-smp", "2", "-m", str(MEMORY_MIB)]
     command += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
     command += ["-kernel", str(kernel.image), "-initrd", str(kernel.initrd)]
-    command += ["-append", CMDLINE]
+    command += ["-append", f"console={machine.console} {CMDLINE} {cmdline}"]
     for image, mode in (
-        (rootfs.userland(), "snapshot=on,cache=unsafe"),
+        (rootfs.userland(kernel.architecture), "snapshot=on,cache=unsafe"),
         (kernel.disk, "readonly=on"),
         (directory / "payload.tar", "readonly=on"),
     ):
         command += ["-drive", f"file={image},if=virtio,format=raw,{mode}"]
-    command += ["-serial", f"file:{directory}/console"]
-    command += ["-chardev", "stdio,id=output,signal=off", "-serial", "chardev:output"]
-    command += ["-serial", f"file:{directory}/result"]
-    return command
+    command += ["-chardev", f"file,id=console,path={directory}/console"]
+    command += ["-chardev", "stdio,id=output,signal=off"]
+    command += ["-chardev", f"file,id=result,path={directory}/result"]
+    return command + machine.ports("console", "output", "result")
 
 
 def _read_all(process: subprocess.Popen[bytes], word: str, *, show: bool) -> str:
@@ -174,38 +178,48 @@ def _read_all(process: subprocess.Popen[bytes], word: str, *, show: bool) -> str
 
 
 def run(
-    suite: str,
+    name: str,
     command: str,
     files: Mapping[str, Path] | None = None,
     *,
+    architecture: str = rootfs.NATIVE,
+    cmdline: str = "",
     services: Collection[str] = (),
     timeout_s: float,
     show: bool = False,
 ) -> Result:
-    """Boot `suite`'s kernel, run the shell script `command` in the checkout, power off.
+    """Boot the kernel `name`, run the shell script `command` in the checkout, power off.
 
     The command runs as root in a systemd service with a delegated cgroup. `files` are put into the
     guest besides the checkout, by their path there, without the leading slash. Of the services that
     guests do without, `services` run. A guest that does not end within `timeout_s` is killed; its
-    status is then None. `show` copies the output to stdout as it comes.
+    status is then None. `cmdline` is added to the kernel's. `show` copies the output to stdout as
+    it comes.
     """
-    kernel = rootfs.kernel(suite)
+    kernel = rootfs.kernel(name, architecture)
     word = f"execaudit-guest-{secrets.token_hex(16)}"
-    payload = _payload(command, word, files or {}, services)
+    machine = machines.MACHINES[architecture]
+    payload = _payload(machine, command, word, files or {}, services)
     for _ in range(BOOTS):
-        result = _boot(kernel, payload, word, timeout_s=timeout_s, show=show)
+        result = _boot(kernel, cmdline, payload, word, timeout_s=timeout_s, show=show)
         if result.output or BROKEN_EMULATION not in result.console:
             break
     return result
 
 
 def _boot(
-    kernel: rootfs.Kernel, payload: bytes, word: str, *, timeout_s: float, show: bool
+    kernel: rootfs.Kernel,
+    cmdline: str,
+    payload: bytes,
+    word: str,
+    *,
+    timeout_s: float,
+    show: bool,
 ) -> Result:
     with tempfile.TemporaryDirectory(prefix="execaudit-guest-") as name:
         directory = Path(name)
         (directory / "payload.tar").write_bytes(payload)
-        qemu = _qemu(kernel, directory)
+        qemu = _qemu(kernel, directory, cmdline)
         start = time.monotonic()
         with (
             (directory / "errors").open("wb") as errors,

@@ -7,32 +7,44 @@ not know how a guest boots nor how a report is read.
 
 import argparse
 import json
-import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.machine import core_suite, guest, rootfs, service_suite
 
 TIMEOUT_S = 1500.0
 OUTPUT_LINES = 60
+REFUSALS = f"EXECAUDIT_GUEST_RESULT={guest.RESULT} python3 -m tests.machine.refusals"
 VERIFIER = f"EXECAUDIT_GUEST_RESULT={guest.RESULT} python3 -m tests.machine.verifier"
 
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """A kernel of the matrix: its Debian suite's `version`, and the engines that must work."""
+    """A kernel of the matrix: its `version`, and the engines that must work."""
 
     version: str
-    engines: tuple[str, ...]
+    engines: tuple[str, ...] = ("libbpf",)
 
 
 KERNELS = {
-    "bullseye": Tested("5.10", ("libbpf",)),
+    "bullseye": Tested("5.10"),
     "bookworm": Tested("6.1", ("libbpf", "bcc")),
-    "trixie": Tested("6.12", ("libbpf",)),
-    "sid": Tested("newest", ("libbpf",)),
+    "trixie": Tested("6.12"),
+    "sid": Tested("newest"),
 }
+MORE_KERNELS = {
+    "bookworm-rt": Tested("6.1, PREEMPT_RT"),
+    "bookworm-cloud": Tested("6.1, for virtual machines"),
+    "bookworm-backports": Tested("newest for Debian 12"),
+    "trixie-rt": Tested("6.12, PREEMPT_RT"),
+    "trixie-cloud": Tested("6.12, for virtual machines"),
+    "trixie-backports": Tested("newest for Debian 13"),
+}
+ALL_KERNELS = {**KERNELS, **MORE_KERNELS}
+"""Those of KERNELS are run where none is named."""
 
 
 def _arguments() -> argparse.Namespace:
@@ -43,7 +55,18 @@ def _arguments() -> argparse.Namespace:
         epilog="Options after -- go to pytest in the guest; paths among them replace core tests.",
     )
     names = ", ".join(f"{name} ({tested.version})" for name, tested in KERNELS.items())
-    parser.add_argument("names", metavar="NAME", nargs="*", help=f"of {names}; default all")
+    parser.add_argument(
+        "names",
+        metavar="NAME",
+        nargs="*",
+        help=f"of {names}; default all; or one of {', '.join(MORE_KERNELS)}",
+    )
+    parser.add_argument(
+        "--arch",
+        choices=tuple(rootfs.ARCHITECTURES.values()),
+        default=rootfs.NATIVE,
+        help="of the guests, default %(default)s",
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
         "--verifier",
@@ -56,13 +79,20 @@ def _arguments() -> argparse.Namespace:
         help="only the core tests, or only those that boot with the package installed",
     )
     what.add_argument(
+        "--refusals",
+        action="store_const",
+        const=REFUSALS,
+        dest="shell_command",
+        help="only show what doctor and the service say where kernel or seccomp refuse something",
+    )
+    what.add_argument(
         "--shell-command", metavar="CMD", help="only run this in the checkout, and show its output"
     )
     parser.add_argument(
         "--engines",
         type=lambda text: tuple(text.split(",")),
         metavar="LIST",
-        help="libbpf, bcc or both with a comma, in place of those the matrix names",
+        help="libbpf, bcc or both with a comma, instead of those the matrix names",
     )
     parser.add_argument(
         "--timeout", type=float, default=TIMEOUT_S, metavar="SECONDS", help="for each guest"
@@ -75,8 +105,8 @@ def _arguments() -> argparse.Namespace:
     arguments = parser.parse_args(own)
     arguments.options, arguments.table = options, []
     for name in arguments.names:
-        if name not in KERNELS:
-            parser.error(f"unknown kernel '{name}': one of {', '.join(KERNELS)}")
+        if name not in ALL_KERNELS:
+            parser.error(f"unknown kernel '{name}': one of {', '.join(ALL_KERNELS)}")
     arguments.names = arguments.names or list(KERNELS)
     return arguments
 
@@ -96,8 +126,22 @@ def _show_end(name: str, result: guest.Result, *, shown: bool) -> None:
         print("\n".join(result.output.splitlines()[-OUTPUT_LINES:]))
 
 
+def _run(
+    name: str, command: str, arguments: argparse.Namespace, *, show: bool = False
+) -> guest.Result:
+    with tempfile.TemporaryDirectory(prefix="execaudit-object-") as built:
+        return guest.run(
+            name,
+            command,
+            core_suite.built_for(arguments.arch, Path(built)),
+            architecture=arguments.arch,
+            timeout_s=arguments.timeout,
+            show=show,
+        )
+
+
 def _shell(name: str, arguments: argparse.Namespace) -> bool:
-    result = guest.run(name, arguments.shell_command, timeout_s=arguments.timeout, show=True)
+    result = _run(name, arguments.shell_command, arguments, show=True)
     _show_end(name, result, shown=True)
     print(f"-- {name}: exit status {result.status} after {result.seconds:.1f} s", flush=True)
     return result.status == 0
@@ -105,7 +149,7 @@ def _shell(name: str, arguments: argparse.Namespace) -> bool:
 
 def _verifier(name: str, arguments: argparse.Namespace) -> bool:
     """Print a line for each program of the objects; return True if all were accepted."""
-    result = guest.run(name, VERIFIER, timeout_s=arguments.timeout)
+    result = _run(name, VERIFIER, arguments)
     _show_end(name, result, shown=False)
     good = result.status == 0
     print(f"{'object':22} {'program':24} {'section':36} {'insns':>8} {'states':>7} {'ms':>7}")
@@ -134,11 +178,15 @@ def _suites(name: str, arguments: argparse.Namespace) -> bool:
 
 def _core(name: str, arguments: argparse.Namespace) -> bool:
     """Run the core suite, add its counts to the table."""
-    engines = arguments.engines or KERNELS[name].engines
+    # bcc takes minutes to compile where the compiler itself is emulated.
+    engines = arguments.engines or (
+        ALL_KERNELS[name].engines if arguments.arch == rootfs.NATIVE else ("libbpf",)
+    )
     report = core_suite.run(
         name,
         engines,
         arguments.options,
+        architecture=arguments.arch,
         timeout_s=arguments.timeout,
         show=not arguments.quiet,
     )
@@ -149,7 +197,13 @@ def _core(name: str, arguments: argparse.Namespace) -> bool:
 def _service(name: str, arguments: argparse.Namespace) -> bool:
     """Run the tests of the packaged service, add their count to the table."""
     options = [each for each in arguments.options if not each.startswith("tests/")]
-    report = service_suite.run(name, options, timeout_s=arguments.timeout, show=not arguments.quiet)
+    report = service_suite.run(
+        name,
+        options,
+        architecture=arguments.arch,
+        timeout_s=arguments.timeout,
+        show=not arguments.quiet,
+    )
     return _tell(name, report, (service_suite.NAME,), arguments, good=service_suite.is_good(report))
 
 
@@ -163,10 +217,11 @@ def _tell(
 ) -> bool:
     _show_end(name, report.guest, shown=not arguments.quiet)
     print(f"-- {name}: {'good' if good else 'BAD'} after {report.guest.seconds:.0f} s", flush=True)
+    release = rootfs.kernel(name, arguments.arch).release
     for row in rows:
         counts = report.counts.get(row, core_suite.Counts())
         numbers = (counts.passed, counts.failed, counts.skipped)
-        arguments.table.append((name, rootfs.kernel(name).release, row, *map(str, numbers)))
+        arguments.table.append((name, release, row, *map(str, numbers)))
     return good
 
 
@@ -182,9 +237,6 @@ def _show_table(rows: list[tuple[str, ...]]) -> None:
 def main() -> int:
     """Run what the command line asks for; 0 when every guest did well."""
     arguments = _arguments()
-    if os.uname().machine != "x86_64":
-        print("./dev kernels: the guests are x86_64, this machine is not", file=sys.stderr)
-        return 1
     one = _suites
     if arguments.verifier:
         one = _verifier
@@ -192,9 +244,9 @@ def main() -> int:
         one = _shell
     good = True
     for name in arguments.names:
-        print(f"== {name} ({KERNELS[name].version})", flush=True)
+        print(f"== {name} ({ALL_KERNELS[name].version}) {arguments.arch}", flush=True)
         if arguments.fetch:
-            rootfs.kernel(name, fetch=True)
+            rootfs.kernel(name, arguments.arch, fetch=True)
         good &= one(name, arguments)
     if arguments.table:
         _show_table(arguments.table)

@@ -21,6 +21,8 @@ KERNELS = ("bookworm", "bullseye")  # of test_guest
 _GUESTS: list[Callable[[], object]] = [
     rootfs.userland,
     *(partial(rootfs.kernel, suite) for suite in KERNELS),
+    partial(rootfs.userland, "arm64"),
+    partial(rootfs.kernel, "trixie", "arm64"),
 ]
 LANES: dict[str, tuple[Callable[[], object], ...]] = {
     "guests": (

@@ -5,6 +5,7 @@ Owns fetching them with mmdebstrap and packing them into ext4 images, each cache
 are never written by a guest. It must not know how a guest boots or what runs in it.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.machine import cache, debian, initrd
+from tests.machine import cache, debian, foreign, initrd
 
 CHECKOUT = Path(__file__).parents[2]
 # One userland serves every kernel: what is tested is the kernel, not the distribution.
@@ -38,18 +39,23 @@ USERLAND_PACKAGES = (
 )
 # Where the test tools lie in the guest: the same versions as on the host, not the distribution's.
 TOOLS = "opt/test-tools"
-KERNEL_PACKAGES = ("linux-image-amd64", "linux-headers-amd64", "busybox-static")
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+"""Debian's names for what guests are made of, by the machine's."""
+NATIVE = ARCHITECTURES.get(os.uname().machine, "")
+_WHEELS = {"amd64": "manylinux2014_x86_64", "arm64": "manylinux2014_aarch64"}
 # No journal (guests never survive a power cut) and no checksums (ext4 then needs no crypto).
 EXT4_FEATURES = "^has_journal,^metadata_csum"
 # Whatever changes here, package lists or the way they are packed, makes new images.
-_SOURCES = [Path(module).read_text() for module in (__file__, debian.__file__, initrd.__file__)]
+_MODULES = (__file__, debian.__file__, foreign.__file__, initrd.__file__)
+_SOURCES = [Path(module).read_text() for module in _MODULES]
 
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """One suite's kernel: `image` and `initrd` to boot, `disk` with /lib/modules and /usr/src."""
+    """One kernel: `image` and `initrd` to boot, `disk` with /lib/modules and /usr/src."""
 
-    suite: str
+    name: str
+    architecture: str
     release: str
     image: Path
     initrd: Path
@@ -67,39 +73,65 @@ def _pack(tree: Path, image: Path, free_mib: int) -> None:
 def _test_requirements() -> list[str]:
     """The pinned test tools, without those that only look at the source."""
     lines = (CHECKOUT / "tests/requirements.txt").read_text().split()
-    return [line for line in lines if not re.match(r"(mypy|ruff)==", line)]
+    return [line for line in lines if not re.match(r"(mypy|ruff|codespell|proselint)==", line)]
 
 
-def userland() -> Path:
+def _fill_userland(tree: Path, architecture: str) -> None:
+    left_out = ("doc", "man", "locale")
+    debian.minimal(USERLAND_SUITE, tree, USERLAND_PACKAGES, *left_out, architecture=architecture)
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    pip += ["--root-user-action=ignore", "--no-compile", "--only-binary=:all:"]
+    pip += ["--platform", _WHEELS[architecture]]
+    pip += ["--python-version", USERLAND_PYTHON, "--target", str(tree / TOOLS)]
+    debian.run([*pip, *_test_requirements()])
+    # Compiled now: a guest would do it at each boot, slowly, and forget.
+    debian.run(["chroot", tree, "python3", "-m", "compileall", "-q", f"/{TOOLS}"])
+
+
+def userland(architecture: str = NATIVE) -> Path:
     """Return the ext4 image of the guests' root file system."""
-    requirements = _test_requirements()
 
     def build(directory: Path) -> None:
         tree = directory / "tree"
-        debian.minimal(USERLAND_SUITE, tree, USERLAND_PACKAGES, "doc", "man", "locale")
-        pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-        pip += ["--root-user-action=ignore", "--no-compile", "--only-binary=:all:"]
-        pip += ["--python-version", USERLAND_PYTHON, "--target", str(tree / TOOLS)]
-        debian.run([*pip, *requirements])
-        # Compiled now: a guest would do it at each boot, slowly, and forget.
-        debian.run(["chroot", tree, "python3", "-m", "compileall", "-q", f"/{TOOLS}"])
+        with foreign.programs(architecture):
+            _fill_userland(tree, architecture)
         (tree / "etc/hostname").write_text("execaudit-guest\n")
         (tree / "etc/fstab").write_text("")
         (tree / "kernel").mkdir()
         _pack(tree, directory / "root.img", free_mib=1024)
         shutil.rmtree(tree)
 
-    version = cache.key([*requirements, _SOURCES[0]])
-    return cache.entry("userland", version, build) / "root.img"
+    version = cache.key([architecture, *_test_requirements(), *_SOURCES])
+    return cache.entry(_kind("userland", architecture), version, build) / "root.img"
+
+
+def _kind(kind: str, architecture: str) -> str:
+    return kind if architecture == "amd64" else f"{architecture}-{kind}"
 
 
 def _first(*paths: Path) -> Path:
     return next(path for path in paths if path.exists())
 
 
-def _fetch_kernel(suite: str, directory: Path) -> None:
+def _kernel_packages(name: str, architecture: str) -> list[str]:
+    """Return what has the kernel, its headers and the initrd's shell."""
+    _, _, flavor = name.partition("-")
+    infix = f"{flavor}-" if flavor and flavor != "backports" else ""
+    release = f"/{name}" if flavor == "backports" else ""
+    kernel = [f"linux-{part}-{infix}{architecture}{release}" for part in ("image", "headers")]
+    return [*kernel, "busybox-static"]
+
+
+def _fetch_kernel(name: str, architecture: str, directory: Path) -> None:
     extracted, tree = directory / "extracted", directory / "tree"
-    debian.mmdebstrap(suite, extracted, KERNEL_PACKAGES, "--variant=extract")
+    debian.mmdebstrap(
+        name.partition("-")[0],
+        extracted,
+        _kernel_packages(name, architecture),
+        "--variant=extract",
+        architecture=architecture,
+        more=[name] if name.endswith("-backports") else [],
+    )
     (tree / "lib").mkdir(parents=True)
     (tree / "usr").mkdir()
     # Packages of a merged-/usr suite put everything below /usr.
@@ -119,17 +151,20 @@ def _fetch_kernel(suite: str, directory: Path) -> None:
     shutil.rmtree(tree)
 
 
-def kernel(suite: str, *, fetch: bool = False) -> Kernel:
-    """Return the kernel of a Debian suite with its modules and the headers that match it.
+def kernel(name: str, architecture: str = NATIVE, *, fetch: bool = False) -> Kernel:
+    """Return a kernel of a Debian suite with its modules and the headers that match it.
 
-    It stays as it was first fetched; `fetch` gets the suite's current one.
+    `name` is the suite's; after a dash it has "rt", "cloud" or "backports" for another one. It
+    stays as it was first fetched; `fetch` gets the suite's current one.
     """
-    kind = f"kernel-{suite}"
+    kind = _kind(f"kernel-{name}", architecture)
     if fetch:
         cache.forget(kind)
 
-    key = cache.key([suite, *_SOURCES])
-    directory = cache.entry(kind, key, lambda directory: _fetch_kernel(suite, directory))
+    key = cache.key([name, architecture, *_SOURCES])
+    directory = cache.entry(
+        kind, key, lambda directory: _fetch_kernel(name, architecture, directory)
+    )
     release = (directory / "release").read_text()
     image, first, disk = (directory / name for name in ("vmlinuz", "initrd", "kernel.img"))
-    return Kernel(suite, release, image, first, disk)
+    return Kernel(name, architecture, release, image, first, disk)

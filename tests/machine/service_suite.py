@@ -12,8 +12,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.machine import core_suite, guest, rootfs
-from tests.packaging.build import deb
+from tests.machine import core_suite, foreign, guest, rootfs
+from tests.packaging.build import deb, foreign_deb
 
 NAME = "service"
 TESTS = "tests/machine/guest_service.py"
@@ -50,19 +50,21 @@ exit $status
 """
 
 
-def _install(place: Path) -> dict[str, Path]:
+def _install(place: Path, architecture: str) -> dict[str, Path]:
     """Install the package in `place`. Returns what that adds to the root file system, by path."""
+    package = deb() if architecture == rootfs.NATIVE else foreign_deb(architecture)
     environment = {
         **os.environ,
-        "IMAGE": str(rootfs.userland()),
-        "PACKAGE": str(deb()),
+        "IMAGE": str(rootfs.userland(architecture)),
+        "PACKAGE": str(package),
         "PLACE": str(place),
         "TARGET": guest.TARGET,
     }
     alone = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", INSTALL]
-    done = subprocess.run(
-        alone, stdout=-1, stderr=subprocess.STDOUT, check=False, text=True, env=environment
-    )
+    with foreign.programs(architecture):
+        done = subprocess.run(
+            alone, stdout=-1, stderr=subprocess.STDOUT, check=False, text=True, env=environment
+        )
     if done.returncode:
         raise RuntimeError(f"Failed to install the package: {done.returncode}\n{done.stdout}")
     drop_in = place / "drop-in"
@@ -78,14 +80,26 @@ def _is_empty(path: Path) -> bool:
 
 
 def run(
-    suite: str, options: Sequence[str] = (), *, timeout_s: float, show: bool = False
+    name: str,
+    options: Sequence[str] = (),
+    *,
+    architecture: str = rootfs.NATIVE,
+    timeout_s: float,
+    show: bool = False,
 ) -> core_suite.Report:
-    """Boot with the package under the kernel of the Debian `suite`; `options` go to pytest."""
+    """Boot with the package under the Debian kernel `name`; `options` go to pytest."""
     pytest = ["python3", "-m", "pytest", f"--junitxml={guest.RESULT}", "--color=no", "-rA"]
     command = f"{shlex.join([*pytest, *options, TESTS])}\n{DESCRIBE}"
-    with tempfile.TemporaryDirectory(prefix="execaudit-install-", dir="/var/tmp") as name:
-        files = _install(Path(name))
-        result = guest.run(suite, command, files, services=SERVICES, timeout_s=timeout_s, show=show)
+    with tempfile.TemporaryDirectory(prefix="execaudit-install-", dir="/var/tmp") as place:
+        result = guest.run(
+            name,
+            command,
+            _install(Path(place), architecture),
+            architecture=architecture,
+            services=SERVICES,
+            timeout_s=timeout_s,
+            show=show,
+        )
     return core_suite.read(result, (), NAME)
 
 

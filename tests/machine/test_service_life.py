@@ -45,7 +45,7 @@ def test_upgrade_under_load_keeps_changes_and_misses_no_exec(
     assert modes.splitlines() == ["root:execaudit 640", "root:execaudit 750"]
 
 
-def test_reboot_is_told_of_and_early_services_are_seen(shared: Service) -> None:
+def test_reboot_is_reported_and_early_services_are_seen(shared: Service) -> None:
     shared.start()
     before = shared.mark()
     shared.marked(before)

@@ -24,6 +24,16 @@ def deb() -> Path:
     return artifact("deb", "execaudit_*.deb")
 
 
+def foreign_deb(architecture: str) -> Path:
+    """Return the Debian package of this checkout for another architecture, built on this one."""
+
+    def build(directory: Path) -> None:
+        build_into(directory, "deb", HOST_ARCH=architecture)
+
+    folder = cache.entry(f"{architecture}-package-deb", sources_key(), build)
+    return next(folder.glob(f"execaudit_*_{architecture}.deb"))
+
+
 def artifact(package_format: str, pattern: str) -> Path:
     """Return the one file of a format's artifacts that matches `pattern`."""
     (found,) = artifacts(package_format).glob(pattern)

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What real cgroup paths tell."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.records.cgroup import describe, has_old_hierarchies
+from execaudit.records.cgroup import describe
 
 ID = "4f9d1c3a8be27056" * 4
 OTHER = "0a1b2c3d4e5f6071" * 4
@@ -187,20 +185,3 @@ def test_any_path_tells_non_empty_text_or_nothing(path: str) -> None:
     for text in fields.values():
         assert text
         text.encode()
-
-
-@pytest.mark.parametrize(
-    ("lines", "is_old"),
-    [
-        ("0::/system.slice/cron.service\n", False),
-        ("1:net_cls,net_prio:/vpn\n0::/system.slice/cron.service\n", False),
-        ("12:pids:/a\n1:name=systemd:/a\n0::/\n", True),
-        ("4:cpu,cpuacct:/\n0::/system.slice\n", True),
-        ("1:name=systemd:/a\n0::/a\n", True),
-    ],
-)
-def test_groups_of_version_1_count_where_processes_are_put_into_them(
-    tmp_path: Path, lines: str, is_old: bool
-) -> None:
-    (tmp_path / "cgroup").write_text(lines)
-    assert has_old_hierarchies(tmp_path / "cgroup") is is_old

@@ -2,6 +2,7 @@
 """What the documents say is there, is there; what is there, the documents say."""
 
 import argparse
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -12,10 +13,11 @@ import pytest
 from execaudit.cli import build_parser
 from execaudit.records.vocabulary import FIELDS
 from execaudit.records.vocabulary.kinds import SHARED, Kind
+from tests.schemas import check_own
 
 ROOT = Path(__file__).parents[2]
 MANUAL = ROOT / "docs/man/execaudit.8.scd"
-RECORD = ROOT / "docs/record.md"
+RECORDS = (ROOT / "docs/record.md", ROOT / "docs/service-records.md")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 # Tools write these; everything else that is text is ours.
 FOREIGN = {".git", "build", "dist", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
@@ -115,9 +117,16 @@ def members(kind: Kind) -> Iterator[str]:
 
 
 def test_every_member_of_an_object_is_documented() -> None:
-    documented = set(re.findall(r"`(\w+)`", RECORD.read_text()))
+    documented = set(re.findall(r"`(\w+)`", "".join(map(Path.read_text, RECORDS))))
     kinds = [*(field.kind for field in FIELDS.values()), *SHARED]
     assert {name for kind in kinds for name in members(kind)} <= documented
+
+
+def test_examples_of_records_are_by_the_schema() -> None:
+    examples = re.findall(r"^```json\n(.*?)^```", RECORDS[0].read_text(), re.MULTILINE | re.DOTALL)
+    assert examples
+    for example in examples:
+        check_own("execaudit", json.loads(example))
 
 
 def test_development_help_has_every_verb() -> None:

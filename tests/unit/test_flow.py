@@ -187,7 +187,7 @@ def test_batch_is_free_once_the_sinks_have_it(bench: Bench) -> None:
     bench.feed(exec_record(b"x"), failure(1))
 
     assert bench.capture.freed == bench.capture.produced
-    assert not bench.flow.is_holding
+    assert not bench.flow.ring.is_holding
 
 
 def test_checkpoint_is_behind_the_record_that_is_kept(bench: Bench) -> None:
@@ -216,7 +216,7 @@ def test_checkpoint_stays_in_front_of_what_waits(bench: Bench) -> None:
 
     assert file.last.position == searched == bench.capture.freed
     assert file.last.held_back == [(2 << 3 | EXECVE, 1)]
-    assert bench.flow.is_holding
+    assert bench.flow.ring.is_holding
     assert file.batches[-1] == bench.capture.produced
 
     bench.feed(exec_record(b"ls", seq=3))  # what was searched for

@@ -12,15 +12,15 @@ from execaudit.rules.kernel_rules import KernelLookups, KernelRules, Kind, trans
 from tests.rule_tables import compile_all
 
 EXES = {"/usr/bin/ls": (8 << 20 | 1, 77), "/usr/bin/cat": (8 << 20 | 1, 78)}
-GROUPS = {"/system.slice/cron.service": 4711}
+GROUPS = {"/system.slice/cron.service": [(4711, 0), (12, 1)]}
 
 
 class Lookups(KernelLookups):
     def exe(self, path: str) -> tuple[int, int] | None:
         return EXES.get(path)
 
-    def cgroup(self, path: str) -> int | None:
-        return GROUPS.get(path)
+    def cgroup(self, path: str) -> list[tuple[int, int]]:
+        return GROUPS.get(path, [])
 
 
 def translate(*rules: dict[str, Any]) -> KernelRules:
@@ -46,7 +46,7 @@ def comm(text: bytes) -> tuple[Kind, int, int]:
         ({"gid": "adm"}, [(Kind.GID, 4, 0)]),
         ({"comm": ["ls", "exactly15bytes!"]}, [comm(b"ls"), comm(b"exactly15bytes!")]),
         ({"exe": "/usr/bin/ls"}, [(Kind.EXE, 8 << 20 | 1, 77)]),
-        ({"cgroup": "/system.slice/cron.service"}, [(Kind.CGROUP, 4711, 0)]),
+        ({"cgroup": "/system.slice/cron.service"}, [(Kind.CGROUP, 4711, 0), (Kind.CGROUP, 12, 1)]),
         (
             {"any": {"uid": 1, "exe": "/usr/bin/ls"}},
             [(Kind.UID, 1, 0), (Kind.EXE, 8 << 20 | 1, 77)],

@@ -168,12 +168,16 @@ def test_kernel_types_declare_exactly_the_fields_the_programs_use() -> None:
     assert used_members() | {("upid", "nr"), ("upid", "ns")} == kernel_members()
 
 
+# What the two architectures keep differently.
+OF_MACHINES = ("pt_regs", "thread_info")
+
+
 def test_bcc_gets_an_offset_for_every_field_the_programs_use() -> None:
     found, optional = offsets.used_fields(source_directory())
 
-    # Registers of the other architecture are left out, and bit fields have flags of their own.
+    # Members of the other architecture are left out, and bit fields have flags of their own.
     registers = {pair for pair in found if pair[0] == "pt_regs"}
-    wanted = {pair for pair in used_members() if pair[0] != "pt_regs"}
+    wanted = {pair for pair in used_members() if pair[0] not in OF_MACHINES}
     assert wanted - {("linux_binprm", "secureexec")} <= found | optional
     assert registers
 
@@ -184,12 +188,15 @@ def test_registers_are_those_of_the_machine() -> None:
     assert {"bx", "cx", "dx", "si", "di", "orig_ax", "ax"} <= x86
     assert {"regs", "orig_x0", "syscallno"} <= arm64
     assert not x86 & arm64
+    marks = [offsets.declared_fields(KERNEL, name) for name in ("x86_64", "aarch64")]
+    assert ("thread_info", "status") in marks[0] - marks[1]
+    assert ("thread_info", "flags") in marks[1] - marks[0]
 
 
 def test_fields_that_programs_use_exist_in_the_running_kernel() -> None:
     if not Path("/sys/kernel/btf/vmlinux").exists():
         pytest.skip("this kernel has no BTF")
-    wanted = {pair for pair in used_members() if pair[0] != "pt_regs"}
+    wanted = {pair for pair in used_members() if pair[0] not in OF_MACHINES}
     with Btf() as btf:
         missing = {pair for pair in wanted if btf.find_bit(*pair) is None}
         registers = btf.struct_size("pt_regs")

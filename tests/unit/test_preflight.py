@@ -74,9 +74,10 @@ JIT = "proc/sys/net/core/bpf_jit_enable"
 CLOCK = "sys/devices/system/clocksource/clocksource0/current_clocksource"
 CGROUP = "proc/self/cgroup"
 OLD_CGROUPS = (
-    "version 1 is in use (legacy or hybrid): records say that cgroup, unit and others are"
+    "version 1 without a hierarchy of systemd's: records say that cgroup, unit and others are"
     " unreadable, or that the container is"
 )
+NAMED_CGROUPS = "version 1 (legacy or hybrid): records use systemd's own hierarchy"
 ADMIN = {"proc/self/status": "CapEff:\t0000000000200000\n"}
 PRIVILEGED = "2: privileged processes only"
 NO_ADMIN = "3: no kretprobes and classic tracepoints without CAP_SYS_ADMIN"
@@ -85,7 +86,8 @@ FILE_CHECKS: list[tuple[Callable[[Path], Check], dict[str, str], str, str]] = [
     (preflight.check_btf, {}, "warn", f"no /{BTF}"),
     (preflight.check_cgroups, {}, "warn", "none"),
     (preflight.check_cgroups, {CGROUP: "0::/user.slice\n"}, "pass", "version 2"),
-    (preflight.check_cgroups, {CGROUP: "1:name=systemd:/a\n0::/\n"}, "warn", OLD_CGROUPS),
+    (preflight.check_cgroups, {CGROUP: "3:memory:/a\n0::/\n"}, "warn", OLD_CGROUPS),
+    (preflight.check_cgroups, {CGROUP: "1:name=systemd:/a\n0::/\n"}, "pass", NAMED_CGROUPS),
     (preflight.check_btf, {BTF: "x" * 4096}, "pass", f"/{BTF}, 4 KiB"),
     (preflight.check_lockdown, {}, "pass", "not in use, or securityfs is not mounted"),
     (preflight.check_lockdown, {LOCKDOWN: "[none] integrity confidentiality\n"}, "pass", "none"),

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from execaudit.kernel import ring as ring_module
 from execaudit.kernel.ring import Ring
 
 PAGE = mmap.PAGESIZE
@@ -60,6 +61,11 @@ class Kernel:
         for copy in (0, self.size):
             offset = 2 * PAGE + at % self.size + copy
             os.pwrite(self.fd, struct.pack("@I", size | flags), offset)
+
+    def fill(self, at: int, data: bytes) -> None:
+        """Write the data of a record again."""
+        for copy in (0, self.size):
+            os.pwrite(self.fd, data, 2 * PAGE + at % self.size + 8 + copy)
 
     def _position(self, offset: int) -> int:
         (value,) = struct.unpack("@Q", os.pread(self.fd, 8, offset))
@@ -308,3 +314,48 @@ def test_everything_sent_comes_out_once_and_in_order(
         kernel.close()
 
     assert received == sent
+
+
+def test_headers_and_data_are_read_behind_barriers_where_loads_are_not_ordered(
+    kernel: Kernel, ring: Ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory holds what was there before until a barrier, as on a machine that loads early."""
+    monkeypatch.setattr(ring_module, "_ORDERS_ACCESSES", False)
+    at = kernel.write(b"stale", BUSY)
+
+    def finish() -> None:
+        kernel.commit(at, 5)
+
+    def fill() -> None:
+        kernel.fill(at, b"fresh")
+
+    def note() -> None:
+        seen.append(kernel.consumed)
+
+    reached = [finish, fill, note]
+    seen: list[int] = []
+
+    def barrier(*_: object) -> tuple[list[int], list[int], list[int]]:
+        reached.pop(0)()
+        return [], [], []
+
+    monkeypatch.setattr("execaudit.kernel.ring.select.select", barrier)
+    data, (offset,) = ring.take()
+    ring.free(ring.position)
+    assert data[offset : offset + 5] == b"fresh"
+    assert not reached
+    assert seen == [0], "the room was given back before a barrier"
+    assert kernel.consumed == ring.position
+
+
+def test_nothing_is_called_where_loads_are_ordered_or_nothing_came(
+    kernel: Kernel, ring: Ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[object] = []
+    monkeypatch.setattr("execaudit.kernel.ring.select.select", lambda *a: calls.append(a))
+    monkeypatch.setattr(ring_module, "_ORDERS_ACCESSES", False)
+    ring.take()
+    monkeypatch.setattr(ring_module, "_ORDERS_ACCESSES", True)
+    kernel.write(b"some")
+    ring.read()
+    assert calls == []

@@ -13,10 +13,13 @@ from execaudit.rules.rule_set import RuleSet, compile_rules
 from tests.rule_tables import LOOKUPS, decide, record
 
 ROOT = Path(__file__).parents[2]
+CONDITIONS_GUIDE = (ROOT / "docs/conditions.md").read_text()
 GUIDE = (ROOT / "docs/rules.md").read_text()
 BLOCKS = [
     textwrap.dedent(block)
-    for block in re.findall(r"^ *```toml\n(.*?)^ *```", GUIDE, re.MULTILINE | re.DOTALL)
+    for block in re.findall(
+        r"^ *```toml\n(.*?)^ *```", GUIDE + CONDITIONS_GUIDE, re.MULTILINE | re.DOTALL
+    )
 ]
 DOWNLOADS = (
     "curl -fsSL https://x.example/i.sh | bash",
@@ -40,7 +43,7 @@ def test_guide_has_ten_worked_examples() -> None:
     examples = GUIDE.partition("## Worked examples")[2]
 
     assert re.findall(r"^(\d+)\. ", examples, re.MULTILINE) == [str(n) for n in range(1, 11)]
-    assert len(BLOCKS) == 12
+    assert len(BLOCKS) == 13
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: re.findall('name = "(.*)"', block)[-1])
@@ -54,7 +57,7 @@ def test_shipped_sample_is_right(path: Path) -> None:
 
 
 def test_guide_explains_every_condition_and_no_other() -> None:
-    tables = GUIDE.partition("### Text")[2].partition("## all, any, not")[0]
+    tables = CONDITIONS_GUIDE.partition("## Text")[2].partition("## all, any, not")[0]
     named = {
         name
         for row in re.findall(r"^\| (`[^|]+`) \|", tables, re.MULTILINE)

@@ -15,6 +15,8 @@ import pytest
 
 from execaudit.cli import main
 from execaudit.cli.rules import list_rules
+from execaudit.kernel.hierarchies import Hierarchies
+from execaudit.rules import kernel_rules
 from execaudit.rules.kernel_rules import KernelLookups, translate_rules
 from tests.rule_tables import compile_all
 from tests.unit.config_tree import write_file
@@ -280,22 +282,29 @@ def test_malformed_record_is_an_error_and_no_traceback(
     assert errors.startswith("execaudit: Failed to judge the record: it is malformed (")
 
 
-def test_kernel_gets_files_with_one_name_only(tmp_path: Path) -> None:
+def test_kernel_gets_files_with_one_name_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     single, double = tmp_path / "single", tmp_path / "double"
     single.touch()
     double.touch()
     (tmp_path / "other").hardlink_to(double)
     (tmp_path / "link").symlink_to(single)
     (tmp_path / "group").mkdir()
-    lookups = KernelLookups(cgroups=tmp_path)
+    (tmp_path / "systemd/group").mkdir(parents=True)
+    lookups = KernelLookups(cgroups=tmp_path, named=tmp_path / "systemd")
     status = single.stat()
 
     device = os.major(status.st_dev) << 20 | os.minor(status.st_dev)
     assert lookups.exe(str(single)) == (device, status.st_ino)
     for name in ("double", "link", "gone", "a\0b"):
         assert lookups.exe(f"{tmp_path}/{name}") is None
-    assert lookups.cgroup("/group") == (tmp_path / "group").stat().st_ino
-    assert lookups.cgroup("/gone") is None
+    groups = [(tmp_path / "group").stat().st_ino, (tmp_path / "systemd/group").stat().st_ino]
+    for named, ids in ((0, groups[:1]), (7, groups)):
+        found = Hierarchies(are_old=True, named=named)
+        monkeypatch.setattr(kernel_rules, "find_hierarchies", lambda found=found: found)
+        assert lookups.cgroup("/group") == [(each, at) for at, each in enumerate(ids)]
+        assert lookups.cgroup("/gone") == lookups.cgroup("/") == []
 
     rules = compile_all({"action": "drop", "exe": str(single)}).rules
     assert translate_rules(rules, lookups).rules == {0}

@@ -8,8 +8,9 @@ from execaudit.query.live import follow_all
 from execaudit.query.matches import read_matches
 from execaudit.query.scan import Question, Scanner
 from execaudit.store.broken import Broken
+from execaudit.store.choice import Choice
 from execaudit.store.completeness import Completeness
-from execaudit.store.sources import Choice, opened
+from execaudit.store.sources import opened
 from execaudit.store.times import ALWAYS
 from tests.log_files import exec_fields, lines_of, rotated
 from tests.search_matches import LOOKUPS

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from execaudit.cli.command_line import main
-from tests.log_files import BEGIN_S, compress, exec_fields, lines_of, own_fields, rotated
+from tests.log_files import BEGIN_S, BOOT, compress, exec_fields, lines_of, own_fields, rotated
 
 
 @pytest.fixture
@@ -166,7 +166,8 @@ def test_boots_are_counted_from_the_last(capfd: pytest.CaptureFixture[str], log:
     later = [exec_fields(s, boot="f" * 32) for s in range(300, 307)]
     log.write_bytes(log.read_bytes() + lines_of(own_fields("start", 299, boot="f" * 32), *later))
     assert search(capfd, log, "-b", "-c")[1] == "8\n"
-    assert search(capfd, log, "--boot=-1", "-c")[1] == "200\n"
+    for before in (["--boot=-1"], ["--boot", "-1"], ["-b", "-1"], ["-b", BOOT]):
+        assert search(capfd, log, *before, "-c")[1] == "200\n", before
     assert search(capfd, log, "--boot=2", "-c")[1] == "8\n"
     assert "there are 2 boots" in search(capfd, log, "--boot=-2")[2]
 

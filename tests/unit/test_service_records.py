@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records about the daemon itself have what docs/record.md says."""
+"""Records about the daemon itself have what docs/service-records.md says."""
 
 from execaudit.records import service_records
 from execaudit.records.lost import EventKey, Incident, sink_lost_fields

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The run before this one, as the `start` record describes it (docs/record.md).
+"""The run before this one, as the `start` record describes it (docs/service-records.md).
 
 Owns the members `gap` and `previous`: when the run before ended and how, if the kernel went on
 tracing since, and how many events that were. It reports nothing itself.

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The vocabulary: every field of a record, declared once (docs/record.md).
 
-From it come, by `./dev generate`, the JSON Schema, the tables of docs/record.md and docs/rules.md
-and the files of packaging/siem; and here, what rules can ask for and what is read back from the
-journal. The declarations stand in the modules of this package; this one puts them together.
+From it come, by `./dev generate`, the JSON Schema, the tables of the guides and the files of
+packaging/siem; and here, what rules can ask for and what is read back from the journal.
+The declarations stand in the modules of this package; this one puts them together.
 """
 
 from collections.abc import Iterator

@@ -28,7 +28,7 @@ class Condition(NamedTuple):
 
     kind: str  # which function of `rules.conditions` reads its value
     what: str = "a text"  # what a plain value is, for messages
-    note: str = ""  # what docs/rules.md says of it; empty: it is as in the record
+    note: str = ""  # what docs/conditions.md says of it; empty: it is as in the record
     is_path: bool = False  # wildcards other than ** stop at "/"
     is_absolute: bool = False  # a path that always begins with "/"
     is_short: bool = False  # at most what the kernel keeps of a short name

@@ -60,9 +60,10 @@ START = (
         ("start",)),
     Field("failure_hook_error", kinds.TEXT, "why they are not, where the configuration wants them",
         ("start",)),
-    Field("cgroups", kinds.NAME, "`legacy`: control groups of version 1 are in use (also `hybrid`),"
-        " which records do not have: `cgroup`, `unit` and others are `unreadable` where version 2"
-        " has nothing to say. Left out otherwise", ("start",)),
+    Field("cgroups", kinds.NAME, "where control groups of version 1 are in use (legacy or hybrid):"
+        " `named`: `cgroup`, `unit` and others come from systemd's own hierarchy"
+        " (`name=systemd`); `legacy`: there is none, and they are `unreadable` where version 2 has"
+        " nothing to say. Left out otherwise", ("start",)),
     Field("config_hash", kinds.HASH, "SHA-256, in hexadecimal, over all files of configuration and"
         " rules", ("start", "config"), ("start", "config"), {"config": "the same, of the"
         " configuration from here on"}),

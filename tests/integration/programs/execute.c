@@ -219,7 +219,7 @@ static void by_thread_without_leader(void)
 
 static void end_as(pid_t child)
 {
-	int status;
+	int status = 0;
 
 	if (child < 0 || waitpid(child, &status, 0) != child)
 		fail("fork");

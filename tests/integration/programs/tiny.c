@@ -11,6 +11,11 @@ void _start(void)
 	register long status __asm__("x0") = 0;
 
 	__asm__ volatile("svc 0" : : "r"(number), "r"(status) : "memory");
+#elif defined(__arm__)
+	register long number __asm__("r7") = 1;
+	register long status __asm__("r0") = 0;
+
+	__asm__ volatile("svc 0" : : "r"(number), "r"(status) : "memory");
 #else
 #error "no system call known"
 #endif

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Arguments of `execaudit rules backtest`."""
+
+import argparse
+
+from execaudit.query.search_arguments import add_source_arguments, add_time_arguments, keep_order
+
+_EXAMPLES = 3
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `execaudit rules backtest` takes."""
+    parser.description = (
+        "Say how often each rule would have matched what was logged in a period, and show examples."
+    )
+    add = parser.add_argument
+    options = [
+        add("--rules", action="append", default=[], metavar="FILE",
+            help="the rules of this file instead of those in force"),
+        add("-n", "--examples", type=int, default=_EXAMPLES, metavar="N", help="default: 3"),
+        add("--json", action="store_true", help="print JSON"),
+        *add_source_arguments(parser),
+        *add_time_arguments(parser),
+    ]  # fmt: skip
+    for action in options:
+        if action.dest in ("config", "root"):
+            action.default = argparse.SUPPRESS  # as before the "backtest"
+    keep_order(parser, options, has_matches=False)
