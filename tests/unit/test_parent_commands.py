@@ -15,7 +15,7 @@ from execaudit.formats.redact_lines import redact_line
 from execaudit.formats.restore import restore
 from execaudit.records.journal import wire_entry
 from execaudit.records.place import PlaceDescriber
-from execaudit.records.process_commands import ProcessCommands, image_key
+from execaudit.records.process_commands import Command, ProcessCommands, image_key
 from execaudit.records.record import record_fields
 from execaudit.records.redact import Redactor
 from execaudit.records.words import join_quoted, quote_head, split_words
@@ -152,11 +152,11 @@ def test_what_no_longer_runs_is_forgotten_first() -> None:
     commands.set_bounds((10, 1 << 20))
     for number in range(30):
         pid = 1 if number == 0 else NO_PID + number  # 1 runs as long as this test
-        (event,) = decode(shell(b"sh", pid=pid, tid=pid, nspid=pid), host=host)
+        (event,) = decode(shell(b"sh", pid=pid, time_ns=number * 10**9), host=host)
         commands.remember(event)
 
     assert len(commands.by_image) == 10
-    assert commands.size == sum(each.size for each in commands.by_image.values())
+    assert commands.size == sum(Command(*each).size for each in commands.by_image.values())
     assert image_key(1, 7_000, 2) in commands.by_image
     assert image_key(NO_PID + 29, 7_000, 2) in commands.by_image
     assert image_key(NO_PID + 1, 7_000, 2) not in commands.by_image
