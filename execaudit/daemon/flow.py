@@ -146,7 +146,7 @@ class Flow:
         setup = self.setup
         if event.path_search:
             self.collapsed += len(event.path_search) - (event.error != 0)
-        is_started = not event.hook  # an exec that succeeded
+        is_started = not event.hook and event.type == "exec"
         if is_started:
             self.commands.remember(event)
         baseline = setup.baseline

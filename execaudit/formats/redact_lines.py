@@ -51,7 +51,12 @@ def _redact_process(document: dict[str, Any], redactor: Redactor) -> bool:
         fields["argv"] = process.get("cmd_line", "").split(" ")
         pairs = process.get("environment_variables", [])
         fields["env"] = [f"{pair['name']}={pair['value']}" for pair in pairs]
-    has_changed = _redact_parent(process, rest, redactor, is_ecs=is_ecs)
+    if is_ecs:
+        has_changed = _redact_ecs_parent(process.get("parent", {}), rest, redactor)
+    else:  # the actor of a success is its parent
+        above = process.get("parent_process", {}), document.get("actor", {}).get("process", {})
+        changes = [_redact_ocsf_parent(each, redactor) for each in above]
+        has_changed = any(changes)
     clean = redact_record(fields, redactor)
     if "redacted" not in clean:
         return has_changed
@@ -68,26 +73,25 @@ def _redact_process(document: dict[str, Any], redactor: Redactor) -> bool:
     return True
 
 
-def _redact_parent(
-    process: dict[str, Any], rest: dict[str, Any], redactor: Redactor, *, is_ecs: bool
-) -> bool:
+def _redact_ecs_parent(parent: dict[str, Any], rest: dict[str, Any], redactor: Redactor) -> bool:
     """Clean the command line of the parent, in place; return whether it had secrets."""
-    parent = process.get("parent" if is_ecs else "parent_process", {})
-    if is_ecs:
-        words = parent.get("args", [])
-        text = rest.get("pcmdline", command_text(words))
-    else:
-        words = parent.get("cmd_line", "").split(" ")
-        text = command_text(words)
+    text = rest.get("pcmdline", command_text(parent.get("args", [])))
     clean = redact_record({"pcmdline": text}, redactor)["pcmdline"]
     if clean == text:
         return False
-    if is_ecs:
-        parent["args"], parent["command_line"] = parent_words(clean), parent_line(clean)
-        if "pcmdline" in rest:
-            rest["pcmdline"] = clean
-    else:
-        parent["cmd_line"] = parent_line(clean)
+    parent["args"], parent["command_line"] = parent_words(clean), parent_line(clean)
+    if "pcmdline" in rest:
+        rest["pcmdline"] = clean
+    return True
+
+
+def _redact_ocsf_parent(parent: dict[str, Any], redactor: Redactor) -> bool:
+    """Do the same of a process in OCSF."""
+    text = command_text(parent.get("cmd_line", "").split(" "))
+    clean = redact_record({"pcmdline": text}, redactor)["pcmdline"]
+    if clean == text:
+        return False
+    parent["cmd_line"] = parent_line(clean)
     return True
 
 

@@ -10,7 +10,7 @@ import os
 import struct
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from execaudit.records.command import restore_text
 from execaudit.records.redact import Redactor
@@ -20,6 +20,7 @@ from execaudit.wire.event import Event, Place
 
 _IMAGE_BYTES = 300  # about what Python takes for one, beside its texts
 _MOST_SPARED = 1024  # running ones, for one that is forgotten
+_STORM_NS = 5_000_000_000  # where the oldest is younger, to ask of each takes 1.4 µs an exec
 _UNKNOWN_NAME = record.FLAG_BAD_FILENAME | record.FLAG_CUT_FILENAME
 # struct ancestor begins with the same: the parent's part of a place is the key as it stands.
 _KEY = struct.Struct("@QII")
@@ -33,30 +34,39 @@ FOR_RULES = (65536, 16 << 20)
 """The same where rules ask for commands."""
 
 
-class Command:
-    """What an image runs, and was started with.
+class Program(NamedTuple):
+    """What an image runs: the same for all execs of a place.
 
     Attributes:
-        exe: path of the program; "" where it was unreadable or cut.
-        filename: "" where it was unreadable or cut.
-        argv: NUL terminated strings, without those that are cut; None where they were unreadable.
-        is_whole: no argument is missing.
-        shown: members of records of what it starts; None before somebody asked.
+        exe: its path; "" where it was unreadable or cut.
+        filename: as it was asked for; "" in the same way.
 
     """
 
-    __slots__ = ("argv", "exe", "filename", "is_whole", "shown")
-
-    def __init__(self, exe: str, filename: bytes, argv: bytes | None, *, is_whole: bool) -> None:
-        self.exe = exe
-        self.filename = filename
-        self.argv = argv
-        self.is_whole = is_whole
-        self.shown: dict[str, Any] | None = None
+    exe: str
+    filename: bytes
 
 
-_Entry = tuple[tuple[str, bytes], bytes]
-"""Path and file name of an image, and its arguments, which are whole. Most are never asked for."""
+class Command(NamedTuple):
+    """What an image runs, and was started with.
+
+    Attributes:
+        program: what it runs.
+        argv: NUL terminated strings, without those that are cut; None where they were unreadable.
+        is_whole: no argument is missing.
+        time_ns: when.
+
+    """
+
+    program: Program
+    argv: bytes | None
+    is_whole: bool
+    time_ns: int
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes, about."""
+        return len(self.argv or b"") + _IMAGE_BYTES
 
 
 class ProcessCommands:
@@ -65,16 +75,15 @@ class ProcessCommands:
     Attributes:
         by_image: by start in ns, pid and number of execs, as image_key() packs them.
         size: bytes of all, about.
-        redactor: takes secrets out of what records show; None: nothing is taken out.
-        most_shown: bytes of a command line in records; 0: they have none.
 
     """
 
     def __init__(self) -> None:
-        self.by_image: OrderedDict[bytes, _Entry | Command] = OrderedDict()
+        self.by_image: OrderedDict[bytes, Command] = OrderedDict()
         self.size = 0
-        self.redactor: Redactor | None = None
-        self.most_shown = 0
+        self._shown: dict[bytes, dict[str, Any]] = {}  # by image, where somebody asked
+        self._redactor: Redactor | None = None
+        self._most_shown = 0
         self._most_images, self._most_bytes = FOR_RECORDS
 
     def set_bounds(self, bounds: tuple[int, int]) -> None:
@@ -82,97 +91,99 @@ class ProcessCommands:
         self._most_images, self._most_bytes = bounds
 
     def show(self, redactor: Redactor | None, most_bytes: int) -> None:
-        """Let records show command lines in another way from now on."""
-        self.redactor, self.most_shown = redactor, most_bytes
-        for command in self.by_image.values():
-            if isinstance(command, Command):
-                command.shown = None
+        """Let records show so many bytes of command lines from now on; 0: none.
+
+        `redactor` takes secrets out of them; None: nothing is taken out.
+        """
+        self._redactor, self._most_shown = redactor, most_bytes
+        self._shown.clear()
 
     def remember(self, event: Event) -> None:
         """Record what an exec that succeeded started. It is not redacted yet."""
-        argv = event.argv
-        if not event.start_ns:
+        start_ns = event.start_ns
+        if not start_ns:
             return
-        program = event.place.program
-        if program is None:
-            program = event.place.program = _program_of(event.place)
-        entry: _Entry | Command
+        argv, is_whole = event.argv, True
         if argv is None or event.argv_gaps or len(argv) > MOST_BYTES:
-            argv = _beginning(event)
-            exe, filename = program
-            entry = Command(exe, filename, argv, is_whole=False)
-        else:
-            entry = program, argv
-        key = _KEY.pack(event.start_ns, event.pid, event.exec_count)
-        if key in self.by_image:  # a record that was read again
-            return
-        self.by_image[key] = entry
+            argv, is_whole = _beginning(event), False
+        made = event.place.made
+        program = made.get(Program)
+        if program is None:
+            program = made[Program] = _program_of(event.place)
+        key = _KEY.pack(start_ns, event.pid, event.exec_count)
+        by_image = self.by_image
+        if key in by_image:
+            self._forgot(key, by_image.pop(key))
+        # A plain tuple is made in a third of the time.
+        by_image[key] = (program, argv, is_whole, event.time_ns)  # type: ignore[assignment]
         self.size += len(argv or b"") + _IMAGE_BYTES
-        if self.size > self._most_bytes or len(self.by_image) > self._most_images:
-            self._make_room()
+        while self.size > self._most_bytes or len(by_image) > self._most_images:
+            self._make_room(event.time_ns)
 
-    def _make_room(self) -> None:
-        """Forget a sixteenth at once: each alone would cost more."""
-        images = self._most_images - self._most_images // 16
-        size = self._most_bytes - self._most_bytes // 16
-        while self.by_image and (self.size > size or len(self.by_image) > images):
-            _, oldest = forget_oldest(self.by_image, _pid_of)
-            argv = oldest.argv if isinstance(oldest, Command) else oldest[1]
-            self.size -= len(argv or b"") + _IMAGE_BYTES
+    def _make_room(self, now_ns: int) -> None:
+        """Forget one. In a storm nobody asks whether it runs: most ended long ago."""
+        key = next(iter(self.by_image))
+        if now_ns - self.by_image[key][3] < _STORM_NS and key not in self._shown:
+            self._forgot(key, self.by_image.pop(key))
+        else:
+            self._forgot(*forget_oldest(self.by_image, _pid_of))
+
+    def _forgot(self, key: bytes, command: Command) -> None:
+        self.size -= len(command[1] or b"") + _IMAGE_BYTES
+        self._shown.pop(key, None)
 
     def find(self, image: bytes) -> Command | None:
-        """Return the command of an image; None where it is unknown."""
+        """Return what an image was started with; None where that is not known."""
         found = self.by_image.get(image)
-        if found is None or isinstance(found, Command):
-            return found
-        (exe, filename), argv = found
-        command = self.by_image[image] = Command(exe, filename, argv, is_whole=True)
-        return command
+        return None if found is None else Command(*found)
 
     def remember_redacted(self, event: Event) -> None:
         """Keep what records show of arguments that are too long to be kept whole."""
-        command = self.find(_KEY.pack(event.start_ns, event.pid, event.exec_count))
+        key = _KEY.pack(event.start_ns, event.pid, event.exec_count)
+        command = self.find(key)
         if command is not None and event.argv is not None:
-            command.shown = self._describe(command, event.argv, is_whole=not event.argv_gaps)
+            is_whole = not event.argv_gaps
+            redacted = command._replace(argv=event.argv, is_whole=is_whole)
+            self._shown[key] = self._describe(redacted)
 
     def shown_of(self, image: bytes) -> dict[str, Any]:
         """Return `pexe`, `pcmdline` and what is cut of it, for records of what an image starts."""
+        shown = self._shown.get(image)
+        if shown is not None:
+            return shown
         command = self.find(image)
         if command is None:
             return {}
-        if command.shown is None:
-            argv = command.argv or b""
-            if self.redactor is not None and (found := self.redactor.redact_block(argv)):
-                argv, _ = found
-            command.shown = self._describe(command, argv, is_whole=command.is_whole)
-        return command.shown
+        argv = command.argv
+        if argv and self._redactor is not None and (found := self._redactor.redact_block(argv)):
+            command = command._replace(argv=found[0])
+        shown = self._shown[image] = self._describe(command)
+        return shown
 
-    def _describe(self, command: Command, argv: bytes, *, is_whole: bool) -> dict[str, Any]:
-        """Return the members; `argv` has no secrets any more."""
+    def _describe(self, command: Command) -> dict[str, Any]:
+        """Return the members of a command that has no secrets any more."""
         fields: dict[str, Any] = {}
-        if command.exe:
-            add_text(fields, "pexe", os.fsencode(command.exe))
-        if not self.most_shown or command.argv is None:
+        exe, argv = command.program.exe, command.argv
+        if exe:
+            add_text(fields, "pexe", os.fsencode(exe))
+        if not self._most_shown or argv is None:
             return fields
         from execaudit.records.words import quote_head  # noqa: PLC0415 - not for all
 
         words = argv[:-1].split(b"\0") if argv else []
-        text, is_cut = quote_head(words, self.most_shown)
+        text, is_cut = quote_head(words, self._most_shown)
         if text:
             fields["pcmdline"] = text
-        if is_cut or not is_whole:
+        if is_cut or not command.is_whole:
             fields["truncated"] = {"pcmdline": True}
         return fields
 
 
-def _program_of(place: Place) -> tuple[str, bytes]:
-    """Return path and file name of what runs; "" and b"" for what was unreadable or cut."""
+def _program_of(place: Place) -> Program:
     fields = place.fields
-    exe = fields.get("exe", "")
-    if "exe_b64" in fields or "truncated" in fields:
-        is_cut = "exe" in fields.get("truncated", ())
-        exe = "" if is_cut else restore_text(fields, "exe") or ""
-    return exe, b"" if place.flags & _UNKNOWN_NAME else place.filename
+    is_cut = "exe" in fields.get("truncated", ())
+    exe = "" if is_cut else restore_text(fields, "exe") or ""
+    return Program(exe, b"" if place.flags & _UNKNOWN_NAME else place.filename)
 
 
 def image_key(pid: int, start_ns: int, exec_count: int) -> bytes:

@@ -44,7 +44,6 @@ def event_of_record(fields: Mapping[str, Any]) -> Event:
     place.made = {}
     place.residue = None
     place.looked_at = None
-    place.program = None
 
     event = Event()
     event.type = kind

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from execaudit.records.process_commands import Command, ProcessCommands, image_key
+from execaudit.records.process_commands import Command, ProcessCommands, Program, image_key
 from execaudit.records.readback import split_identity
 from execaudit.records.words import split_words
 from execaudit.rules.field_values import UNKNOWN, of_ancestors
@@ -60,7 +60,7 @@ def _command_of_record(fields: Mapping[str, Any]) -> Command | None:
     text = fields.get("pcmdline")
     if not isinstance(text, str):
         return None
-    return Command("", b"", join_strings(split_words(text)), is_whole=True)
+    return Command(Program("", b""), join_strings(split_words(text)), True, 0)
 
 
 def _argv(command: Command) -> tuple[Any, ...]:
@@ -74,4 +74,4 @@ def _cmdlines(command: Command) -> tuple[Any, ...]:
 
 
 def _filename(command: Command) -> Any:
-    return os.fsdecode(command.filename) or UNKNOWN
+    return os.fsdecode(command.program.filename) or UNKNOWN

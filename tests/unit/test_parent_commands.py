@@ -1,86 +1,251 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What records say of their parent: the program that it runs, and its command line."""
+"""What records say of the program and command of a parent that the daemon saw start."""
 
-from dataclasses import replace
+import json
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from execaudit.records.process_commands import MOST_BYTES, ProcessCommands
-from tests.flows import make_setup, make_sink, running
-from tests.records import PARENT, exec_record, leaf_first, make_host
+from execaudit.formats.encoders import RENDERS, make_encoder
+from execaudit.formats.redact_lines import redact_line
+from execaudit.formats.restore import restore
+from execaudit.records.journal import wire_entry
+from execaudit.records.place import PlaceDescriber
+from execaudit.records.process_commands import Command, ProcessCommands, image_key
+from execaudit.records.record import record_fields
+from execaudit.records.redact import Redactor
+from execaudit.records.words import join_quoted, quote_head, split_words
+from execaudit.wire.decoder import Decoder
+from tests.events import decode
+from tests.flows import ListSink, make_setup, running
+from tests.records import exec_record, join, leaf_first, make_host
 
-START_NS, PID, EXEC_COUNT, _ = PARENT
+INIT = (1_000, 1, 1, b"systemd")
+SHELL = {"pid": 500, "start_ns": 7_000, "exec_count": 2, "exe": leaf_first(b"/usr/bin/dash")}
+OF_SHELL = (7_000, 500, 2, b"sh")
+NO_PID = 1 << 22  # PID_MAX_LIMIT (include/linux/threads.h): no process has it
 
 
-def parent(*argv: bytes, **members: Any) -> bytes:
-    """Return the exec by which the parent of all other records became what it is."""
-    identity: dict[str, Any] = {"start_ns": START_NS, "pid": PID, "exec_count": EXEC_COUNT}
-    return exec_record(*argv, exe=leaf_first(b"/usr/bin/bash"), **identity, **members)
+def below(*argv: bytes, seq: int = 2, **members: Any) -> bytes:
+    return exec_record(*argv, seq=seq, ancestors=(OF_SHELL, INIT), **members)
 
 
-def child_of(*parents: bytes, most_bytes: int = 512) -> dict[str, Any]:
-    """Return the record of an exec below processes that were seen before it."""
+def shell(*argv: bytes, **members: Any) -> bytes:
+    return exec_record(*argv, **{**SHELL, **members})
+
+
+class Bench:
+    """A flow, and what it wrote."""
+
+    def __init__(self, setup: Any, flow: Any, capture: Any, sink: ListSink) -> None:
+        self.setup, self.flow, self.capture, self.sink = setup, flow, capture, sink
+
+    def feed(self, *records: bytes) -> list[dict[str, Any]]:
+        before = len(self.sink.written)
+        self.capture.write(*records)
+        self.flow.drain()
+        return self.sink.records()[before:]
+
+
+@pytest.fixture
+def benches() -> Iterator[Any]:
+    made = []
+
+    def make(name: str = "execaudit", **options: Any) -> Bench:
+        host = make_host()
+        sink = ListSink(make_encoder(name, host, "execaudit"), "file")
+        setup = make_setup(sink, **options)
+        context = running(setup, host)
+        flow, capture = context.__enter__()
+        made.append(context)
+        return Bench(setup, flow, capture, sink)
+
+    yield make
+    for context in made:
+        context.__exit__(None, None, None)
+
+
+def test_record_has_program_and_command_of_a_parent_that_was_seen(benches: Any) -> None:
+    first, second = benches().feed(shell(b"sh", b"-c", b"echo 'a b'; id"), below(b"id"))
+
+    assert not first.keys() & {"pexe", "pcmdline"}
+    assert second["pexe"] == "/usr/bin/dash"
+    assert second["pcmdline"] == r"sh -c $'echo \'a b\'; id'"
+    assert "truncated" not in second
+
+
+def test_parent_is_what_it_ran_at_that_moment(benches: Any) -> None:
+    bench = benches()
+    bench.feed(shell(b"sh", exec_count=1), shell(b"bash", seq=2))
+
+    (before,) = bench.feed(exec_record(b"id", seq=3, ancestors=((7_000, 500, 1, b"sh"), INIT)))
+    (after,) = bench.feed(below(b"id", seq=4))
+    (later,) = bench.feed(exec_record(b"id", seq=5, ancestors=((7_000, 500, 3, b"sh"), INIT)))
+
+    assert (before["pcmdline"], after["pcmdline"]) == ("sh", "bash")
+    assert "pcmdline" not in later
+    assert "pexe" not in later
+
+
+def test_parent_is_known_where_a_rule_dropped_its_record(benches: Any) -> None:
+    bench = benches(rules=[{"action": "drop", "exe": "/usr/bin/dash"}])
+
+    (record,) = bench.feed(shell(b"sh", b"-c", b"id"), below(b"id"))
+
+    assert record["pcmdline"] == "sh -c id"
+
+
+def test_rules_see_the_secret_of_a_parent_that_records_do_not_show(benches: Any) -> None:
+    rule = {"action": "label", "labels": ["x"], "parent": {"argv": "-phunter22"}}
+    bench = benches(rules=[rule])
+    bench.setup.redactor = Redactor()
+    bench.setup.use_commands(bench.flow.commands)
+
+    first, second = bench.feed(shell(b"mysql", b"-uroot", b"-phunter22"), below(b"less"))
+
+    assert second["labels"] == ["x"]
+    assert second["pcmdline"] == f"mysql -uroot '{first['argv'][2]}'"
+    assert b"hunter22" not in b"".join(bench.sink.written)
+
+
+@pytest.mark.parametrize("is_dropped", [False, True])
+def test_long_command_is_cut_where_no_secret_is_halved(benches: Any, is_dropped: bool) -> None:
+    drop = {"action": "drop", "exe": "/usr/bin/dash"}
+    bench = benches(rules=[drop] if is_dropped else [])
+    bench.setup.redactor = Redactor()
+    bench.setup.use_commands(bench.flow.commands)
+    script = b"curl -u ann:hunter22 https://x; " + b"y" * 9000
+
+    *_, record = bench.feed(shell(b"sh", b"-c", script), below(b"curl"))
+
+    assert record["truncated"] == {"pcmdline": True}
+    assert len(record["pcmdline"]) <= 512
+    assert record["pcmdline"].startswith("sh -c")
+    assert ("<redacted:" in record["pcmdline"]) is not is_dropped
+    assert b"hunter22" not in b"".join(bench.sink.written)
+
+
+def test_configuration_bounds_the_command_line_or_leaves_it_out() -> None:
     host = make_host()
-    sink = make_sink(host)
-    setup = make_setup(sink)
-    config = setup.config
-    capture = replace(config.capture, pcmdline_bytes=most_bytes)
-    setup.loaded = replace(setup.loaded, config=replace(config, capture=capture))
-    with running(setup, host) as (flow, source):
-        source.write(*parents, exec_record(b"ls", seq=len(parents) + 1))
-        flow.drain()
-    return sink.records()[-1]
+    commands = ProcessCommands()
+    (event,) = decode(shell(b"sh", "é".encode() * 100), host=host)
+    commands.remember(event)
+    image = image_key(500, 7_000, 2)
+
+    commands.show(None, 64)
+    cut = commands.shown_of(image)
+    commands.show(None, 0)
+    without = commands.shown_of(image)
+
+    assert cut["pcmdline"] == "sh " + "é" * 30
+    assert cut["truncated"] == {"pcmdline": True}
+    assert without == {"pexe": "/usr/bin/dash"}
 
 
-def test_parent_that_was_seen_is_described() -> None:
-    child = child_of(parent(b"bash", b"-c", b"ls; id"))
-
-    assert child["pexe"] == "/usr/bin/bash"
-    assert child["pcmdline"] == "bash -c 'ls; id'"
-    assert "truncated" not in child
-
-
-def test_parent_that_was_not_seen_is_left_out() -> None:
-    assert not {"pexe", "pcmdline"} & child_of().keys()
-
-
-def test_command_line_of_the_parent_shows_no_secret() -> None:
-    child = child_of(parent(b"bash", b"run", b"--password=hunter2"))
-
-    assert child["pcmdline"] == "bash run '--password=<redacted:password>'"
-
-
-@pytest.mark.parametrize("length", [600, MOST_BYTES + 100])
-def test_long_command_line_is_cut_and_says_so(length: int) -> None:
-    child = child_of(parent(b"bash", b"-c", b"x" * length))
-
-    assert child["pcmdline"].startswith("bash -c x")
-    assert len(child["pcmdline"]) <= 512
-    assert child["truncated"] == {"pcmdline": True}
-
-
-def test_command_lines_can_be_left_out() -> None:
-    child = child_of(parent(b"bash", b"-c", b"x"), most_bytes=0)
-
-    assert child["pexe"] == "/usr/bin/bash"
-    assert "pcmdline" not in child
-
-
-def test_secret_behind_what_is_kept_of_a_long_command_is_not_shown() -> None:
-    child = child_of(parent(b"bash", b"--password", b"hunter2", b"y" * MOST_BYTES))
-
-    assert "hunter2" not in child["pcmdline"]
-
-
-def test_table_is_bounded_and_forgets_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("execaudit.records.process_commands._is_running", lambda _: False)
+def test_what_no_longer_runs_is_forgotten_first() -> None:
     host = make_host()
-    with running(make_setup(make_sink(host)), host) as (flow, source):
-        flow.commands.set_bounds((100, 1 << 20))
-        for number in range(1, 500):
-            source.write(exec_record(b"ls", pid=number, start_ns=number, seq=number))
-            flow.drain()
-        commands: ProcessCommands = flow.commands
-        assert 50 < len(commands.by_image) <= 100
-        assert list(commands.by_image)[-1][8:12] == (499).to_bytes(4, "little")
+    commands = ProcessCommands()
+    commands.set_bounds((10, 1 << 20))
+    for number in range(30):
+        pid = 1 if number == 0 else NO_PID + number  # 1 runs as long as this test
+        (event,) = decode(shell(b"sh", pid=pid, time_ns=number * 10**9), host=host)
+        commands.remember(event)
+
+    assert len(commands.by_image) == 10
+    assert commands.size == sum(Command(*each).size for each in commands.by_image.values())
+    assert image_key(1, 7_000, 2) in commands.by_image
+    assert image_key(NO_PID + 29, 7_000, 2) in commands.by_image
+    assert image_key(NO_PID + 1, 7_000, 2) not in commands.by_image
+
+
+PARENTS = [
+    (b"sh", b"-c", b"id"), (b"sh", b""), (b"sh", b"-c", b"a\n'b' \"%s\" \\ \xc3\xa9"),
+    (b"sh", b"\xff"), (b"sh", b"x" * 600),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*RENDERS, "journal"])
+def test_templates_hold_whatever_the_parent_is(name: str) -> None:
+    host = make_host()
+    commands = ProcessCommands()
+    commands.show(None, 512)
+    encoder = make_encoder(name, host, "execaudit")
+    decoder = Decoder((), PlaceDescriber(host, commands))
+    render = RENDERS.get(name) or partial(wire_entry, identifier="execaudit")
+    exes = (b"/usr/bin/dash", b"/a\xff", b'/a"b')
+    parents = [(argv, exe) for argv in PARENTS for exe in exes]
+    for pid, (argv, exe) in enumerate(parents, start=10):
+        (event,) = decode(shell(*argv, pid=pid, exe=leaf_first(exe)), host=host)
+        commands.remember(event)
+    for pid in range(10, 10 + len(parents) + 1):  # nobody saw the last one
+        raw = exec_record(b"id", ancestors=((7_000, pid, 2, b"sh"), INIT))
+        for event in decoder.decode(*join(raw, raw)):
+            fields = record_fields(event, host)
+            assert encoder.encode(event) == render(fields)
+            assert ("pexe" in fields) is (pid < 10 + len(parents))
+
+
+@pytest.mark.parametrize("argv", PARENTS)
+def test_documents_say_the_parents_command_and_lose_nothing(benches: Any, argv: Any) -> None:
+    (_, ours), (_, ecs), (_, ocsf) = (
+        benches(name).feed(shell(*argv), below(b"id")) for name in ("execaudit", "ecs", "ocsf")
+    )
+
+    words = split_words(ours["pcmdline"])
+    texts = [word.decode(errors="replace") for word in words]
+    parent = ecs["process"]["parent"]
+    assert parent["args"] == texts
+    assert parent["command_line"] == " ".join(texts)
+    assert parent["executable"] == "/usr/bin/dash"
+    assert parent["name"] == "sh"
+    assert restore("ecs", ecs) == ours
+    parent = ocsf["process"]["parent_process"]
+    assert parent["cmd_line"] == " ".join(texts)
+    assert parent["file"]["path"] == "/usr/bin/dash"
+    assert parent["file"]["name"] == "dash"
+
+
+@pytest.mark.parametrize("name", RENDERS)
+def test_secret_of_the_parent_goes_out_of_lines_written_before(benches: Any, name: str) -> None:
+    bench = benches(name)
+    bench.setup.redactor = None
+    bench.setup.use_commands(bench.flow.commands)
+    bench.feed(shell(b"mysql", b"-uroot", b"-phunter22"), below(b"less"))
+    line = bench.sink.written[-1]
+    assert b"hunter22" in line
+
+    clean = redact_line(line, Redactor())
+
+    assert clean is not None
+    assert b"hunter22" not in clean
+    assert b"<redacted:" in clean
+    assert redact_line(clean, Redactor()) is None
+    assert json.loads(clean).keys() == json.loads(line).keys()
+
+
+@given(words=st.lists(st.binary(max_size=40).map(lambda word: word.replace(b"\0", b""))))
+def test_words_come_back_from_their_text(words: list[bytes]) -> None:
+    text = join_quoted(words)
+
+    assert split_words(text) == words
+    assert quote_head(words, len(text.encode())) == (text, False)
+
+
+@given(
+    words=st.lists(
+        st.text(max_size=200).map(lambda text: text.replace("\0", "").encode()), min_size=1
+    ),
+    room=st.integers(1, 300),
+)
+def test_text_that_is_cut_begins_as_the_whole_and_has_room(words: list[bytes], room: int) -> None:
+    text, is_cut = quote_head(words, room)
+
+    assert len(text.encode()) <= room
+    kept = split_words(text)
+    assert is_cut is (kept != words)
+    assert kept[:-1] == words[: len(kept) - 1] if kept else True
+    assert not kept or words[len(kept) - 1].startswith(kept[-1])
