@@ -77,6 +77,10 @@ def _names_of(rules: Sequence[Rule]) -> tuple[str, ...]:
     return tuple(rule.name for rule in marking)
 
 
+TriedKey = tuple[TermSet, bytes | None, bytes | None]
+"""Terms, and the arguments and the environment, as far as the terms ask for it."""
+
+
 class CompiledRules:
     """Rules as terms, one must hold, and tables of what lets which term through.
 
@@ -113,7 +117,7 @@ class CompiledRules:
         self.place_terms = self.all_terms & ~self.event_terms
         self._decisions: dict[tuple[tuple[int, ...], tuple[int, ...]], Decision] = {}
         self._numbers: dict[int, TermSet] = {}
-        self.tried: dict[tuple[TermSet, bytes | None], Tried] = {}
+        self.tried: dict[TriedKey, Tried] = {}
 
     def _index_texts(self, terms: list[tuple[SignedCondition, ...]]) -> None:
         self.event_terms = self.text_terms = self.env_terms = 0
@@ -172,13 +176,14 @@ class CompiledRules:
         self._decisions[rules, undecided] = made
         return made
 
-    def keep_tried(self, terms: TermSet, argv: bytes, tried: Tried) -> None:
-        """Note what terms came to with arguments."""
-        if len(argv) > LONG_TEXT:
+    def keep_tried(self, key: TriedKey, tried: Tried) -> None:
+        """Note what terms came to with arguments and environment."""
+        _, argv, env = key
+        if len(argv or b"") + len(env or b"") > LONG_TEXT:
             return
         if len(self.tried) >= _MAX_DECISIONS:
             self.tried.clear()
-        self.tried[terms, argv] = tried
+        self.tried[key] = tried
 
     def count(self, decision: Decision) -> Decision:
         """Count a hit for every rule with a part in a decision; returns the decision."""

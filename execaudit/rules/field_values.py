@@ -224,10 +224,10 @@ def _namespace(kind: str) -> Callable[[Fields], Any]:
 
 def of_ancestors(fields: Fields, take: Callable[[Fields], Any]) -> Any:
     """Texts of the ancestors, parent first; `...` stands for those that are not known."""
-    ancestors = fields.get("ancestors", ())
+    ancestors = fields.get("ancestors")
     if ancestors is UNKNOWN:
         return UNKNOWN
-    texts = tuple(map(take, ancestors))
+    texts = tuple(map(take, ancestors or ()))
     is_cut = len(texts) >= _MAX_ANCESTORS or "ancestors" in fields.get("truncated", ())
     return (*texts, ...) if is_cut else texts
 

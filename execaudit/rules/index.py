@@ -8,10 +8,10 @@ patterns may match it, `pattern_gates` says. Every table is bounded.
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from execaudit.rules.argument_gates import ArgumentGates, choose_literals
 from execaudit.rules.condition_tree import SignedCondition
 from execaudit.rules.field_values import UNKNOWN, Texts, testable
-from execaudit.rules.long_text import NeedleIndex
-from execaudit.rules.pattern_gates import GRAM, PatternGates, SubstringIndex, is_gated
+from execaudit.rules.pattern_gates import PatternGates, is_gated
 from execaudit.rules.patterns import Pattern
 from execaudit.rules.term_set import TermSet, numbers_in
 
@@ -161,36 +161,34 @@ class ArgumentsTable(_BoundedTable):
     """For each argument block the terms that may match it: those left out cannot.
 
     Of each term it takes one condition on arguments that must be true, where there is one whose
-    patterns contain a word, or a part of one, to look up. All is looked up at once: of arguments
-    that differ a little, most were never seen.
+    patterns contain a text to look up. All is looked up at once: of arguments that differ a little,
+    most were never seen.
     """
 
     def __init__(self, wants: Iterable[Wants], all_terms: TermSet) -> None:
         super().__init__(_limit_values(all_terms) // 2)
         self._words: dict[bytes, TermSet] = {}
-        self._parts = SubstringIndex()
-        self._needles = NeedleIndex()
+        self._gates = ArgumentGates()
         listed = 0
         for bits, conditions in wants:
             texts = [each for each in conditions if each.condition.field in ("argv", "cmdline")]
-            patterns = cheapest_patterns(texts, lambda pattern: bool(_part_of_word(pattern)))
+            literals = choose_literals(texts)
             words = cheapest_patterns([e for e in texts if e.condition.field == "argv"], _is_word)
-            if not patterns and not words:
+            if not literals and not words:
                 continue
             listed |= bits
-            if words and (not patterns or len(words) <= len(patterns)):
+            if words and (not literals or len(words) <= len(literals)):
                 for pattern in words:
                     self._words[pattern.literal] = self._words.get(pattern.literal, 0) | bits
             else:
-                for pattern in patterns:
-                    self._parts.add(_part_of_word(pattern), bits)
-                    self._needles.add(_part_of_word(pattern), bits)
+                self._gates.add(literals, bits)
         self._without: TermSet = all_terms & ~listed
 
     def narrow(self, live: TermSet, raw: bytes) -> TermSet:
         """Return the members of `live` that a long argument block may match."""
         lowered = raw.lower()
-        found = live & self._without | self._needles.find(lowered, live)
+        found = live & self._without
+        found |= self._gates.find_long(lowered[:-1].replace(b"\0", b" "), live & ~found)
         for word in self._words.keys() & lowered[:-1].split(b"\0"):
             found |= live & self._words[word]
         return found
@@ -198,19 +196,13 @@ class ArgumentsTable(_BoundedTable):
     def __missing__(self, raw: bytes) -> TermSet:
         found = self._without
         if raw:
-            lowered = raw.lower()
-            found |= self._parts.find(lowered)
+            lowered = raw[:-1].lower()
+            found |= self._gates.find(lowered.replace(b"\0", b" "))
             if self._words:
-                for word in self._words.keys() & lowered[:-1].split(b"\0"):
+                for word in self._words.keys() & lowered.split(b"\0"):
                     found |= self._words[word]
         return self._keep(raw, found)
 
 
 def _is_word(pattern: Pattern) -> bool:
     return pattern.kind == "exact"
-
-
-def _part_of_word(pattern: Pattern) -> bytes:
-    """Return what lies within one argument even where they are joined; b"" if it is short."""
-    part = max(pattern.literal.split(b" "), key=len)
-    return part if len(part) >= GRAM else b""

@@ -16,6 +16,12 @@ NEEDLE_BYTES = 5
 """CPython prepares for longer ones, which takes as long as the search itself (3.11, fastsearch.h).
 """
 
+WORD_BYTES = (
+    bytes(code if chr(code).isalnum() or code == ord("_") else ord(" ") for code in range(128))
+    + b" " * 128
+)
+"""Leaves what a word has, as `\\w` in a regular expression over bytes, and spaces for all else."""
+
 _MOST_SEARCHES = 12
 _USUAL = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789/")
 
@@ -24,16 +30,20 @@ class NeedleIndex:
     """Finds terms by text that must occur, for the terms that matter only."""
 
     def __init__(self) -> None:
-        self._numbers: dict[bytes, int] = {}
+        self._numbers: dict[tuple[bytes, bytes], int] = {}
         self._needles: list[bytes] = []
         self._terms: list[TermSet] = []
         self._with_byte: dict[int, int] = {}
         self._aligned: dict[int, int] = {}
-        self._unaligned = 0
+        self._with_word: dict[bytes, int] = {}
+        self._rest = 0
 
-    def add(self, literal: bytes, bits: TermSet) -> None:
-        """List terms under a literal in lower case, which is not empty."""
-        number = self._numbers.setdefault(literal, len(self._needles))
+    def add(self, literal: bytes, bits: TermSet, word: bytes = b"") -> None:
+        """List terms under a literal in lower case, which is not empty.
+
+        `word`: stands in the text as a word, where the literal does; b"" for none known.
+        """
+        number = self._numbers.setdefault((literal, word), len(self._needles))
         if number < len(self._needles):
             self._terms[number] |= bits
             return
@@ -44,8 +54,10 @@ class NeedleIndex:
         grams = aligned_grams(literal)
         for gram in grams:
             self._aligned[gram] = self._aligned.get(gram, 0) | 1 << number
-        if not grams:
-            self._unaligned |= 1 << number
+        if word and not grams:
+            self._with_word[word] = self._with_word.get(word, 0) | 1 << number
+        elif not grams:
+            self._rest |= 1 << number
 
     def find(self, text: bytes, live: TermSet) -> TermSet:
         """Return members of `live` whose literal may occur in the text (in lower case)."""
@@ -71,9 +83,12 @@ class NeedleIndex:
         chosen = [number for number in numbers_in(possible) if self._terms[number] & live]
         if len({self._needles[number] for number in chosen}) <= _MOST_SEARCHES:
             return chosen
-        seen = self._unaligned
+        seen = self._rest
         for gram in self._aligned.keys() & array("I", text[: len(text) & -GRAM]):
             seen |= self._aligned[gram]
+        if self._with_word:
+            for word in self._with_word.keys() & text.translate(WORD_BYTES).split():
+                seen |= self._with_word[word]
         return [number for number in chosen if seen >> number & 1]
 
 

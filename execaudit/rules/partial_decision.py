@@ -114,12 +114,16 @@ class PartialDecision:
         """Try what may hold, in order; what it came to is kept by arguments."""
         rules = self._rules
         argv = event.argv
-        is_known = argv is not None and not event.argv_gaps and not live & rules.env_terms
-        tried = rules.tried.get((live, argv)) if is_known else None
+        env = event.env if live & rules.env_terms else b""
+        is_known = argv is not None and not event.argv_gaps
+        if env != b"":
+            is_known = is_known and env is not None and not event.env_gaps
+        key = live, argv, env
+        tried = rules.tried.get(key) if is_known else None
         if tried is None:
             tried = self._find_matches(live, event)
-            if is_known and argv is not None:
-                rules.keep_tried(live, argv, tried)
+            if is_known:
+                rules.keep_tried(key, tried)
         matched, undecided = tried
         for index in undecided:
             rules.undecided[index] += 1

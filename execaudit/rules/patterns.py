@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from execaudit.config.toml_text import show_short
 from execaudit.config.values import compile_regex
 from execaudit.rules.regex_cost import worst_degree
+from execaudit.rules.regex_literals import required_literals, usefulness
 from execaudit.rules.regex_tree import (
     ONE_BYTE,
     CostlyRegexError,
@@ -65,6 +66,8 @@ class Pattern(NamedTuple):
         most_bytes: longer text is seen only in part; 0: never.
         lowers: `search` takes the text in lower case.
         ignores_case: letters of ASCII match in either case.
+        literals: in lower case, what every match contains one of, with `regex_literals.BORDER` at
+            borders of words; of a regular expression only, () for nothing known.
 
     """
 
@@ -78,6 +81,7 @@ class Pattern(NamedTuple):
     most_bytes: int = 0
     lowers: bool = False
     ignores_case: bool = False
+    literals: tuple[bytes, ...] = ()
 
     def matches(self, text: bytes) -> Truth:
         """Return whether a text matches; None where it is too long to be seen in full."""
@@ -206,6 +210,9 @@ def _regex(text: str, regex_bytes: int, ignores_case: bool) -> Pattern:
         any(after for _, after in around),
         regex_bytes if degree > 1 else 0,
         ignores_case=ignores_case,
+        literals=tuple(
+            sorted(max((required_literals(nodes) for _, nodes in parts), key=usefulness))
+        ),
     )
 
 

@@ -196,10 +196,12 @@ class ProcessPrograms:
         origin = fields.get("origin")
         if found is UNKNOWN or not origin:
             return found
-        return (*found, self._find(origin) or ...)
+        return (*found, ... if origin is UNKNOWN else self._find(origin) or ...)
 
-    def _is_any_elsewhere(self, fields: Fields) -> bool:
+    def _is_any_elsewhere(self, fields: Fields) -> Any:
         """Return True if the program of an ancestor or the origin is one of another root."""
+        if fields.get("ancestors") is UNKNOWN:
+            return UNKNOWN
         return any(_image_of(identity) in self.elsewhere for identity in _ancestors(fields))
 
 

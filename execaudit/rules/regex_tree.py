@@ -60,14 +60,20 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A position. What stands before or after it matters; `is_start`: nothing is before it.
+    """A position. What stands before or after it matters.
 
     A look-ahead or look-behind is one with a body.
+
+    Attributes:
+        is_start: nothing is before it.
+        is_border: a word that stands at it begins or ends there.
+
     """
 
     before: bool
     after: bool
     is_start: bool = False
+    is_border: bool = False
     body: "Nodes" = ()
 
 
@@ -85,14 +91,15 @@ class Item(NamedTuple):
 
 ONE_BYTE = Bytes(ANY_BYTE)
 _UP_TO_HERE = Anchor(before=False, after=True)
-_WORD_BORDER = Anchor(before=True, after=True)
+_NO_BORDER = Anchor(before=True, after=True)
+_END = Anchor(before=False, after=True, is_border=True)
 _ANCHORS = {
     rb"\A": Anchor(before=True, after=False, is_start=True),
-    rb"\Z": _UP_TO_HERE,
-    rb"\z": _UP_TO_HERE,
-    b"$": _UP_TO_HERE,
-    rb"\b": _WORD_BORDER,
-    rb"\B": _WORD_BORDER,
+    rb"\Z": _END,
+    rb"\z": _END,
+    b"$": _END,
+    rb"\b": Anchor(before=True, after=True, is_border=True),
+    rb"\B": _NO_BORDER,
 }
 _ATOM = re.compile(
     rb"\[\^?\]?(?:[^\]\\]|\\.)*\]"

@@ -124,11 +124,8 @@ def start_record() -> dict[str, Any]:
     if not LOG.exists():
         return {}
     wanted = ("engine", "failure_hook", "failure_hook_error", "cgroups")
-    first: dict[str, Any] = next(
-        record
-        for line in LOG.read_text().splitlines()
-        if (record := json.loads(line))["type"] == "start"
-    )
+    records = [json.loads(line) for line in LOG.read_text().splitlines()]
+    first: dict[str, Any] = next((record for record in records if record["type"] == "start"), {})
     return {name: first[name] for name in wanted if name in first}
 
 

@@ -307,6 +307,12 @@ UNKNOWN_CASES = [
     ({"type": "exit"}, {"argv": "x"}),
     ({"type": "exit"}, {"result": "success"}),
     ({"type": "exit"}, {"argc": 3}),
+    ({"type": "exit"}, {"ancestor": {"comm": "sshd"}}),
+    ({"type": "exit"}, {"ancestor": {"exe": "/usr/bin/bash"}}),
+    ({"type": "exit"}, {"ancestor": {"other_root": True}}),
+    ({"type": "exit"}, {"ancestor": {"cmdline": "sshd"}}),
+    ({"type": "exit"}, {"origin": {"exe": "/usr/bin/bash"}}),
+    ({"unreadable": ["origin"]}, {"ancestor": {"exe": "/usr/bin/none"}}),
     ({}, {"parent": {"exe": "/usr/bin/bash"}}),
     ({}, {"ancestor": {"exe": "/usr/bin/bash"}}),
 ]

@@ -7,12 +7,13 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sigma.backends.execaudit import ExecauditBackend
 from sigma.collection import SigmaCollection
 from sigma.exceptions import SigmaError
 from sigma.plugins import InstalledSigmaPlugins
 
 if TYPE_CHECKING:
-    from sigma.backends.execaudit import ExecauditBackend
+    from pathlib import Path
 
 RULE = """\
 title: A "title"
@@ -96,6 +97,26 @@ def test_what_cannot_be_asked_refuses_the_rule(
 def test_other_events_are_refused(backend: ExecauditBackend) -> None:
     with pytest.raises(SigmaError, match="expected logsource process_creation, linux"):
         convert(backend, "Image: /bin/nc", "network_connection")
+
+
+@pytest.mark.parametrize("detection", ["CommandLine|contains: x", "Image: /bin/nc", "comm: nc"])
+def test_field_that_no_pipeline_mapped_is_refused(detection: str) -> None:
+    name = detection.partition("|")[0].partition(":")[0]
+
+    with pytest.raises(SigmaError, match=f"the field {name}, which no pipeline mapped"):
+        convert(ExecauditBackend(), detection)
+
+
+def test_folder_with_the_name_of_the_pipeline_does_not_write_unmapped_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "execaudit").mkdir()
+    monkeypatch.chdir(tmp_path)
+    resolver = InstalledSigmaPlugins.autodiscover().get_pipeline_resolver()
+    pipeline = resolver.resolve(["execaudit"], "execaudit")
+
+    with pytest.raises(SigmaError, match="the field CommandLine, which no pipeline mapped"):
+        convert(ExecauditBackend(pipeline), "CommandLine|contains: x")
 
 
 def test_plugin_is_found() -> None:

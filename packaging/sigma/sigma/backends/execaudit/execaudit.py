@@ -8,6 +8,7 @@ import re
 from typing import Any, ClassVar
 
 from sigma.conversion.base import Backend
+from sigma.pipelines.execaudit.execaudit import FIELDS
 from sigma.rule import SigmaRule
 from sigma.types import SigmaString
 
@@ -87,6 +88,16 @@ class ExecauditBackend(Backend):
     def convert_condition_not(self, cond: Any, state: Any) -> Table:
         """Return the opposite."""
         return {"not": self.convert_condition(cond.args[0], state)}
+
+    def convert_condition_field_eq_val(self, cond: Any, state: Any) -> Table:
+        """Refuse a field that no pipeline has mapped: in rules it would be another or none."""
+        if cond.field not in FIELDS.values():
+            raise refuse(
+                f"the field {cond.field}, which no pipeline mapped: expected -p execaudit, in a "
+                "directory without a folder of that name, which sigma takes for the pipeline"
+            )
+        table: Table = super().convert_condition_field_eq_val(cond, state)
+        return table
 
     def convert_condition_field_eq_val_str(self, cond: Any, state: Any) -> Table:
         """Return a condition on a text."""
