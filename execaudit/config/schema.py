@@ -57,8 +57,8 @@ _FORMAT_TEXT = (
 )
 _LINE_BYTES = Size(8 * KIB, GIB, zero="no limit")
 _LINE_TEXT = (
-    "Longest line, for shippers that cut or drop longer ones. Of a longer record the middle of the "
-    "arguments goes first, and it says how much is missing."
+    "Longest line, for shippers that cut or drop longer ones. Of a longer record the parent's "
+    "command line goes first, then the middle of the arguments, and it says how much is missing."
 )
 
 
@@ -99,6 +99,11 @@ class Capture:
         "64K",
         "Argument bytes kept of one exec. Beyond it the beginning and the end are kept, and the "
         "record says how much is missing.",
+    )
+    pcmdline_bytes: int = key(
+        Size(64, 4 * KIB, zero="none"),
+        512,
+        "The parent's command line in each record, at most: what it started has it each time.",
     )
     ring_bytes: int = key(
         PowerOfTwo(64 * KIB, 512 * MIB),

@@ -24,6 +24,7 @@ from execaudit.records.accounting import Accounting
 from execaudit.records.host import Host
 from execaudit.records.lost import Lost, lost_fields
 from execaudit.records.place import FieldDict, PlaceDescriber
+from execaudit.records.process_commands import MOST_BYTES, ProcessCommands
 from execaudit.records.redact_event import redact_event
 from execaudit.sinks.notices import NOTICE, WARNING
 from execaudit.sinks.sink import Sink
@@ -43,6 +44,7 @@ class Flow:
         dropped, limited, collapsed: events that went no further than the rules, the limits, or
             the record of another one.
         dropped_before: by rules in the kernel, with captures that were replaced.
+        commands: what the processes run that were seen to start.
         canary: our own execs, which are accounted for and not recorded.
         file: where the checkpoint is noted; None where there is no manager to keep it.
         duplicates: events that the process before was done with.
@@ -64,7 +66,9 @@ class Flow:
         self.duplicates: Duplicates | None = None
         self.path_search = PathSearch() if setup.collapses else None
         self.accounting = Accounting(measures_durations=capture.settings.exits)
-        self._describe = PlaceDescriber(host)
+        self.commands = ProcessCommands()
+        setup.use_commands(self.commands)
+        self._describe = PlaceDescriber(host, self.commands)
         self.decoder = Decoder(env_names(setup.config), self._describe)
         self._followed = (host.wall_offset_ns, host.names_version)
         self.use_capture(capture)
@@ -142,27 +146,22 @@ class Flow:
         setup = self.setup
         if event.path_search:
             self.collapsed += len(event.path_search) - (event.error != 0)
+        is_started = not event.hook  # an exec that succeeded
+        if is_started:
+            self.commands.remember(event)
         baseline = setup.baseline
-        if (
-            baseline is not None
-            and not event.hook  # an exec that succeeded
-            and event.place.looked_at is not baseline.period
-        ):
+        if is_started and baseline is not None and event.place.looked_at is not baseline.period:
             baseline.look(event)
-        if setup.rules is not None:
-            decision = setup.rules.decide(event)
-            if decision.action == "drop":
-                self.dropped += 1
-                return
-            if decision.is_marked:
-                event.labels, event.severity = decision.labels, decision.severity
-                event.technique, event.rule = decision.technique, decision.names
-                event.is_plain = False
+        if setup.rules is not None and setup.rules.drops(event):
+            self.dropped += 1
+            return
         if setup.limits is not None and not setup.limits.allow(event, now_ns):
             self.limited += 1
             return
         if setup.redactor is not None:
             redact_event(event, setup.redactor)
+        if is_started and event.argv is not None and len(event.argv) > MOST_BYTES:
+            self.commands.remember_redacted(event)
         if setup.limits is not None:
             setup.limits.bound(event, now_ns)  # after secrets are gone: no half of one is left
         for sink in setup.sinks:

@@ -42,6 +42,7 @@ def reconfigure(flow: Flow, setup: Setup) -> None:
     if old.rules is None or not old.rules.wants_programs:
         remember_running(setup.rules, flow.capture.engine)
     flow.setup = setup
+    setup.use_commands(flow.commands)
     flow.pressure.is_swollen = True  # by both
     old.programs.close()
     if old.baseline is not None and old.baseline is not setup.baseline:

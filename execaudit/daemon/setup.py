@@ -17,6 +17,7 @@ from execaudit.errors import ExecauditError, NotConfigured, failed_call
 from execaudit.formats.encoders import AnyEncoder, make_encoder
 from execaudit.kernel.capture import Settings
 from execaudit.records.host import Host
+from execaudit.records.process_commands import FOR_RECORDS, ProcessCommands
 from execaudit.records.redact import Redactor
 from execaudit.rules.kernel_rules import (
     MOST_KEYS,
@@ -104,6 +105,13 @@ class Setup:
     def config(self) -> Config:
         """The configuration."""
         return self.loaded.config
+
+    def use_commands(self, commands: ProcessCommands) -> None:
+        """Have rules ask a table of commands, and records show them as the configuration says."""
+        commands.show(self.redactor, self.config.capture.pcmdline_bytes)
+        commands.set_bounds(FOR_RECORDS)
+        if self.rules is not None:
+            self.rules.share_commands(commands)
 
     def kernel_keys(self) -> dict[tuple[int, int, int], int]:
         """Return the keys of the kernel's rules, as `Capture.set_rules` takes them."""

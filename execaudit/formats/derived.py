@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from execaudit.records.template import Placeholder
+from execaudit.records.text import decode
+from execaudit.records.words import quote_word, split_words
 
 _UTC = datetime.UTC
 
@@ -34,6 +36,25 @@ def join_words(argv: Sequence[str]) -> str:
     if isinstance(argv, Placeholder):
         return argv.derive("words")
     return " ".join(argv)
+
+
+def parent_words(pcmdline: str) -> Any:
+    """Return the words of the field `pcmdline`."""
+    if isinstance(pcmdline, Placeholder):
+        return pcmdline.derive("args")
+    return [decode(word)[0] for word in split_words(pcmdline)]
+
+
+def parent_line(pcmdline: str) -> str:
+    """Return the same as `join_words` has it."""
+    if isinstance(pcmdline, Placeholder):
+        return pcmdline.derive("words")
+    return join_words(parent_words(pcmdline))
+
+
+def command_text(words: Sequence[str]) -> str:
+    """Return the field `pcmdline` that has these words."""
+    return " ".join(map(quote_word, words))
 
 
 def parent_start(ancestors: Any) -> str:
@@ -73,6 +94,8 @@ def move(source: dict[str, Any], target: dict[str, Any], **names: str) -> None:
 
 def base_name(path: str) -> str:
     """Return the last component of a path; of "/" and "" what there is."""
+    if isinstance(path, Placeholder):
+        return path.derive("name")
     return path.rpartition("/")[2] or path
 
 

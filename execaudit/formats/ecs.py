@@ -13,13 +13,17 @@ from execaudit.formats.capabilities import capability_names
 from execaudit.formats.derived import (
     asked_path,
     base_name,
+    command_text,
     event_id,
     join_words,
     move,
+    parent_line,
     parent_start,
+    parent_words,
 )
 from execaudit.records.journal import PRIORITIES, other_message
 from execaudit.records.place import FieldDict
+from execaudit.records.template import Placeholder
 
 VERSION = "9.4.0"
 
@@ -205,7 +209,12 @@ def _add_thread(rest: FieldDict, process: FieldDict) -> None:
 
 def _add_parent(rest: FieldDict, process: FieldDict) -> None:
     parent: FieldDict = {}
-    move(rest, parent, entity_id="parent_id", pid="ppid", name="pcomm")
+    move(rest, parent, entity_id="parent_id", pid="ppid", name="pcomm", executable="pexe")
+    if "pcmdline" in rest:
+        command = rest["pcmdline"]
+        parent["args"], parent["command_line"] = parent_words(command), parent_line(command)
+        if isinstance(command, Placeholder) or command_text(parent["args"]) == command:
+            del rest["pcmdline"]  # else it has bytes that are no UTF-8
     if "ancestors" in rest:
         parent["start"] = parent_start(rest["ancestors"])
     if parent:

@@ -8,6 +8,7 @@ it was, apart from the order of its members.
 from typing import Any
 
 from execaudit.formats.capabilities import capability_mask
+from execaudit.formats.derived import command_text
 
 _PROCESS = {
     "id": "entity_id", "pid": "pid", "nspid": "vpid", "argv": "args", "argc": "args_count",
@@ -17,7 +18,7 @@ _EVENT = {
     "seq": "sequence", "duration_ns": "duration", "result": "outcome", "first": "start",
     "last": "end", "reason": "reason",
 }  # fmt: skip
-_PARENT = {"parent_id": "entity_id", "ppid": "pid", "pcomm": "name"}
+_PARENT = {"parent_id": "entity_id", "ppid": "pid", "pcomm": "name", "pexe": "executable"}
 _GROUPS = {"egid": "group", "gid": "real_group", "sgid": "saved_group"}
 _EVENTS = ("exec", "exit")
 _IMPLIED = {"lost": "warning", "repair": "warning"}
@@ -91,7 +92,10 @@ def _restore_process(
     _take(record, thread, {"comm": "name"})
     if "id" in thread and thread["id"] != process.get("pid"):
         record["tid"] = thread["id"]
-    _take(record, process.get("parent", {}), _PARENT)
+    parent = process.get("parent", {})
+    _take(record, parent, _PARENT)
+    if "args" in parent:
+        record["pcmdline"] = command_text(parent["args"])
     for name, member in _GROUPS.items():
         if member in process:
             record[name] = int(process[member]["id"])

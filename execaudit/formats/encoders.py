@@ -9,7 +9,14 @@ import json
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from execaudit.formats.derived import join_words, to_entities, to_variables
+from execaudit.formats.derived import (
+    base_name,
+    join_words,
+    parent_line,
+    parent_words,
+    to_entities,
+    to_variables,
+)
 from execaudit.formats.trim import trim
 from execaudit.records.encoder import Encoder, JsonEncoder, render_line
 from execaudit.records.host import Host
@@ -52,6 +59,9 @@ class AdaptingEncoder(Encoder):
     derived_of_parents = (
         ("ancestors_start", True),
         ("ancestors_entities", False),
+        ("pexe_name", True),
+        ("pcmdline_args", False),
+        ("pcmdline_words", False),
     )
 
     def __init__(self, host: Host, schema: str) -> None:
@@ -71,9 +81,16 @@ class AdaptingEncoder(Encoder):
             None if duration_ns is None else duration_ns // 1_000_000,
         )
 
-    def derive_of_parents(self, ancestors: list[FieldDict]) -> tuple[bytes, ...]:
-        """Return when the parent was created, and the ancestors as OCSF has them."""
-        return ancestors[0]["start"].encode(), dumps(to_entities(ancestors))
+    def derive_of_parents(self, fields: FieldDict) -> tuple[bytes, ...]:
+        """Return when the parent was created, the ancestors as OCSF has them, and its command."""
+        ancestors, command = fields["ancestors"], fields.get("pcmdline", "")
+        return (
+            ancestors[0]["start"].encode(),
+            dumps(to_entities(ancestors)),
+            base_name(fields.get("pexe", "")).encode(),
+            dumps(parent_words(command)),
+            dumps(parent_line(command)),
+        )
 
 
 class OcsfEncoder(AdaptingEncoder):

@@ -15,6 +15,7 @@ from execaudit.formats.derived import (
     event_id,
     join_words,
     move,
+    parent_line,
     to_entities,
     to_ms,
     to_variables,
@@ -215,6 +216,11 @@ def _add_identity(rest: FieldDict, process: FieldDict) -> None:
 def _parent(rest: FieldDict) -> FieldDict:
     parent: FieldDict = {}
     move(rest, parent, uid="parent_id", pid="ppid", name="pcomm")
+    if "pexe" in rest:
+        path = rest.pop("pexe")
+        parent["file"] = {"name": base_name(path), "path": path, "type_id": _EXECUTABLE}
+    if "pcmdline" in rest:
+        parent["cmd_line"] = parent_line(rest.pop("pcmdline"))
     return parent
 
 

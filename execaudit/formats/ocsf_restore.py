@@ -8,6 +8,8 @@ one text: where these have blanks in them, there come back more than there were.
 from datetime import UTC, datetime
 from typing import Any
 
+from execaudit.formats.derived import command_text
+
 _EXEC = {
     "cwd": "working_directory", "tid": "ptid", "nspid": "namespace_pid", "euid": "euid",
     "egid": "egid", "auid": "auid", "pid": "pid",
@@ -92,7 +94,11 @@ def _restore_exec(record: dict[str, Any], document: dict[str, Any]) -> None:
     _take(record, session, {"session": "uid_alt", "tty": "terminal"})
     if "uid" in session:
         record["ses"] = int(session["uid"])
-    _take(record, process.get("parent_process", {}), _PARENT)
+    parent = process.get("parent_process", {})
+    _take(record, parent, _PARENT)
+    _take(record, parent.get("file", {}), {"pexe": "path"})
+    if "cmd_line" in parent:
+        record["pcmdline"] = command_text(parent["cmd_line"].split(" "))
     if "ancestry" in process:
         record["ancestors"] = [_ancestor(one) for one in process["ancestry"]]
     _restore_users(record, document, process)

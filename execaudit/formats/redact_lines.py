@@ -9,7 +9,7 @@ quoted: a secret with blanks in it cannot be seen whole there.
 import json
 from typing import Any
 
-from execaudit.formats.derived import join_words
+from execaudit.formats.derived import command_text, join_words, parent_line, parent_words
 from execaudit.records.place import FieldDict
 from execaudit.records.redact import Redactor
 from execaudit.records.redact_record import redact_record
@@ -51,9 +51,10 @@ def _redact_process(document: dict[str, Any], redactor: Redactor) -> bool:
         fields["argv"] = process.get("cmd_line", "").split(" ")
         pairs = process.get("environment_variables", [])
         fields["env"] = [f"{pair['name']}={pair['value']}" for pair in pairs]
+    has_changed = _redact_parent(process, rest, redactor, is_ecs=is_ecs)
     clean = redact_record(fields, redactor)
     if "redacted" not in clean:
-        return False
+        return has_changed
     if is_ecs:
         _put_ecs(process, clean)
     else:
@@ -64,6 +65,29 @@ def _redact_process(document: dict[str, Any], redactor: Redactor) -> bool:
             rest[name] = clean[name]
     rest["redacted"] = {**rest.get("redacted", {}), **clean["redacted"]}
     document["execaudit" if is_ecs else "unmapped"] = rest
+    return True
+
+
+def _redact_parent(
+    process: dict[str, Any], rest: dict[str, Any], redactor: Redactor, *, is_ecs: bool
+) -> bool:
+    """Clean the command line of the parent, in place; return whether it had secrets."""
+    parent = process.get("parent" if is_ecs else "parent_process", {})
+    if is_ecs:
+        words = parent.get("args", [])
+        text = rest.get("pcmdline", command_text(words))
+    else:
+        words = parent.get("cmd_line", "").split(" ")
+        text = command_text(words)
+    clean = redact_record({"pcmdline": text}, redactor)["pcmdline"]
+    if clean == text:
+        return False
+    if is_ecs:
+        parent["args"], parent["command_line"] = parent_words(clean), parent_line(clean)
+        if "pcmdline" in rest:
+            rest["pcmdline"] = clean
+    else:
+        parent["cmd_line"] = parent_line(clean)
     return True
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records made to fit into a line of bounded length, and saying so.
 
-Owns what is given up, in which order: the middle of the arguments first, then environment, names
-tried along PATH and ancestors, at last parts of long texts. What was left out is marked in
-`truncated` as everything that is cut, with the reason "line".
+Owns what is given up, in which order: the parent's command line first, then the middle of the
+arguments, environment, names tried along PATH and ancestors, at last parts of long texts. What was
+left out is marked in `truncated` as everything that is cut, with the reason "line".
 """
 
 from collections.abc import Callable
@@ -32,6 +32,11 @@ def trim(fields: FieldDict, encode: Encode, limit: int) -> bytes:
     `encode` makes the line of fields. `limit` is MIN_LINE_BYTES or more.
     """
     fields = dict(fields)
+    if "pcmdline" in fields:  # the parent's own record has it
+        fields = _leave_out(fields, "pcmdline")
+        line = encode(fields)
+        if len(line) <= limit:
+            return line
     if fields.get("argv"):
         line = _fit_argv(fields, encode, limit)
         if len(line) <= limit:

@@ -6,7 +6,6 @@ what the record says. What a record of its type does not have is unknown, and so
 not even with `not`.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -58,9 +57,7 @@ class RecordValues:
             text = "" if exe is UNKNOWN or exe is None else exe.decode("utf-8", "surrogateescape")
             is_elsewhere = "other_root" in self._fields
             programs.remember(pid, start_ns, exec_count, text, is_elsewhere=is_elsewhere)
-            filename = self.value("filename")
-            name = "" if filename is UNKNOWN or filename is None else os.fsdecode(filename)
-            programs.commands.remember(event_of_record(self._fields), name)
+            programs.command_values.commands.remember(event_of_record(self._fields))
 
     def _rules_value(self, name: str) -> Any:
         if self._of_place is None:

@@ -6,6 +6,7 @@ are the same. An event like which no other comes (cut, unreadable, not UTF-8) is
 """
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,7 @@ _TEMPLATES_BYTES = 2 << 20
 _TEMPLATE_BYTES = 600  # about what Python takes for one, beside its text
 _FORMATS_BYTES = 2 << 20
 _MADE_LIMIT = 8  # entries of one place, of encoders and of their past
+_HAS_BYTES = re.compile(r"\\x[89a-f]").search  # in `pcmdline`, what is no UTF-8
 _EVENT_FLAGS = sum(EVENT_FLAGS.values())
 
 _VALUES = (
@@ -34,8 +36,9 @@ _VALUES = (
     "start_fraction", "start_ns", "exec_count", "argv", "env", "path_search", "duration_ns",
 )  # fmt: skip
 """What is filled in for each event, in this order; behind it comes what an encoder derives."""
-_PARENTS = ("parent_id", "ppid", "pcomm", "ancestors")
-_TEXTS_OF_PARENTS = ("parent_id", "pcomm")
+_PARENTS = ("parent_id", "ppid", "pcomm", "ancestors", "pexe", "pcmdline")
+_TEXTS_OF_PARENTS = ("parent_id", "pcomm", "pexe")
+_OPTIONAL = ("pexe", "pcmdline", "truncated")
 _NUMBERS = ("cpu", "seq", "pid", "tid", "nspid", "argc", "duration_ns")
 _JSON = ("argv", "env", "path_search")
 
@@ -122,9 +125,13 @@ class Encoder:
         """Return the values of `derived`; `argv` is the JSON array of the arguments."""
         raise NotImplementedError
 
-    def derive_of_parents(self, ancestors: list[FieldDict]) -> tuple[bytes, ...]:
-        """Return the values of `derived_of_parents`."""
+    def derive_of_parents(self, fields: FieldDict) -> tuple[bytes, ...]:
+        """Return the values of `derived_of_parents`, of the fields of a place."""
         raise NotImplementedError
+
+    def parent_command(self, text: str) -> bytes:
+        """Return `pcmdline` as the text has it where it stands."""
+        return dumps(text)
 
     # -- templates ----------------------------------------------------------------------------
 
@@ -150,23 +157,24 @@ class Encoder:
         return fillings
 
     def _make(self, place: Place) -> "_Made":
-        core = core_of(place)
+        fields = place.fields
+        core = core_of(place) + bytes(name in fields for name in _OPTIONAL)
         templates = self._cores.get(core)
         if templates is None:
             self._grow(len(core))
             templates = self._cores[core] = {}
-        fields = place.fields
         parents: tuple[bytes, ...] = ()
         if place.type == "exit" and not place.flags:
             parents = (fields["parent_id"].encode(), b"%d" % fields["ppid"])
         elif _has_plain_parents(fields):
-            ancestors = fields["ancestors"]
+            command = fields.get("pcmdline", "")
             parents = (
                 fields["parent_id"].encode(), b"%d" % fields["ppid"], fields["pcomm"].encode(),
-                dumps(ancestors),
+                dumps(fields["ancestors"]), fields.get("pexe", "").encode(),
+                self.parent_command(command) if command else b"",
             )  # fmt: skip
             if self.derived_of_parents:
-                parents += self.derive_of_parents(ancestors)
+                parents += self.derive_of_parents(fields)
         else:  # they are part of the template, which then serves this place alone
             templates = {}
         if len(place.made) >= _MADE_LIMIT:
@@ -238,8 +246,13 @@ def shape_of(event: Event) -> Shape:
 
 def _has_plain_parents(fields: FieldDict) -> bool:
     """Return True where parents are values that every template of a core has a room for."""
-    is_usual = "ancestors" in fields and "origin" not in fields
-    return is_usual and _is_plain(fields.get("pcomm", "").encode())
+    return (
+        "ancestors" in fields
+        and "origin" not in fields
+        and _is_plain(fields.get("pcomm", "").encode())
+        and _is_plain(fields.get("pexe", "-").encode())
+        and not _HAS_BYTES(fields.get("pcmdline", ""))
+    )
 
 
 def _is_plain(text: bytes) -> bool:

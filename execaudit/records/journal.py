@@ -18,6 +18,7 @@ from execaudit.records.place import FieldDict
 from execaudit.records.quoting import quote
 from execaudit.records.template import Placeholder
 from execaudit.records.text import dumps
+from execaudit.records.words import quote_word
 
 PREFIX = "EXECAUDIT_"
 _NAME_LIMIT = 64  # journald drops fields with longer names, without a word
@@ -27,11 +28,6 @@ _SAID_LIMIT = 1000
 _LINE_LIMIT = 8192
 _LENGTH = struct.Struct("<Q").pack
 _BARE = re.compile(r"[\w@%+=:,./^\0-]+", re.ASCII).fullmatch
-_ESCAPES = str.maketrans(
-    {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)}
-    | {ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t", ord("'"): "\\'", ord("\\"): "\\\\"}
-)
-
 MESSAGE_IDS = {
     "exec": "089dff197abb49ed9a55e1fa21ac75cf",
     "failure": "b3305ee323284c669c36e22d941119a6",
@@ -142,13 +138,6 @@ def _command_of(fields: FieldDict) -> tuple[str, str]:
     filename = restore_text(fields, "filename")
     command = command_words(filename, words, is_script="script" in fields)[0]
     return shorten(command), command_line(words)
-
-
-def quote_word(word: str) -> str:
-    """Quote as `quoting.quote` does, at a cost that nobody can drive up with one argument."""
-    if word.isascii() and ("'" in word or not word.isprintable()):
-        return "$'" + word.translate(_ESCAPES) + "'"
-    return quote(word)
 
 
 def command_line(words: list[str]) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 from execaudit.records.command import command_words
 from execaudit.records.encoder import Encoder
 from execaudit.records.host import Host
-from execaudit.records.journal import MESSAGE_LIMIT, command_line, quote_word, shorten, wire_entry
+from execaudit.records.journal import MESSAGE_LIMIT, command_line, shorten, wire_entry
 from execaudit.records.journal_fields import chosen_fields
 from execaudit.records.record import strings_of
+from execaudit.records.words import quote_word
 from execaudit.wire import record
 from execaudit.wire.event import Event
 
@@ -35,6 +36,10 @@ class JournalEncoder(Encoder):
         chosen = chosen_fields(fields)
         super().__init__(host, partial(wire_entry, identifier=identifier, chosen=chosen))
         self._words = _Words()
+
+    def parent_command(self, text: str) -> bytes:
+        """Return it as it is: no entry needs quotes around it, and it has no line break."""
+        return text.encode()
 
     def derive(self, event: Event, argv: bytes) -> tuple[Any, ...]:  # noqa: ARG002 - not needed
         """Return the shortened command, named by its file, and the whole line."""

@@ -13,6 +13,8 @@ from typing import Any
 
 from execaudit.records import cgroup
 from execaudit.records.host import Host
+from execaudit.records.machines import MACHINES
+from execaudit.records.process_commands import KEY_BYTES, ProcessCommands
 from execaudit.records.text import add_text, until_nul
 from execaudit.records.vocabulary import FIELDS
 from execaudit.wire import record
@@ -28,18 +30,6 @@ _SCRIPT = struct.Struct(record.EXEC.part("script_ino", "comm").format)
 _UNREACHABLE = b"(unreachable)"  # as the kernel puts it before what getcwd(2) returns
 _PARTS_BYTES = 256 << 10
 _PART_BYTES = 600  # about what Python takes for the fields of one
-_MACHINES = {
-    3: "i386",
-    8: "mips",
-    20: "ppc",
-    21: "ppc64",
-    22: "s390x",
-    40: "arm",
-    62: "x86_64",
-    183: "aarch64",
-    243: "riscv64",
-    258: "loongarch64",
-}
 _OF_EXEC = [field for field in FIELDS.values() if "exec" in field.types]
 _UNREADABLE = [(field.unreadable, field.name) for field in _OF_EXEC if field.unreadable]
 _UNREADABLE_OF_EXIT = [
@@ -51,10 +41,14 @@ _CUT_AT_BEGIN = ("exe", "cwd", "root", "cgroup", "script")  # paths are read fro
 
 
 class PlaceDescriber:
-    """Makes the fields of places of one host. Parts that many places have in common are kept."""
+    """Makes the fields of places of one host. Parts that many places have in common are kept.
 
-    def __init__(self, host: Host) -> None:
+    `commands` knows what parents run; without it no field says it.
+    """
+
+    def __init__(self, host: Host, commands: ProcessCommands | None = None) -> None:
         self._host = host
+        self._commands = commands
         self._cred = _Parts(lambda raw: cred_fields(raw, host))
         self._names = _Parts(name_fields)
         self._exe = _Parts(exe_fields)
@@ -90,6 +84,12 @@ class PlaceDescriber:
             fields["origin"] = origin
         if place.flags & ~record.FLAG_SCRIPT:
             _mark_cut(fields, place.flags)
+        if self._commands is not None and not place.flags & record.FLAG_BAD_ANCESTORS:
+            shown = self._commands.shown_of(place.ancestors[:KEY_BYTES])
+            cut = fields.get("truncated")
+            fields |= shown
+            if cut:
+                fields["truncated"] = cut | shown.get("truncated", {})
         if place.flags:
             _mark_unreadable(fields, place, _UNREADABLE)
         return fields
@@ -229,7 +229,7 @@ def exe_fields(raw: bytes) -> FieldDict:
     elif flags & record.EXE_DELETED:
         fields["deleted"] = True
     if machine:
-        fields["arch"] = _MACHINES.get(machine, f"em_{machine}")
+        fields["arch"] = MACHINES.get(machine, f"em_{machine}")
     fields["exe_ino"] = str(members["exe_ino"])
     fields["exe_dev"] = f"{device >> 20}:{device & 0xFFFFF}"
     if flags & record.EXE_BAD_DEV:

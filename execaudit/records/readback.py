@@ -6,10 +6,12 @@ the past as about the present. Texts get their exact bytes back. Raises TypeErro
 KeyError or AttributeError for what is no record.
 """
 
+import os
 import signal
 from collections.abc import Mapping
 from typing import Any
 
+from execaudit.records.command import restore_text
 from execaudit.records.first_seen import bits_of
 from execaudit.records.text import exact_strings
 from execaudit.records.vocabulary import EVENT_FLAGS
@@ -36,9 +38,13 @@ def event_of_record(fields: Mapping[str, Any]) -> Event:
     place.flags = 0
     place.uid = fields.get("uid", record.UNSET_ID)
     place.ppid = fields.get("ppid", 0)
+    place.filename = os.fsencode(restore_text(place.fields, "filename") or "")
+    if "filename" in (*fields.get("truncated", ()), *fields.get("unreadable", ())):
+        place.filename = b""
     place.made = {}
     place.residue = None
     place.looked_at = None
+    place.program = None
 
     event = Event()
     event.type = kind

@@ -9,10 +9,11 @@ import base64
 from execaudit.records.place import FieldDict
 from execaudit.records.redact import Redactor
 from execaudit.records.text import decode_all
+from execaudit.records.words import join_quoted, split_words
 
 
 def redact_record(fields: FieldDict, redactor: Redactor) -> FieldDict:
-    """Return the record with secrets replaced in `argv` and `env`, and `redacted` saying where."""
+    """Return the record with secrets replaced, and `redacted` saying where in `argv` and `env`."""
     redacted: dict[str, list[int]] = {}
     out = dict(fields)
     for name in ("argv", "env"):
@@ -34,4 +35,8 @@ def redact_record(fields: FieldDict, redactor: Redactor) -> FieldDict:
             out[f"{name}_b64"] = exact
     if redacted:
         out["redacted"] = redacted
+    if isinstance(fields.get("pcmdline"), str):
+        result = redactor.redact(split_words(fields["pcmdline"]))
+        if result.touched:
+            out["pcmdline"] = join_quoted(result.values)
     return out

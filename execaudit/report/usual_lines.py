@@ -2,8 +2,9 @@
 r"""Lines of execs that differ only in what no report counts.
 
 Owns what that is: boot, processor, sequence number, identity, process number, arguments, start, the
-parent's identity and the ancestors, where they stand as our encoder puts them. All other bytes of a
-line are its key: lines of one key say the same to a report. A line that is otherwise has no key.
+parent's identity and command, and the ancestors, where they stand as our encoder puts them. All
+other bytes of a line are its key: lines of one key say the same to a report. A line that is not so
+has no key.
 
 Where a value ends is sure: no text holds a quote that is not escaped.
 """
@@ -22,6 +23,10 @@ _match_result = re.compile(
 ).match
 _match_parent = re.compile(
     rb'"parent_id":"[0-9a-f-]*","ppid":[0-9]+,"pcomm":"([^"\\]*)","ancestors":\[\{'
+).match
+_match_command = re.compile(
+    rb'\](?:,"truncated":\{"ancestors":true\})?(?:,"pexe":"[^"\\]*")?'
+    rb'(?:,"pcmdline":"[^"\\]*(?:\\.[^"\\]*)*")?\}$'
 ).match
 _ARGC, _UID, _PARENT_ID = b'],"argc":', b'"uid":', b'"parent_id":"'
 
@@ -44,6 +49,7 @@ def usual_key(data: bytes, begin: int, end: int) -> Key | None:
     parent = _match_parent(data, parent_at, end)
     if parent is None:
         return None
-    if find(b'],"', parent.end(), end) >= 0:
+    after_at = find(b'],"', parent.end(), end)
+    if after_at >= 0 and _match_command(data, after_at, end) is None:
         return None  # another member follows the ancestors
     return head[1], result[1], data[rest_at:uid_at], data[uid_at:parent_at], parent[1]

@@ -17,7 +17,7 @@ from execaudit.rules.term_set import TermSet
 
 
 class ArgumentGates:
-    """Finds terms by texts of which one must occur."""
+    """Finds terms by lists of texts: one of each list must occur."""
 
     def __init__(self) -> None:
         self._words: dict[bytes, TermSet] = {}
@@ -54,7 +54,7 @@ class ArgumentGates:
 
 
 def choose_literals(conditions: Iterable[SignedCondition]) -> tuple[bytes, ...]:
-    """Return texts of which one must occur where all conditions hold; () where none is known."""
+    """Return texts, one at least must occur if all conditions hold; () for none known."""
     chosen = [
         found
         for each in conditions

@@ -25,7 +25,6 @@ class PartialDecision:
         settled: the decision where nothing is left to decide; None where something is.
         epoch: an object that stands for all that this depends on beside the place.
         exe: path of the program, "" where it is unknown.
-        filename: the same of the file name as it was asked for.
 
     """
 
@@ -39,7 +38,6 @@ class PartialDecision:
         "_terms",
         "epoch",
         "exe",
-        "filename",
         "settled",
     )
 
@@ -51,7 +49,6 @@ class PartialDecision:
         *,
         epoch: object = None,
         exe: str = "",
-        filename: str = "",
     ) -> None:
         """Take the terms that hold as far as the place goes, and the rules of ancestors."""
         self._rules = rules
@@ -59,7 +56,6 @@ class PartialDecision:
         self._inherited = inherited
         self.epoch = epoch
         self.exe = exe
-        self.filename = filename
         matched = inherited
         holding = terms & rules.place_terms
         if holding:

@@ -10,9 +10,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from execaudit.records.process_commands import ProcessCommands, forget_oldest
 from execaudit.records.readback import split_identity
+from execaudit.rules.command_values import COMMAND_FIELDS, CommandValues
 from execaudit.rules.field_values import DERIVED, UNKNOWN, Fields, of_ancestors
-from execaudit.rules.process_commands import COMMAND_FIELDS, ProcessCommands
 
 PROCESS_FIELDS = (
     "parent.exe", "parent.other_root", "ancestor.exe", "ancestor.other_root",
@@ -23,7 +24,6 @@ PROCESS_FIELDS = (
 _MAX_PROCESSES = 65536
 _MAX_IMAGES = 65536
 _MAX_AWAITED = 4096
-_MOST_SPARED = 1024  # running ones, for one that is forgotten
 _TICK_NS = 10_000_000  # /proc counts in USER_HZ, which is 100 on every machine of today
 
 Process = tuple[int, int]
@@ -51,7 +51,7 @@ class InheritedRules:
         """Let rules hold for a process and all below it."""
         known = self.by_process.pop(process, ())
         if len(self.by_process) >= _MAX_PROCESSES:
-            _forget_oldest(self.by_process, lambda process: process[0])
+            forget_oldest(self.by_process, lambda process: process[0])
         self.by_process[process] = tuple(sorted({*known, *rules})) if known else rules
         if self.news is not None:
             self.news.append(tree_entry(process, self.by_process[process]))
@@ -86,7 +86,7 @@ class ProcessPrograms:
         by_image: paths; "" where one was unreadable.
         elsewhere: images whose path is one in another root directory than the host's.
         running: by pid and start in ticks, where only /proc says what runs.
-        commands: what images were started with.
+        command_values: what rules ask of the commands of images.
         news: entries for `rules.remembered`, None where nobody wants them.
 
     """
@@ -95,7 +95,7 @@ class ProcessPrograms:
         self.by_image: OrderedDict[str, str] = OrderedDict()
         self.elsewhere: set[str] = set()
         self.running: dict[tuple[int, int], str] = {}
-        self.commands = ProcessCommands()
+        self.command_values = CommandValues(ProcessCommands())
         self.news: list[bytes] | None = None
         self._awaited: set[str] = set()
         self._getters: dict[str, Callable[[Fields], Any]] = {
@@ -116,9 +116,8 @@ class ProcessPrograms:
         """
         image = f"{pid:x}-{start_ns:x}-{exec_count:x}"
         if len(self.by_image) >= _MAX_IMAGES:
-            self.elsewhere.discard(
-                _forget_oldest(self.by_image, lambda image: int(image.partition("-")[0], 16))
-            )
+            oldest, _ = forget_oldest(self.by_image, lambda image: int(image.partition("-")[0], 16))
+            self.elsewhere.discard(oldest)
         self.by_image[image] = exe
         if is_elsewhere:
             self.elsewhere.add(image)
@@ -144,7 +143,7 @@ class ProcessPrograms:
         self.by_image = old.by_image
         self.elsewhere = old.elsewhere
         self.running = old.running
-        self.commands.adopt(old.commands)
+        self.command_values.commands = old.command_values.commands
 
     def await_ancestors(self, fields: Fields) -> bool:
         """Note ancestors whose programs are unknown; return True if earlier notes had to go."""
@@ -166,7 +165,7 @@ class ProcessPrograms:
     def getter(self, field: str) -> Callable[[Fields], Any] | None:
         """Return what takes a field out of place_values(), None where its own name does."""
         known = self._getters.get(field)
-        return known or self.commands.getter(field) or DERIVED.get(field)
+        return known or self.command_values.getter(field) or DERIVED.get(field)
 
     def _program_of(self, field: str) -> Callable[[Fields], Any]:
         """Return what gives the program of the process whose id is in a field."""
@@ -177,7 +176,10 @@ class ProcessPrograms:
                 return UNKNOWN
             if not identity and field == "origin":
                 return None  # no origin is known to be none; a parent there is always
-            return self._find(identity or "") or UNKNOWN
+            found = self._find(identity or "")
+            if not found and field == "parent_id":
+                found = fields.get("pexe")  # as a record read back says
+            return found or UNKNOWN
 
         return take
 
@@ -224,32 +226,6 @@ def image_entry(image: str, exe: str, *, is_elsewhere: bool = False) -> bytes:
 def tree_entry(process: tuple[int, int], rules: tuple[int, ...]) -> bytes:
     """Return the entry of the rules that hold below a process."""
     return b"t%x-%x\0%s\0" % (*process, ",".join(map(str, rules)).encode())
-
-
-def _forget_oldest(table: OrderedDict[Any, Any], pid_of: Callable[[Any], int]) -> Any:
-    """Make room for one: the oldest goes, unless it runs and something younger does not.
-
-    Return the key that is gone.
-
-    A web server that started at boot is older than all that its host ran since.
-    """
-    for _ in range(min(len(table), _MOST_SPARED)):
-        oldest, value = table.popitem(last=False)
-        if not _is_running(pid_of(oldest)):
-            return oldest
-        table[oldest] = value
-    return table.popitem(last=False)[0]
-
-
-def _is_running(pid: int) -> bool:
-    """Return True if there is such a process. /proc may hide others', signal 0 does not."""
-    try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return True
 
 
 def _image_of(identity: str) -> str:

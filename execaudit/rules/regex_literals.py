@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Texts of which every match of a regular expression contains one.
+"""Texts that matches of a regular expression contain: one at least of a list.
 
 Owns how alternatives, optional parts and small classes become a list of texts, and which of several
 such lists rules most out. It runs nothing.
@@ -27,7 +27,7 @@ _WORD = re.compile(rb"(?<=\W)\w+(?=\W)")
 
 
 def required_literals(nodes: Nodes, before: Literals = _NOTHING) -> Literals:
-    """Return the literals, one of which every match contains, that rule most out.
+    """Return the literals that rule most out; every match contains one of them.
 
     `before`: what may stand right before it.
     """

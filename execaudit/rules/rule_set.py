@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from execaudit.config.configuration import Loaded
 from execaudit.config.source import Problem, RuleTable
+from execaudit.records.process_commands import FOR_RULES, ProcessCommands
+from execaudit.rules.command_values import COMMAND_FIELDS
 from execaudit.rules.compiled import CompiledRules, Decision
 from execaudit.rules.condition_tree import deciding, evaluate
 from execaudit.rules.conditions import Lookups
@@ -28,7 +30,6 @@ from execaudit.rules.field_values import (
 )
 from execaudit.rules.partial_decision import PartialDecision
 from execaudit.rules.patterns import REGEX_BYTES, Truth
-from execaudit.rules.process_commands import COMMAND_FIELDS
 from execaudit.rules.processes import PROCESS_FIELDS
 from execaudit.rules.rule import Rule, read_rules
 from execaudit.wire.event import Event, Place
@@ -96,7 +97,10 @@ class RuleSet(CompiledRules):
         self.wants_programs = not self.fields.isdisjoint(PROCESS_FIELDS)
         self.remembers = self.wants_programs or self.inherited.is_used
         self._wants_commands = not self.fields.isdisjoint(COMMAND_FIELDS)
-        self._marks = marks_of((*self.fields, "exe", "filename"))
+        self._remembers_commands = self._wants_commands
+        if self._wants_commands:
+            self.programs.command_values.commands.set_bounds(FOR_RULES)
+        self._marks = marks_of((*self.fields, "exe"))
         self._epoch = object()
 
     def decide(self, event: Event) -> Decision:
@@ -117,6 +121,17 @@ class RuleSet(CompiledRules):
         if self.wants_programs and not event.error and event.type == "exec":
             self._remember_program(event, partial)
         return decision
+
+    def drops(self, event: Event) -> bool:
+        """Decide about an event, mark it as rules say, and return True if it is to be dropped."""
+        decision = self.decide(event)
+        if decision.action == "drop":
+            return True
+        if decision.is_marked:
+            event.labels, event.severity = decision.labels, decision.severity
+            event.technique, event.rule = decision.technique, decision.names
+            event.is_plain = False
+        return False
 
     def _evaluate_place(self, place: Place) -> PartialDecision:
         """Decide what the fields of a place decide."""
@@ -141,14 +156,13 @@ class RuleSet(CompiledRules):
             rules,
             epoch=self._epoch,
             exe=_known_text(fields, "exe"),
-            filename=_known_text(fields, "filename"),
         )
 
     def _remember_program(self, event: Event, partial: PartialDecision) -> None:
         if not event.start_ns:
             return
-        if self._wants_commands:
-            self.programs.commands.remember(event, partial.filename)
+        if self._remembers_commands:
+            self.programs.command_values.commands.remember(event)
         image = (event.pid, event.start_ns, event.exec_count)
         is_elsewhere = "other_root" in event.place.fields
         if self.programs.remember(*image, partial.exe, is_elsewhere=is_elsewhere):
@@ -169,6 +183,13 @@ class RuleSet(CompiledRules):
                 self.undecided[index] += old.undecided[before]
         self.programs.adopt(old.programs)
         self.inherited.adopt(old.inherited, now)
+
+    def share_commands(self, commands: ProcessCommands) -> None:
+        """Ask this table from now on. Whoever owns it remembers commands, before decide()."""
+        if self._wants_commands:
+            commands.set_bounds(FOR_RULES)
+        self.programs.command_values.commands = commands
+        self._remembers_commands = False
 
     def keep_news(self) -> None:
         """Collect for take_news() what is learned of processes from now on."""

@@ -50,6 +50,7 @@ class Place:
     made: dict[Any, Any]  # what encoders keep of it, by encoder
     residue: Any  # what rules have left to decide, None before they have looked at it
     looked_at: Any  # what stands for the time in which the baseline looked at it, or None
+    program: Any  # path and file name as its processes are remembered by, None before one was
     describe: Callable[["Place"], dict[str, Any]]  # makes `fields` when they are first asked for
 
     def __getattr__(self, name: str) -> Any:

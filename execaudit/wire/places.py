@@ -151,6 +151,7 @@ def _new_place(kind: str, raw: bytes, flags: int) -> Place:
     place.made = {}
     place.residue = None
     place.looked_at = None
+    place.program = None
     return place
 
 

@@ -109,7 +109,8 @@ def _exec_samples() -> list[bytes]:
 
 
 _OF_THE_DAEMON = (
-    "labels", "severity", "technique", "rule", "path_search", "redacted", "first_seen",
+    "labels", "severity", "technique", "rule", "path_search", "redacted", "first_seen", "pexe",
+    "pexe_b64", "pcmdline",
 )  # fmt: skip
 """Fields that the daemon adds; the tests of its flow see them."""
 

@@ -16,13 +16,13 @@ from execaudit.records.journal import (
     PRIORITIES,
     command_line,
     field_name,
-    quote_word,
     shorten,
     wire_entry,
     wire_fields,
 )
 from execaudit.records.lost import Lost, lost_fields
 from execaudit.records.quoting import quote
+from execaudit.records.words import quote_word
 from tests.journald import read_field
 from tests.records import make_host
 from tests.unit.any_text import ANY_TEXT, assert_harmless

@@ -51,7 +51,7 @@ def test_each_reason_is_an_incident_of_its_own() -> None:
     assert [(one.reason, one.count) for one in losses.take()] == [("disk_full", 1), ("io_error", 2)]
 
 
-def test_losses_are_unreported_until_they_are_taken() -> None:
+def test_losses_are_unreported_until_their_records_are_written() -> None:
     losses, _, _ = make()
     losses.count("disk_full", 3)
     losses.end()
@@ -59,6 +59,9 @@ def test_losses_are_unreported_until_they_are_taken() -> None:
     assert losses.unreported == 5
 
     losses.take()
+    assert losses.unreported == 5
+
+    losses.note_written()
     assert losses.unreported == 2
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from execaudit.daemon.handover import process_memory
 from execaudit.daemon.handover.process_memory import ProcessFile, ProcessMemory
+from execaudit.records import process_commands
 from execaudit.rules import processes
 from execaudit.rules.rule_set import RuleSet
 from tests.rule_tables import compile_all, decide, record
@@ -135,7 +136,7 @@ def test_program_of_a_running_process_outlives_those_that_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(processes, "_MAX_IMAGES", 100)
-    monkeypatch.setattr(processes, "_is_running", lambda pid: pid == SERVER)
+    monkeypatch.setattr(process_commands, "_is_running", lambda pid: pid == SERVER)
     rules = compile_all(SHELL)
     decide(rules, record(SERVER, exe="/usr/sbin/nginx", comm="nginx"))
     for pid in range(1000, 2000):

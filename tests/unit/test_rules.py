@@ -22,6 +22,8 @@ from tests.rule_tables import (
     record,
 )
 
+NO_PID = 1 << 22  # PID_MAX_LIMIT (include/linux/threads.h): no process has it
+
 
 def test_first_match_wins() -> None:
     rules = compile_all(keep(uid=1000), drop(comm="ls"))
@@ -181,7 +183,7 @@ def test_process_trees_are_bounded_and_the_least_needed_go_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("execaudit.rules.processes._MAX_PROCESSES", 3)
-    monkeypatch.setattr("execaudit.rules.processes._is_running", lambda _: False)
+    monkeypatch.setattr("execaudit.records.process_commands._is_running", lambda _: False)
     rules = compile_all(drop(comm="cron", descendants=True))
     decide(rules, record(10, comm="cron"))
     for pid in range(20, 30):
@@ -254,17 +256,17 @@ def test_of_long_commands_the_beginning_is_known() -> None:
     assert decide(rules, below(11, 10)).labels == ("begin", "argument")
 
 
-def test_commands_of_processes_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("execaudit.rules.process_commands._MAX_BYTES", 10_000)
+def test_commands_of_processes_are_bounded_in_bytes() -> None:
     rules = compile_all(label("x", parent={"cmdline": "*"}))
-    for pid in range(10, 40):
+    commands = rules.programs.command_values.commands
+    commands.set_bounds((1000, 10_000))
+    for pid in range(NO_PID, NO_PID + 30):  # none of them runs
         decide(rules, started(pid, ["sh", "y" * 1000]))
-    commands = rules.programs.commands
 
     assert 5 < len(commands.by_image) < 10
-    assert commands.size == sum(each.size for each in commands.by_image.values()) <= 10_000
-    assert decide(rules, below(50, 39)).labels == ("x",)
-    assert decide(rules, below(51, 10)).labels == ()
+    assert 5_000 < commands.size <= 10_000
+    assert decide(rules, below(50, NO_PID + 29)).labels == ("x",)
+    assert decide(rules, below(51, NO_PID)).labels == ()
 
 
 def test_new_rules_know_the_commands_that_old_ones_saw() -> None:

@@ -33,6 +33,15 @@ WHAT = (
     Field("pcomm", kinds.NAME, "the parent's short name", unreadable=record.FLAG_BAD_ANCESTORS,
         is_bytes=True, condition=SHORT_NAME, ecs=("process.parent.name",),
         ocsf=("process.parent_process.name", OWN), cim="parent_process_name"),
+    Field("pexe", kinds.NAME, "path of the program that the parent runs, as `exe` of its own exec"
+        " has it. Left out where the daemon did not see that exec (daemon)", is_bytes=True,
+        ecs=("process.parent.executable",), ocsf=("process.parent_process.file.path",),
+        cim="parent_process_path"),
+    Field("pcmdline", kinds.TEXT, "the parent's arguments, as a shell reads them: words with other"
+        " characters are in `'…'` or `$'…'`. At most `[capture] pcmdline_bytes` of it; `truncated`"
+        " says where it was cut. Secrets are replaced as in `argv`. Left out where the daemon did"
+        " not see that exec (daemon)", ecs=("process.parent.args", "process.parent.command_line"),
+        ocsf=("process.parent_process.cmd_line",), cim="parent_process"),
     Field("filename", kinds.TEXT, "the file name as passed to the system call. For execveat"
         " relative to a descriptor `/dev/fd/N` or `/dev/fd/N/NAME`; where that failed, the name"
         " alone", unreadable=record.FLAG_BAD_FILENAME, cut=record.FLAG_CUT_FILENAME, is_bytes=True,

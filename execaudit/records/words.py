@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+r"""Words of a command as one text, and back: for texts that programs make and others read.
+
+Owns quoting at a bounded cost, the cut to a number of bytes, and the way back to the exact bytes.
+Words look as `quoting` has them: bare, in '...', or in $'...' with escapes. Bytes that are no UTF-8
+are \xNN, so that a text says all that its words do.
+"""
+
+import re
+
+_BARE = re.compile(r"[\w@%+=:,./^-]+", re.ASCII).fullmatch
+_BARE_WORDS = frozenset({"[", "]", "{}"})
+_ESCAPES = str.maketrans(
+    {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)}
+    | {ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t", ord("'"): "\\'", ord("\\"): "\\\\"}
+)
+_WORD = re.compile(r"\$'((?:[^'\\]|\\.)*)'?|'([^']*)'?|([^ ]+)", re.DOTALL)
+_ESCAPED = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(.))", re.DOTALL)
+_NAMED = {"n": b"\n", "r": b"\r", "t": b"\t"}
+_MOST_OF_LETTER = 3  # bytes of one that is not there as a whole
+_TRIES = 4  # to cut a word to what has room once it is quoted
+
+
+def quote_word(word: str) -> str:
+    """Quote as `quoting.quote` does, at a cost that nobody can drive up with one argument."""
+    if not word.isascii():
+        # It needs a table of Unicode; most commands do without.
+        from execaudit.records.quoting import quote  # noqa: PLC0415
+
+        return quote(word)
+    if "'" in word or not word.isprintable():
+        return "$'" + word.translate(_ESCAPES) + "'"
+    return word if _BARE(word) or word in _BARE_WORDS else f"'{word}'"
+
+
+def join_quoted(words: list[bytes]) -> str:
+    """Return words as one text."""
+    return " ".join([quote_word(word.decode("utf-8", "surrogateescape")) for word in words])
+
+
+def quote_head(words: list[bytes], room: int) -> tuple[str, bool]:
+    """Return words as one text of at most `room` bytes in UTF-8, and True where something is cut.
+
+    A word that is cut ends with its quotes as any other.
+    """
+    quoted: list[str] = []
+    for word in words:
+        text = quote_word(word[: room + 1].decode("utf-8", "surrogateescape"))
+        size = len(text.encode())
+        if size > room:
+            head = _quote_begin(word, room)
+            return " ".join([*quoted, head] if head else quoted), True
+        quoted.append(text)
+        room -= size + 1
+    return " ".join(quoted), False
+
+
+def _quote_begin(word: bytes, room: int) -> str:
+    """Return the beginning of a word that has room, quoted; "" where none was found."""
+    length = room
+    for _ in range(_TRIES):
+        if length <= 0:
+            break
+        head = word[:length].decode("utf-8", "surrogateescape")
+        for _ in range(_MOST_OF_LETTER):  # a cut letter looks like bytes that are none
+            head = head[:-1] if "\udc80" <= head[-1:] <= "\udcff" else head
+        text = quote_word(head) if head else ""
+        size = len(text.encode())
+        if size <= room:
+            return text
+        length = min(length - (size - room + 3) // 4, length * room // size - 4)
+    return ""
+
+
+def split_words(text: str) -> list[bytes]:
+    """Return the exact bytes of the words in a text of this module."""
+    words: list[bytes] = []
+    for escaped, single, bare in _WORD.findall(text):
+        words.append(_unescape(escaped) if escaped else (single or bare).encode(errors="replace"))
+    return words
+
+
+def _unescape(text: str) -> bytes:
+    pieces: list[bytes] = []
+    at = 0
+    for match in _ESCAPED.finditer(text):
+        pieces.append(text[at : match.start()].encode(errors="replace"))
+        at = match.end()
+        byte, short, long, named = match.groups()
+        if byte:
+            pieces.append(bytes.fromhex(byte))
+        elif named:
+            pieces.append(_NAMED.get(named) or named.encode(errors="replace"))
+        else:
+            pieces.append(chr(int(short or long, 16)).encode(errors="replace"))
+    return b"".join([*pieces, text[at:].encode(errors="replace")])

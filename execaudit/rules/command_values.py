@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What rules ask of the command that a parent or an ancestor was started with.
+
+Owns the values of these conditions. `records.process_commands` has the commands; what is not there
+is unknown, but for what a record read back says of its parent.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from execaudit.records.process_commands import Command, ProcessCommands, image_key
+from execaudit.records.readback import split_identity
+from execaudit.records.words import split_words
+from execaudit.rules.field_values import UNKNOWN, of_ancestors
+from execaudit.wire.blocks import join_strings
+
+COMMAND_FIELDS = ("parent.argv", "parent.cmdline", "parent.filename", "ancestor.cmdline")
+"""What is answered from here."""
+
+
+class CommandValues:
+    """Answers from a table of commands, which the daemon shares with what makes its records."""
+
+    def __init__(self, commands: ProcessCommands) -> None:
+        self.commands = commands
+
+    def getter(self, field: str) -> Callable[[Mapping[str, Any]], Any] | None:
+        """Return what takes a field of COMMAND_FIELDS out of place_values()."""
+        return {
+            "parent.argv": lambda fields: self._of_parent(fields, _argv),
+            "parent.cmdline": lambda fields: self._of_parent(fields, _cmdlines),
+            "parent.filename": lambda fields: self._of_parent(fields, _filename),
+            "ancestor.cmdline": self._of_ancestors,
+        }.get(field)
+
+    def _find(self, identity: str) -> Command | None:
+        return self.commands.find(image_key(*split_identity(identity)[1:]))
+
+    def _of_parent(self, fields: Mapping[str, Any], take: Callable[[Command], Any]) -> Any:
+        parent_id = fields.get("parent_id")
+        found = None if parent_id is UNKNOWN else self._find(parent_id or "")
+        if found is None:
+            found = _command_of_record(fields)
+        return UNKNOWN if found is None else take(found)
+
+    def _of_ancestors(self, fields: Mapping[str, Any]) -> Any:
+        def take(one: Mapping[str, Any]) -> tuple[Any, ...]:
+            found = self._find(one.get("id", ""))
+            return (...,) if found is None else _cmdlines(found)
+
+        lists = of_ancestors(fields, take)
+        if lists is UNKNOWN:
+            return UNKNOWN
+        return tuple(text for texts in lists for text in ((...,) if texts is ... else texts))
+
+
+def _command_of_record(fields: Mapping[str, Any]) -> Command | None:
+    """Return what a record says of its parent; None where that is nothing, or not all."""
+    text = fields.get("pcmdline")
+    if not isinstance(text, str):
+        return None
+    return Command("", b"", join_strings(split_words(text)), is_whole=True)
+
+
+def _argv(command: Command) -> tuple[Any, ...]:
+    words: tuple[Any, ...] = tuple(command.argv[:-1].split(b"\0")) if command.argv else ()
+    return words if command.is_whole else (*words, ...)
+
+
+def _cmdlines(command: Command) -> tuple[Any, ...]:
+    text = (command.argv or b"")[:-1].replace(b"\0", b" ")
+    return (text,) if command.is_whole else ((text, False, True), ...)
+
+
+def _filename(command: Command) -> Any:
+    return os.fsdecode(command.filename) or UNKNOWN
