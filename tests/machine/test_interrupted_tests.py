@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests that are interrupted leave no process, control group, mount or directory behind."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.requirements import CHECKOUT, require_root
+from tests.machine.container import cgroup_root
+from tests.machine.service import wait_until
+
+PR_SET_CHILD_SUBREAPER = 36
+END_S = 120
+# What the tests make in /var/tmp is made in a directory of ours, and their mounts end with them.
+ENTER = 'mount --bind "$0" /var/tmp && exec "$@"'
+# A test, and the file by which it is known to be in the middle of its work.
+CASES = {
+    "container that boots": ("machine/test_service_life.py", "*/upper/etc/machine-id"),
+    "service in a container": ("machine/test_service_life.py", "*/upper/var/log/execaudit/*.jsonl"),
+    "daemon": ("integration/test_daemon_reload.py", "*/*/log/execaudit.jsonl"),
+}
+
+
+@pytest.fixture
+def orphans() -> Iterator[None]:
+    """Have processes that lose their parent become our children."""
+    require_root()
+    libc = ctypes.CDLL(None)
+    assert libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+    yield
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+def children() -> set[str]:
+    """Return our children that run."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, _, rest = stat.read_text().rpartition(")")
+        except OSError:
+            continue
+        state, parent = rest.split()[:2]
+        if parent == str(os.getpid()) and state != "Z":
+            found.add(name)
+    return found
+
+
+@pytest.mark.usefixtures("orphans")
+@pytest.mark.parametrize("case", CASES)
+def test_interrupted_tests_leave_nothing_behind(case: str, tmp_path: Path) -> None:
+    tests, sign = CASES[case]
+    before = children()
+    place = tmp_path / "place"
+    place.mkdir()
+    place.chmod(0o1777)
+    running = subprocess.Popen(
+        [
+            *("unshare", "--mount", "--propagation", "private", "sh", "-ec", ENTER, str(place)),
+            *(sys.executable, "-m", "pytest", f"tests/{tests}"),
+        ],
+        cwd=CHECKOUT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        process_group=0,
+    )
+    try:
+        wait_until(lambda: any(place.glob(sign)) or running.poll() is not None, case)
+        names = [path.name[:-9] for path in place.glob("execaudit-test-*-*")]  # as mkdtemp made it
+        assert running.poll() is None, running.communicate()[0]
+        os.killpg(running.pid, signal.SIGINT)
+        said, _ = running.communicate(timeout=END_S)
+    finally:
+        running.kill()
+        running.communicate()
+    assert b"KeyboardInterrupt" in said, said
+    assert list(place.iterdir()) == []
+    assert children() <= before
+    assert [name for name in names if (cgroup_root() / name).exists()] == []
