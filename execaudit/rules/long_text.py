@@ -10,19 +10,15 @@ every fourth position up, for all patterns at once.
 from array import array
 
 from execaudit.rules.pattern_gates import GRAM, aligned_grams
+from execaudit.rules.regex_literals import WORD_BYTES
 from execaudit.rules.term_set import TermSet, numbers_in
 
 NEEDLE_BYTES = 5
 """CPython prepares for longer ones, which takes as long as the search itself (3.11, fastsearch.h).
 """
 
-WORD_BYTES = (
-    bytes(code if chr(code).isalnum() or code == ord("_") else ord(" ") for code in range(128))
-    + b" " * 128
-)
-"""Leaves what a word has, as `\\w` in a regular expression over bytes, and spaces for all else."""
-
 _MOST_SEARCHES = 12
+_MOST_NEEDLES = 500  # to ask of each whether its terms matter takes longer than to look for all
 _USUAL = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789/")
 
 
@@ -80,16 +76,22 @@ class NeedleIndex:
             if byte not in text:
                 missing |= literals
         possible = ((1 << len(self._needles)) - 1) & ~missing
-        chosen = [number for number in numbers_in(possible) if self._terms[number] & live]
-        if len({self._needles[number] for number in chosen}) <= _MOST_SEARCHES:
-            return chosen
+        if len(self._needles) <= _MOST_NEEDLES:
+            chosen = [number for number in numbers_in(possible) if self._terms[number] & live]
+            if len({self._needles[number] for number in chosen}) <= _MOST_SEARCHES:
+                return chosen
+        possible &= self._seen_in(text)
+        return [number for number in numbers_in(possible) if self._terms[number] & live]
+
+    def _seen_in(self, text: bytes) -> int:
+        """Return the literals that four bytes of the text at once, or a word, do not rule out."""
         seen = self._rest
         for gram in self._aligned.keys() & array("I", text[: len(text) & -GRAM]):
             seen |= self._aligned[gram]
         if self._with_word:
             for word in self._with_word.keys() & text.translate(WORD_BYTES).split():
                 seen |= self._with_word[word]
-        return [number for number in chosen if seen >> number & 1]
+        return seen
 
 
 def choose_needle(literal: bytes) -> bytes:
