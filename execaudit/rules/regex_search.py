@@ -20,7 +20,8 @@ from execaudit.rules.regex_literals import (
 )
 from execaudit.rules.regex_tree import Nodes, width
 
-Search = Callable[[bytes, int], "re.Match[bytes] | None"]
+Search = Callable[..., "re.Match[bytes] | None"]
+"""Takes a text and, if not from its beginning, where to begin."""
 
 _words_in = re.compile(rb"\w+").findall
 _LONG = 4096  # bytes: below it a plain search is as fast
@@ -29,7 +30,7 @@ _MOST_STARTS = 4000  # of matches that are tried in one text
 
 
 class Lead(NamedTuple):
-    """Texts, one of which stands near the beginning of every match.
+    """Texts near the beginning of matches: every match has one of them.
 
     Attributes:
         texts: in lower case.
