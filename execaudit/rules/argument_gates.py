@@ -9,10 +9,10 @@ lower case, with spaces between the arguments, so that a text may reach over sev
 from collections.abc import Iterable
 
 from execaudit.rules.condition_tree import SignedCondition
-from execaudit.rules.long_text import WORD_BYTES, NeedleIndex
+from execaudit.rules.long_text import NeedleIndex
 from execaudit.rules.pattern_gates import GRAM, SubstringIndex
 from execaudit.rules.patterns import Pattern
-from execaudit.rules.regex_literals import bounded_word, longest_part, usefulness
+from execaudit.rules.regex_literals import WORD_BYTES, bounded_word, longest_part, usefulness
 from execaudit.rules.term_set import TermSet
 
 

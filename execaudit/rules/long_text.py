@@ -8,21 +8,18 @@ every fourth position up, for all patterns at once.
 """
 
 from array import array
+from collections.abc import Iterator
 
 from execaudit.rules.pattern_gates import GRAM, aligned_grams
+from execaudit.rules.regex_literals import WORD_BYTES
 from execaudit.rules.term_set import TermSet, numbers_in
 
 NEEDLE_BYTES = 5
 """CPython prepares for longer ones, which takes as long as the search itself (3.11, fastsearch.h).
 """
 
-WORD_BYTES = (
-    bytes(code if chr(code).isalnum() or code == ord("_") else ord(" ") for code in range(128))
-    + b" " * 128
-)
-"""Leaves what a word has, as `\\w` in a regular expression over bytes, and spaces for all else."""
-
 _MOST_SEARCHES = 12
+_MOST_SETS = 64
 _USUAL = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789/")
 
 
@@ -36,7 +33,8 @@ class NeedleIndex:
         self._with_byte: dict[int, int] = {}
         self._aligned: dict[int, int] = {}
         self._with_word: dict[bytes, int] = {}
-        self._rest = 0
+        self._in_parts = self._as_words = 0
+        self._by_terms: dict[TermSet, int] = {}
 
     def add(self, literal: bytes, bits: TermSet, word: bytes = b"") -> None:
         """List terms under a literal in lower case, which is not empty.
@@ -54,10 +52,11 @@ class NeedleIndex:
         grams = aligned_grams(literal)
         for gram in grams:
             self._aligned[gram] = self._aligned.get(gram, 0) | 1 << number
-        if word and not grams:
+        if grams:
+            self._in_parts |= 1 << number
+        elif word:
             self._with_word[word] = self._with_word.get(word, 0) | 1 << number
-        elif not grams:
-            self._rest |= 1 << number
+            self._as_words |= 1 << number
 
     def find(self, text: bytes, live: TermSet) -> TermSet:
         """Return members of `live` whose literal may occur in the text (in lower case)."""
@@ -73,23 +72,44 @@ class NeedleIndex:
                     found |= terms
         return found
 
-    def _choose(self, text: bytes, live: TermSet) -> list[int]:
+    def _choose(self, text: bytes, live: TermSet) -> Iterator[int]:
         """Return the literals that are worth a search."""
         missing = 0
         for byte, literals in self._with_byte.items():
             if byte not in text:
                 missing |= literals
-        possible = ((1 << len(self._needles)) - 1) & ~missing
-        chosen = [number for number in numbers_in(possible) if self._terms[number] & live]
-        if len({self._needles[number] for number in chosen}) <= _MOST_SEARCHES:
-            return chosen
-        seen = self._rest
-        for gram in self._aligned.keys() & array("I", text[: len(text) & -GRAM]):
-            seen |= self._aligned[gram]
-        if self._with_word:
+        wanted = self._needles_of(live) & ~missing
+        if wanted.bit_count() > _MOST_SEARCHES:
+            wanted &= self._seen_in(text, wanted)
+        return numbers_in(wanted)
+
+    def _needles_of(self, live: TermSet) -> int:
+        """Return the literals of these terms, a bit for each."""
+        known = self._by_terms.get(live)
+        if known is None:
+            if len(self._by_terms) >= _MOST_SETS:
+                self._by_terms.clear()
+            known = sum(1 << n for n, terms in enumerate(self._terms) if terms & live)
+            self._by_terms[live] = known
+        return known
+
+    def _seen_in(self, text: bytes, wanted: int) -> int:
+        """Return what four bytes of the text at once, or its words, do not rule out.
+
+        A pass over a text takes longer than a few searches.
+        """
+        seen = ~self._in_parts & ~self._as_words
+        if (wanted & self._in_parts).bit_count() <= _MOST_SEARCHES:
+            seen |= self._in_parts
+        else:
+            for gram in self._aligned.keys() & array("I", text[: len(text) & -GRAM]):
+                seen |= self._aligned[gram]
+        if (wanted & self._as_words).bit_count() <= _MOST_SEARCHES:
+            seen |= self._as_words
+        else:
             for word in self._with_word.keys() & text.translate(WORD_BYTES).split():
                 seen |= self._with_word[word]
-        return [number for number in chosen if seen >> number & 1]
+        return seen
 
 
 def choose_needle(literal: bytes) -> bytes:

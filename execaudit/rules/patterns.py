@@ -13,6 +13,7 @@ from execaudit.config.toml_text import show_short
 from execaudit.config.values import compile_regex
 from execaudit.rules.regex_cost import worst_degree
 from execaudit.rules.regex_literals import required_literals, usefulness
+from execaudit.rules.regex_search import Search, make_search
 from execaudit.rules.regex_tree import (
     ONE_BYTE,
     CostlyRegexError,
@@ -199,12 +200,12 @@ def _regex(text: str, regex_bytes: int, ignores_case: bool) -> Pattern:
         raise PatternError(str(error), "regex") from None
     except RecursionError:
         raise PatternError("is nested too deeply, expected fewer groups", "regex") from None
-    compiled = [part for part, _ in parts]
+    searches = [make_search(part, nodes) for part, nodes in parts]
     return Pattern(
         "regex",
         text,
         None,
-        compiled[0].search if len(compiled) == 1 else _in_order(compiled),
+        searches[0] if len(searches) == 1 else _in_order(searches),
         max((required_literal(nodes) for _, nodes in parts), key=len).lower(),
         any(before for before, _ in around),
         any(after for _, after in around),
@@ -216,13 +217,13 @@ def _regex(text: str, regex_bytes: int, ignores_case: bool) -> Pattern:
     )
 
 
-def _in_order(parts: list[re.Pattern[bytes]]) -> Callable[[bytes], bool]:
+def _in_order(searches: list[Search]) -> Callable[[bytes], bool]:
     """Find parts one behind the other. Each is taken where it is first found, for good."""
 
     def search(text: bytes) -> bool:
         at = 0
-        for part in parts:
-            found = part.search(text, at)
+        for each in searches:
+            found = each(text, at)
             if not found:
                 return False
             at = found.end()

@@ -13,11 +13,17 @@ from execaudit.rules.regex_tree import Anchor, Branch, Bytes, Node, Nodes, Repea
 BORDER = b"\0"
 """Stands in a literal for a border of a word. No argument has this byte."""
 
+WORD_BYTES = (
+    bytes(code if chr(code).isalnum() or code == ord("_") else ord(" ") for code in range(128))
+    + b" " * 128
+)
+"""Leaves what a word has, as `\\w` in a regular expression over bytes, and spaces for all else."""
+
 Literals = frozenset[bytes]
 """In lower case; of an empty one nothing is known."""
 
 NO_LITERALS: Literals = frozenset()
-_NOTHING: Literals = frozenset({b""})
+NOTHING: Literals = frozenset({b""})
 _BORDER: Literals = frozenset({BORDER})
 _MOST_LITERALS = 64
 _MOST_CODES = 3
@@ -26,23 +32,23 @@ _WORD_CODES = sum(1 << code for code in range(128) if re.match(rb"\w", bytes([co
 _WORD = re.compile(rb"(?<=\W)\w+(?=\W)")
 
 
-def required_literals(nodes: Nodes, before: Literals = _NOTHING) -> Literals:
+def required_literals(nodes: Nodes, before: Literals = NOTHING) -> Literals:
     """Return the literals that rule most out; every match contains one of them.
 
     `before`: what may stand right before it.
     """
     best, run = NO_LITERALS, before
     for node in nodes:
-        texts = _texts_of(node)
-        joined = _join(run, texts) if texts else NO_LITERALS
+        texts = texts_of(node)
+        joined = join_texts(run, texts) if texts else NO_LITERALS
         if joined:
             run = joined
             continue
-        border = _BORDER if all(each.endswith(BORDER) for each in run) else _NOTHING
+        border = _BORDER if all(each.endswith(BORDER) for each in run) else NOTHING
         if _is_border((node,)):
-            run = _join(run, _BORDER)
+            run = join_texts(run, _BORDER)
         best = max(best, _without_empty(run), _within(node, border), key=usefulness)
-        run = texts or (_BORDER if _is_border((node,), at_end=True) else _NOTHING)
+        run = texts or (_BORDER if _is_border((node,), at_end=True) else NOTHING)
     return max(best, _without_empty(run), key=usefulness)
 
 
@@ -71,32 +77,33 @@ def _without_empty(run: Literals) -> Literals:
     return run if all(longest_part(each) for each in run) else NO_LITERALS
 
 
-def _join(before: Literals, after: Literals) -> Literals:
+def join_texts(before: Literals, after: Literals) -> Literals:
+    """Return each text of `before` with each of `after` behind it, empty where that is too much."""
     if len(before) * len(after) > _MOST_LITERALS:
         return NO_LITERALS
     return frozenset(one + other for one in before for other in after)
 
 
-def _texts_of(node: Node) -> Literals:
+def texts_of(node: Node) -> Literals:
     """Return all that a node can match, empty where that is too much."""
     if isinstance(node, Bytes):
         return _codes_of(node)
     if isinstance(node, Anchor):
-        return _BORDER if node.is_border or node.is_start else _NOTHING
+        return _BORDER if node.is_border or node.is_start else NOTHING
     if isinstance(node, Branch):
         found = [_texts_of_all(each) for each in node.branches]
         joined = frozenset[bytes]().union(*found) if all(found) else NO_LITERALS
         return joined if len(joined) <= _MOST_LITERALS else NO_LITERALS
     if node.most == 1:
         texts = _texts_of_all(node.body)
-        return texts | _NOTHING if texts and not node.least else texts
+        return texts | NOTHING if texts and not node.least else texts
     return NO_LITERALS
 
 
 def _texts_of_all(nodes: Nodes) -> Literals:
-    run = _NOTHING
+    run = NOTHING
     for node in nodes:
-        run = _join(run, _texts_of(node))
+        run = join_texts(run, texts_of(node))
         if not run:
             break
     return run
@@ -133,5 +140,5 @@ def _within(node: Node, before: Literals) -> Literals:
         joined = frozenset[bytes]().union(*found) if all(found) else NO_LITERALS
         return joined if len(joined) <= _MOST_LITERALS else NO_LITERALS
     if isinstance(node, Repeat) and node.least:
-        return required_literals(node.body, before if node.most == 1 else _NOTHING)
+        return required_literals(node.body, before if node.most == 1 else NOTHING)
     return NO_LITERALS

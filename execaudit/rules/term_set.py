@@ -12,7 +12,8 @@ TermSet = int
 
 def numbers_in(terms: TermSet) -> Iterator[int]:
     """Yield the numbers of terms in ascending order."""
-    while terms:
-        lowest = terms & -terms
-        yield lowest.bit_length() - 1
-        terms ^= lowest
+    digits = bin(terms)[:1:-1]  # arithmetic on large numbers takes longer
+    number = digits.find("1")
+    while number >= 0:
+        yield number
+        number = digits.find("1", number + 1)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What rules cost per exec: 10, 1,000 and 10,000 of mixed kinds, 122 and 1,000 as Sigma has them.
 
-`./dev bench rules` prints one table for either. All sizes are measured in turn, round after round,
-so that a disturbance hits all alike; figures are the best of the rounds, in µs.
+And our own detections, and the baseline. `./dev bench rules` prints one table for each. All sizes
+are measured in turn, round after round, so that a disturbance hits all alike; figures are the best
+of the rounds, in µs.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from execaudit.records.readback import event_of_record
+from tests.bench.host_knowledge import compile_pack, measure_baselines
 from tests.bench.mixed_rules import compile_mixed
 from tests.bench.sigma_rules import SIZES as SIGMA_SIZES
 from tests.bench.sigma_rules import compile_sigma_like
@@ -131,12 +133,13 @@ def measure_rules(*, rounds: int, quick: bool = False) -> str:
     """Measure all sizes of either kind, return the tables."""
     mixed = {size: compile_mixed(size) for size in (SIZES[:2] if quick else SIZES)}
     sigma = {size: compile_sigma_like(size) for size in SIGMA_SIZES}
+    pack = compile_pack()
+    detections = {len(pack.rules): pack}
     gc.freeze()
-    texts = [
-        _table(title, _best(sets, rounds))
-        for title, sets in (("mixed rules, µs", mixed), ("as Sigma's, µs", sigma))
-    ]
-    return "\n".join(texts)
+    kinds = {"mixed rules, µs": mixed, "as Sigma's, µs": sigma, "detections, µs": detections}
+    texts = [_table(title, "rules", _best(sets, rounds)) for title, sets in kinds.items()]
+    baselines = measure_baselines(measure, rounds)
+    return "\n".join([*texts, _table("baseline, µs", "known", baselines)])
 
 
 def _best(sets: dict[int, RuleSet], rounds: int) -> dict[str, dict[int, float]]:
@@ -149,9 +152,9 @@ def _best(sets: dict[int, RuleSet], rounds: int) -> dict[str, dict[int, float]]:
     return best
 
 
-def _table(title: str, best: dict[str, dict[int, float]]) -> str:
+def _table(title: str, unit: str, best: dict[str, dict[int, float]]) -> str:
     sizes = next(iter(best.values()))
-    lines = [f"{title:34}" + "".join(f"{size:>9} rules" for size in sizes) + "     ratios"]
+    lines = [f"{title:34}" + "".join(f"{size:>9} {unit}" for size in sizes) + "     ratios"]
     for name, row in best.items():
         first, *others = row.values()
         ratios = " ".join(f"{value / first:6.2f}" for value in others)

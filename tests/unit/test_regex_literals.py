@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Texts that matches of a regular expression contain: each match has one of the list."""
+"""Texts that matches of a regular expression contain, and searches that go by them."""
 
 import re
 import tomllib
@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from execaudit.rules.patterns import parse_pattern
 from execaudit.rules.regex_literals import BORDER
+from execaudit.rules.regex_search import make_search
+from execaudit.rules.regex_tree import parse_regex
 
 PACK = Path(__file__).parents[2] / "packaging/config/detections.d"
 
@@ -58,11 +60,32 @@ def test_most_expressions_of_the_pack_have_literals() -> None:
     assert sum(bool(literals_of(each)) for each in REGEXES) > len(REGEXES) * 0.9
 
 
+FEW = settings(
+    max_examples=6,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
+)
+
+
 @pytest.mark.parametrize("regex", REGEXES)
-@settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@FEW
 @given(data=st.data())
 def test_match_contains_a_literal(regex: str, data: st.DataObject) -> None:
     literals = literals_of(regex)
     text = data.draw(st.from_regex(regex.encode()))
 
     assert not literals or any(occurs(each, text) for each in literals)
+
+
+@pytest.mark.parametrize("regex", REGEXES)
+@FEW
+@given(data=st.data())
+def test_long_text_is_searched_as_a_plain_search_does(regex: str, data: st.DataObject) -> None:
+    part = re.compile(regex.encode(), re.DOTALL)
+    nodes = tuple(node for item in parse_regex(part) for node in item.nodes)
+    hidden = data.draw(st.from_regex(regex.encode()) | st.binary(max_size=20))
+    before = data.draw(st.sampled_from([b"", b" ", b"x", b"\n", b"id; "]))
+    text = b"fill " * 900 + before + hidden + b" fill" * 10
+    wanted = part.search(text)
+
+    found = make_search(part, nodes)(text, 0)
+    assert (found and found.span()) == (wanted and wanted.span())
