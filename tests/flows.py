@@ -5,8 +5,8 @@ import json
 import mmap
 import os
 import struct
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any, cast
 
@@ -20,7 +20,7 @@ from execaudit.kernel.capture import Capture, Settings
 from execaudit.records.host import Host
 from execaudit.records.redact import Redactor
 from execaudit.sinks.sink import Selection, Sink, Trouble
-from tests.records import slots
+from tests.records import make_host, slots
 from tests.rule_tables import compile_all
 
 PAGE = mmap.PAGESIZE
@@ -185,9 +185,15 @@ class ListFile:
         return cast("CheckpointFile", self)
 
 
-def make_sink(host: Host, name: str = "file", selection: Selection | None = None) -> ListSink:
-    """Return a sink of native lines."""
-    return ListSink(make_encoder("execaudit", host, "execaudit"), name, selection)
+def make_sink(
+    host: Host,
+    name: str = "file",
+    selection: Selection | None = None,
+    *,
+    schema: str = "execaudit",
+) -> ListSink:
+    """Return a sink of native lines, or lines of another schema."""
+    return ListSink(make_encoder(schema, host, "execaudit"), name, selection)
 
 
 def make_setup(
@@ -222,3 +228,30 @@ def running(setup: Setup, host: Host, *, exits: bool = False) -> Iterator[tuple[
         yield Flow(host, setup, capture.as_capture()), capture
     finally:
         capture.close()
+
+
+class Bench:
+    """A flow, and its one sink."""
+
+    def __init__(self, flow: Flow, capture: FakeCapture, sink: ListSink) -> None:
+        self.flow, self.capture, self.sink = flow, capture, sink
+
+    def feed(self, *records: bytes) -> list[dict[str, Any]]:
+        """Take a batch; return what was written by it."""
+        before = len(self.sink.written)
+        self.capture.write(*records)
+        self.flow.drain()
+        return self.sink.records()[before:]
+
+
+def made_benches() -> Iterator[Callable[..., Bench]]:
+    """Give what makes a bench of a schema and options of `make_setup`; close all at the end."""
+    host = make_host()
+    with ExitStack() as stack:
+
+        def make(schema: str = "execaudit", *, exits: bool = False, **options: Any) -> Bench:
+            sink = make_sink(host, schema=schema)
+            context = running(make_setup(sink, **options), host, exits=exits)
+            return Bench(*stack.enter_context(context), sink)
+
+        yield make

@@ -59,7 +59,7 @@ FAULTS = {
 SELDOM = {
     *("brk", "getrandom", "madvise", "mmap", "mprotect", "mremap", "munmap", "pread64", "statfs")
 }
-# Those that do not fail, and those that end a process or a handler. That of locks must not.
+# Calls that do not fail, that end a process or a handler, or that locks are made of.
 SAFE = {
     *(
         "clone3",

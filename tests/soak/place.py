@@ -2,9 +2,9 @@
 """The system that is soaked: a container with execaudit as two services.
 
 Owns how they are installed and configured. The one is the package's own service, to which
-everything happens. The other, "steady", is reloaded and rotated as well but is never ended: its
-memory is that of a process as old as the run, and its log has no excuse for a missing exec. Both
-see the execs of the whole machine, and record those of the soak.
+everything happens. The other, "steady", is reloaded and rotated as well but is never ended: it
+grows as old as the run, and nothing excuses an exec that its log lacks. Both see the execs of the
+whole machine, and record the soak's.
 """
 
 import json

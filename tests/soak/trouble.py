@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What happens to the soaked daemons, each once or several times an hour.
 
-Owns what is done and how often. What it may cost is the business of `judge`. The clock is not set:
-a container has the machine's.
+Owns what is done and how often. `judge` knows what it may cost. The clock is not set: a
+container has the machine's.
 """
 
 import tempfile

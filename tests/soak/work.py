@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the soaked system does all the time: the programs of an ordinary day, and storms.
 
-Owns one function for each kind of work, all of which take seconds. It must not disturb a daemon.
+Owns one function for each kind of work. Each takes seconds and leaves the daemons alone.
 """
 
 import itertools

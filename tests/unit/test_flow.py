@@ -3,14 +3,12 @@
 
 import errno
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execaudit.daemon.flow import Flow
 from execaudit.daemon.handover.checkpoint import Checkpoint, Totals
 from execaudit.daemon.limits import Rate
 from execaudit.daemon.replacement import replace_capture
@@ -19,7 +17,15 @@ from execaudit.daemon.start import end
 from execaudit.errors import ExecauditError
 from execaudit.sinks.sink import Selection
 from execaudit.wire import record
-from tests.flows import FakeCapture, ListFile, ListSink, make_setup, make_sink, running
+from tests.flows import (
+    Bench,
+    FakeCapture,
+    ListFile,
+    made_benches,
+    make_setup,
+    make_sink,
+    running,
+)
 from tests.records import (
     block,
     chunk_record,
@@ -37,34 +43,7 @@ DROP_NOISE = {"action": "drop", "comm": "noise"}
 LABEL_ROOT = {"action": "label", "labels": ["root"], "severity": "err", "uid": 0}
 
 
-class Bench:
-    """A flow, and its one sink."""
-
-    def __init__(self, flow: Flow, capture: FakeCapture, sink: ListSink) -> None:
-        self.flow, self.capture, self.sink = flow, capture, sink
-
-    def feed(self, *records: bytes) -> list[dict[str, Any]]:
-        """Take a batch; return what was written by it."""
-        before = len(self.sink.written)
-        self.capture.write(*records)
-        self.flow.drain()
-        return self.sink.records()[before:]
-
-
-@pytest.fixture
-def benches() -> Iterator[Any]:
-    """Return what makes a bench of options; one for each test."""
-    host, made = make_host(), []
-
-    def make(*, exits: bool = False, **options: Any) -> Bench:
-        sink = make_sink(host)
-        context = running(make_setup(sink, **options), host, exits=exits)
-        made.append(context)
-        return Bench(*context.__enter__(), sink)
-
-    yield make
-    for context in made:
-        context.__exit__(None, None, None)
+benches = pytest.fixture(made_benches)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 """What records say of the program and command of a parent that the daemon saw start."""
 
 import json
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -21,7 +20,7 @@ from execaudit.records.redact import Redactor
 from execaudit.records.words import join_quoted, quote_head, split_words
 from execaudit.wire.decoder import Decoder
 from tests.events import decode
-from tests.flows import ListSink, make_setup, running
+from tests.flows import made_benches
 from tests.records import exec_record, join, leaf_first, make_host
 
 INIT = (1_000, 1, 1, b"systemd")
@@ -38,35 +37,7 @@ def shell(*argv: bytes, **members: Any) -> bytes:
     return exec_record(*argv, **{**SHELL, **members})
 
 
-class Bench:
-    """A flow, and what it wrote."""
-
-    def __init__(self, setup: Any, flow: Any, capture: Any, sink: ListSink) -> None:
-        self.setup, self.flow, self.capture, self.sink = setup, flow, capture, sink
-
-    def feed(self, *records: bytes) -> list[dict[str, Any]]:
-        before = len(self.sink.written)
-        self.capture.write(*records)
-        self.flow.drain()
-        return self.sink.records()[before:]
-
-
-@pytest.fixture
-def benches() -> Iterator[Any]:
-    made = []
-
-    def make(name: str = "execaudit", **options: Any) -> Bench:
-        host = make_host()
-        sink = ListSink(make_encoder(name, host, "execaudit"), "file")
-        setup = make_setup(sink, **options)
-        context = running(setup, host)
-        flow, capture = context.__enter__()
-        made.append(context)
-        return Bench(setup, flow, capture, sink)
-
-    yield make
-    for context in made:
-        context.__exit__(None, None, None)
+benches = pytest.fixture(made_benches)
 
 
 def test_record_has_program_and_command_of_a_parent_that_was_seen(benches: Any) -> None:
@@ -102,8 +73,8 @@ def test_parent_is_known_where_a_rule_dropped_its_record(benches: Any) -> None:
 def test_rules_see_the_secret_of_a_parent_that_records_do_not_show(benches: Any) -> None:
     rule = {"action": "label", "labels": ["x"], "parent": {"argv": "-phunter22"}}
     bench = benches(rules=[rule])
-    bench.setup.redactor = Redactor()
-    bench.setup.use_commands(bench.flow.commands)
+    bench.flow.setup.redactor = Redactor()
+    bench.flow.setup.use_commands(bench.flow.commands)
 
     first, second = bench.feed(shell(b"mysql", b"-uroot", b"-phunter22"), below(b"less"))
 
@@ -116,8 +87,8 @@ def test_rules_see_the_secret_of_a_parent_that_records_do_not_show(benches: Any)
 def test_long_command_is_cut_where_no_secret_is_halved(benches: Any, is_dropped: bool) -> None:
     drop = {"action": "drop", "exe": "/usr/bin/dash"}
     bench = benches(rules=[drop] if is_dropped else [])
-    bench.setup.redactor = Redactor()
-    bench.setup.use_commands(bench.flow.commands)
+    bench.flow.setup.redactor = Redactor()
+    bench.flow.setup.use_commands(bench.flow.commands)
     script = b"curl -u ann:hunter22 https://x; " + b"y" * 9000
 
     *_, record = bench.feed(shell(b"sh", b"-c", script), below(b"curl"))
@@ -212,8 +183,8 @@ def test_documents_say_the_parents_command_and_lose_nothing(benches: Any, argv: 
 @pytest.mark.parametrize("name", RENDERS)
 def test_secret_of_the_parent_goes_out_of_lines_written_before(benches: Any, name: str) -> None:
     bench = benches(name)
-    bench.setup.redactor = None
-    bench.setup.use_commands(bench.flow.commands)
+    bench.flow.setup.redactor = None
+    bench.flow.setup.use_commands(bench.flow.commands)
     bench.feed(shell(b"mysql", b"-uroot", b"-phunter22"), below(b"less"))
     line = bench.sink.written[-1]
     assert b"hunter22" in line
