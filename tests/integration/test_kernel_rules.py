@@ -71,27 +71,15 @@ def test_user_id_is_decided_in_the_kernel(
     assert status["rules"]["noise"] == {"hits": RUNS, "kernel_hits": RUNS}
 
 
+@pytest.mark.parametrize("top", [None, SYSTEMD_CGROUPS], ids=["version 2", "systemd's own"])
 def test_control_group_holds_for_all_below_it_in_the_kernel(
-    engine: str, programs: Path, place: Path, target: Path
+    engine: str, programs: Path, place: Path, target: Path, top: Path | None
 ) -> None:
+    if top is not None and not top.is_dir():
+        pytest.skip("all control groups are in version 2")
     rules = f'{DROP}cgroup = "{OWN_CGROUP}/kernel"\n'
     with (
-        cgroup(f"{OWN_CGROUP}/kernel/below") as below,
-        Daemon(place, engine, rules=rules) as daemon,
-    ):
-        written, status = judged(daemon, programs, target, partial(enter_cgroup, below))
-    assert written == 0
-    assert status["rules"]["noise"] == {"hits": RUNS, "kernel_hits": RUNS}
-
-
-def test_control_group_of_the_hierarchy_of_systemd_holds_too(
-    engine: str, programs: Path, place: Path, target: Path
-) -> None:
-    if not SYSTEMD_CGROUPS.is_dir():
-        pytest.skip("all control groups are in version 2")
-    rules = f'{DROP}cgroup = "{OWN_CGROUP}/named"\n'
-    with (
-        cgroup(f"{OWN_CGROUP}/named/below", SYSTEMD_CGROUPS) as below,
+        cgroup(f"{OWN_CGROUP}/kernel/below", top) as below,
         Daemon(place, engine, rules=rules) as daemon,
     ):
         written, status = judged(daemon, programs, target, partial(enter_cgroup, below))
