@@ -112,6 +112,8 @@ class Daemon:
             self._ignore()
             self._poll.close()
             signal.set_wakeup_fd(-1)
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_IGN)  # ending, Python lets them kill it
             os.close(read_fd)
             os.close(write_fd)
 

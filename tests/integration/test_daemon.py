@@ -202,3 +202,12 @@ def test_full_disk_is_counted_exactly_and_reported_when_there_is_room(
 def of_log(daemon: Daemon) -> list[Record]:
     """Records of the live file alone."""
     return [json.loads(line) for line in daemon.log.read_bytes().split(b"\n")[:-1]]
+
+
+def test_signals_while_it_ends_change_nothing(engine: str, place: Path) -> None:
+    with Daemon(place, engine) as daemon:
+        while daemon.running.poll() is None:
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGCONT):
+                daemon.running.send_signal(number)
+        assert daemon.running.returncode == 0, daemon.stderr
+    assert daemon.records()[-1]["type"] == "stop"
