@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests that are interrupted leave no process, control group, mount or directory behind."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -37,18 +38,16 @@ def orphans() -> Iterator[None]:
     libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
-def children() -> set[str]:
-    """Return our children that run."""
-    found = set()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            name, _, rest = stat.read_text().rpartition(")")
-        except OSError:
-            continue
-        state, parent = rest.split()[:2]
-        if parent == str(os.getpid()) and state != "Z":
-            found.add(name)
-    return found
+def children() -> set[int]:
+    """Return our children that run; those that ended are reaped, as pid 1 would.
+
+    One that is not reaped holds the pid namespace of its container, and with it the first process.
+    """
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    mine = Path(f"/proc/self/task/{os.getpid()}/children")
+    return {int(pid) for pid in mine.read_text().split()}
 
 
 @pytest.mark.usefixtures("orphans")
@@ -80,5 +79,5 @@ def test_interrupted_tests_leave_nothing_behind(case: str, tmp_path: Path) -> No
         running.communicate()
     assert b"KeyboardInterrupt" in said, said
     assert list(place.iterdir()) == []
-    assert children() <= before
+    wait_until(lambda: children() <= before, "the end of all that the tests started")
     assert [name for name in names if (cgroup_root() / name).exists()] == []
