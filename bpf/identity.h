@@ -233,8 +233,9 @@ static __always_inline void *group__in(void *set, u32 hierarchy)
 }
 
 /*
- * Where systemd keeps its groups in a hierarchy of its own (legacy or hybrid), that one says more:
- * container runtimes put their groups there too. Version 2, where the task is at the root of it.
+ * Where systemd has a hierarchy of its own (legacy or hybrid), container runtimes put their groups
+ * there too, and leave a task in version 2 with the group of the runtime. A container that has
+ * version 2 alone makes its groups there. The deeper of both says more; systemd's own, if neither.
  */
 struct group {
 	void *node;
@@ -244,14 +245,21 @@ struct group {
 static __always_inline struct group group__of(const struct config *conf, void *task)
 {
 	void *set = POINTER(task, task_struct, cgroups);
+	void *group = POINTER(set, css_set, dfl_cgrp);
 	struct group g = {};
 
 	if (conf->named_hierarchy) {
-		g.node = POINTER(group__in(set, conf->named_hierarchy), cgroup, kn);
-		g.is_named = POINTER_OF(g.node, kernfs_node, KERNFS_PARENT) != 0;
+		void *named = group__in(set, conf->named_hierarchy);
+		u32 level = 0, named_level = 0;
+
+		READ(level, group, cgroup, level);
+		READ(named_level, named, cgroup, level);
+		if (named_level && named_level >= level) {
+			group = named;
+			g.is_named = 1;
+		}
 	}
-	if (!g.is_named)
-		g.node = POINTER(POINTER(set, css_set, dfl_cgrp), cgroup, kn);
+	g.node = POINTER(group, cgroup, kn);
 	return g;
 }
 

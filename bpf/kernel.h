@@ -156,6 +156,7 @@ struct cgroup_root {
 	int hierarchy_id;
 };
 struct cgroup {
+	int level;
 	struct kernfs_node *kn;
 	struct cgroup_root *root;
 };

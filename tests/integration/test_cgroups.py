@@ -134,10 +134,12 @@ def named_hierarchy(place: Path) -> Iterator[Path]:
         ("/system.slice/xt.service", "/", {"unit": "xt.service", "slice": "system.slice"}),
         (f"/docker/{ID}", "/system.slice/docker.service", {"container": ID}),
         ("/", "/system.slice/xt.service", {"unit": "xt.service", "slice": "system.slice"}),
+        # Of a container whose systemd has version 2 alone.
+        ("/box/payload", "/box/payload/system.slice/xt.service", {}),
         ("/", "/", {}),
     ],
 )
-def test_group_in_the_hierarchy_of_systemd_is_the_one_that_counts(
+def test_deeper_group_of_both_hierarchies_is_the_one_that_counts(
     engine: str,
     programs: Path,
     named_hierarchy: Path,
@@ -159,10 +161,11 @@ def test_group_in_the_hierarchy_of_systemd_is_the_one_that_counts(
             lambda: tracer.run([str(programs / "selfdump")], setup=enter)
         )
         (record,) = execs_of(records, child.pid)
-        directory = own if named != "/" else other
+        is_named = named != "/" and named.count("/") >= unified.count("/")
+        directory = own if is_named else other
         seen = {"cgroup_id": str(directory.stat().st_ino), **NOTHING, **shown}
         assert_same(record, child.truth, old_comm=own_comm(), **seen)
-    assert record["cgroup"] == (named if named != "/" else unified)
+    assert record["cgroup"] == (named if is_named else unified)
 
 
 def test_killed_cgroup_is_cleared_away() -> None:

@@ -107,7 +107,8 @@ def _namespace(link: bytes) -> int:
 
 
 def _shown_cgroup(lines: bytes) -> bytes:
-    """Return the path in systemd's own hierarchy, unless that has none but the root."""
+    """Return the deeper of the paths in systemd's own hierarchy and in version 2."""
     paths = {line.split(b":")[1]: line.split(b":", 2)[2] for line in lines.splitlines()}
     named = paths.get(b"name=systemd", b"/")
-    return named if named != b"/" else paths[b""]
+    depth = named.count(b"/")
+    return named if named != b"/" and depth >= paths[b""].count(b"/") else paths[b""]

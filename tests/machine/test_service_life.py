@@ -61,11 +61,9 @@ def test_reboot_is_reported_and_early_services_are_seen(shared: Service) -> None
     assert start["gap"]["rebooted"] is True
     assert start["gap"]["traced"] is False
     assert start["gap"]["ended"] == "stop"
-    # By their place on this machine: other containers may start such a service, too. Where the host
-    # has systemd's hierarchy of version 1, the place ends at the container.
-    place, program = f"/{shared.container.name}/payload", "/usr/lib/systemd/systemd-logind"
-    found = [r for r in shared.records(program) if r["exe"] == program]
-    (early,) = [r for r in found if f"{r.get('cgroup')}/".startswith(f"{place}/")]
+    # By their place on this machine: other containers may start such a service, too.
+    cgroup = f"/{shared.container.name}/payload/system.slice/systemd-logind.service"
+    (early,) = [r for r in shared.records(cgroup) if r.get("cgroup") == cgroup]
     assert early["exe"] == "/usr/lib/systemd/systemd-logind"
     assert early["boot"] == new["boot"]
 

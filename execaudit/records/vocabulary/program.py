@@ -137,9 +137,9 @@ WHAT = (
 )  # fmt: skip
 
 WHERE = (
-    Field("cgroup", kinds.TEXT, "path of the control group: in version 2 or, where systemd has a"
-        " hierarchy of version 1 to itself (legacy or hybrid) and the process a group there, in"
-        " that one",
+    Field("cgroup", kinds.TEXT, "path of the control group in version 2. Where systemd has a"
+        " hierarchy of version 1 to itself (legacy or hybrid), the one in that hierarchy, unless"
+        " the one in version 2 is deeper",
         unreadable=record.FLAG_BAD_CGROUP, cut=record.FLAG_CUT_CGROUP, is_bytes=True,
         condition=ABSOLUTE_PATH._replace(note="this control group **or any below it**")),
     Field("cgroup_id", kinds.DECIMAL, "id of the cgroup, decimal: the inode number of its"
