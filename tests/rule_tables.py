@@ -64,7 +64,8 @@ def record(pid: int = 10, exec_count: int = 1, above: tuple[int, ...] = (), **mo
         "argc": 2,
         "result": "success",
         "ancestors": [
-            {"id": f"boot-{each:x}-{each * 1000:x}-1", "pid": each, "comm": "x"} for each in above
+            {"id": f"boot-{each:x}-{each * 1000:x}-1", "pid": each, "comm": f"x{each}"}
+            for each in above
         ],
     } | more
 

@@ -14,7 +14,7 @@ from typing import Any
 from execaudit.records import cgroup
 from execaudit.records.host import Host
 from execaudit.records.machines import MACHINES
-from execaudit.records.process_commands import KEY_BYTES, ProcessCommands
+from execaudit.records.process_commands import ProcessCommands
 from execaudit.records.text import add_text, until_nul
 from execaudit.records.vocabulary import FIELDS
 from execaudit.wire import record
@@ -85,7 +85,7 @@ class PlaceDescriber:
         if place.flags & ~record.FLAG_SCRIPT:
             _mark_cut(fields, place.flags)
         if self._commands is not None and not place.flags & record.FLAG_BAD_ANCESTORS:
-            shown = self._commands.shown_of(place.ancestors[:KEY_BYTES])
+            shown = self._commands.shown_of_parent(place.ancestors, fields)
             cut = fields.get("truncated")
             fields |= shown
             if cut:

@@ -9,10 +9,12 @@ what was cut is known to be. Rules see arguments as they were; records show them
 import os
 import struct
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from execaudit.records.command import restore_text
+from execaudit.records.forked import find_program
+from execaudit.records.readback import split_identity
 from execaudit.records.redact import Redactor
 from execaudit.records.text import add_text
 from execaudit.wire import record
@@ -24,7 +26,6 @@ _STORM_NS = 5_000_000_000  # where the oldest is younger, to ask of each takes 1
 _UNKNOWN_NAME = record.FLAG_BAD_FILENAME | record.FLAG_CUT_FILENAME
 # struct ancestor begins with the same: the parent's part of a place is the key as it stands.
 _KEY = struct.Struct("@QII")
-KEY_BYTES = _KEY.size
 MOST_BYTES = 4096
 """Of the arguments of one image: what remember() keeps."""
 
@@ -137,6 +138,16 @@ class ProcessCommands:
         found = self.by_image.get(image)
         return None if found is None else Command(*found)
 
+    def image_of(self, ancestors: Sequence[Mapping[str, Any]], at: int) -> bytes:
+        """Return the image whose command the ancestor at `at` runs: its own, or its forker's."""
+        index = find_program(ancestors, at, lambda identity: _image_of(identity) in self.by_image)
+        image = _image_of(ancestors[index]["id"])
+        if index != at:
+            _, _, forked_ns, _ = split_identity(ancestors[index - 1]["id"])
+            if self.by_image[image][3] > forked_ns:  # executed since
+                return _image_of(ancestors[at]["id"])
+        return image
+
     def remember_redacted(self, event: Event) -> None:
         """Keep what records show of arguments that are too long to be kept whole."""
         key = _KEY.pack(event.start_ns, event.pid, event.exec_count)
@@ -159,6 +170,16 @@ class ProcessCommands:
             command = command._replace(argv=found[0])
         shown = self._shown[image] = self._describe(command)
         return shown
+
+    def shown_of_parent(self, raw: bytes, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the same of a parent: of the image that it or, if it was forked, its forker runs.
+
+        `raw` is an array of struct ancestor, and `fields` has the same as `ancestors`.
+        """
+        image = raw[: _KEY.size]  # most called exec themselves
+        if raw and image not in self.by_image:
+            image = self.image_of(fields["ancestors"], 0)
+        return self.shown_of(image)
 
     def _describe(self, command: Command) -> dict[str, Any]:
         """Return the members of a command that has no secrets any more."""
@@ -188,6 +209,11 @@ def _program_of(place: Place) -> Program:
 
 def image_key(pid: int, start_ns: int, exec_count: int) -> bytes:
     """Return the key of an image."""
+    return _KEY.pack(start_ns, pid, exec_count)
+
+
+def _image_of(identity: str) -> bytes:
+    _, pid, start_ns, exec_count = split_identity(identity)
     return _KEY.pack(start_ns, pid, exec_count)
 
 

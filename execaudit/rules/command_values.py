@@ -6,11 +6,10 @@ is unknown, but for what a record read back says of its parent.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from execaudit.records.process_commands import Command, ProcessCommands, Program, image_key
-from execaudit.records.readback import split_identity
+from execaudit.records.process_commands import Command, ProcessCommands, Program
 from execaudit.records.words import split_words
 from execaudit.rules.field_values import UNKNOWN, of_ancestors
 from execaudit.wire.blocks import join_strings
@@ -34,19 +33,19 @@ class CommandValues:
             "ancestor.cmdline": self._of_ancestors,
         }.get(field)
 
-    def _find(self, identity: str) -> Command | None:
-        return self.commands.find(image_key(*split_identity(identity)[1:]))
+    def _find(self, ancestors: Sequence[Mapping[str, Any]], at: int) -> Command | None:
+        return self.commands.find(self.commands.image_of(ancestors, at))
 
     def _of_parent(self, fields: Mapping[str, Any], take: Callable[[Command], Any]) -> Any:
-        parent_id = fields.get("parent_id")
-        found = None if parent_id is UNKNOWN else self._find(parent_id or "")
+        ancestors = fields.get("ancestors")
+        found = self._find(ancestors, 0) if ancestors and ancestors is not UNKNOWN else None
         if found is None:
             found = _command_of_record(fields)
         return UNKNOWN if found is None else take(found)
 
     def _of_ancestors(self, fields: Mapping[str, Any]) -> Any:
-        def take(one: Mapping[str, Any]) -> tuple[Any, ...]:
-            found = self._find(one.get("id", ""))
+        def take(ancestors: Sequence[Mapping[str, Any]], at: int) -> tuple[Any, ...]:
+            found = self._find(ancestors, at)
             return (...,) if found is None else _cmdlines(found)
 
         lists = of_ancestors(fields, take)

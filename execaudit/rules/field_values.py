@@ -222,14 +222,23 @@ def _namespace(kind: str) -> Callable[[Fields], Any]:
     return take
 
 
-def of_ancestors(fields: Fields, take: Callable[[Fields], Any]) -> Any:
-    """Texts of the ancestors, parent first; `...` stands for those that are not known."""
+def of_ancestors(fields: Fields, take: Callable[[Sequence[Fields], int], Any]) -> Any:
+    """Texts of the ancestors, parent first; `...` stands for those that are not known.
+
+    `take` gives the one of the ancestor at an index.
+    """
     ancestors = fields.get("ancestors")
     if ancestors is UNKNOWN:
         return UNKNOWN
-    texts = tuple(map(take, ancestors or ()))
+    if not ancestors:
+        return ()
+    texts = tuple(take(ancestors, at) for at in range(len(ancestors)))
     is_cut = len(texts) >= _MAX_ANCESTORS or "ancestors" in fields.get("truncated", ())
     return (*texts, ...) if is_cut else texts
+
+
+def _comm(ancestors: Sequence[Fields], at: int) -> Any:
+    return restore_text(ancestors[at], "comm")
 
 
 def _program_names(fields: Fields) -> Any:
@@ -243,7 +252,7 @@ def _program_names(fields: Fields) -> Any:
 
 DERIVED: dict[str, Callable[[Fields], Any]] = {
     "euser": _effective_user,
-    "ancestor.comm": lambda fields: of_ancestors(fields, lambda one: restore_text(one, "comm")),
+    "ancestor.comm": lambda fields: of_ancestors(fields, _comm),
     "parent.comm": lambda fields: fields.get("pcomm"),
     "program": _program_names,
     "type": lambda fields: fields.get("type") or "exec",

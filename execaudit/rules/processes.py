@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from execaudit.records.forked import find_program
 from execaudit.records.process_commands import ProcessCommands, forget_oldest
 from execaudit.records.readback import split_identity
 from execaudit.rules.command_values import COMMAND_FIELDS, CommandValues
@@ -162,6 +163,9 @@ class ProcessPrograms:
             exe = self.running.get((pid, start_ns // _TICK_NS))
         return exe
 
+    def _is_known(self, identity: str) -> bool:
+        return self._find(identity) is not None
+
     def getter(self, field: str) -> Callable[[Fields], Any] | None:
         """Return what takes a field out of place_values(), None where its own name does."""
         known = self._getters.get(field)
@@ -176,10 +180,10 @@ class ProcessPrograms:
                 return UNKNOWN
             if not identity and field == "origin":
                 return None  # no origin is known to be none; a parent there is always
-            found = self._find(identity or "")
-            if not found and field == "parent_id":
-                found = fields.get("pexe")  # as a record read back says
-            return found or UNKNOWN
+            if field == "origin":
+                return self._find(identity or "") or UNKNOWN
+            found = self._find(self._parent(fields))
+            return found or fields.get("pexe") or UNKNOWN  # `pexe`: as a record read back says
 
         return take
 
@@ -188,13 +192,29 @@ class ProcessPrograms:
 
         def take(fields: Fields) -> Any:
             identity = fields.get(field)
-            return UNKNOWN if identity is UNKNOWN else _image_of(identity or "") in self.elsewhere
+            if identity is UNKNOWN:
+                return UNKNOWN
+            if field == "parent_id":
+                identity = self._parent(fields)
+            return _image_of(identity or "") in self.elsewhere
 
         return take
 
+    def _parent(self, fields: Fields) -> str:
+        """Return the id of the process whose exec began what the parent runs."""
+        identity: str = fields.get("parent_id") or ""
+        ancestors = fields.get("ancestors")
+        if self._is_known(identity) or not ancestors or ancestors is UNKNOWN:
+            return identity
+        return self._source(ancestors, 0)
+
+    def _source(self, ancestors: Sequence[Fields], at: int) -> str:
+        identity: str = ancestors[find_program(ancestors, at, self._is_known)]["id"]
+        return identity
+
     def _of_ancestors(self, fields: Fields) -> Any:
         """Return the programs of all ancestors and the origin, `...` for those unknown."""
-        found = of_ancestors(fields, lambda one: self._find(one.get("id", "")) or ...)
+        found = of_ancestors(fields, lambda all_, at: self._find(self._source(all_, at)) or ...)
         origin = fields.get("origin")
         if found is UNKNOWN or not origin:
             return found

@@ -211,3 +211,21 @@ def test_flood_of_one_user_leaves_what_others_did_in_place(
     assert sum(r["count"] for r in summaries) == len(cut)
     assert {r.get("auid", r.get("uid")) for r in summaries} <= {user, mine[-1].get("auid")}
     assert sum(r["cut_bytes"] for r in summaries) > len(cut) * 59_000
+
+
+def test_parent_that_was_forked_and_called_no_exec_is_known(
+    engine: str, programs: Path, place: Path
+) -> None:
+    shell = os.path.realpath("/bin/sh")
+    script = f"({programs / 'tiny'} in-a-subshell; true); true"
+    rules = f'[[rule]]\naction = "label"\nlabels = ["seen"]\nparent.exe = "{shell}"\n'
+    with Daemon(place, engine, rules=rules) as daemon:
+        running = subprocess.Popen(["/bin/sh", "-c", script])
+        running.wait()
+        daemon.stop()
+        found = [r for r in daemon.records() if r.get("argv", [])[1:] == ["in-a-subshell"]]
+    (record,) = found
+    assert record["ppid"] != running.pid
+    assert record["pexe"] == shell
+    assert record["pcmdline"] == f"/bin/sh -c '{script}'"
+    assert record["labels"] == ["seen"]

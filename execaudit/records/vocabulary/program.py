@@ -34,7 +34,8 @@ WHAT = (
         is_bytes=True, condition=SHORT_NAME, ecs=("process.parent.name",),
         ocsf=("process.parent_process.name", OWN), cim="parent_process_name"),
     Field("pexe", kinds.NAME, "path of the program that the parent runs, as `exe` of its own exec"
-        " has it. Left out where the daemon did not see that exec (daemon)", is_bytes=True,
+        " has it. If it never called exec, like a worker of a web server: the program of whoever"
+        " forked it. Left out where the daemon did not see that exec (daemon)", is_bytes=True,
         ecs=("process.parent.executable",), ocsf=("process.parent_process.file.path",),
         cim="parent_process_path"),
     Field("pcmdline", kinds.TEXT, "the parent's arguments, as a shell reads them: words with other"
@@ -183,7 +184,8 @@ CONDITIONS = {
         " `filename`, `script` or `exe`, any of them. Finds `nc` where it is a link to `ncat`, and"
         " scripts. Of a failed exec not of `exe`, which is the caller's", is_name=True),
     "parent.exe": ABSOLUTE_PATH._replace(note="the program of the parent. Known of processes"
-        " that execaudit saw start, or that ran when it started"),
+        " that execaudit saw start, or that ran when it started. One that never called exec, like a"
+        " worker of a web server, runs the program of whoever forked it"),
     "parent.filename": PATH._replace(note="the file name that the parent was started by. Known of"
         " processes that execaudit saw start, like the next two"),
     "parent.argv": Condition("texts", "an argument", "any single argument of the parent"),
