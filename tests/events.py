@@ -4,8 +4,9 @@
 from typing import Any
 
 from execaudit.records.host import Host
-from execaudit.records.place import FieldDict, PlaceDescriber
+from execaudit.records.place import PlaceDescriber
 from execaudit.records.record import record_fields
+from execaudit.records.text import FieldDict
 from execaudit.wire.decoder import Decoder
 from execaudit.wire.event import Event
 from tests.records import exec_record, exit_record, join, make_host

@@ -13,7 +13,7 @@ from execaudit.baseline.file import BaselineFile, open_baseline
 from execaudit.baseline.programs import ProgramReader
 from execaudit.errors import ExecauditError
 from execaudit.records import first_seen
-from execaudit.records.place import FieldDict
+from execaudit.records.text import FieldDict
 from execaudit.wire import record
 from execaudit.wire.event import Event, Place
 

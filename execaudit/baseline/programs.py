@@ -16,8 +16,8 @@ from execaudit.baseline.keys import Traits, unpack_identity
 from execaudit.baseline.packages import find_owners
 from execaudit.config.digest import sha256
 from execaudit.records.host import Host, wall_text
-from execaudit.records.place import FieldDict
 from execaudit.records.service_records import program_fields
+from execaudit.records.text import FieldDict
 from execaudit.wire.event import Event
 
 _MOST_WAITING = 1024

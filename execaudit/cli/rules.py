@@ -20,10 +20,10 @@ from execaudit.config.redactor import make_redactor
 from execaudit.config.source import mistakes_error
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, failed_call
 from execaudit.records.host import Host
-from execaudit.records.place import FieldDict
 from execaudit.records.quoting import make_printable
 from execaudit.records.readback import event_of_record
 from execaudit.records.redact import Redactor
+from execaudit.records.text import FieldDict
 from execaudit.records.vocabulary import FIELDS as RECORD_FIELDS
 from execaudit.rules.field_values import COMM_BYTES, FIELDS, TYPES
 from execaudit.rules.kernel_rules import KernelLookups, translate_rules

@@ -23,9 +23,10 @@ from execaudit.kernel.ring import Ring
 from execaudit.records.accounting import Accounting
 from execaudit.records.host import Host
 from execaudit.records.lost import Lost, lost_fields
-from execaudit.records.place import FieldDict, PlaceDescriber
+from execaudit.records.place import PlaceDescriber
 from execaudit.records.process_commands import MOST_BYTES, ProcessCommands
 from execaudit.records.redact_event import redact_event
+from execaudit.records.text import FieldDict
 from execaudit.sinks.notices import NOTICE, WARNING
 from execaudit.sinks.sink import Sink
 from execaudit.wire.decoder import Decoder

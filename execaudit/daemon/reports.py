@@ -14,7 +14,7 @@ from execaudit.daemon.log import log
 from execaudit.kernel.capture import Capture
 from execaudit.records import service_records
 from execaudit.records.lost import Incident, Lost, lost_fields, sink_lost_fields
-from execaudit.records.place import FieldDict
+from execaudit.records.text import FieldDict
 from execaudit.sinks.sink import Sink
 
 

@@ -15,8 +15,8 @@ from execaudit.errors import ExecauditError
 from execaudit.evidence.chain import Chain
 from execaudit.evidence.state import StateFile, new_path, take_new_state
 from execaudit.records.host import Host
-from execaudit.records.place import FieldDict
 from execaudit.records.service_records import seal_head
+from execaudit.records.text import FieldDict
 from execaudit.sinks.file import FileSink
 from execaudit.sinks.notices import NOTICE, WARNING
 from execaudit.sinks.sink import Sink

@@ -30,7 +30,7 @@ from execaudit.daemon.setup import Setup, capture_settings
 from execaudit.engine.choice import open_capture
 from execaudit.kernel.capture import Capture
 from execaudit.records.host import Host
-from execaudit.records.place import FieldDict
+from execaudit.records.text import FieldDict
 from execaudit.sinks.notices import NOTICE, WARNING
 
 

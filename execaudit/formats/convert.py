@@ -15,8 +15,8 @@ from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, NoPermiss
 from execaudit.formats.content import open_content
 from execaudit.formats.encoders import make_line
 from execaudit.formats.entries import Choice, entry_fields, read_entries
-from execaudit.records.place import FieldDict
 from execaudit.records.quoting import make_printable
+from execaudit.records.text import FieldDict
 
 _LINE_LIMIT = 16 << 20  # the longest a record can be, as `sinks.file_tail` has it
 _REPORTED = 20

@@ -22,8 +22,8 @@ from execaudit.formats.derived import (
     parent_words,
 )
 from execaudit.records.journal import PRIORITIES, other_message
-from execaudit.records.place import FieldDict
 from execaudit.records.template import Placeholder
+from execaudit.records.text import FieldDict
 
 VERSION = "9.4.0"
 

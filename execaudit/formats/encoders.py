@@ -20,9 +20,8 @@ from execaudit.formats.derived import (
 from execaudit.formats.trim import trim
 from execaudit.records.encoder import Encoder, JsonEncoder, render_line
 from execaudit.records.host import Host
-from execaudit.records.place import FieldDict
 from execaudit.records.record import record_fields, strings_of
-from execaudit.records.text import decode_all, dumps
+from execaudit.records.text import FieldDict, decode_all, dumps
 from execaudit.wire.event import Event
 
 Adapter = Callable[[FieldDict], FieldDict]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from execaudit.config.files import SERVICE_USER
 from execaudit.errors import ExecauditError, InvalidArgument, NoPermission, NotConfigured
 from execaudit.records.journal import PREFIX
-from execaudit.records.place import FieldDict
+from execaudit.records.text import FieldDict
 from execaudit.records.vocabulary import FIELDS, TYPES
 from execaudit.records.vocabulary.kinds import Kind
 

@@ -21,8 +21,8 @@ from execaudit.formats.derived import (
     to_variables,
 )
 from execaudit.records.journal import other_message
-from execaudit.records.place import FieldDict
 from execaudit.records.template import Placeholder
+from execaudit.records.text import FieldDict
 
 VERSION = "1.8.0"
 

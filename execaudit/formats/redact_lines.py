@@ -10,10 +10,9 @@ import json
 from typing import Any
 
 from execaudit.formats.derived import command_text, join_words, parent_line, parent_words
-from execaudit.records.place import FieldDict
 from execaudit.records.redact import Redactor
 from execaudit.records.redact_record import redact_record
-from execaudit.records.text import dumps
+from execaudit.records.text import FieldDict, dumps
 
 
 def redact_line(line: bytes, redactor: Redactor) -> bytes | None:

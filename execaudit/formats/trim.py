@@ -9,9 +9,8 @@ left out is marked in `truncated` as everything that is cut, with the reason "li
 from collections.abc import Callable
 
 from execaudit.records.cut_middle import cut_middle
-from execaudit.records.place import FieldDict
 from execaudit.records.record import gap_fields
-from execaudit.records.text import add_texts, exact_strings
+from execaudit.records.text import FieldDict, add_texts, exact_strings
 from execaudit.wire.event import Gap
 
 REASON = "line"

@@ -11,10 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from execaudit.records.host import Host, second_text
-from execaudit.records.place import FieldDict
 from execaudit.records.record import record_fields
 from execaudit.records.template import Filling, Format, Placeholder, Template
-from execaudit.records.text import SAFE, dumps, json_strings
+from execaudit.records.text import SAFE, FieldDict, dumps, json_strings
 from execaudit.records.vocabulary import EVENT_FLAGS
 from execaudit.wire import record
 from execaudit.wire.event import Event, Place

@@ -14,10 +14,9 @@ from typing import Any
 
 from execaudit.records.command import command_words, restore_argv, restore_text
 from execaudit.records.journal_fields import FLATTENED, REPEATED
-from execaudit.records.place import FieldDict
 from execaudit.records.quoting import quote
 from execaudit.records.template import Placeholder
-from execaudit.records.text import dumps
+from execaudit.records.text import FieldDict, dumps
 from execaudit.records.words import quote_word
 
 PREFIX = "EXECAUDIT_"

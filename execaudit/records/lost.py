@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from execaudit.records.host import Host
-from execaudit.records.place import FieldDict
+from execaudit.records.text import FieldDict
 from execaudit.wire import record
 
 

@@ -9,19 +9,15 @@ in `unreadable` and nowhere else; one that was cut is named in `truncated`.
 import struct
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from execaudit.records import cgroup
 from execaudit.records.host import Host
 from execaudit.records.machines import MACHINES
 from execaudit.records.process_commands import ProcessCommands
-from execaudit.records.text import add_text, until_nul
+from execaudit.records.text import FieldDict, add_text, until_nul
 from execaudit.records.vocabulary import FIELDS
 from execaudit.wire import record
 from execaudit.wire.event import Place
-
-FieldDict = dict[str, Any]
-"""Members of a record by name."""
 
 _ANCESTOR = struct.Struct(record.ANCESTOR.format).iter_unpack
 _PARENT = struct.Struct("@QII").unpack

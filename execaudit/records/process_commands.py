@@ -10,15 +10,17 @@ import os
 import struct
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from execaudit.records.command import restore_text
 from execaudit.records.forked import find_program
 from execaudit.records.readback import split_identity
-from execaudit.records.redact import Redactor
 from execaudit.records.text import add_text
 from execaudit.wire import record
 from execaudit.wire.event import Event, Place
+
+if TYPE_CHECKING:
+    from execaudit.records.redact import Redactor
 
 _IMAGE_BYTES = 300  # about what Python takes for one, beside its texts
 _MOST_SPARED = 1024  # running ones, for one that is forgotten
@@ -91,7 +93,7 @@ class ProcessCommands:
         """Keep at most so many images, and bytes of them, from now on."""
         self._most_images, self._most_bytes = bounds
 
-    def show(self, redactor: Redactor | None, most_bytes: int) -> None:
+    def show(self, redactor: "Redactor | None", most_bytes: int) -> None:
         """Let records show so many bytes of command lines from now on; 0: none.
 
         `redactor` takes secrets out of them; None: nothing is taken out.

@@ -11,8 +11,7 @@ from typing import Any
 
 from execaudit.records.first_seen import words_of
 from execaudit.records.host import Host
-from execaudit.records.place import FieldDict
-from execaudit.records.text import add_texts, decode, decode_all
+from execaudit.records.text import FieldDict, add_texts, decode, decode_all
 from execaudit.records.vocabulary import EVENT_FLAGS
 from execaudit.wire import record
 from execaudit.wire.event import Event, Gap

@@ -6,9 +6,8 @@ Owns the way from fields back to the exact bytes and forth again; what is secret
 
 import base64
 
-from execaudit.records.place import FieldDict
 from execaudit.records.redact import Redactor
-from execaudit.records.text import decode_all
+from execaudit.records.text import FieldDict, decode_all
 from execaudit.records.words import join_quoted, split_words
 
 

@@ -9,7 +9,7 @@ import time
 
 from execaudit import __version__
 from execaudit.records.host import Host, wall_text
-from execaudit.records.place import FieldDict
+from execaudit.records.text import FieldDict
 from execaudit.wire.event import Event
 
 

@@ -11,6 +11,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+FieldDict = dict[str, Any]
+"""Members of a record by name."""
+
 SAFE = bytes(code for code in range(0x20, 0x7F) if code not in b'"\\')
 """ASCII that stands for itself in a JSON string."""
 
@@ -71,14 +74,14 @@ def decode_all(parts: list[bytes]) -> tuple[list[str], dict[str, str]]:
     return texts, exact
 
 
-def add_text(fields: dict[str, Any], name: str, raw: bytes) -> None:
+def add_text(fields: FieldDict, name: str, raw: bytes) -> None:
     """Add a text; where it is not UTF-8, its exact bytes too, as `<name>_b64`."""
     fields[name], exact = decode(raw)
     if exact is not None:
         fields[f"{name}_b64"] = exact
 
 
-def add_texts(fields: dict[str, Any], name: str, parts: list[bytes]) -> None:
+def add_texts(fields: FieldDict, name: str, parts: list[bytes]) -> None:
     """Add a list of texts in the same way; exact bytes stand under the index of the element."""
     fields[name], exact = decode_all(parts)
     if exact:

@@ -14,8 +14,7 @@ from typing import Any
 from execaudit.errors import InvalidArgument, NoPermission
 from execaudit.records import cgroup
 from execaudit.records.host import Host
-from execaudit.records.place import FieldDict
-from execaudit.records.text import add_text, decode_all
+from execaudit.records.text import FieldDict, add_text, decode_all
 from execaudit.records.vocabulary import FIELDS, Field
 from execaudit.wire import record
 

@@ -20,8 +20,9 @@ from execaudit.kernel.ring import Ring
 from execaudit.records.accounting import Accounting
 from execaudit.records.host import Host
 from execaudit.records.lost import Lost, lost_fields
-from execaudit.records.place import FieldDict, PlaceDescriber
+from execaudit.records.place import PlaceDescriber
 from execaudit.records.recording import Recorder, open_recording, read_steps
+from execaudit.records.text import FieldDict
 from execaudit.wire.decoder import Decoder
 from execaudit.wire.event import Event
 

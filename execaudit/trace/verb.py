@@ -18,9 +18,9 @@ from execaudit.kernel import libbpf
 from execaudit.kernel.capture import Settings
 from execaudit.records.encoder import JsonEncoder, render_line
 from execaudit.records.host import Host
-from execaudit.records.place import FieldDict
 from execaudit.records.record import record_fields
 from execaudit.records.recording import Recorder
+from execaudit.records.text import FieldDict
 from execaudit.table.arguments import ArgumentsStyle
 from execaudit.table.lines import Table, TableOptions
 from execaudit.trace.filters import EventFilter

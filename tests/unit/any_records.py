@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from execaudit.records.place import FieldDict
+from execaudit.records.text import FieldDict
 from execaudit.wire import record
 from tests.records import exec_record, leaf_first
 

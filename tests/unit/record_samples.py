@@ -16,7 +16,7 @@ from execaudit.evidence.state import StateFile
 from execaudit.records import service_records
 from execaudit.records.host import Host
 from execaudit.records.lost import EventKey, Incident, Lost, lost_fields, sink_lost_fields
-from execaudit.records.place import FieldDict
+from execaudit.records.text import FieldDict
 from execaudit.records.vocabulary import EVENT_FLAGS, FIELDS
 from execaudit.wire import record
 from tests.events import decode, fields_of

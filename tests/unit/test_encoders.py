@@ -12,8 +12,9 @@ import pytest
 from execaudit.formats.encoders import RENDERS, make_encoder
 from execaudit.records.host import Host
 from execaudit.records.journal import wire_entry
-from execaudit.records.place import FieldDict, PlaceDescriber
+from execaudit.records.place import PlaceDescriber
 from execaudit.records.record import record_fields
+from execaudit.records.text import FieldDict
 from execaudit.wire import record
 from execaudit.wire.decoder import Decoder
 from tests.events import ENV_NAMES, decode

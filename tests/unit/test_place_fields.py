@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from execaudit.records.place import FieldDict, path_bytes
+from execaudit.records.place import path_bytes
 from execaudit.records.record import record_fields
+from execaudit.records.text import FieldDict
 from execaudit.wire import record
 from tests.events import decode
 from tests.records import INIT, PARENT, exec_record, leaf_first, make_host

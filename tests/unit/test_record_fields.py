@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from execaudit.records.lost import Lost, lost_fields
-from execaudit.records.place import FieldDict
 from execaudit.records.record import record_fields
+from execaudit.records.text import FieldDict
 from execaudit.wire import record
 from tests.records import chunk_record, exit_record
 from tests.unit.exec_fields import HOST, ID, decode, event_of, exact, fields_of

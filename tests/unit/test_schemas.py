@@ -15,7 +15,7 @@ from execaudit.formats import ecs, ocsf
 from execaudit.formats.ecs_restore import restore_ecs
 from execaudit.formats.encoders import make_line
 from execaudit.formats.ocsf_restore import restore_ocsf
-from execaudit.records.place import FieldDict
+from execaudit.records.text import FieldDict
 from tests.events import fields_of
 from tests.golden.files import golden_records
 from tests.schemas import ECS_FIELDS, check_all, check_own, ecs_fields, leaves

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from execaudit.formats.encoders import RENDERS, make_line
 from execaudit.formats.trim import MIN_LINE_BYTES, keep_argv
-from execaudit.records.place import FieldDict
-from execaudit.records.text import exact_strings
+from execaudit.records.text import FieldDict, exact_strings
 from tests.events import fields_of
 from tests.records import exec_record
 from tests.unit.any_records import long_records
