@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The programs of what ran before tracing began, for rules that ask about ancestors.
+"""The programs of what ran before tracing began, for records of what it starts, and for rules.
 
-Owns the choice of where they come from: the kernel, or, where it cannot be asked, /proc.
+Owns the choice of where they come from: the kernel, or, where it cannot be asked and rules want
+them, /proc.
 """
 
 import os
@@ -11,6 +12,7 @@ from execaudit.daemon.log import log
 from execaudit.engine.running import read_running
 from execaudit.errors import ExecauditError
 from execaudit.records.place import path_bytes
+from execaudit.records.process_commands import ProcessCommands
 from execaudit.sinks.notices import WARNING
 from execaudit.wire import record
 
@@ -20,13 +22,20 @@ if TYPE_CHECKING:
 _UNKNOWN_PATH = record.FLAG_BAD_EXE_PATH | record.FLAG_CUT_EXE
 
 
-def remember_running(rules: "RuleSet | None", engine: str) -> None:
-    """Let rules know what every process runs, where they ask; to be called with hooks attached."""
-    if rules is None or not rules.wants_programs:
+def remember_running(commands: ProcessCommands, rules: "RuleSet | None", engine: str) -> None:
+    """Remember what every process runs; to be called with hooks attached.
+
+    BCC takes a second to compile what reads it, and is asked where rules want to know.
+    """
+    if rules is not None and not rules.wants_programs:
+        rules = None
+    if rules is None and engine != "libbpf":
         return
     try:
         found = read_running(engine)
     except (ExecauditError, OSError) as error:
+        if rules is None:
+            return
         log(WARNING, f"Failed to read what runs already: {error}, going on with what /proc shows")
         _remember_from_proc(rules)
         return
@@ -34,13 +43,12 @@ def remember_running(rules: "RuleSet | None", engine: str) -> None:
         if one.flags & record.FLAG_BAD_START:
             continue
         path = path_bytes(one.path, one.exe_flags & record.EXE_UNREACHABLE)
-        rules.programs.remember(
-            one.pid,
-            one.start_ns,
-            one.exec_count,
-            "" if one.flags & _UNKNOWN_PATH else os.fsdecode(path),
-            is_elsewhere=bool(one.flags & record.FLAG_OTHER_ROOT),
-        )
+        exe = "" if one.flags & _UNKNOWN_PATH else os.fsdecode(path)
+        image = (one.pid, one.start_ns, one.exec_count)
+        commands.remember_program(*image, exe)
+        if rules is not None:
+            is_elsewhere = bool(one.flags & record.FLAG_OTHER_ROOT)
+            rules.programs.remember(*image, exe, is_elsewhere=is_elsewhere)
 
 
 def _remember_from_proc(rules: "RuleSet") -> None:

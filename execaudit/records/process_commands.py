@@ -123,6 +123,13 @@ class ProcessCommands:
         while self.size > self._most_bytes or len(by_image) > self._most_images:
             self._make_room(event.time_ns)
 
+    def remember_program(self, pid: int, start_ns: int, exec_count: int, exe: str) -> None:
+        """Record what runs already: its arguments are not known, nor when it began."""
+        key = _KEY.pack(start_ns, pid, exec_count)
+        if key not in self.by_image and len(self.by_image) < self._most_images:
+            self.by_image[key] = Command(Program(exe, b""), None, False, 0)
+            self.size += _IMAGE_BYTES
+
     def _make_room(self, now_ns: int) -> None:
         """Forget one. In a storm nobody asks whether it runs: most ended long ago."""
         key = next(iter(self.by_image))

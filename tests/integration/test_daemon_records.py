@@ -229,3 +229,17 @@ def test_parent_that_was_forked_and_called_no_exec_is_known(
     assert record["pexe"] == shell
     assert record["pcmdline"] == f"/bin/sh -c '{script}'"
     assert record["labels"] == ["seen"]
+
+
+def test_program_of_a_parent_that_ran_before_the_daemon_is_known(
+    programs: Path, place: Path
+) -> None:
+    shell = ["/bin/sh", "-c", f"read go; {programs / 'tiny'} of-old; true"]
+    running = subprocess.Popen(shell, stdin=subprocess.PIPE)
+    with running, Daemon(place, "libbpf") as daemon:
+        running.communicate(b"\n")
+        daemon.stop()
+        (record,) = [r for r in daemon.records() if r.get("argv", [])[1:] == ["of-old"]]
+    assert record["ppid"] == running.pid
+    assert record["pexe"] == os.path.realpath("/bin/sh")
+    assert "pcmdline" not in record

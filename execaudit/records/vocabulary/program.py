@@ -35,7 +35,7 @@ WHAT = (
         ocsf=("process.parent_process.name", OWN), cim="parent_process_name"),
     Field("pexe", kinds.NAME, "path of the program that the parent runs, as `exe` of its own exec"
         " has it. If it never called exec, like a worker of a web server: the program of whoever"
-        " forked it. Left out where the daemon did not see that exec (daemon)", is_bytes=True,
+        " forked it. Left out where it is not known (daemon)", is_bytes=True,
         ecs=("process.parent.executable",), ocsf=("process.parent_process.file.path",),
         cim="parent_process_path"),
     Field("pcmdline", kinds.TEXT, "the parent's arguments, as a shell reads them: words with other"
