@@ -5,54 +5,20 @@ import fcntl
 import os
 import resource
 import struct
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from execaudit.sinks.file import FileSink
-from tests.clocks import FakeClock
+from tests.integration.disk import Disk
 from tests.lines import line, lines, read, seqs
 from tests.private_mounts import in_private_mounts, mount_ext4, mount_tmpfs, run
-from tests.sinks import FinishedEntries, plain_file, write
+from tests.sinks import write
 
 KIB = 1024
 # Linux's include/uapi/linux/ext4.h: EXT4_IOC_SHUTDOWN is _IOR('X', 125, __u32).
 EXT4_IOC_SHUTDOWN = 0x8004587D
 SHUTDOWN_NOLOGFLUSH = 2
-
-
-class Disk:
-    """A directory to mount something at, and a sink's settings for a file there."""
-
-    def __init__(self, directory: Path) -> None:
-        self.root = directory / "disk"
-        self.path = self.root / "execaudit.jsonl"
-        self.ballast = self.root / "ballast"
-        self.clock = FakeClock()
-        self.settings = plain_file(self.path)
-
-    def sink(self, **settings: object) -> FileSink:
-        changed = replace(self.settings, **settings)  # type: ignore[arg-type]
-        return FileSink(changed, FinishedEntries(), clock=self.clock)
-
-    def fill(self, leaving: int) -> None:
-        """Leave so many bytes free."""
-        status = os.statvfs(self.root)
-        with self.ballast.open("ab") as file:
-            file.write(b"\0" * max(status.f_bavail * status.f_frsize - leaving, 0))
-
-    def wait(self, sink: FileSink) -> float:
-        """Go to the sink's next deadline, as the daemon's loop does."""
-        deadline = sink.on_timer(self.clock.now_s)
-        assert deadline is not None
-        self.clock.now_s = max(self.clock.now_s, deadline)
-        sink.on_timer(self.clock.now_s)
-        return deadline
-
-    def others(self) -> list[str]:
-        known = (self.path.name, self.ballast.name, "lost+found")
-        return sorted(path.name for path in self.root.iterdir() if path.name not in known)
 
 
 @pytest.fixture
@@ -226,57 +192,6 @@ def test_low_space_removes_the_oldest_until_enough_is_free(disk: Disk) -> None:
         f"{disk.path.name}.20261120T000000Z", f"{disk.path.name}.20261121T000000Z", "mine.txt",
     ]  # fmt: skip
     assert seqs(disk.path) == [1]
-
-
-@in_private_mounts
-def test_half_line_in_an_append_only_file_is_finished_before_the_next(disk: Disk) -> None:
-    mount_tmpfs(disk.root, "size=256k")
-    sink = disk.sink()
-    write(sink, [line(1)])
-    run("chattr", "+a", disk.path)
-    disk.fill(leaving=8 * KIB)
-    write(sink, lines(2, 5, "x" * 5000))
-    torn = disk.path.read_bytes()
-    assert not torn.endswith(b"\n"), "the disk took whole lines: nothing is tested"
-    write(sink, [line(7, "after")])
-
-    disk.ballast.unlink()
-    disk.wait(sink)
-    write(sink, [line(8, "after")])
-
-    written = seqs(disk.path)
-    assert disk.path.read_bytes().startswith(torn)
-    assert written == [1, *range(2, written[-2] + 1), 8]
-    assert sink.counters.written == len(written)
-    assert sink.counters.lost == 8 - len(written)
-    run("chattr", "-a", disk.path)
-
-
-@in_private_mounts
-def test_append_only_file_that_cannot_be_rotated_is_written_on(disk: Disk) -> None:
-    mount_tmpfs(disk.root, "size=256k")
-    sink = disk.sink(max_file_bytes=100)
-    write(sink, [line(1)])
-    run("chattr", "+a", disk.path)
-    for seq in range(2, 6):
-        write(sink, [line(seq)])
-
-    assert seqs(disk.path) == [1, 2, 3, 4, 5]
-    assert str(sink.notices.take()).count("Failed to rotate") == 1
-    run("chattr", "-a", disk.path)
-
-
-@in_private_mounts
-def test_torn_line_in_an_append_only_file_does_not_join_the_next(disk: Disk) -> None:
-    mount_tmpfs(disk.root, "size=256k")
-    disk.path.write_bytes(line(1) + b'{"torn')
-    run("chattr", "+a", disk.path)
-    sink = disk.sink()
-    write(sink, [line(2)])
-
-    assert disk.path.read_bytes() == line(1) + b'{"torn\n' + line(2)
-    assert "ending the line" in str(sink.notices.take())
-    run("chattr", "-a", disk.path)
 
 
 @in_private_mounts

@@ -19,8 +19,6 @@ from execaudit.records.journal_encoder import JournalEncoder
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.journal import JournalSink
 from tests.events import decode
-from tests.golden.files import golden_records
-from tests.integration.requirements import CHECKOUT, PYTHON
 from tests.journald import Journald, running_journald
 from tests.records import exec_record, leaf_first, make_host
 from tests.sinks import FinishedEntries, write
@@ -376,37 +374,3 @@ def test_socket_that_refuses_is_tried_ever_more_rarely(tmp_path: Any) -> None:
     assert waits[-1] == 1.0
     assert waits == sorted(waits)
     assert len(sink.notices.take()) == 1
-
-
-FORGED = """MESSAGE=forged
-EXECAUDIT_TYPE=exec
-EXECAUDIT_PID=none
-EXECAUDIT_UNIT=converted
-"""
-
-
-def test_convert_takes_what_only_the_daemon_can_write(shared: Journald, connect: Connect) -> None:
-    sender = connect(shared)
-    sender.write(wire_entry({**golden_records()[0], "unit": "converted"}, "execaudit"))
-    sender.settle()
-    anybody = ["setpriv", "--reuid=65534", "--clear-groups", "logger", "--journald"]
-    subprocess.run(shared.inside(*anybody), input=FORGED.encode(), check=True)
-    shared.run("true")
-
-    def convert(*options: str) -> "subprocess.CompletedProcess[str]":
-        verb = [PYTHON, "-m", "execaudit", "convert", "--to", "execaudit", "--journal"]
-        command = shared.entering(CHECKOUT, [*verb, *options, "EXECAUDIT_UNIT=converted"])
-        return subprocess.run(command, check=False, capture_output=True, text=True)
-
-    genuine, everything = convert(), convert("--untrusted")
-    assert (genuine.returncode, genuine.stderr) == (0, "")
-    assert json.loads(genuine.stdout)["unit"] == "converted"
-    assert (everything.returncode, everything.stdout) == (0, genuine.stdout)
-    assert "1 not converted, 1 converted" in everything.stderr
-
-
-def test_convert_reads_a_namespace_of_the_journal(shared: Journald) -> None:
-    verb = [PYTHON, "-m", "execaudit", "convert", "--to", "execaudit", "--journal"]
-    command = shared.entering(CHECKOUT, [*verb, "--namespace", "other"])
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, "")  # a namespace of its own, without entries
