@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 

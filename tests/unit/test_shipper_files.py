@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import vrl_python
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from execaudit.formats.encoders import make_line
 from tests.golden.files import golden_records

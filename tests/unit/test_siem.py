@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from execaudit.records.vocabulary import FIELDS
 from tests.siem import PAGE, SIEM, queries, words
