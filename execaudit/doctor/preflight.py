@@ -49,7 +49,8 @@ def check_btf(root: Path) -> Check:
     if path.is_file():
         return Check("BTF", "pass", f"/sys/kernel/btf/vmlinux, {path.stat().st_size >> 10} KiB")
     advice = "Use a kernel built with CONFIG_DEBUG_INFO_BTF, or the bcc engine with the headers of"
-    return Check("BTF", "warn", "no /sys/kernel/btf/vmlinux", f"{advice} exactly this kernel.")
+    advice += " exactly this kernel (the service: drop-in engine-bcc, docs/systemd.md)."
+    return Check("BTF", "warn", "no /sys/kernel/btf/vmlinux", advice)
 
 
 def effective_capabilities(root: Path) -> set[str]:

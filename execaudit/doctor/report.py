@@ -70,8 +70,9 @@ def examine() -> list[Check]:
 def weigh_engines(checks: list[Check]) -> list[Check]:
     """Turn a failure of the libbpf engine into a warning where the other engine works."""
     has_bcc = any(check.name == "engine bcc" and check.status == "pass" for check in checks)
+    use_bcc = "Use trace --engine bcc, and the drop-in engine-bcc (docs/systemd.md) for the service"
     return [
-        check._replace(status="warn", advice=f"Use trace --engine bcc; or: {check.advice}")
+        check._replace(status="warn", advice=f"{use_bcc}; or: {check.advice}")
         if has_bcc and check.name == "engine libbpf" and check.status == "fail"
         else check
         for check in checks
