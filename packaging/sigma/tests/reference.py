@@ -17,6 +17,7 @@ from sigma.conditions import (
 )
 from sigma.types import (
     SigmaCasedString,
+    SigmaExpansion,
     SigmaNumber,
     SigmaRegularExpression,
     SigmaRegularExpressionFlag,
@@ -48,6 +49,8 @@ def evaluate(node: Any, values: Mapping[str, tuple[str, ...] | None]) -> bool | 
 
 
 def _matches(value: Any, text: str) -> bool:
+    if isinstance(value, SigmaExpansion):
+        return any(_matches(each, text) for each in value.values)
     if isinstance(value, SigmaNumber):
         return str(value.number) == text
     if isinstance(value, SigmaRegularExpression):
@@ -72,11 +75,15 @@ def texts_of(node: Any) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     if isinstance(node, ConditionFieldEqualsValueExpression):
         value = node.value
-        parts = value.s if isinstance(value, SigmaString) else ()
-        text = "".join(part if isinstance(part, str) else "\0" for part in parts)
-        found[node.field] = [text or str(getattr(value, "number", ""))]
-        return found
+        values = value.values if isinstance(value, SigmaExpansion) else [value]
+        return {node.field: [_text_of(each) for each in values]}
     for each in node.args:
         for name, texts in texts_of(each).items():
             found.setdefault(name, []).extend(texts)
     return found
+
+
+def _text_of(value: Any) -> str:
+    parts = value.s if isinstance(value, SigmaString) else ()
+    text = "".join(part if isinstance(part, str) else "\0" for part in parts)
+    return text or str(getattr(value, "number", ""))

@@ -62,6 +62,7 @@ def test_rule_has_title_labels_severity_and_comments(backend: ExecauditBackend) 
         ("CommandLine|re|i: 'a+b'", "cmdline", {"regex": "a+b", "ignore_case": True}),
         ("CommandLine|contains|cased: 'Ab'", "cmdline", {"contains": "Ab"}),
         ("ParentCommandLine: 'sh'", "parent", {"cmdline": {"exact": "sh", "ignore_case": True}}),
+        ("CommandLine|contains: '—x'", "cmdline", {"contains": "—x", "ignore_case": True}),
         ("LogonId: 0", "uid", 0),
     ],
 )  # fmt: skip

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 COMMANDS = Path(__file__).with_name("commands.txt")
 NO_PARENT = "cron -f"
+PREFIX = "proc_creation_lnx_"
 SURROUNDINGS = {"uid": "1000", "user": "alice", "cwd": "/home/alice"}
 
 
@@ -42,9 +43,9 @@ def read_commands() -> dict[str, list[Command]]:
 
 
 def name_of(rule: SigmaRule) -> str:
-    """Return the name of its file, as commands.txt has it, or its id where the file has several."""
-    path = rule.source.path if rule.source else Path()
-    return path.stem.removeprefix("proc_creation_lnx_") if path.stem != "several" else str(rule.id)
+    """Return the name of its file without the prefix that SigmaHQ's have; the id of other rules."""
+    stem = rule.source.path.stem if rule.source else ""
+    return stem.removeprefix(PREFIX) if stem.startswith(PREFIX) else str(rule.id)
 
 
 def image_of(word: str) -> str:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 RECORDS_OF_A_RULE = 40
 CHANCE = random.Random(1)  # noqa: S311
+OTHER_PROGRAMS = ("/usr/bin/true", "/usr/bin/python3")
+FOR_REGULAR_EXPRESSIONS = (" -O ", " -D ", " -F x ", " -W 00 11 22 33 ", " KEY=12 ", "y" * 230)
 
 
 def filled(text: str) -> str:
@@ -35,7 +37,7 @@ def some(texts: list[str]) -> str:
 
 
 def path(texts: list[str]) -> str:
-    made = some(texts) if CHANCE.random() < 0.8 else "/usr/bin/true"
+    made = some(texts) if CHANCE.random() < 0.8 else CHANCE.choice(OTHER_PROGRAMS)
     return made if made.startswith("/") else f"/{made}"
 
 
@@ -44,7 +46,7 @@ def command(texts: list[str]) -> str:
         return some(texts)
     least = min(len(texts), CHANCE.choice((1, 2, 5, 20)))
     words = [filled(each) for each in CHANCE.sample(texts, least)] if texts else []
-    words += CHANCE.choices([" -O ", " -D ", " -F x ", " -W 00 11 22 33 ", "y" * 230], k=1)
+    words.append(CHANCE.choice(FOR_REGULAR_EXPRESSIONS))
     CHANCE.shuffle(words)
     return CHANCE.choice(("", " ")).join(words).replace("\n", " ")
 

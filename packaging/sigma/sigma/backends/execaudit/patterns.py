@@ -36,12 +36,17 @@ def text_pattern(value: SigmaString, field: str, *, is_cased: bool) -> dict[str,
     texts = [part for part in parts if isinstance(part, str)]
     if not texts and SpecialChars.WILDCARD_SINGLE not in parts:
         raise refuse(f"a value of {field} that is empty or matches every text")
-    if not is_cased and not all(text.isascii() for text in texts):
+    if not is_cased and any(_has_case_beyond_ascii(text) for text in texts):
         raise refuse("letters beyond ASCII without |cased")
     pattern = _choose(parts, field)
     if not is_cased and any(text.lower() != text.upper() for text in texts):
         pattern["ignore_case"] = True
     return pattern
+
+
+def _has_case_beyond_ascii(text: str) -> bool:
+    """Return True if the text has a letter whose case execaudit does not ignore."""
+    return any(not char.isascii() and char.lower() != char.upper() for char in text)
 
 
 def _choose(parts: list[Any], field: str) -> dict[str, Any]:
