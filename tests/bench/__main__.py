@@ -49,6 +49,7 @@ def main() -> int:
         " step inside the daemon, over replayed execs. rules: what they add to an exec, by number"
         " and kind. growth: with rules, sinks, arguments, rate."
         " checkouts: the daemon of this checkout beside that of another one (--beside)."
+        " search: searches, reports and trees of a gigabyte of records, beside grep, jq and others."
         " all: peers, stages and growth. baseline: count instructions per event with valgrind, and"
         " keep the counts for tests/unit/test_instructions.py.",
     )
