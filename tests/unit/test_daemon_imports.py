@@ -3,9 +3,8 @@
 
 import json
 import subprocess
-import sys
 
-from tests.integration.requirements import CHECKOUT
+from tests.integration.requirements import CHECKOUT, PYTHON
 
 # As `execaudit daemon` starts, without rules, as far as the kernel is not asked.
 START = """
@@ -30,7 +29,7 @@ TOO_MUCH = {
 
 
 def run(program: str) -> str:
-    command = [sys.executable, "-c", program]
+    command = [PYTHON, "-c", program]  # the test tools' own may load more by itself
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True)
     return done.stdout
 
