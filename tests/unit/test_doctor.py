@@ -63,9 +63,10 @@ def test_failure_of_the_libbpf_engine_is_a_warning_where_bcc_works() -> None:
     bcc = Check("engine bcc", "pass", "fine")
     no_bcc = Check("engine bcc", "warn", "missing", "Install it.")
     assert exit_status(weigh_engines([refused, bcc])) == 0
-    advice = weigh_engines([refused, bcc])[0].advice
-    assert advice.startswith("Use trace --engine bcc, and the drop-in engine-bcc")
-    assert advice.endswith("; or: Report it.")
+    assert weigh_engines([refused, bcc])[0].advice == (
+        "Use trace --engine bcc, and the drop-in engine-bcc (docs/systemd.md) for the service;"
+        " or: Report it."
+    )
     assert exit_status(weigh_engines([refused, no_bcc])) == 3
     assert exit_status(weigh_engines([no_library, bcc])) == 6
 
