@@ -39,9 +39,8 @@ def reconfigure(flow: Flow, setup: Setup) -> None:
     flow.set_rules(setup.kernel_keys(), old)
     if setup.rules is not None and old.rules is not None:
         setup.rules.adopt(old.rules)  # with the hits that the kernel had counted until now
-    was_asked = old.rules is not None and old.rules.wants_programs
-    if setup.rules is not None and setup.rules.wants_programs and not was_asked:
-        remember_running(flow.commands, setup.rules, flow.capture.engine)
+    if setup.wants_programs and not old.wants_programs:
+        remember_running(flow.commands, setup, flow.capture.engine)
     flow.setup = setup
     setup.use_commands(flow.commands)
     flow.pressure.is_swollen = True  # by both

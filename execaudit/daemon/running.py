@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 from execaudit.daemon.log import log
+from execaudit.daemon.setup import Setup
 from execaudit.engine.running import read_running
 from execaudit.errors import ExecauditError
 from execaudit.records.place import path_bytes
@@ -22,13 +23,12 @@ if TYPE_CHECKING:
 _UNKNOWN_PATH = record.FLAG_BAD_EXE_PATH | record.FLAG_CUT_EXE
 
 
-def remember_running(commands: ProcessCommands, rules: "RuleSet | None", engine: str) -> None:
+def remember_running(commands: ProcessCommands, setup: Setup, engine: str) -> None:
     """Remember what every process runs; to be called with hooks attached.
 
     BCC takes a second to compile what reads it, and is asked where rules want to know.
     """
-    if rules is not None and not rules.wants_programs:
-        rules = None
+    rules = setup.rules if setup.wants_programs else None
     if rules is None and engine != "libbpf":
         return
     try:

@@ -106,6 +106,11 @@ class Setup:
         """The configuration."""
         return self.loaded.config
 
+    @property
+    def wants_programs(self) -> bool:
+        """Rules ask which programs run above an exec."""
+        return self.rules is not None and self.rules.wants_programs
+
     def use_commands(self, commands: ProcessCommands) -> None:
         """Have rules ask a table of commands, and records show them as the configuration says."""
         commands.show(self.redactor, self.config.capture.pcmdline_bytes)

@@ -46,7 +46,7 @@ def begin(host: Host, setup: Setup) -> Flow:
         return _begin_fresh(host, setup, processes, previous)
     flow = Flow(host, setup, previous.capture, processes)
     flow.resume(previous.file, previous.checkpoint)
-    remember_running(flow.commands, setup.rules, flow.capture.engine)
+    remember_running(flow.commands, setup, flow.capture.engine)
     missed = _last_record(setup) | adopted_fields(host, previous, flow.ring, _now_ns())
     if previous.mismatch:
         log(NOTICE, f"Replacing the programs of the run before: {previous.mismatch}")
@@ -75,7 +75,7 @@ def _begin_fresh(
     with open_capture(setup.config.capture.engine, capture_settings(setup.config)) as fresh:
         flow = Flow(host, setup, fresh.take(), processes)
     flow.attach()
-    remember_running(flow.commands, setup.rules, flow.capture.engine)
+    remember_running(flow.commands, setup, flow.capture.engine)
     _begin_log(flow, flow.capture, missed | gap)
     keep_descriptors(flow)
     return flow

@@ -6,22 +6,24 @@ and its number of execs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
+
+_Found = TypeVar("_Found")
 
 
 def find_program(
-    ancestors: Sequence[Mapping[str, Any]], at: int, is_known: Callable[[str], object]
-) -> int:
-    """Return the index of the ancestor whose exec began what the one at `at` runs.
+    ancestors: Sequence[Mapping[str, Any]], at: int, find: Callable[[str], _Found | None]
+) -> tuple[int, _Found | None]:
+    """Return which ancestor's exec began what the one at `at` runs, and what `find` says of its id.
 
-    The nearest whose image, named by its id, is known; `at` itself where none is.
+    It is the nearest that `find` knows; `at` itself, and None, where it knows none.
     """
     index = at
-    while not is_known(ancestors[index]["id"]):
+    while (found := find(ancestors[index]["id"])) is None:
         if index + 1 == len(ancestors) or not _may_be_forked(*ancestors[index : index + 2]):
-            return at
+            return at, None
         index += 1
-    return index
+    return index, found
 
 
 def _may_be_forked(one: Mapping[str, Any], above: Mapping[str, Any]) -> bool:

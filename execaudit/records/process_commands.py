@@ -125,7 +125,7 @@ class ProcessCommands:
 
     def remember_program(self, pid: int, start_ns: int, exec_count: int, exe: str) -> None:
         """Record what runs already: its arguments are not known, nor when it began."""
-        key = _KEY.pack(start_ns, pid, exec_count)
+        key = image_key(pid, start_ns, exec_count)
         if key not in self.by_image and len(self.by_image) < self._most_images:
             self.by_image[key] = Command(Program(exe, b""), None, False, 0)
             self.size += _IMAGE_BYTES
@@ -147,15 +147,21 @@ class ProcessCommands:
         found = self.by_image.get(image)
         return None if found is None else Command(*found)
 
-    def image_of(self, ancestors: Sequence[Mapping[str, Any]], at: int) -> bytes:
-        """Return the image whose command the ancestor at `at` runs: its own, or its forker's."""
-        index = find_program(ancestors, at, lambda identity: _image_of(identity) in self.by_image)
-        image = _image_of(ancestors[index]["id"])
-        if index != at:
+    def image_of(self, ancestors: Sequence[Mapping[str, Any]], at: int) -> bytes | None:
+        """Return the image whose command the ancestor at `at` runs: its own, or its forker's.
+
+        None where that is not known.
+        """
+        index, image = find_program(ancestors, at, self._known_image)
+        if image is not None and index != at:
             _, _, forked_ns, _ = split_identity(ancestors[index - 1]["id"])
             if self.by_image[image][3] > forked_ns:  # executed since
-                return _image_of(ancestors[at]["id"])
+                return None
         return image
+
+    def _known_image(self, identity: str) -> bytes | None:
+        image = image_key(*split_identity(identity)[1:])
+        return image if image in self.by_image else None
 
     def remember_redacted(self, event: Event) -> None:
         """Keep what records show of arguments that are too long to be kept whole."""
@@ -185,10 +191,10 @@ class ProcessCommands:
 
         `raw` is an array of struct ancestor, and `fields` has the same as `ancestors`.
         """
-        image = raw[: _KEY.size]  # most called exec themselves
+        image: bytes | None = raw[: _KEY.size]  # most called exec themselves
         if raw and image not in self.by_image:
             image = self.image_of(fields["ancestors"], 0)
-        return self.shown_of(image)
+        return {} if image is None else self.shown_of(image)
 
     def _describe(self, command: Command) -> dict[str, Any]:
         """Return the members of a command that has no secrets any more."""
@@ -218,11 +224,6 @@ def _program_of(place: Place) -> Program:
 
 def image_key(pid: int, start_ns: int, exec_count: int) -> bytes:
     """Return the key of an image."""
-    return _KEY.pack(start_ns, pid, exec_count)
-
-
-def _image_of(identity: str) -> bytes:
-    _, pid, start_ns, exec_count = split_identity(identity)
     return _KEY.pack(start_ns, pid, exec_count)
 
 

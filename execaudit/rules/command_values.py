@@ -34,7 +34,8 @@ class CommandValues:
         }.get(field)
 
     def _find(self, ancestors: Sequence[Mapping[str, Any]], at: int) -> Command | None:
-        return self.commands.find(self.commands.image_of(ancestors, at))
+        image = self.commands.image_of(ancestors, at)
+        return None if image is None else self.commands.find(image)
 
     def _of_parent(self, fields: Mapping[str, Any], take: Callable[[Command], Any]) -> Any:
         ancestors = fields.get("ancestors")

@@ -163,9 +163,6 @@ class ProcessPrograms:
             exe = self.running.get((pid, start_ns // _TICK_NS))
         return exe
 
-    def _is_known(self, identity: str) -> bool:
-        return self._find(identity) is not None
-
     def getter(self, field: str) -> Callable[[Fields], Any] | None:
         """Return what takes a field out of place_values(), None where its own name does."""
         known = self._getters.get(field)
@@ -204,17 +201,15 @@ class ProcessPrograms:
         """Return the id of the process whose exec began what the parent runs."""
         identity: str = fields.get("parent_id") or ""
         ancestors = fields.get("ancestors")
-        if self._is_known(identity) or not ancestors or ancestors is UNKNOWN:
+        if self._find(identity) is not None or not ancestors or ancestors is UNKNOWN:
             return identity
-        return self._source(ancestors, 0)
-
-    def _source(self, ancestors: Sequence[Fields], at: int) -> str:
-        identity: str = ancestors[find_program(ancestors, at, self._is_known)]["id"]
-        return identity
+        at, _ = find_program(ancestors, 0, self._find)
+        source: str = ancestors[at]["id"]
+        return source
 
     def _of_ancestors(self, fields: Fields) -> Any:
         """Return the programs of all ancestors and the origin, `...` for those unknown."""
-        found = of_ancestors(fields, lambda all_, at: self._find(self._source(all_, at)) or ...)
+        found = of_ancestors(fields, lambda all_, at: find_program(all_, at, self._find)[1] or ...)
         origin = fields.get("origin")
         if found is UNKNOWN or not origin:
             return found
