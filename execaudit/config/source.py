@@ -18,7 +18,6 @@ from execaudit.errors import ExecauditError, NoPermission, NotConfigured
 from execaudit.records.quoting import make_printable
 
 _MOST_LEVELS = 64
-_TOO_DEEP = "is nested too deeply, expected a few levels"
 
 
 class Problem(NamedTuple):
@@ -94,12 +93,15 @@ class Source:
             place, key, text = describe_syntax_error(self.text, error)
             problems.append(Problem(self.file, *place, key, text))
         except RecursionError:
-            problems.append(Problem(self.file, 1, 1, "", _TOO_DEEP))
+            problems.append(self._refuse_depth(()))
         else:
             deep = [name for name, value in tables.items() if _is_too_deep(value)]
-            problems += [self.problem((name,), _TOO_DEEP) for name in deep]
+            problems += [self._refuse_depth((name,)) for name in deep]
             return None if deep else tables
         return None
+
+    def _refuse_depth(self, path: KeyPath) -> Problem:
+        return self.problem(path, "is nested too deeply, expected a few levels")
 
 
 def _is_too_deep(value: object) -> bool:
