@@ -82,8 +82,8 @@ def _lines(loaded: Loaded) -> Iterator[str]:
     yield ""
     yield f"# rules: {len(loaded.rules)}"
     for rule in loaded.rules:
-        name = rule.values.get("name")
-        yield f"# {make_printable(str(name))}  # {make_printable(rule.file)}:{rule.line}"
+        name = rule.name or "(no name)"
+        yield f"# {make_printable(name)}  # {make_printable(rule.file)}:{rule.line}"
 
 
 def _origin(loaded: Loaded, path: KeyPath) -> str:

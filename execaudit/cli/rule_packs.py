@@ -89,12 +89,12 @@ def _switch_rule(paths: Paths, name: str, *, is_on: bool) -> bool:
             raise InvalidArgument(
                 f"Failed to enable '{name}': a file other than '{file}' disables it"
             )
-        if name not in {rule.values.get("name") for rule in loaded.rules} and name not in off:
+        if name not in {rule.name for rule in loaded.rules} and name not in off:
             raise InvalidArgument(
                 f"Failed to find '{name}': there is no such pack and no such rule"
             )
         return False
-    if not is_on and name not in {rule.values.get("name") for rule in load(paths).rules}:
+    if not is_on and name not in {rule.name for rule in load(paths).rules}:
         raise InvalidArgument(f"Failed to find '{name}': there is no such pack and no such rule")
     off ^= {name}
     _write_list(file, off)
