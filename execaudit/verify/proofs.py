@@ -21,7 +21,7 @@ _STRIDE = 1 << 16
 class _Keys:
     """The keys of a chain by epoch; each one follows from the one before.
 
-    Every 65,536th is kept: seals that name far epochs in any order cost the long way once.
+    Every 65,536th is kept: seals that name far epochs, in any order, cost that many steps once.
     """
 
     def __init__(self, first: bytes) -> None:
