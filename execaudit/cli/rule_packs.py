@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     if pack is None:
         changed = _switch_rule(paths, args.name, is_on=is_on)
     else:
-        files = sorted(pack.glob(f"{part or '*'}.toml"))
+        files = sorted(each for each in pack.glob("*.toml") if part in ("", each.stem))
         if not files:
             raise InvalidArgument(f"Failed to find '{part}' in the pack '{name}'")
         changed = _switch_files(paths, name, files, is_on=is_on)

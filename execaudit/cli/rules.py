@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from execaudit.config.configuration import Loaded, load
 from execaudit.config.files import choose_paths
 from execaudit.config.redactor import make_redactor
 from execaudit.config.source import mistakes_error
-from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, failed_call
+from execaudit.errors import EXIT_OK, MALFORMED, ExecauditError, InvalidArgument, failed_call
 from execaudit.records.host import Host
 from execaudit.records.quoting import make_printable
 from execaudit.records.readback import event_of_record
@@ -56,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         return rule_packs.run(args)
     loaded, rules = load_rules(args)
     if args.subject == "test":
-        return _test(rules, args)
+        return _test(loaded, rules, args)
     for line in list_rules(rules, translate_rules(rules.rules, KernelLookups()).rules):
         print(line)
     for name in loaded.disabled:
@@ -78,18 +77,15 @@ def load_rules(args: argparse.Namespace) -> tuple[Loaded, RuleSet]:
     return loaded, rules
 
 
-def list_rules(
-    rules: RuleSet, in_kernel: frozenset[int], hits: Sequence[int] | None = None
-) -> list[str]:
-    """Return a line for each rule: number, who decides, hits where known, what, and its place."""
+def list_rules(rules: RuleSet, in_kernel: frozenset[int]) -> list[str]:
+    """Return a line for each rule: number, who decides, action, name and place."""
     lines = []
     names = [_title(rule) for rule in rules.rules]
     width = min(max(map(len, names), default=0), 48)
     for index, (rule, name) in enumerate(zip(rules.rules, names, strict=True)):
         where = "[kernel]" if index in in_kernel else "[user]"
-        count = f"{hits[index]:>10}  " if hits is not None else ""
         lines.append(
-            f"{index + 1:>4}  {where:8}  {count}{_action(rule):32}  {name:{width}}  {_place(rule)}"
+            f"{index + 1:>4}  {where:8}  {_action(rule):32}  {name:{width}}  {_place(rule)}"
         )
     return lines or ["There are no rules: every record is kept."]
 
@@ -114,14 +110,13 @@ def _place(rule: Rule) -> str:
     return f"{make_printable(file)}:{line}"
 
 
-def _test(rules: RuleSet, args: argparse.Namespace) -> int:
+def _test(loaded: Loaded, rules: RuleSet, args: argparse.Namespace) -> int:
     fields = find_record(args)
     if rules.wants_programs:
         for pid, start_ticks, exe in running_programs():
             rules.programs.remember_running(pid, start_ticks, exe)
-    redactor = make_redactor(load(choose_paths(args.config, args.root)).config.redact)
     lines = describe(rules, fields, everything=args.all)
-    for line in (*lines, *describe_secrets(fields, redactor)):
+    for line in (*lines, *describe_secrets(fields, make_redactor(loaded.config.redact))):
         print(line)
     return EXIT_OK
 
@@ -225,7 +220,7 @@ def describe(rules: RuleSet, fields: FieldDict, *, everything: bool) -> list[str
         event = event_of_record(fields)
         decision = rules.decide(event)
         explained = rules.explain(event) if event.type in TYPES else []
-    except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+    except MALFORMED as error:
         raise ExecauditError(f"Failed to judge the record: it is malformed ({error})") from None
     lines = [_command(fields)]
     for explanation in explained:

@@ -8,10 +8,18 @@ and reported; the others are converted all the same.
 import argparse
 import json
 import sys
+import zlib
 from collections.abc import Iterator
 from typing import IO, NoReturn
 
-from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, NoPermission
+from execaudit.errors import (
+    EXIT_OK,
+    MALFORMED,
+    ExecauditError,
+    InvalidArgument,
+    NoPermission,
+    failed_call,
+)
 from execaudit.formats.content import open_content
 from execaudit.formats.encoders import make_line
 from execaudit.formats.entries import Choice, entry_fields, read_entries
@@ -21,8 +29,6 @@ from execaudit.records.text import FieldDict
 _LINE_LIMIT = 16 << 20  # the longest a record can be, as `sinks.file_tail` has it
 _REPORTED = 20
 _NEEDED = ("time", "type", "host", "boot")
-# What adapters raise of members that have another type than the vocabulary's.
-_NO_RECORD = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
 
 
 class _Converter:
@@ -43,10 +49,15 @@ class _Converter:
         """Write one record; `origin` is the file and line, or the entry, that it came from."""
         try:
             line = make_line(_check(fields), self._to, self._max_line_bytes)
-        except _NO_RECORD as error:
+        except MALFORMED as error:
             self.report(origin, str(error) if type(error) is ValueError else "is not a record")
             return
-        self._out.write(line)
+        try:
+            self._out.write(line)
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # not of the file that is read
+            raise failed_call("write standard output", error) from error
         self.written += 1
 
     def report(self, origin: str, problem: str) -> None:
@@ -120,7 +131,7 @@ def _convert_file(path: str, converter: _Converter) -> None:
                 file.close()
     except BrokenPipeError:
         raise
-    except (OSError, EOFError) as error:  # gzip: a file that ends too early
+    except (OSError, EOFError, zlib.error) as error:  # of a damaged archive
         reason = getattr(error, "strerror", None) or str(error)
         converter.denied += isinstance(error, PermissionError)
         converter.report(f"{path}:{number + 1}" if number else path, f"cannot be read: {reason}")

@@ -52,7 +52,12 @@ def _read(name: str, kind: Kind, value: Any) -> Any:
         raise ValueError(f"has a field that is repeated or not UTF-8: {name!a}")  # noqa: TRY004
     if kind.journal == "integer":
         return int(value)
-    return json.loads(value) if kind.journal == "json" else value
+    if kind.journal != "json":
+        return value
+    try:
+        return json.loads(value)
+    except RecursionError:
+        raise ValueError(f"has a field that is nested too deeply: {name!a}") from None
 
 
 def genuine_matches() -> Iterator[str]:

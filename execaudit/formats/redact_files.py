@@ -21,7 +21,13 @@ from execaudit.config.configuration import load
 from execaudit.config.files import choose_paths
 from execaudit.config.redactor import make_redactor
 from execaudit.config.source import mistakes_error
-from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, NotConfigured
+from execaudit.errors import (
+    EXIT_OK,
+    MALFORMED,
+    ExecauditError,
+    InvalidArgument,
+    NotConfigured,
+)
 from execaudit.formats.content import open_content
 from execaudit.formats.redact_lines import redact_line
 from execaudit.formats.redact_recording import RecordingCleaner
@@ -43,7 +49,7 @@ class _Cleaner:
         self._redactor = redactor
 
     def clean(self, path: str) -> Iterator[bytes]:
-        """Yield the content of a file without secrets. Raises OSError and ExecauditError."""
+        """Yield the content of a file without secrets. Raises ExecauditError, and OSError."""
         with _opened(path) as file:
             if file is not sys.stdin.buffer and _is_recording(path):
                 recording = RecordingCleaner(self._redactor)
@@ -52,14 +58,14 @@ class _Cleaner:
                 self.cleaned += recording.cleaned
                 return
             number = 0
-            while line := file.readline(_LINE_LIMIT):
+            while line := _read_line(file, path):
                 number += 1
                 yield self._clean_line(line, f"{path}:{number}")
 
     def _clean_line(self, line: bytes, place: str) -> bytes:
         try:
             clean = redact_line(line, self._redactor)
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        except MALFORMED:
             self._report(place)
             return line
         self.records += 1
@@ -102,6 +108,15 @@ def _make_redactor(args: argparse.Namespace) -> Redactor:
     if loaded.problems:
         raise mistakes_error(loaded.problems, "Failed to load the configuration: it has mistakes")
     return make_redactor(loaded.config.redact)
+
+
+def _read_line(file: IO[bytes], path: str) -> bytes:
+    """Return the next line; b"" at the end. Raises ExecauditError."""
+    try:
+        return file.readline(_LINE_LIMIT)
+    except (OSError, EOFError, zlib.error) as error:  # such as a damaged archive
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ExecauditError(f"Failed to read '{path}': {reason}") from error
 
 
 @contextlib.contextmanager

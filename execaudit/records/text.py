@@ -54,6 +54,14 @@ def dumps(value: Any) -> bytes:
     return text.translate(_ESCAPES).encode() if _HAS_TERMINAL(text) else encoded
 
 
+def dumps_any(value: Any) -> bytes:
+    """Encode JSON of any origin, with lone surrogates and large numbers, as `dumps` does."""
+    try:
+        return dumps(value)
+    except (TypeError, UnicodeEncodeError):  # of orjson; of UTF-8
+        return json.dumps(value, separators=(",", ":")).translate(_ESCAPES).encode()
+
+
 def decode(raw: bytes) -> tuple[str, str | None]:
     """Return `raw` as text and None; where it is not UTF-8, with U+FFFD and in base64."""
     try:

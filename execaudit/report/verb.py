@@ -16,7 +16,7 @@ from execaudit.query.asked import read_asked
 from execaudit.query.pager import paged
 from execaudit.query.search_arguments import choice_of
 from execaudit.query.selection import read_span
-from execaudit.records.text import dumps
+from execaudit.records.text import dumps_any
 from execaudit.report.contents import make_contents
 from execaudit.report.csv_text import as_csv
 from execaudit.report.reading import Question, Reader
@@ -28,15 +28,12 @@ _LINES, _LINES_OF_DOCUMENTS = 10, 100
 
 
 def run(args: argparse.Namespace) -> int:
-    """Report; the exit status is grep's: 0 found, 1 no exec at all, 2 trouble."""
-    try:
-        with opened(choice_of(args)) as sources:
-            return _report(args, sources)
-    except ExecauditError as error:
-        print(f"execaudit: {error}", file=sys.stderr)
-        return TROUBLE
-    except KeyboardInterrupt:
-        return 130
+    """Report; return grep's exit status: 0 found, 1 no exec at all, 2 trouble.
+
+    Raises ExecauditError.
+    """
+    with opened(choice_of(args)) as sources:
+        return _report(args, sources)
 
 
 def _report(args: argparse.Namespace, sources: Sources) -> int:
@@ -63,7 +60,7 @@ def _report(args: argparse.Namespace, sources: Sources) -> int:
 
 def _lines(args: argparse.Namespace, contents: dict[str, object]) -> Iterator[bytes]:
     if args.json:
-        return iter((dumps(contents) + b"\n",))
+        return iter((dumps_any(contents) + b"\n",))
     if args.csv:
         return as_csv(contents)
     if args.html:

@@ -256,9 +256,7 @@ def first_epoch(path: str) -> int | None:
     except (OSError, EOFError, zlib.error, ExecauditError):
         return None
     seals = (read_seal(line) for line in lines)
-    fields = next((each for each in seals if each is not None), {})
-    epoch = fields.get("epoch")
-    return epoch if isinstance(epoch, int) else None
+    return next((int(fields["epoch"]) for fields in seals if fields is not None), None)
 
 
 def _read_head(path: str) -> bytes:

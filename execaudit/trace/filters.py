@@ -19,6 +19,7 @@ from execaudit.wire import record
 from execaudit.wire.event import Event, Place
 
 _MAX_UID = 2**32 - 2  # 2^32-1 is (uid_t)-1, no user
+_MAX_DIGITS = 64  # Python converts no number of many thousands
 _IDS_LIMIT = 65536
 _MAX_PID = 2**22  # PID_MAX_LIMIT, include/linux/threads.h
 
@@ -29,9 +30,8 @@ def parse_user(text: str) -> int:
     Raises InvalidArgument.
     """
     if re.fullmatch(r"[0-9]+", text):
-        uid = int(text)
-        if uid <= _MAX_UID:
-            return uid
+        if len(text) <= _MAX_DIGITS and int(text) <= _MAX_UID:
+            return int(text)
         raise InvalidArgument(f"Failed to use user '{text}': user ids end at {_MAX_UID}")
     try:
         return pwd.getpwnam(text).pw_uid

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 
 from execaudit.color import wants_color
-from execaudit.errors import ExecauditError, InvalidArgument
+from execaudit.errors import InvalidArgument
 from execaudit.query.account import print_account
 from execaudit.query.asked import read_asked
 from execaudit.query.pager import paged
@@ -36,17 +36,11 @@ FOUND, NONE, TROUBLE = 0, 1, 2
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show trees; the exit status is grep's: 0 found, 1 none, 2 trouble."""
-    try:
-        if args.verb == "search":
-            _adapt(args)
-        with opened(choice_of(args)) as sources:
-            return _Run(args, sources).run()
-    except ExecauditError as error:
-        print(f"execaudit: {error}", file=sys.stderr)
-        return TROUBLE
-    except KeyboardInterrupt:
-        return 130
+    """Show trees; return grep's exit status: 0 found, 1 none, 2 trouble. Raises ExecauditError."""
+    if args.verb == "search":
+        _adapt(args)
+    with opened(choice_of(args)) as sources:
+        return _Run(args, sources).run()
 
 
 def _adapt(args: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from execaudit.wire import record
+from tests.log_files import exec_fields, lines_of
 
 EXECAUDIT = ("/usr/bin/python3", "-m", "execaudit")
 COMMANDS = (
@@ -93,3 +94,26 @@ def test_messages_never_go_to_stdout_when_stderr_is_closed(recording: Path) -> N
         check=False,
     )
     assert (result.returncode, result.stdout) == (0, b"")
+
+
+@pytest.mark.parametrize("verb", ["search", "report", "tree", "verify"])
+def test_output_that_fails_is_trouble_where_one_is_an_answer(
+    recording: Path, tmp_path: Path, verb: str
+) -> None:
+    log = tmp_path / "a.jsonl"
+    log.write_bytes(lines_of(exec_fields(1)))
+    words = [verb, *(["--file"] if verb != "verify" else []), str(log)]
+    status, stderr = run(words, recording, ">/dev/full")
+    assert status == 2
+    assert "execaudit: Failed to write standard output: No space left on device\n" in stderr
+
+
+def test_verdict_stays_where_the_reader_has_left(recording: Path, tmp_path: Path) -> None:
+    log = tmp_path / "a.jsonl"
+    log.write_bytes(lines_of(exec_fields(1)))
+    assert run(["verify", str(log)], recording, "> >(exec <&-; sleep 0.3)")[0] == 2
+
+
+def test_error_shows_no_control_characters(recording: Path) -> None:
+    _, stderr = run(["trace", "--replay", "/none\x1b[31m"], recording, "")
+    assert stderr == "execaudit: Failed to open '/none\\x1b[31m': No such file or directory\n"
