@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Secrets out of recordings: of arguments and environments, in their records and chunks.
+"""Removes secrets from recordings: from arguments and environments in records and chunks.
 
-Owns where the bytes of a block are. A secret becomes a mark of the same length, so that all lengths
-and offsets of the recording stay true. The layout is `wire.record`'s.
+Owns where the bytes of a block are. A secret becomes a mark of the same length, so all lengths and
+offsets of the recording stay true. `wire.record` has the layout.
 """
 
 import struct
