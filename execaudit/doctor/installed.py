@@ -65,7 +65,7 @@ def check_bcc(
 def find_headers(root: Path, release: str, environ: Mapping[str, str]) -> str | None:
     """Return where the bcc engine finds headers to compile with; None for nowhere.
 
-    Without BTF the offsets come from the headers, so only those of exactly this kernel serve.
+    Without BTF the offsets come from the headers, so only the headers of exactly this kernel serve.
     """
     own = f"/lib/modules/{release}/build"
     has_own = (root / own[1:]).exists()

@@ -31,7 +31,7 @@ _SETTLE_S = 1.0
 _FILLED = 4  # a quarter of the ring: from there on the kernel side wakes at once
 
 # Once asked to stop: how often to look if standard output is being read, and after how many looks
-# in vain the rest is dropped.
+# without success the rest is dropped.
 _STALL_S = 1.0
 _STALLS = 3
 
