@@ -56,8 +56,8 @@ class PlaceTable:
 
     def find(self, buf: bytes, at: int, strings_end: int, cpu: int, flags: int) -> Place | None:
         """Return the place of the exec record at `at`, None where its lengths disagree."""
-        # A program that runs others runs the same ones: to compare is quicker than to hash, and
-        # bytes that were seen before hold lengths that were checked.
+        # A program that runs others runs the same ones again: to compare is quicker than to hash,
+        # and the lengths in bytes that were seen before have been checked.
         last = self._last.get(cpu)
         begin = at + _AT
         strings_at = at + record.EXEC_BYTES
@@ -77,9 +77,9 @@ class PlaceTable:
         head = buf[begin : begin + _FIXED + ancestors * _ANCESTOR_BYTES]
         strings = buf[strings_at:strings_end]
         raw = head + strings
-        if chunks:  # a number about the arguments, which stands among these lengths
+        if chunks:  # this number is about the arguments, though it stands among these lengths
             raw = raw[:_CHUNKS_AT] + b"\0\0" + raw[_CHUNKS_AT + 2 :]
-        key = raw + flags.to_bytes(8) if flags else raw  # lengths tell where the strings end
+        key = raw + flags.to_bytes(8) if flags else raw  # unambiguous: lengths say where raw ends
         place = self._intern(key, raw, flags, cut_place)
         self._last[cpu] = place, head, strings
         return place

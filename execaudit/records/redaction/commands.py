@@ -19,6 +19,7 @@ from execaudit.records.redaction.values import is_harmless
 
 _PREFIXES = 8  # sudo env nice sh ...
 _SCRIPTS = 4  # a command line in one in one
+_INPUT_WORDS = 64  # of one echo: each command behind it in the pipeline looks at all of them
 _ASSIGNMENT = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*=")
 _BEFORE_SCRIPT = re.compile(rb"-[a-zA-Z]{0,16}c|--(?:session-)?command")
 _SCRIPT_OPTION = re.compile(rb"--(?:session-)?command=")
@@ -196,7 +197,7 @@ class CommandFinder:
         """Find secrets that are piped into a command; offsets are those in the command line."""
         texts = list(command.input)
         for writer in command.upstream:
-            texts += _written(shell.strip_keywords(writer))
+            texts += _written(shell.strip_keywords(writer))[:_INPUT_WORDS]
         if not texts:
             return
         values = [word.value for word in words]
