@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`execaudit rules` lists the rules in force; `execaudit rules test` says which decides, and why.
 
-Owns the two verbs: where the record to test comes from, and what is printed. The deciding itself is
-done by the same rule set that the daemon uses.
+Owns the two verbs: where the record to test comes from, and what is printed. The rule set that
+decides is the daemon's.
 """
 
 import argparse
@@ -44,7 +44,7 @@ _MOST_BYTES = 16 << 20  # of a record line
 
 
 def run(args: argparse.Namespace) -> int:
-    """List, test, backtest or switch; returns the exit status."""
+    """List, test, backtest or switch; return the exit status. Raises ExecauditError."""
     if args.subject == "backtest":
         from execaudit.query import backtest  # noqa: PLC0415 - of use to it only
 
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def load_rules(args: argparse.Namespace) -> tuple[Loaded, RuleSet]:
-    """Load what --config and --root mean, and its rules. Raises with all problems."""
+    """Load the configuration and its rules. Raises NotConfigured with all problems."""
     loaded = load(choose_paths(args.config, args.root))
     problems = list(loaded.problems)
     rules = None
@@ -136,7 +136,10 @@ def find_record(args: argparse.Namespace) -> FieldDict:
 
 
 def _read_line(path: str) -> FieldDict:
-    """Take the first line of a file, or of standard input for "-"."""
+    """Return the record in the first line of a file; "-" is standard input.
+
+    Raises InvalidArgument.
+    """
     if path == "-":
         line = sys.stdin.buffer.readline(_MOST_BYTES)
     else:
@@ -157,7 +160,7 @@ def _read_line(path: str) -> FieldDict:
 
 
 def _invent(arguments: list[str], settings: list[str]) -> FieldDict:
-    """Make the record of a command that the caller might run, here and now."""
+    """Return the record of a command as if the caller ran it here and now."""
     host = Host.this()
     fields = read_process(os.getpid(), host)
     for name in _OF_FILE:
@@ -215,7 +218,7 @@ def _number(name: str, value: str) -> int:
 
 
 def describe(rules: RuleSet, fields: FieldDict, *, everything: bool) -> list[str]:
-    """Return what is printed about a record: the rules that matter, why, and the decision."""
+    """Return the lines about a record: the rules that matter, why, and the decision."""
     try:
         event = event_of_record(fields)
         decision = rules.decide(event)
@@ -245,7 +248,7 @@ def describe(rules: RuleSet, fields: FieldDict, *, everything: bool) -> list[str
 
 
 def describe_secrets(fields: FieldDict, redactor: Redactor) -> list[str]:
-    """Return a line for each secret in the arguments: which one, the pattern, and its entry."""
+    """Return a line for each secret in the arguments: argument, pattern and entry."""
     argv = fields.get("argv")
     words = [str(word).encode(errors="surrogateescape") for word in argv or ()]
     return [

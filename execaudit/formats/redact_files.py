@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """`execaudit redact`: secrets out of lines and recordings that were made before.
 
-Owns the verb: which files it reads, where what is clean goes, and that a file in place is replaced
-as a whole or not at all. What is secret in a line or a frame, its neighbors know.
+Owns the verb: which files it reads and where the clean content goes. A file in place is replaced as
+a whole or not at all. `redact_lines` and `redact_recording` know what is secret.
 """
 
 import argparse
 import contextlib
+import errno
 import fcntl
 import os
 import stat
+import struct
 import sys
 import zlib
 from collections.abc import Iterator
@@ -36,11 +38,12 @@ from execaudit.records.redact import Redactor
 
 _LINE_LIMIT = 16 << 20  # the longest a record can be, as `sinks.file_tail` has it
 _RECORDING = b'{"format": "execaudit recording"'
-_SHOWN = 20  # lines that are none
+_SHOWN = 20  # lines that are no records
+_LOCK = struct.Struct("@hhqqi")  # struct flock
 
 
 class _Cleaner:
-    """Cleans files, and counts what it found in them."""
+    """Cleans files; counts records, those with secrets, and lines that are no records."""
 
     def __init__(self, redactor: Redactor) -> None:
         self.bad = 0
@@ -81,7 +84,7 @@ class _Cleaner:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Clean; return the exit status: 0, or 1 where a line was no record."""
+    """Clean; return the exit status: 0, or 1 if a line was no record. Raises ExecauditError."""
     cleaner = _Cleaner(_make_redactor(args))
     for path in args.sources:
         if not args.in_place:
@@ -134,24 +137,22 @@ def _is_recording(path: str) -> bool:
 
 
 def _clean_in_place(path: str, cleaner: _Cleaner) -> None:
-    """Replace a file by what is clean of it, if it has secrets.
+    """Replace a file by its clean content, if it has secrets.
 
-    The new one is complete on the disk before it takes the name; mode, owner and times stay.
+    The new file is on the disk before it takes the name; mode, owner and times stay.
     """
     fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-            raise InvalidArgument(f"Failed to clean '{path}' in place: it has another name as well")
-        try:
-            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
             raise InvalidArgument(
-                f"Failed to clean '{path}' in place: the daemon writes to it; rotate it first"
-            ) from error
+                f"Failed to clean '{path}' in place: it is not a regular file with one name"
+            )
+        _lock(fd, path)
         before = cleaner.cleaned
         unfinished = Path(path).with_name(f".{Path(path).name}.redacting")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        unfinished.unlink(missing_ok=True)  # of a process that was killed
         target = os.open(unfinished, flags, 0o600)
         try:
             with os.fdopen(target, "wb") as file:
@@ -169,6 +170,22 @@ def _clean_in_place(path: str, cleaner: _Cleaner) -> None:
         os.close(fd)
 
 
+def _lock(fd: int, path: str) -> None:
+    """Keep others from writing to a file until its descriptor is closed.
+
+    A lock of the process (lockf(3)) would end with the first other descriptor of the file that is
+    closed. Raises InvalidArgument if somebody writes to it.
+    """
+    try:
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _LOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+    except OSError as error:
+        if error.errno not in (errno.EAGAIN, errno.EACCES):
+            return  # a file system without locks
+        raise InvalidArgument(
+            f"Failed to clean '{path}' in place: the daemon writes to it; rotate it first"
+        ) from error
+
+
 def _write_clean(path: str, cleaner: _Cleaner, file: IO[bytes]) -> None:
     stream = _make_compressor(path)
     for data in cleaner.clean(path):
@@ -179,7 +196,7 @@ def _write_clean(path: str, cleaner: _Cleaner, file: IO[bytes]) -> None:
 
 
 def _make_compressor(path: str) -> Any:
-    """Return what compresses as the file is, None where it is plain. Raises NotConfigured."""
+    """Return a compressor for the kind of file, None for a plain one. Raises NotConfigured."""
     if path.endswith(".gz"):
         return zlib.compressobj(6, zlib.DEFLATED, 31)  # 31: a gzip header and trailer
     if not path.endswith(".zst"):

@@ -22,6 +22,7 @@ from execaudit.report.csv_text import as_csv
 from execaudit.report.reading import Question, Reader
 from execaudit.report.text import ReportText, TextOptions
 from execaudit.store.sources import Sources, opened
+from execaudit.table.glyphs import is_ascii_only
 
 FOUND, NONE, TROUBLE = 0, 1, 2
 _LINES, _LINES_OF_DOCUMENTS = 10, 100
@@ -66,11 +67,10 @@ def _lines(args: argparse.Namespace, contents: dict[str, object]) -> Iterator[by
     if args.html:
         return iter((_page(contents),))
     is_terminal = sys.stdout.isatty()
-    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
     options = TextOptions(
         color=wants_color(args.color, is_terminal=is_terminal, environ=os.environ),
         width=shutil.get_terminal_size().columns if is_terminal else None,
-        ascii_only=encoding not in ("utf8", "utf8sig"),
+        ascii_only=is_ascii_only(),
     )
     return (line.encode(errors="replace") + b"\n" for line in ReportText(contents, options).lines())
 

@@ -24,6 +24,7 @@ from execaudit.store.completeness import Completeness
 from execaudit.store.pipe import Pipe
 from execaudit.store.sources import Sources, opened
 from execaudit.store.times import ALWAYS
+from execaudit.table.glyphs import is_ascii_only
 from execaudit.tree.above import Above
 from execaudit.tree.below import Below
 from execaudit.tree.documents import as_dot, as_json
@@ -130,11 +131,10 @@ class _Run:
         if self._args.dot:
             return (line.encode(errors="replace") + b"\n" for line in as_dot(forest))
         is_terminal = sys.stdout.isatty()
-        encoding = (sys.stdout.encoding or "").lower().replace("-", "")
         options = TextOptions(
             color=wants_color(self._args.color, is_terminal=is_terminal, environ=os.environ),
             width=shutil.get_terminal_size().columns if is_terminal else None,
-            ascii_only=encoding not in ("utf8", "utf8sig"),
+            ascii_only=is_ascii_only(),
             show_host=bool(self._args.directory),
         )
         return (line.encode(errors="replace") + b"\n" for line in TreeText(forest, options).lines())

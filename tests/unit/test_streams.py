@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Standard output and error that are closed, full or left by their reader."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -117,3 +118,26 @@ def test_verdict_stays_where_the_reader_has_left(recording: Path, tmp_path: Path
 def test_error_shows_no_control_characters(recording: Path) -> None:
     _, stderr = run(["trace", "--replay", "/none\x1b[31m"], recording, "")
     assert stderr == "execaudit: Failed to open '/none\\x1b[31m': No such file or directory\n"
+
+
+def test_standard_output_that_others_made_non_blocking_is_waited_for(recording: Path) -> None:
+    read_end, write_end = os.pipe()
+    try:
+        os.set_blocking(write_end, False)
+        filled = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                filled += os.write(write_end, b"x" * 65536)
+        words = [*EXECAUDIT, "trace", "--table", "--replay", str(recording)]
+        with subprocess.Popen(words, stdout=write_end) as traced:
+            os.close(write_end)
+            waits = Path(f"/proc/{traced.pid}/wchan")
+            while traced.poll() is None and "poll" not in waits.read_text():
+                os.sched_yield()  # until it waits, or has failed
+            with os.fdopen(read_end, "rb") as reader:
+                assert reader.read()[filled:].startswith(b"COMM ")
+        assert traced.returncode == 0
+    finally:
+        for fd in (read_end, write_end):
+            with contextlib.suppress(OSError):
+                os.close(fd)
