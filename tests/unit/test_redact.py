@@ -333,7 +333,7 @@ def test_pattern_of_the_user_is_replaced_and_tells_digits_apart() -> None:
         ("sshpass", "sshpass -p hunter2 ssh h"),
         ("redis", "redis-cli -a hunter2"),
         ("curl", "curl -u bob:hunter2 h"),
-        ("openssl", "openssl rsa -passin pass:hunter2"),
+        ("openssl", "openssl passwd hunter2"),
         ("environment", "env PGPASSWORD=hunter2 psql"),
         ("password", "x --token hunter2"),
         ("url", "x http://bob:hunter2@h/"),

@@ -102,6 +102,12 @@ PROGRAMS = (
         plain="--secret",
     ),
     Program(
+        "cloud",
+        "aliyun tccli hcloud-cli bce jdc ucloud",
+        ("configure set SECRET_NAME X",),
+        "aliyun configure help, tccli configure help",
+    ),
+    Program(
         "object-store",
         "mc mcli",
         (
@@ -152,6 +158,25 @@ PROGRAMS = (
         "kopia duck",
         ("-p X", "-pX"),
         "kopia help, duck --help",
+    ),
+    Program(
+        "backup",
+        "duplicity duply duplicity-nice",
+        (),
+        "duplicity(1): the keys are names of GnuPG's",
+        plain="--encrypt-key --sign-key --hidden-encrypt-key --encrypt-sign-key",
+    ),
+    Program(
+        "backup",
+        "dsmadmc dsmc",
+        ("-pa=X", "-pas=X", "-pass=X"),
+        "IBM Storage Protect: dsmadmc",
+    ),
+    Program(
+        "backup",
+        "qlogin",
+        ("-clp X", "-ps X"),
+        "Commvault: qlogin",
     ),
     Program(
         "backup",
