@@ -243,6 +243,8 @@ HOSTILE_PIECES = [
     b"a", b"a-", b"password", b"PASSWORD_", b"://", b"://a:", b"eyJ", b"-----BEGIN ", b"x-a-",
     b"authorization:", b"curl -u a:b ", b'"', b"'\"", b"mysql -p", b"--token ", b"xoxb-", b"ghp_",
     b"password=", b'"password":', b"cookie ", b"$(", b"`", b"password a|", b"((", b"echo x|su;",
+    b"connect('", b"login(a,", b"pgpass a:1:", b"password send ", b"create secret (", b'"name":"a","value"',
+    b"set token ", b"a:b1@", b":", b"['pass']=", b"$'", b"sudo ", b"|sudo ", b"secret,a=b,",
     b"token: ", b'key="a\\"', b"s/key=/", b"&key=", b":thin:a/", b"<<a\npass", b"\\a pass",
 ]  # fmt: skip
 

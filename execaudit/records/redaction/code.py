@@ -60,8 +60,16 @@ _SENT = re.compile(
 
 # echo "host:5432:db:user:secret" > ~/.pgpass
 _PGPASS = re.compile(
-    rb"(?:[\w.-]{1,255}|\*):(?:[0-9]{1,5}|\*):(?:[\w.-]{1,64}|\*):(?:[\w.-]{1,64}|\*):"
+    rb"(?<![\w.-])(?:[\w.-]{1,255}|\*):(?:[0-9]{1,5}|\*):(?:[\w.-]{1,64}|\*):(?:[\w.-]{1,64}|\*):"
     rb"(?P<secret>[^\s\"']{1,1024})"
+)
+
+
+# {"name": "DB_PASSWORD", "value": "secret"}, ParameterKey=DbPassword,ParameterValue=secret
+_PAIRED = re.compile(
+    rb"(?i)(?:parameter)?(?:name|key)\\{0,2}[\"']?\s{0,8}[=:]\s{0,8}\\{0,2}[\"']?(?P<name>[\w.-]{2,80})"
+    rb"\\{0,2}[\"']?\s{0,8},\s{0,8}\\{0,2}[\"']?(?:parameter)?value\\{0,2}[\"']?\s{0,8}[=:]\s{0,8}\\{0,2}"
+    rb"(?P<quote>[\"'])?(?P<secret>(?(quote)[^\"'\\]|[^\s,;}\"']){1,1024})"
 )
 
 
@@ -88,11 +96,22 @@ def find_in_code(text: bytes) -> Iterator[tuple[int, int]]:
             if found is not None and not is_harmless(found.text, b"password"):
                 yield found.start, found.start + len(found.text)
         at = text.find(b"(", at + 1)
+    if b"alue" in text:
+        yield from _find_in_pairs(text)
     for literal, regex in ((b"send", _SENT), (b"pgpass", _PGPASS)):
         if literal in text:
             for match in regex.finditer(text):
                 if not is_harmless(match["secret"], b"password"):
                     yield match.span("secret")
+
+
+def _find_in_pairs(text: bytes) -> Iterator[tuple[int, int]]:
+    """Find the value of a pair whose name is a member: {"name": "DB_PASSWORD", "value": "x"}."""
+    for match in _PAIRED.finditer(text):
+        name, value = match["name"], match["secret"]
+        is_secret = is_secret_name(name) or is_secret_variable(name)
+        if is_secret and not is_harmless(value, name):
+            yield match.span("secret")
 
 
 def _read_arguments(text: bytes, at: int) -> list[_Argument]:

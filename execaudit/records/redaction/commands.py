@@ -223,12 +223,17 @@ class CommandFinder:
         if not texts:
             return
         values = [word.value for word in words]
+        secrets = [word for writer in command.upstream for word in _formatted(writer)]
         lines = [text.value for text in texts]
         for program, arguments in _with_arguments(values, self._run(values)):
             for entry in program.entries:
                 for place in entry.find_in_input(arguments, lines):
                     start, end = texts[place.argument].locate(place.start, place.end)
                     yield Finding(0, start, end, entry.program.name, _reason(entry, place.usage))
+                for secret in secrets if entry.reads_pairs else ():
+                    if not is_harmless(secret.value, b"password"):
+                        where = secret.locate(0, len(secret.value))
+                        yield Finding(0, *where, entry.program.name, "printf USER:%s")
         if self._wants_input and any(map(_STDIN_OPTION.fullmatch, values)):
             for text in texts:
                 value = text.value.removesuffix(b"\\n")
@@ -262,5 +267,18 @@ def _written(words: Sequence[shell.Word]) -> Sequence[shell.Word]:
     return words[begin:]
 
 
+def _formatted(writer: shell.Command) -> Sequence[shell.Word]:
+    """Return the words that `printf` writes behind a colon: `printf '%s:%s' USER SECRET`."""
+    words = shell.strip_keywords(writer)
+    if len(words) < 3 or program_name(words[0].value) != b"printf":
+        return ()
+    pieces = words[1].value.split(b"%s")
+    return [
+        word
+        for before, word in zip(pieces, words[2:], strict=False)
+        if before.endswith(b":") and word.value
+    ]
+
+
 def _is_option(word: bytes) -> bool:
-    return word[:2] == b"--" and word[2:3].isalpha()
+    return word[:1] == b"-" and (len(word) == 2 or (word[1:2] == b"-" and word[2:3].isalpha()))

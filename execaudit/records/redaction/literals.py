@@ -21,7 +21,7 @@ _CALL = re.compile(
     rb"\((?:(?<=connect\()|(?<=pdo\()|(?<=mysqli\()|(?<=login\()|(?<=hashpw\()|(?<=crypt\()"
     rb"|(?<=bind\()|(?<=bind_s\()|(?<=_open\()|(?<=connection\()|(?<=fernet\())"
 ).search
-_BEFORE_HOST = re.compile(rb":[^\0\s@/]{1,256}@").search  # bob:secret@host
+_BEFORE_HOST = re.compile(rb":[^\0\s@/:]{0,256}@").search  # bob:secret@host
 
 
 def may_show_secret(lower: bytes) -> bool:
@@ -61,6 +61,7 @@ def may_show_secret(lower: bytes) -> bool:
         or (b"_" in lower and _UNDERSCORE(lower) is not None)
         or (b"(" in lower and _CALL(lower) is not None)
         or b"-pin" in lower
+        or (b"hv" in lower and (b"hvs." in lower or b"hvb." in lower or b"hvr." in lower))
         or (b"0" in lower and _may_show_token(lower))
     )
 
@@ -70,7 +71,6 @@ def _may_show_token(lower: bytes) -> bool:
         (b"y" in lower and (b"eyj" in lower or b"ya00." in lower or b"pypi-" in lower))
         or b"aiza" in lower
         or b"asia" in lower
-        or (b"hv" in lower and (b"hvs." in lower or b"hvb." in lower or b"hvr." in lower))
         or (
             b"x" in lower
             and (b"xox" in lower or b"xapp-" in lower or b"gocspx-" in lower or b"atatt0x" in lower)

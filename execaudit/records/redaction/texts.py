@@ -153,13 +153,8 @@ TEXTS = (
         r"password\s{1,8}\\?\"(?P<secret>[^\"\\]{1,1024})\\?\"\s{1,8}with\s{1,8}administrator",
         "password",
     ),
-    # CREATE SECRET of DuckDB, CREDENTIALS of others
-    _pattern(
-        "sql",
-        r"(?i)\bcreate\s[^;]{0,64}?\bsecret\b[^;]{0,512}?[(,]\s{0,8}(?:secret|token)\s{1,8}"
-        r"'(?P<secret>[^']{1,1024})",
-        "secret",
-    ),
+    # CREATE SECRET (TYPE s3, SECRET 'secret') of DuckDB
+    _pattern("sql", r"(?i)[(,]\s{0,8}secret\s{1,8}'(?P<secret>[^']{1,1024})", "secret"),
     # msfconsole -x "set SMBPass secret; run"
     _pattern(
         "password",

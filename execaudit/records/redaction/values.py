@@ -19,6 +19,11 @@ _VARIABLES = re.compile(
     rb"|\x01\{[A-Za-z_0-9]+:\?[^}]*\}|\x01\([^\x01]*\)|`[^`]*`|\$\(cat [^)]*\)"
     rb"|\$\{\{[^}]*\}\}|\{\{[^}]*\}\}|%[A-Za-z_][A-Za-z0-9_]*%|\$env:\w+)+[\"')}\]]*"
 )
+# password=os.getenv("PW"): code that reads it from elsewhere
+_READING = re.compile(
+    rb"(?:os\.(?:getenv|environ)|getenv|process\.env|ENV[\[.]|System\.getenv|getpass|secrets\."
+    rb"|env\(|args\.|self\.|cfg\.|config[.\[]|settings\.|input\(|request\.|params[.\[]|None\b).*"
+)
 _DIRECTORY = re.compile(rb"/[\w./~-]*")  # PWD=/srv
 _NUMBER = re.compile(rb"[+-]?[0-9]+(?:[.,][0-9]+)*(?:[eE][+-]?[0-9]+|[kKmMgGsh%]|ms)?")
 _FILE = re.compile(
@@ -69,7 +74,7 @@ def is_harmless(value: bytes, name: bytes = b"") -> bool:
         # A password may be 123456, a token is not 512.
         return len(bare) <= 2 or lower.endswith(_DEPENDS)
     return (lower.endswith(b"pwd") and _DIRECTORY.fullmatch(bare) is not None) or any(
-        regex.fullmatch(bare) for regex in (_VARIABLES, _FILE, _PLACEHOLDER, _EXPRESSION)
+        regex.fullmatch(bare) for regex in (_VARIABLES, _READING, _FILE, _PLACEHOLDER, _EXPRESSION)
     )
 
 

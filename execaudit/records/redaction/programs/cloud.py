@@ -15,7 +15,11 @@ PROGRAMS = (
     Program(
         "azure",
         "az az.cmd azcopy",
-        ("login -*p X", "secret set --value X"),
+        (
+            "login -*p X",
+            "mysql|mariadb|postgres|sql|synapse|acr -*p X",
+            "secret set --value X",
+        ),
         "az login --help, az keyvault secret set --help",
     ),
     Program(
@@ -180,8 +184,8 @@ PROGRAMS = (
     ),
     Program(
         "backup",
-        "borg restic",
-        ("init < X",),
+        "borg restic rustic borgmatic",
+        ("init < X", "--password-command echo~X"),
         "borg(1), restic(1)",
     ),
 )

@@ -121,6 +121,12 @@ PROGRAMS = (
     ),
     Program(
         "mail",
+        "msmtp",
+        ("--passwordeval echo~X", "--passwordeval=echo~X"),
+        "msmtp(1)",
+    ),
+    Program(
+        "mail",
         "swaks",
         ("-ap X", "--ap X"),
         "swaks(1)",
