@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A thread for what takes long and must not hold up events: compressing, syncing, names of users.
+"""A thread for slow work that must not delay events: compressing, syncing, names of users.
 
-Owns the thread, started with the first job and not before, and the order of jobs. Jobs spend their
-time in calls that release the interpreter lock (read, write, deflate, fdatasync).
+Owns the thread, which the first job starts, and the order of jobs. Jobs spend their time in calls
+that release the interpreter lock (read, write, deflate, fdatasync).
 """
 
 import contextlib
@@ -17,7 +17,7 @@ Job = Callable[[], None]
 
 
 class Background:
-    """Runs jobs one after the other. `name` is the thread's, as seen in /proc."""
+    """Runs jobs one after the other, in a thread that has `name` in /proc."""
 
     def __init__(self, name: str, most_jobs: int = 1024) -> None:
         self.is_stopping = False
@@ -32,23 +32,24 @@ class Background:
             from queue import SimpleQueue  # noqa: PLC0415 - most daemons need no thread
 
             self._jobs = SimpleQueue()
-            # Not to be waited for at exit: a disk that hangs must not keep the daemon from ending.
-            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            self._thread.start()
         elif self._jobs.qsize() >= self._most_jobs:
             return False
+        if self._thread is None or not self._thread.is_alive():  # a job that raised ended it
+            # Daemonic: a disk that hangs must not keep the process from ending.
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self._thread.start()
         self._jobs.put(job)
         return True
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
             if not self.is_stopping:
-                # One that failed after all must not cost those that come behind it.
+                # A job that fails after all must not cost the jobs behind it.
                 with contextlib.suppress(OSError):
                     job()
 
     def stop(self, patience_s: float, *, finish: bool = False) -> bool:
-        """End the thread, after all jobs, or at once: the running one looks at `is_stopping`.
+        """End the thread: after all jobs, or after the running one, which may ask `is_stopping`.
 
         Return False where it did not end within `patience_s`.
         """

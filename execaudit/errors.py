@@ -7,6 +7,12 @@ what to do where there is something to do.
 
 EXIT_OK = 0
 
+MALFORMED = (
+    *(TypeError, ValueError, KeyError, IndexError),
+    *(AttributeError, OverflowError, RecursionError),
+)
+"""What parsing a record, or reading its members, raises where they are not of the right types."""
+
 
 class ExecauditError(Exception):
     """Base of every error execaudit reports; exit status 1 (FAILURE)."""

@@ -20,6 +20,7 @@ _MAGIC = b"execaudit baseline 1\n"
 _HEADER = struct.Struct("<24s16sQQQ")
 _TABLE_AT = 4096
 _BUCKETS_AT = 40
+_MOST_BYTES = _TABLE_AT + MOST_BUCKETS * BUCKET.size
 
 
 class BaselineFile:
@@ -106,7 +107,7 @@ class BaselineFile:
 
 def open_baseline(path: str, now_s: int) -> BaselineFile:
     """Open a baseline to be written, or make one where there is none. Raises ExecauditError."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     try:
         fd = os.open(path, flags, 0o600)
     except OSError as error:
@@ -137,6 +138,7 @@ def _read(fd: int) -> bytes:
 def read_baseline(path: str) -> BaselineFile:
     """Read a baseline without holding it. Raises ExecauditError."""
     try:
-        return BaselineFile.parse(Path(path).read_bytes(), path)
+        with Path(path).open("rb") as file:
+            return BaselineFile.parse(file.read(_MOST_BYTES), path)
     except OSError as error:
         raise failed_call(f"read baseline '{path}'", error) from error

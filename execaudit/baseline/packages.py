@@ -96,20 +96,23 @@ def _query_rpm(database: Path, names: set[bytes]) -> Iterator[tuple[str, bytes]]
 
     # immutable: without it, a reader that may not write beside the file cannot open it.
     with (
-        contextlib.suppress(sqlite3.Error, struct.error, ValueError, IndexError),
+        contextlib.suppress(sqlite3.Error),
         contextlib.closing(
             sqlite3.connect(f"file:{database}?mode=ro&immutable=1", uri=True)
         ) as connection,
     ):
         seen: set[int] = set()
         for name in names:
-            rows = connection.execute("SELECT hnum FROM Basenames WHERE key = ?", (name.decode(),))
-            seen.update(number for (number,) in rows)
+            with contextlib.suppress(UnicodeDecodeError):  # rpm has no such names
+                key = name.decode()
+                rows = connection.execute("SELECT hnum FROM Basenames WHERE key = ?", (key,))
+                seen.update(number for (number,) in rows)
         for number in seen:
             row = connection.execute("SELECT blob FROM Packages WHERE hnum = ?", (number,))
             for (blob,) in row:
-                package, files = parse_rpm_header(blob)
-                yield package, b"\n%b\n" % b"\n".join(files)
+                with contextlib.suppress(struct.error, ValueError, IndexError):  # damaged
+                    package, files = parse_rpm_header(blob)
+                    yield package, b"\n%b\n" % b"\n".join(files)
 
 
 def parse_rpm_header(blob: bytes) -> tuple[str, list[bytes]]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`execaudit check`: say all that is wrong with the configuration, or show what it amounts to.
+"""`execaudit check`: lists all mistakes of the configuration, or shows the effective one.
 
-Owns the verb: its output and its exit status. What is right and wrong is decided where the daemon
-decides it too. What it prints is TOML that, read as a configuration, gives the same values again.
+Owns the verb: its output and its exit status. The code that judges the configuration is the
+daemon's. The output of --print is TOML that gives the same values when it is read again.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from execaudit.rules.rule_set import find_problems
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check, print; returns the exit status: 0, 6 where there are problems, 4 for permissions."""
+    """Check and print; return the exit status: 0, 6 for problems, 4 for a lack of permission."""
     loaded = load(choose_paths(args.config, args.root))
     problems = find_problems(loaded)
     if problems:
@@ -59,7 +59,7 @@ def _plural(count: int, noun: str) -> str:
 
 
 def render(loaded: Loaded) -> str:
-    """Return the effective configuration, each value with where it comes from."""
+    """Return the effective configuration as TOML, each value with its origin."""
     return "".join(f"{line}\n" for line in _lines(loaded))
 
 
@@ -82,8 +82,8 @@ def _lines(loaded: Loaded) -> Iterator[str]:
     yield ""
     yield f"# rules: {len(loaded.rules)}"
     for rule in loaded.rules:
-        name = rule.values.get("name")
-        yield f"# {make_printable(str(name))}  # {make_printable(rule.file)}:{rule.line}"
+        name = rule.name or "(no name)"
+        yield f"# {make_printable(name)}  # {make_printable(rule.file)}:{rule.line}"
 
 
 def _origin(loaded: Loaded, path: KeyPath) -> str:

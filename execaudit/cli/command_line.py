@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: verbs, options, exit status. Everything else is imported when it is run."""
+"""The command line: verbs, options, exit status. All other modules are imported when needed."""
 
 import argparse
 import contextlib
@@ -29,6 +29,7 @@ from execaudit.cli.options import (
 )
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, failed_call
 
+_TROUBLE = 2  # as grep has it; of `verify` "cannot tell"
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -56,8 +57,9 @@ def build_parser(only: str = "") -> argparse.ArgumentParser:
 class _Verb(NamedTuple):
     help: str
     add_options: Callable[[argparse.ArgumentParser], None]
-    module: str  # carries it out; imported when it is run
+    module: str  # with `function`, which carries it out; imported when it is run
     function: str = "run"
+    trouble: int | None = None  # exit status of all errors, where 1 is an answer
 
 
 def _control(
@@ -69,28 +71,13 @@ def _control(
     return _Verb(text, add_options, "daemon.control", function)
 
 
-def _add_search_options(parser: argparse.ArgumentParser) -> None:
-    from execaudit.query.search_arguments import add_arguments  # noqa: PLC0415 - of use to it only
-
-    add_arguments(parser)
-
-
-def _add_tree_options(parser: argparse.ArgumentParser) -> None:
-    from execaudit.tree.arguments import add_arguments  # noqa: PLC0415 - of use to it only
-
-    add_arguments(parser)
+def _add_from(module: str, parser: argparse.ArgumentParser) -> None:
+    """Add the options that a module of the verb's own package defines."""
+    importlib.import_module(f"execaudit.{module}").add_arguments(parser)
 
 
-def _add_report_options(parser: argparse.ArgumentParser) -> None:
-    from execaudit.report.arguments import add_arguments  # noqa: PLC0415 - of use to it only
-
-    add_arguments(parser)
-
-
-def _add_top_options(parser: argparse.ArgumentParser) -> None:
-    from execaudit.top.arguments import add_arguments  # noqa: PLC0415 - of use to it only
-
-    add_arguments(parser)
+def _looking_back(text: str, arguments: str, module: str) -> _Verb:
+    return _Verb(text, partial(_add_from, arguments), module, trouble=_TROUBLE)
 
 
 def _add_baseline_options(parser: argparse.ArgumentParser) -> None:
@@ -107,12 +94,14 @@ _VERBS = {
     "check": _Verb("check the configuration and the rules", add_check_options, "cli.check"),
     "rules": _Verb("list the rules, or try one out", add_rules_options, "cli.rules"),
     "daemon": _Verb("log every exec on this host", add_daemon_options, "daemon.loop"),
-    "search": _Verb("search the log, or the journal", _add_search_options, "query.search"),
-    "tree": _Verb(
-        "show what processes started, or what led to them", _add_tree_options, "tree.verb"
+    "search": _looking_back(
+        "search the log, or the journal", "query.search_arguments", "query.search"
     ),
-    "report": _Verb("show a period at a glance", _add_report_options, "report.verb"),
-    "top": _Verb("show the last minute alive", _add_top_options, "top.verb"),
+    "tree": _looking_back(
+        "show what processes started, or what led to them", "tree.arguments", "tree.verb"
+    ),
+    "report": _looking_back("show a period at a glance", "report.arguments", "report.verb"),
+    "top": _Verb("show the last minute alive", partial(_add_from, "top.arguments"), "top.verb"),
     "convert": _Verb("print records in another format", add_convert_options, "formats.convert"),
     "redact": _Verb(
         "replace secrets in lines and recordings", add_redact_options, "formats.redact_files"
@@ -122,7 +111,9 @@ _VERBS = {
     "baseline": _Verb(
         "show or change what counts as run before", _add_baseline_options, "baseline.verb"
     ),
-    "verify": _Verb("say whether a log is whole", add_verify_options, "verify.verb"),
+    "verify": _Verb(
+        "say whether a log is whole", add_verify_options, "verify.verb", trouble=_TROUBLE
+    ),
     "status": _control("show what the running daemon does", "show", wants_json=True),
     "reload": _control("have the running daemon read its configuration again", "reload"),
     "rotate": _control("have the running daemon rotate its file", "rotate", wants_prune=True),
@@ -130,25 +121,30 @@ _VERBS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run; the exit status of execaudit(8)."""
+    """Run; return the exit status of execaudit(8)."""
     _occupy_standard_files()
+    words = sys.argv[1:] if arguments is None else arguments
+    verb = _VERBS.get(words[0]) if words else None
     try:
-        return _run(arguments)
+        return _run(words)
     except ExecauditError as error:
-        return _fail(str(error), error.exit_status)
-    except BrokenPipeError:  # `execaudit doctor | head -1`: the reader has what it wanted
+        failure = error
+    except BrokenPipeError:  # `execaudit search | head -1`: the reader has what it wanted
         _silence()
         return EXIT_OK
     except OSError as error:
-        return _fail_call(error)
+        failure = _explain(error)
     except KeyboardInterrupt:  # before the loop took the signal over
         return 130
+    _print_error(str(failure))
+    trouble = None if verb is None else verb.trouble
+    return failure.exit_status if trouble is None else trouble
 
 
 def _occupy_standard_files() -> None:
-    """Give closed standard files a place to go to (`2>&-`).
+    """Open /dev/null for standard files that are closed (`2>&-`).
 
-    Else the next file that is opened gets their number, and print() takes stdout for stderr.
+    Else the next file that is opened gets their number, and print() writes into it.
     """
     while (fd := os.open(os.devnull, os.O_RDWR)) < 3:
         pass
@@ -157,18 +153,20 @@ def _occupy_standard_files() -> None:
         sys.stderr = os.fdopen(2, "w", closefd=False)
 
 
-def _run(arguments: list[str] | None) -> int:
+def _run(words: list[str]) -> int:
     if sys.stdout is None:
         raise ExecauditError("Failed to write standard output: it is closed")
     try:
-        words = sys.argv[1:] if arguments is None else arguments
         gc.disable()  # modules stay: looking for garbage in them is a tenth of the start
         # What the other verbs take costs a start 10 ms, and would stay in memory.
         args = build_parser(words[0] if words and words[0] in _VERBS else "").parse_args(words)
         status = _run_verb(args)
     except SystemExit as end:  # --help, --version
         status = int(end.code or EXIT_OK)
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has left; what the verb found stays its exit status
+        _silence()
     return status
 
 
@@ -182,28 +180,28 @@ def _run_verb(args: argparse.Namespace) -> int:
     return int(run(args))
 
 
-def _fail_call(error: OSError) -> int:
-    """Say what failed, for an error that nothing below could explain."""
+def _explain(error: OSError) -> ExecauditError:
+    """Return what failed, for an error that nothing below has explained."""
     doing = "write standard output" if error.errno in _DISK_ERRORS else "go on"
-    failure = failed_call(f"open '{error.filename}'" if error.filename else doing, error)
-    return _fail(str(failure), failure.exit_status)
+    return failed_call(f"open '{error.filename}'" if error.filename else doing, error)
 
 
-def _fail(message: str, status: int) -> int:
+def _print_error(message: str) -> None:
+    from execaudit.records.quoting import make_printable  # noqa: PLC0415 - of errors only
+
     priority = ""
     if "JOURNAL_STREAM" in os.environ:
         from execaudit.daemon.log import is_journal  # noqa: PLC0415
 
         priority = "<3>" if is_journal() else ""  # LOG_ERR
     with contextlib.suppress(OSError):  # if nobody listens there either, the status says it
-        shown = f"execaudit: {message}".replace("\n", f"\n{priority}")
-        print(f"{priority}{shown}", file=sys.stderr, flush=True)
+        for line in f"execaudit: {message}".split("\n"):
+            print(f"{priority}{make_printable(line)}\n", end="", file=sys.stderr, flush=True)
     _silence()
-    return status
 
 
 def _silence() -> None:
-    """Keep the interpreter from complaining once more, as it ends, of what cannot be written."""
+    """Keep the interpreter from complaining again, as it ends, that it cannot write."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:

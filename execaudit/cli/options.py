@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options of all verbs, and the checks of their values.
 
-Kept apart from what carries them out, so that a wrong option is answered before anything loads.
+Owns no code that carries them out: a wrong option is reported before anything else is loaded.
 """
 
 import argparse
@@ -15,7 +15,7 @@ _MIB = 1 << 20
 
 
 def configured(section: str, key: str) -> Callable[[str], Any]:
-    """Return the check that a key of the configuration has, for an option that is the same."""
+    """Return the check of a configuration key, for the option that means the same."""
 
     def read(text: str) -> Any:
         from execaudit.config.schema import SECTIONS  # noqa: PLC0415
@@ -30,21 +30,21 @@ def configured(section: str, key: str) -> Callable[[str], Any]:
 
 
 def count(text: str) -> int:
-    """Return a number of arguments, at least one."""
+    """Return a number from 1 up. Raises ArgumentTypeError."""
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1 up")
     return int(text)
 
 
 def variable(text: str) -> str:
-    """Return a name of an environment variable: anything but "=" and NUL, which end one."""
+    """Return a name of an environment variable: any text without "=" and NUL."""
     if not text or "=" in text or "\0" in text:
         raise argparse.ArgumentTypeError(f"'{text}' is not a name of an environment variable")
     return text
 
 
 def add_trace_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `execaudit trace` takes: execsnoop's options and its own."""
+    """Add the options of `execaudit trace`: execsnoop's and its own."""
     add = parser.add_argument
     parser.description = "Print every exec on this host as it happens."
     add("-T", "--time", action="store_true", help="column: time of day")
@@ -90,12 +90,12 @@ def add_trace_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_doctor_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `execaudit doctor` takes."""
+    """Add the options of `execaudit doctor`."""
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def add_rules_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `execaudit rules` and `execaudit rules test` take."""
+    """Add the options of `execaudit rules` and of the verbs below it."""
     parser.description = "List the rules in order, with who decides them and where they stand."
     add_configuration_options(parser, "use")
     subjects = parser.add_subparsers(dest="subject", metavar="SUBJECT")
@@ -119,7 +119,7 @@ def add_rules_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_rules_test_options(test: argparse.ArgumentParser) -> None:
-    """Add what `execaudit rules test` takes."""
+    """Add the options of `execaudit rules test`."""
     add_configuration_options(test, "use", default=argparse.SUPPRESS)  # as before the "test"
     test.add_argument("--pid", type=int, metavar="PID", help="a process that runs now")
     test.add_argument(
@@ -137,7 +137,7 @@ def add_rules_test_options(test: argparse.ArgumentParser) -> None:
 
 
 def add_check_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `execaudit check` takes."""
+    """Add the options of `execaudit check`."""
     parser.description = (
         "Check the configuration and the rules. Problems go to stderr, one a line, as"
         " file:line:column: key: what is wrong, what was expected. Exit status: 0 none, 6 some."
@@ -151,7 +151,7 @@ def add_check_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_daemon_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `execaudit daemon` takes."""
+    """Add the options of `execaudit daemon`."""
     parser.description = (
         "Log every exec on this host as configured, until SIGTERM. SIGHUP reloads the"
         " configuration, SIGUSR1 rotates the file. See 'execaudit check' for the configuration."
@@ -163,7 +163,7 @@ FORMATS = ("execaudit", "ecs", "ocsf")
 
 
 def add_convert_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `execaudit convert` takes."""
+    """Add the options of `execaudit convert`."""
     parser.description = (
         "Print records as lines of another format. Lines that are no records are reported and"
         " counted; exit status 1 then."
@@ -208,7 +208,7 @@ def add_convert_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_redact_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `execaudit redact` takes."""
+    """Add the options of `execaudit redact`."""
     parser.description = (
         "Replace secrets in lines (of execaudit, ECS or OCSF) and in recordings that were made"
         " before, with today's patterns, and print what is clean."
@@ -228,13 +228,13 @@ def add_redact_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_schema_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `execaudit schema` takes."""
+    """Add the options of `execaudit schema`."""
     parser.description = "Print the JSON Schema of the lines of a format."
     parser.add_argument("--format", choices=FORMATS, default="execaudit", help="default: execaudit")
 
 
 def add_verify_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `execaudit verify` takes."""
+    """Add the options of `execaudit verify`."""
     parser.description = (
         "Say whether a log is whole and unaltered, and up to when. Exit status: 0 whole, 1 altered,"
         " 2 cannot tell."
@@ -273,7 +273,7 @@ def add_verify_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_seal_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `execaudit seal` takes."""
+    """Add the options of `execaudit seal`."""
     parser.description = "Set up the seals of the log."
     verbs = parser.add_subparsers(dest="seal_verb", metavar="VERB", required=True)
     text = "make the first key, and show the key that verifies"
@@ -292,7 +292,7 @@ def add_seal_options(parser: argparse.ArgumentParser) -> None:
 def add_control_options(
     parser: argparse.ArgumentParser, *, text: str, wants_json: bool, wants_prune: bool
 ) -> None:
-    """Add what `execaudit status`, `reload` and `rotate` take."""
+    """Add the options of `execaudit status`, `reload` and `rotate`."""
     parser.description = f"{text[0].upper()}{text[1:]}."
     add_configuration_options(parser, "use")
     parser.add_argument(
@@ -321,7 +321,7 @@ def _count(text: str) -> int:
 def add_configuration_options(
     parser: argparse.ArgumentParser, verb: str, default: str | None = None
 ) -> None:
-    """Add the options by which a verb finds the configuration; `verb` says what it does with it."""
+    """Add the options that name the configuration; `verb` is what their help texts begin with."""
     parser.add_argument(
         "--config",
         type=Path,

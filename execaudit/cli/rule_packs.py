@@ -18,7 +18,7 @@ from execaudit.errors import EXIT_OK, InvalidArgument, failed_call
 from execaudit.replace_file import replace_file
 
 _PACKS = "usr/share/execaudit"
-_SOURCE = Path(__file__).parents[2] / "packaging/config"  # where it runs from a checkout
+_SOURCE = Path(__file__).parents[2] / "packaging/config"  # if it runs from a checkout
 _SUFFIX = ".d"
 _FIRST = "60-"
 _SWITCHED_OFF = "90-disabled.toml"
@@ -28,7 +28,10 @@ _HEADER = """\
 
 
 def run(args: argparse.Namespace) -> int:
-    """Switch what args.name means on or off; return the exit status."""
+    """Switch a pack, a part of it or a rule on or off; return the exit status.
+
+    Raises ExecauditError.
+    """
     paths = choose_paths(args.config, args.root)
     name, _, part = args.name.partition("/")
     pack = _find_pack(paths.root, name)
@@ -36,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     if pack is None:
         changed = _switch_rule(paths, args.name, is_on=is_on)
     else:
-        files = sorted(pack.glob(f"{part or '*'}.toml"))
+        files = sorted(each for each in pack.glob("*.toml") if part in ("", each.stem))
         if not files:
             raise InvalidArgument(f"Failed to find '{part}' in the pack '{name}'")
         changed = _switch_files(paths, name, files, is_on=is_on)
@@ -49,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _find_pack(root: Path, name: str) -> Path | None:
-    """Return the directory of a pack, None where there is none of this name."""
+    """Return the directory of a pack, None if there is no pack of this name."""
     if not name.isidentifier():
         return None
     for folder in (root / _PACKS, _SOURCE):
@@ -89,12 +92,12 @@ def _switch_rule(paths: Paths, name: str, *, is_on: bool) -> bool:
             raise InvalidArgument(
                 f"Failed to enable '{name}': a file other than '{file}' disables it"
             )
-        if name not in {rule.values.get("name") for rule in loaded.rules} and name not in off:
+        if name not in {rule.name for rule in loaded.rules} and name not in off:
             raise InvalidArgument(
                 f"Failed to find '{name}': there is no such pack and no such rule"
             )
         return False
-    if not is_on and name not in {rule.values.get("name") for rule in load(paths).rules}:
+    if not is_on and name not in {rule.name for rule in load(paths).rules}:
         raise InvalidArgument(f"Failed to find '{name}': there is no such pack and no such rule")
     off ^= {name}
     _write_list(file, off)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`execaudit rules` lists the rules in force; `execaudit rules test` says which decides, and why.
 
-Owns the two verbs: where the record to test comes from, and what is printed. The deciding itself is
-done by the same rule set that the daemon uses.
+Owns the two verbs: where the record to test comes from, and what is printed. The rule set that
+decides is the daemon's.
 """
 
 import argparse
@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from execaudit.config.configuration import Loaded, load
 from execaudit.config.files import choose_paths
 from execaudit.config.redactor import make_redactor
 from execaudit.config.source import mistakes_error
-from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, failed_call
+from execaudit.errors import EXIT_OK, MALFORMED, ExecauditError, InvalidArgument, failed_call
 from execaudit.records.host import Host
 from execaudit.records.quoting import make_printable
 from execaudit.records.readback import event_of_record
@@ -45,7 +44,7 @@ _MOST_BYTES = 16 << 20  # of a record line
 
 
 def run(args: argparse.Namespace) -> int:
-    """List, test, backtest or switch; returns the exit status."""
+    """List, test, backtest or switch; return the exit status. Raises ExecauditError."""
     if args.subject == "backtest":
         from execaudit.query import backtest  # noqa: PLC0415 - of use to it only
 
@@ -56,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         return rule_packs.run(args)
     loaded, rules = load_rules(args)
     if args.subject == "test":
-        return _test(rules, args)
+        return _test(loaded, rules, args)
     for line in list_rules(rules, translate_rules(rules.rules, KernelLookups()).rules):
         print(line)
     for name in loaded.disabled:
@@ -67,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def load_rules(args: argparse.Namespace) -> tuple[Loaded, RuleSet]:
-    """Load what --config and --root mean, and its rules. Raises with all problems."""
+    """Load the configuration and its rules. Raises NotConfigured with all problems."""
     loaded = load(choose_paths(args.config, args.root))
     problems = list(loaded.problems)
     rules = None
@@ -78,18 +77,15 @@ def load_rules(args: argparse.Namespace) -> tuple[Loaded, RuleSet]:
     return loaded, rules
 
 
-def list_rules(
-    rules: RuleSet, in_kernel: frozenset[int], hits: Sequence[int] | None = None
-) -> list[str]:
-    """Return a line for each rule: number, who decides, hits where known, what, and its place."""
+def list_rules(rules: RuleSet, in_kernel: frozenset[int]) -> list[str]:
+    """Return a line for each rule: number, who decides, action, name and place."""
     lines = []
     names = [_title(rule) for rule in rules.rules]
     width = min(max(map(len, names), default=0), 48)
     for index, (rule, name) in enumerate(zip(rules.rules, names, strict=True)):
         where = "[kernel]" if index in in_kernel else "[user]"
-        count = f"{hits[index]:>10}  " if hits is not None else ""
         lines.append(
-            f"{index + 1:>4}  {where:8}  {count}{_action(rule):32}  {name:{width}}  {_place(rule)}"
+            f"{index + 1:>4}  {where:8}  {_action(rule):32}  {name:{width}}  {_place(rule)}"
         )
     return lines or ["There are no rules: every record is kept."]
 
@@ -114,14 +110,13 @@ def _place(rule: Rule) -> str:
     return f"{make_printable(file)}:{line}"
 
 
-def _test(rules: RuleSet, args: argparse.Namespace) -> int:
+def _test(loaded: Loaded, rules: RuleSet, args: argparse.Namespace) -> int:
     fields = find_record(args)
     if rules.wants_programs:
         for pid, start_ticks, exe in running_programs():
             rules.programs.remember_running(pid, start_ticks, exe)
-    redactor = make_redactor(load(choose_paths(args.config, args.root)).config.redact)
     lines = describe(rules, fields, everything=args.all)
-    for line in (*lines, *describe_secrets(fields, redactor)):
+    for line in (*lines, *describe_secrets(fields, make_redactor(loaded.config.redact))):
         print(line)
     return EXIT_OK
 
@@ -141,7 +136,10 @@ def find_record(args: argparse.Namespace) -> FieldDict:
 
 
 def _read_line(path: str) -> FieldDict:
-    """Take the first line of a file, or of standard input for "-"."""
+    """Return the record in the first line of a file; "-" is standard input.
+
+    Raises InvalidArgument.
+    """
     if path == "-":
         line = sys.stdin.buffer.readline(_MOST_BYTES)
     else:
@@ -162,7 +160,7 @@ def _read_line(path: str) -> FieldDict:
 
 
 def _invent(arguments: list[str], settings: list[str]) -> FieldDict:
-    """Make the record of a command that the caller might run, here and now."""
+    """Return the record of a command as if the caller ran it here and now."""
     host = Host.this()
     fields = read_process(os.getpid(), host)
     for name in _OF_FILE:
@@ -220,12 +218,12 @@ def _number(name: str, value: str) -> int:
 
 
 def describe(rules: RuleSet, fields: FieldDict, *, everything: bool) -> list[str]:
-    """Return what is printed about a record: the rules that matter, why, and the decision."""
+    """Return the lines about a record: the rules that matter, why, and the decision."""
     try:
         event = event_of_record(fields)
         decision = rules.decide(event)
         explained = rules.explain(event) if event.type in TYPES else []
-    except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+    except MALFORMED as error:
         raise ExecauditError(f"Failed to judge the record: it is malformed ({error})") from None
     lines = [_command(fields)]
     for explanation in explained:
@@ -250,7 +248,7 @@ def describe(rules: RuleSet, fields: FieldDict, *, everything: bool) -> list[str
 
 
 def describe_secrets(fields: FieldDict, redactor: Redactor) -> list[str]:
-    """Return a line for each secret in the arguments: which one, the pattern, and its entry."""
+    """Return a line for each secret in the arguments: argument, pattern and entry."""
     argv = fields.get("argv")
     words = [str(word).encode(errors="surrogateescape") for word in argv or ()]
     return [

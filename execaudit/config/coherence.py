@@ -71,11 +71,16 @@ def _find_wrong_order(config: Config, given: Collection[KeyPath]) -> Iterator[Co
 
 def _find_same_file(config: Config, given: Collection[KeyPath]) -> Iterator[Contradiction]:
     paths: dict[str, KeyPath] = {}
-    status = config.status
-    candidates: list[tuple[KeyPath, str]] = [(("status", "metrics"), status.metrics)]
-    candidates.append((("status", "path"), status.path))
+    candidates: list[tuple[KeyPath, str]] = [
+        (("status", "metrics"), config.status.metrics),
+        (("status", "path"), config.status.path),
+    ]
     if config.file.enabled:
         candidates.append((("file", "path"), config.file.path))
+        if config.seal.enabled:
+            candidates.append((("seal", "state"), config.seal.state))
+    if config.baseline.enabled:
+        candidates.append((("baseline", "path"), config.baseline.path))
     candidates.sort(key=lambda item: item[0] in given)  # defaults first: they are not to change
     for key, path in candidates:
         if path and path in paths:

@@ -75,7 +75,7 @@ def load_sources(
     disabled: set[str] = set()
     for source in rule_sources:
         rules += rule_tables(source, problems, disabled)
-    rules = [rule for rule in rules if rule.values.get("name") not in disabled]
+    rules = [rule for rule in rules if not rule.name or rule.name not in disabled]
     labels = _given_labels(rules) if len(problems) == before else None
     for path, text in find_contradictions(config, origins.keys(), labels):
         problems.append(_problem(origins, path, text))

@@ -26,7 +26,7 @@ class RedactPattern:
     regex: re.Pattern[bytes] = required_key(  # noqa: RUF009 - makes a field
         Regex(),
         "What to look for in each argument and environment value. Of a match, the group named "
-        "secret is replaced, or the first group, or all of it.",
+        "secret is replaced, or all of it where there is none.",
     )
 
 

@@ -17,6 +17,8 @@ from execaudit.config.toml_text import describe_syntax_error, show_path, show_sh
 from execaudit.errors import ExecauditError, NoPermission, NotConfigured
 from execaudit.records.quoting import make_printable
 
+_MOST_LEVELS = 64
+
 
 class Problem(NamedTuple):
     """One mistake.
@@ -84,17 +86,35 @@ class Source:
         return Problem(self.file, *self.place(path), show_path(path), text)
 
     def parse(self, problems: list[Problem]) -> dict[str, Any] | None:
-        """Return the tables; of what is not TOML None, and a problem is added."""
+        """Return the tables; None where it is not TOML, with the reason added to `problems`."""
         try:
-            return tomllib.loads(self.text)
+            tables = tomllib.loads(self.text)
         except ValueError as error:
             place, key, text = describe_syntax_error(self.text, error)
             problems.append(Problem(self.file, *place, key, text))
         except RecursionError:
-            problems.append(
-                Problem(self.file, 1, 1, "", "is nested too deeply, expected a few levels")
-            )
+            problems.append(self._refuse_depth(()))
+        else:
+            deep = [name for name, value in tables.items() if _is_too_deep(value)]
+            problems += [self._refuse_depth((name,)) for name in deep]
+            return None if deep else tables
         return None
+
+    def _refuse_depth(self, path: KeyPath) -> Problem:
+        return self.problem(path, "is nested too deeply, expected a few levels")
+
+
+def _is_too_deep(value: object) -> bool:
+    """Return True for tables and lists that those who walk through them cannot recurse into.
+
+    tomllib itself refuses deep lists and inline tables, but not `a.a.a.a = 0`.
+    """
+    level = [value]
+    for _ in range(_MOST_LEVELS):
+        tables = [each for each in level if isinstance(each, dict)]
+        lists = [*(each for each in level if isinstance(each, list)), *map(dict.values, tables)]
+        level = [below for each in lists for below in each]
+    return bool(level)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +136,12 @@ class RuleTable:
     def file(self) -> str:
         """Path of the file."""
         return self.source.file
+
+    @property
+    def name(self) -> str:
+        """Its name; "" where it has none, or one that is no text."""
+        name = self.values.get("name")
+        return name if isinstance(name, str) else ""
 
     @property
     def line(self) -> int:

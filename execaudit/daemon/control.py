@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`execaudit status`, `reload` and `rotate`: talking to the running daemon.
+"""`execaudit status`, `reload` and `rotate`: talk to the running daemon.
 
-By its status file and by signals; there is no socket. Owns what a person sees of the daemon's
-state: names of rules and paths in it are printed without control characters.
+They use its status file and signals; there is no socket. Owns what a person sees of the daemon's
+state, which is printed without control characters: the daemon runs as another user.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -18,8 +19,8 @@ from typing import Any
 from execaudit.config.configuration import load
 from execaudit.config.files import choose_paths
 from execaudit.daemon.prune import request_prune
-from execaudit.errors import EXIT_OK, ExecauditError, NoPermission
-from execaudit.records.quoting import quote_cell
+from execaudit.errors import EXIT_OK, MALFORMED, ExecauditError, NoPermission
+from execaudit.records.quoting import make_printable, quote_cell
 from execaudit.rules.notes import find_notes
 from execaudit.rules.rule_set import find_problems
 from execaudit.sinks.retention import days_kept, journal_room
@@ -50,7 +51,7 @@ def _needed_path(args: argparse.Namespace) -> str:
 
 
 def read_status(path: str) -> Status:
-    """Return what the running daemon last wrote. Raises ExecauditError where there is none."""
+    """Return what the running daemon last wrote. Raises ExecauditError if none runs."""
     try:
         status: Status = json.loads(Path(path).read_bytes())
     except FileNotFoundError:
@@ -61,14 +62,30 @@ def read_status(path: str) -> Status:
         raise NoPermission(
             f"Failed to read '{path}': not permitted; run as root, or as a member of its group"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ExecauditError(f"Failed to read '{path}': {reason}") from error
-    if not Path(f"/proc/{status.get('pid')}").exists():
+    pid = status.get("pid") if isinstance(status, dict) else None
+    if type(pid) is not int or pid < 1:
+        raise ExecauditError(f"Failed to read '{path}': it is not the status of a daemon")
+    if not _catches_signals(pid):
         raise ExecauditError(
             f"The daemon that wrote '{path}' is not running any more; {_WHERE_TO_LOOK}"
         )
     return status
+
+
+def _catches_signals(pid: int) -> bool:
+    """Return True if a process handles the signals of a daemon.
+
+    The number may be another process's by now, which these signals would kill.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        caught = next(int(line.split()[1], 16) for line in lines if line.startswith("SigCgt:"))
+    except (OSError, StopIteration):
+        return False
+    return all(caught >> (number - 1) & 1 for number in (signal.SIGHUP, signal.SIGUSR1))
 
 
 def _send(status: Status, number: signal.Signals) -> None:
@@ -83,7 +100,10 @@ def _send(status: Status, number: signal.Signals) -> None:
 
 
 def reload(args: argparse.Namespace) -> int:
-    """Have the configuration read again; 1 if the daemon kept the old one."""
+    """Make the daemon read its configuration again; return the exit status.
+
+    Raises ExecauditError if it kept the old one.
+    """
     path = _path(args)
     if not path or ("MAINPID" in os.environ and not Path(path).exists()):
         return _reload_unseen(args)
@@ -104,7 +124,7 @@ def reload(args: argparse.Namespace) -> int:
 
 
 def _print_notes(args: argparse.Namespace, notes: list[str], *, failures_work: bool = True) -> None:
-    """Print what the daemon has to say of a reload, and which rules do nothing."""
+    """Print the daemon's notes on a reload, and which rules do nothing."""
     # The manager runs this in the service's sandbox, which hides files and refuses to list folders.
     sees_files = "MAINPID" not in os.environ and args.root == Path("/")
     loaded = load(choose_paths(args.config, args.root))
@@ -114,7 +134,7 @@ def _print_notes(args: argparse.Namespace, notes: list[str], *, failures_work: b
 
 
 def _reload_unseen(args: argparse.Namespace) -> int:
-    """Check what the daemon is going to read, then have it read it: without a status file.
+    """Check the configuration, then make the daemon read it, without a status file.
 
     The service manager names its process in $MAINPID (systemd.service(5), ExecReload=).
     """
@@ -131,7 +151,7 @@ def _reload_unseen(args: argparse.Namespace) -> int:
 
 
 def rotate(args: argparse.Namespace) -> int:
-    """Have the file rotated now, and old ones removed where that is asked for."""
+    """Make the daemon rotate its file, and remove old ones if asked for; return the exit status."""
     path = _needed_path(args)
     status = read_status(path)
     if args.prune is not None:
@@ -141,12 +161,16 @@ def rotate(args: argparse.Namespace) -> int:
 
 
 def show(args: argparse.Namespace) -> int:
-    """Print the daemon's state."""
+    """Print the daemon's state; return the exit status. Raises ExecauditError."""
     path = _needed_path(args)
     status = _refreshed(path, read_status(path))
-    if "journal" in status.get("sinks", {}):
-        status["sinks"]["journal"]["room_bytes"] = journal_room(namespace=_log_namespace(status))
-    lines = [json.dumps(status)] if args.json else overview(status)
+    with contextlib.suppress(*MALFORMED):
+        journal = status["sinks"]["journal"]
+        journal["room_bytes"] = journal_room(namespace=_log_namespace(status))
+    try:
+        lines = [json.dumps(status)] if args.json else [make_printable(x) for x in overview(status)]
+    except MALFORMED:
+        raise ExecauditError(f"Failed to read '{path}': another version wrote it") from None
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     return EXIT_OK
 
@@ -166,7 +190,7 @@ def _log_namespace(status: Status) -> str:
 
 
 def _refreshed(path: str, status: Status) -> Status:
-    """Return the status as of now, where we may ask for it; else as it was last written."""
+    """Return the status as of now, if we may ask for it; else as it was last written."""
     before_ns = Path(path).stat().st_mtime_ns
     try:
         _send(status, signal.SIGCONT)
@@ -240,7 +264,7 @@ def _sinks(status: Status) -> Iterator[str]:
 
 
 def _retention(status: Status) -> Iterator[str]:
-    """Say for how long records stay, at the rate since the start."""
+    """Yield for how long records stay, at the rate since the start."""
     said: list[str] = []
     for name, sink in status["sinks"].items():
         room_bytes, room_s = sink.get("room_bytes", 0), sink.get("room_s", 0)
@@ -269,7 +293,7 @@ def _columns(texts: list[str]) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """Return the two largest units: "3 d 4 h"."""
+    """Return a duration in its two largest units: "3 d 4 h"."""
     left = int(seconds)
     parts: list[str] = []
     for length, unit in _UNITS:

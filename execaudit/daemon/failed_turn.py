@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What it means where the loop, or its end, fails by something that nothing below could explain.
+"""Errors of the loop, or of its end, that nothing below has explained.
 
-Owns the message. The exit status is 1, a failure that another process may not have: what is refused
-now was allowed at the start, so it is no lack of permission.
+Owns the message. The exit status is 1, failure: what is refused now was permitted at the start, so
+a permission is not what is missing, and another process may succeed.
 """
 
 from execaudit.errors import ExecauditError
@@ -11,7 +11,7 @@ UNEXPLAINED = (OSError, ImportError, MemoryError)
 
 
 def failed_turn(error: OSError | ImportError | MemoryError) -> ExecauditError:
-    """Return what to raise where the loop failed: one line that says by what."""
+    """Return the exception to raise where the loop failed: one line that names the cause."""
     if isinstance(error, ImportError):  # the package was removed, or a file cannot be read
         return ExecauditError(f"Failed to load '{error.name}': {error}")
     if isinstance(error, MemoryError):

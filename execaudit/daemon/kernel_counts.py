@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the kernel side counted, for a daemon that goes on where it cannot be read.
+"""Counts of the kernel side, for a daemon that goes on if they cannot be read.
 
 Owns what is used instead, and the warning. It must not know what the counts mean.
 """
@@ -21,7 +21,7 @@ class KernelCounts:
         self._dropped = 0
 
     def counters(self) -> Counters | None:
-        """Return what shows losses; None where it cannot be read now."""
+        """Return the counters that show losses; None if they cannot be read now."""
         try:
             return self._capture.slots(), self._capture.misses()
         except OSError as error:
@@ -30,7 +30,7 @@ class KernelCounts:
             return None
 
     def dropped(self) -> int:
-        """Return the events that rules dropped; the last count where it cannot be read now."""
+        """Return how many events rules in the kernel dropped; the last known if unreadable now."""
         try:
             self._dropped = self._capture.dropped()
         except OSError as error:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The last configuration that was in force, for a start where what is on disk has mistakes.
 
-An upgrade restarts the daemon, whatever an administrator was in the middle of: without this the
-host would have no logger from then on. Owns the copy in the service's state directory. It is used
-by the service alone: whoever starts a daemon by hand sees the mistakes at once.
+An upgrade restarts the daemon, even if an administrator is editing the configuration: without this
+the host would have no logger from then on. Owns the copy in the service's state directory. Only the
+service uses it: whoever starts a daemon by hand sees the mistakes at once.
 """
 
 import json
@@ -14,9 +14,9 @@ from execaudit.config.configuration import Loaded, Paths, load, load_sources
 from execaudit.config.source import Source
 from execaudit.daemon.log import log
 from execaudit.daemon.setup import Setup, build_setup
-from execaudit.daemon.status_writer import replace_file
-from execaudit.errors import ExecauditError, NoPermission, NotConfigured
+from execaudit.errors import MALFORMED, ExecauditError, NoPermission, NotConfigured, failed_call
 from execaudit.records.host import Host
+from execaudit.replace_file import replace_file
 from execaudit.sinks.notices import ERROR, WARNING
 
 _NAME = "last-good-configuration.json"
@@ -24,9 +24,9 @@ _FORMAT = 1
 
 
 def set_up(paths: Paths, host: Host) -> Setup:
-    """Build what the configuration gives, or what the last good one gave, saying so.
+    """Build the setup of the configuration, or of the last good one, and log which.
 
-    Raises ExecauditError where neither can be used.
+    Raises ExecauditError if neither can be used.
     """
     try:
         setup = build_setup(load(paths), host)
@@ -57,22 +57,23 @@ def _set_up_again(paths: Paths, host: Host) -> Setup | None:
 
 
 def keep(paths: Paths, loaded: Loaded) -> None:
-    """Keep a configuration that has come into force, where there is a place for it."""
+    """Keep a copy of a configuration that has come into force, if this is the service."""
     path = _path(paths)
     if path is None:
         return
     files = [{"file": each.file, "name": each.name, "text": each.text} for each in loaded.sources]
     content = {"format": _FORMAT, "rules_from": loaded.rules_from, "files": files}
-    text = json.dumps(content)
+    data = json.dumps(content).encode()
     try:
-        if not path.exists() or path.read_text() != text:
-            replace_file(str(path), text, 0o600)
-    except (ExecauditError, OSError, ValueError) as error:
-        log(WARNING, f"Failed to keep this configuration for a start with a broken one: {error}")
+        if not path.exists() or path.read_bytes() != data:
+            replace_file(path, data)
+    except OSError as error:
+        doing = f"keep this configuration in '{path}' for a start with a broken one"
+        log(WARNING, str(failed_call(doing, error)))
 
 
 def _path(paths: Paths) -> Path | None:
-    """Return where the copy is; None but for the service with the system's configuration."""
+    """Return the path of the copy; None unless this is the service with the usual configuration."""
     directory = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
     is_usual = paths == Paths.of_system() and directory.startswith("/")
     return Path(directory, _NAME) if is_usual else None
@@ -83,7 +84,7 @@ def _read(paths: Paths) -> Loaded | None:
     if path is None:
         return None
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_bytes())
         if content["format"] != _FORMAT:
             return None
         sources = [
@@ -91,5 +92,5 @@ def _read(paths: Paths) -> Loaded | None:
         ]
         rules_from = int(content["rules_from"])
         return load_sources(sources[:rules_from], sources[rules_from:], [])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, *MALFORMED):
         return None

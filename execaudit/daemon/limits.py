@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Limits: token buckets per user and per unit, and one summary of what went over.
+"""Limits: token buckets per user and per unit, and one summary of what exceeds them.
 
-Owns the buckets, and what becomes of a record beyond a limit: it is kept back, or its arguments are
-cut. It reads no clock: times are given.
+Owns the buckets, and what happens to a record over a limit: it is dropped, or its arguments are
+cut. It reads no clock: callers pass the time.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from execaudit.wire.blocks import join_strings
 from execaudit.wire.event import Event, Gap
 
 _BUCKETS = 4096
-_ALWAYS_BYTES = 512  # kept of arguments and of variables, whatever a user has spent
+_ALWAYS_BYTES = 512  # of arguments and of variables, which every record keeps
 _REASON = "limit"
 
 Key = int | str
@@ -31,7 +31,7 @@ class Rate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
-    """What one key could not spend: events, what was cut of them (0: they are not there), when."""
+    """Events of one key over its limit: how many, bytes cut of them (0: dropped), and when."""
 
     key: Key
     count: int
@@ -41,7 +41,7 @@ class Suppressed:
 
 
 class Bucket:
-    """What a key may still spend, and what it could not: `count` between two times."""
+    """The tokens of a key, and what exceeded them: `count` events between two times."""
 
     __slots__ = ("at_ns", "count", "cut_bytes", "first_ns", "key", "last_ns", "tokens")
 
@@ -52,7 +52,7 @@ class Bucket:
         self.count = self.cut_bytes = self.first_ns = self.last_ns = 0
 
     def suppress(self, now_ns: int, cut_bytes: int = 0) -> None:
-        """Count an event that was kept back, or cut by so many bytes."""
+        """Count an event that was dropped, or cut by so many bytes."""
         self.first_ns = self.first_ns or now_ns
         self.last_ns = now_ns
         self.count += 1
@@ -60,7 +60,7 @@ class Bucket:
 
 
 class Limit:
-    """One bucket for each key. The buckets are bounded; a forgotten one starts full."""
+    """One bucket for each key. Their number is bounded; a forgotten one starts full again."""
 
     def __init__(self, rate: Rate) -> None:
         self._rate = rate
@@ -69,7 +69,7 @@ class Limit:
         self.unreported = 0  # events suppressed since the last take_suppressed
 
     def allows(self, key: Key, now_ns: int) -> bool:
-        """Take a token for an event at `now_ns`; without one the event counts as suppressed."""
+        """Take a token for an event; return False, and count it as suppressed, if there is none."""
         bucket = self.fill(key, now_ns)
         if bucket.tokens >= 1:
             bucket.tokens -= 1
@@ -79,7 +79,7 @@ class Limit:
         return False
 
     def fill(self, key: Key, now_ns: int) -> Bucket:
-        """Return the bucket of a key, as full as it is now."""
+        """Return the bucket of a key, refilled for the time since its last use."""
         bucket = self._buckets.get(key)
         if bucket is None:
             if len(self._buckets) >= _BUCKETS:
@@ -110,9 +110,9 @@ class Limits:
     """The limits that are configured.
 
     Attributes:
-        by_field: of records, "uid" and "unit".
-        volumes: of bytes of arguments and variables, "auid" and, without a login, "uid"; empty for
-            no such limit.
+        by_field: limits of records by "uid" and by "unit".
+        volumes: limits of bytes of arguments and variables, by "auid" and, without a login, by
+            "uid"; empty for none.
 
     """
 
@@ -124,12 +124,12 @@ class Limits:
 
     @property
     def has_unreported(self) -> bool:
-        """True where events were suppressed since the last summary."""
+        """True if events were suppressed since the last summary."""
         limits = (*self.by_field.values(), *self.volumes.values())
         return any(limit.unreported for limit in limits)
 
     def allow(self, event: Event, now_ns: int) -> bool:
-        """Take a token for an event from each limit; False where one has none left."""
+        """Take a token for an event from each limit; return False if one has none left."""
         for field, limit in self.by_field.items():
             key = _uid_of(event) if field == "uid" else event.place.fields.get(field)
             if key is not None and not limit.allows(key, now_ns):
@@ -137,7 +137,7 @@ class Limits:
         return True
 
     def bound(self, event: Event, now_ns: int) -> None:
-        """Cut the arguments of an event whose user has used up what it may add to the log."""
+        """Cut arguments and variables of an event whose user has used up its volume."""
         size = len(event.argv or b"") + len(event.env or b"")
         if size <= _ALWAYS_BYTES or not self.volumes:
             return
@@ -166,7 +166,7 @@ def _cut_argv(event: Event) -> int:
 
 
 def _cut_env(event: Event) -> int:
-    """Leave out the longest variables; a long one must not push out the others."""
+    """Remove the longest variables: a long one must not push out the others."""
     block = event.env
     if block is None or len(block) <= _ALWAYS_BYTES:
         return 0

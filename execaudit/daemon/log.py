@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Diagnostics on standard error: for the journal with a priority, plain for a person.
 
-Owns the form and the suppression of repetitions. Never given arguments or environments of traced
+Owns the form and the suppression of repetitions. No text has arguments or environments of traced
 programs.
 """
 
@@ -27,9 +27,9 @@ def is_journal() -> bool:
 
 
 def log(priority: int, text: str) -> None:
-    """Print it once, then count repetitions and print their number once a minute.
+    """Print a text once, then count repetitions and print their number once a minute.
 
-    Where it cannot be written, on a full disk say, that is no reason to stop recording.
+    An error, such as a full disk, is ignored: it is no reason to stop recording.
     """
     now = time.monotonic()
     seen = _last.get(text)

@@ -2,8 +2,8 @@
 """Failed PATH look-ups, put into one record.
 
 A shell that looks for a command tries one directory after the other; each try is a failed exec.
-Owns the tries of processes that still search. What comes out is the exec that followed, with the
-file names tried before it, or one failure with all of them.
+Owns the tries of processes that still search. The result is the exec that followed, with the file
+names tried before it, or one failure with all of them.
 """
 
 import errno
@@ -35,10 +35,10 @@ class _Search:
 
 
 class PathSearch:
-    """Holds failures back until it is known what became of them, at most a second.
+    """Holds failures back until the next exec shows what they were part of, a second at most.
 
     Attributes:
-        position: of the current batch in the ring, to be set before each.
+        position: of the current batch in the ring; set it before each batch.
         pending: searches by pid; empty most of the time.
 
     """
@@ -58,7 +58,7 @@ class PathSearch:
         return [mark for search in self.pending.values() for mark in search.marks]
 
     def add(self, event: Event, now_ns: int) -> list[Event]:
-        """Take an event; return those that are certain by it, in order."""
+        """Take an event; return the events that are complete now, in order."""
         if event.type != "exec":
             return [event]
         if event.error:
@@ -106,7 +106,7 @@ class PathSearch:
         return search
 
     def flush(self, pid: int) -> list[Event]:
-        """Return what a process tried without success, as one failure."""
+        """Return the failed tries of a process as one failure; empty if it has none."""
         search = self._remove(pid)
         if search is None:
             return []

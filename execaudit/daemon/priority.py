@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon's priority, which its unit raises after the start where that is allowed.
+"""The daemon's priority, which its unit raises after the start if that is permitted.
 
-Owns the look at it, and the warning. It raises nothing itself: the sandbox denies that.
+Owns the check and the warning. It raises nothing itself: the sandbox denies that.
 """
 
 import os
@@ -13,7 +13,7 @@ _WANTED = "EXECAUDIT_REALTIME"  # the unit sets it
 
 
 def is_realtime() -> bool:
-    """Return True if the process runs before all of ordinary priority."""
+    """Return True if this process has realtime priority."""
     try:
         return os.sched_getscheduler(0) in (os.SCHED_RR, os.SCHED_FIFO)
     except OSError:  # a seccomp filter may refuse it
@@ -21,7 +21,7 @@ def is_realtime() -> bool:
 
 
 def warn_of_ordinary_priority() -> None:
-    """Warn where realtime priority was wanted and is not there."""
+    """Warn if the unit wants realtime priority and this process does not have it."""
     if os.environ.get(_WANTED) == "1" and not is_realtime():
         log(
             WARNING,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`execaudit rotate --prune`: how many rotated files are to be kept, asked for in a file.
+"""`execaudit rotate --prune`: the number of rotated files to keep, passed in a file.
 
 Owns that file, beside the status file: a signal carries no number.
 """
@@ -16,7 +16,7 @@ def _path(status_path: str) -> Path:
 
 
 def request_prune(status_path: str, keep: int) -> None:
-    """Ask for it; a signal follows. Raises OSError."""
+    """Write the request; the caller sends the signal. Raises OSError."""
     path = _path(status_path)
     path.unlink(missing_ok=True)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o644)
@@ -28,7 +28,7 @@ def request_prune(status_path: str, keep: int) -> None:
 
 
 def take_prune(status_path: str) -> int | None:
-    """Remove the request and return how many files are to be kept; None where nobody asked."""
+    """Remove the request and return how many files to keep; None if there is no request."""
     path = _path(status_path)
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | _FLAGS)

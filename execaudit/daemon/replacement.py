@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Another configuration, or another capture, instead of the one in use.
+"""Replaces the configuration or the capture in use.
 
-Owns the order of the steps, so that no event is doubled or judged by half of a configuration, and
-events between two captures are counted; and what goes on from the old into the new.
+Owns the order of the steps: no event is doubled or judged by half of a configuration, and events
+between two captures are counted. Owns also what the new one takes over from the old.
 """
 
 import time
@@ -28,7 +28,7 @@ _LAST_EVENTS_S = 1.0
 
 def reconfigure(flow: Flow, setup: Setup) -> None:
     """Put another setup in force."""
-    flow.drain()  # what was captured under the old rules is judged by them
+    flow.drain()  # the old rules judge what was captured under them
     old = flow.setup
     if flow.path_search is not None and not setup.collapses:
         flow.release_failures(time.clock_gettime_ns(time.CLOCK_BOOTTIME), are_all=True)
@@ -59,7 +59,7 @@ def reconfigure(flow: Flow, setup: Setup) -> None:
 
 
 def _close_sinks(flow: Flow, old: Setup) -> None:
-    """Close the sinks that are no more; their counts and what they hold go on in the new ones."""
+    """Close the sinks that are not used any more; the new ones get their counts and records."""
     successors = {sink.name: sink for sink in flow.setup.sinks}
     closed = [sink for sink in old.sinks if successors.get(sink.name) is not sink]
     for sink in closed:
@@ -69,7 +69,7 @@ def _close_sinks(flow: Flow, old: Setup) -> None:
 
 
 def restart_capture(flow: Flow) -> None:
-    """Load everything again, as at a start. Raises OSError or ExecauditError."""
+    """Load programs and maps again, as at a start. Raises OSError or ExecauditError."""
     names = adoption.descriptor_names(flow.capture) if flow.file is not None else []
     with open_capture(flow.capture.engine, flow.capture.settings) as fresh:
         replace_capture(flow, fresh)
@@ -79,7 +79,7 @@ def restart_capture(flow: Flow) -> None:
 
 
 def keep_descriptors(flow: Flow) -> None:
-    """Have systemd keep what the next process needs, where there is systemd."""
+    """Store in systemd, if there is one, what the next process needs."""
     file = adoption.create_checkpoint_file(flow.capture, flow.host.boot)
     if file is not None:
         flow.use_file(file)
@@ -89,9 +89,9 @@ def keep_descriptors(flow: Flow) -> None:
 def replace_capture(flow: Flow, fresh: Capture) -> int:
     """Go on with another capture; return how many events took place between the two.
 
-    The old one is muted and read to its end; from there until the new one is attached it goes on
-    counting. What it counted is reported as lost. The old capture is closed, and `fresh` is left
-    empty. Where `fresh` cannot be attached, the old one goes on.
+    The old one is muted and read to its end; it goes on counting until the new one is attached.
+    Events that it counted are reported as lost. The old capture is closed, and `fresh` is left
+    empty. If `fresh` cannot be attached, the old one goes on.
     """
     old = flow.capture
     flow.set_rules({}, flow.setup)  # from here on its count of dropped events stands still
@@ -122,9 +122,9 @@ def replace_capture(flow: Flow, fresh: Capture) -> int:
 
 
 def _drain_to_the_end(flow: Flow) -> tuple[list[list[bytes]], dict[int, int]]:
-    """Read all that a muted capture has; a program may still run for a moment.
+    """Read a muted capture to its end; a program of it may still run for a moment.
 
-    Return its counters and misses, as of before.
+    Return its counters and misses, read before the last events.
     """
     end_s = time.monotonic() + _LAST_EVENTS_S
     while True:
@@ -136,7 +136,7 @@ def _drain_to_the_end(flow: Flow) -> tuple[list[list[bytes]], dict[int, int]]:
 
 
 def _close_accounting(flow: Flow, slots: list[list[bytes]], misses: dict[int, int]) -> None:
-    """Report what a capture has not delivered, and deliver what waits for something more of it."""
+    """Report what a capture has lost, and deliver the events that wait for others of it."""
     now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     report_lost(flow, *flow.accounting.close(slots, misses, now_ns))
     flow.decoder.drop_all_chunks()
@@ -144,9 +144,9 @@ def _close_accounting(flow: Flow, slots: list[list[bytes]], misses: dict[int, in
 
 
 def _count_between(old: Capture, fresh: Capture, dropped: int) -> int:
-    """Count events that a muted capture counted and a new one, attached meanwhile, did not see.
+    """Return how many events the muted capture counted before the new one was attached.
 
-    Both count until the old one is closed: what they say is compared at a moment without events.
+    Both count until the old one is closed, so they are compared at a moment without events.
     """
     for _ in range(100):
         before = fresh.seen()

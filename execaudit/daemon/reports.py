@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The daemon's own records in the stream: start, stop, lost, config, repair, summary.
 
-Owns when which of them is written, and that each is in the sinks before anything goes on. Their
-`records.service_records` and `records.lost` define their fields.
+Owns writing them: each is in the sinks when a function returns. `records.service_records` and
+`records.lost` define their fields.
 """
 
 import time
@@ -34,7 +34,7 @@ def report_stop(flow: Flow) -> None:
 
 
 def report_config(flow: Flow, old_hash: str) -> None:
-    """Report another configuration."""
+    """Report that another configuration is in force, if it is another one."""
     new_hash = flow.setup.loaded.config_hash
     if new_hash != old_hash:
         flow.emit(service_records.config_fields(flow.host, old_hash, new_hash))
@@ -47,12 +47,12 @@ def report_repair(flow: Flow, how: tuple[str, list[str], bool], first_ns: int) -
 
 
 def report_lost(flow: Flow, *losses: Lost) -> None:
-    """Report losses that are accounted for."""
+    """Report losses."""
     flow.emit(*[lost_fields(lost, flow.host) for lost in losses])
 
 
 def report_undelivered(flow: Flow, counts: dict[str, int], reason: str, first_ns: int) -> None:
-    """Report what sinks of the run before took and did not deliver, by name of the sink."""
+    """Report records that sinks of the previous run took and did not deliver, by sink."""
     now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     for name, count in counts.items():
         if count:
@@ -79,7 +79,7 @@ def report_suppressed(flow: Flow, limits: Limits | None) -> None:
 
 
 def report_programs(flow: Flow) -> None:
-    """Report the programs that were read since."""
+    """Report the programs that were read since the last call."""
     if flow.awaits_programs and (baseline := flow.setup.baseline) and baseline.programs:
         records = baseline.programs.take()
         if records:
@@ -87,7 +87,7 @@ def report_programs(flow: Flow) -> None:
 
 
 def log_notices(sinks: Iterable[Sink]) -> None:
-    """Write into the log what the sinks have to say."""
+    """Write the messages of sinks into the log."""
     for sink in sinks:
         for priority, text in sink.notices.take():
             log(priority, text)

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The programs of what ran before tracing began, for records of what it starts, and for rules.
+"""The programs of processes that ran before tracing: for records of their children, and rules.
 
-Owns the choice of where they come from: the kernel, or, where it cannot be asked and rules want
-them, /proc.
+Owns the choice of the source: the kernel, or /proc if the kernel cannot be asked and rules need it.
 """
 
 import os
@@ -24,9 +23,9 @@ _UNKNOWN_PATH = record.FLAG_BAD_EXE_PATH | record.FLAG_CUT_EXE
 
 
 def remember_running(commands: ProcessCommands, setup: Setup, engine: str) -> None:
-    """Remember what every process runs; to be called with hooks attached.
+    """Remember what every process runs. Call it with the hooks attached.
 
-    BCC takes a second to compile what reads it, and is asked where rules want to know.
+    BCC takes a second to compile the reader: with it, only rules are a reason to ask.
     """
     rules = setup.rules if setup.wants_programs else None
     if rules is None and engine != "libbpf":

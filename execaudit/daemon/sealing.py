@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which file the daemon seals, with which keys, and that all sinks get the seals.
+"""Which file the daemon seals, and with which keys. All sinks get the seals.
 
-Owns the key state over the daemon's life: taken at the start, handed on in a reload, replaced where
+Owns the key state over the daemon's life: taken at the start, kept over a reload, replaced if
 `execaudit seal setup` made another one. Trouble with it is logged; records are written anyway.
 """
 
@@ -23,7 +23,7 @@ from execaudit.sinks.sink import Sink
 
 
 class Stream(Protocol):
-    """Where the records go (`flow.Flow`)."""
+    """What a sealer needs of the daemon's records (`flow.Flow`)."""
 
     host: Host
 
@@ -36,7 +36,7 @@ class Stream(Protocol):
 
 
 class Sealer:
-    """Seals the file of a stream, where there is one and a key."""
+    """Seals the file of a stream, if it has one and there is a key."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -46,7 +46,7 @@ class Sealer:
         return _find_file(self._stream.sinks)
 
     def begin(self, settings: Seal) -> None:
-        """Have the file sealed from now on, where there is a key."""
+        """Seal the file from now on, if there is a key."""
         sink = self._sink
         if sink is None or not settings.enabled or sink.sealing is not None:
             return
@@ -70,14 +70,14 @@ class Sealer:
         log(NOTICE, f"Sealing with chain {state.chain}, from epoch {state.epoch} on")
 
     def seal(self, reason: str) -> None:
-        """Seal what was written so far."""
+        """Write a seal over what was written so far; give it to all sinks."""
         sink = self._sink
         if sink is not None and sink.sealing is not None:
             sink.seal(reason)
             self.pass_on()
 
     def pass_on(self) -> None:
-        """Give the seals that were written to the other sinks as well."""
+        """Give seals that the file has to the other sinks as well."""
         source = self._sink
         if source is not None and source.sealing is not None:
             self._give(source.sealing.chain.take())

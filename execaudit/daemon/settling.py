@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When the kernel's counts are read, and failures released that were held back.
+"""When to read the kernel's counts, and when to release failures that are held back.
 
-Owns the pace of both. The next event of a processor shows what was lost before it, so that the
-counts matter for losses behind which nothing comes: they are read a second after the ring was full
+Owns the pace of both. The next event of a processor shows what was lost before it, so the counts
+matter only for losses with no event after them. They are read a second after the ring was full
 enough to lose something, and every ten seconds otherwise. It reads no clock and no ring.
 """
 
@@ -23,7 +23,7 @@ class Settling:
 
     @property
     def due_s(self) -> float:
-        """When something is due."""
+        """When to settle next."""
         return min(self._counts_at, self._release_at)
 
     def are_counts_due(self, now_s: float) -> bool:
@@ -31,13 +31,16 @@ class Settling:
         return now_s >= self._counts_at
 
     def note_events(self, now_s: float, *, is_pressed: bool, is_searching: bool) -> None:
-        """Settle after events that came; `is_searching`: some failures are held back."""
+        """Note that events came: settle soon if the ring was pressed, later otherwise.
+
+        `is_searching`: some failures are held back.
+        """
         self._counts_at = min(self._counts_at, now_s + (_SOON_S if is_pressed else _SELDOM_S))
         if is_searching:
             self._release_at = min(self._release_at, now_s + _SOON_S)
 
     def note_settled(self, now_s: float, *, is_searching: bool) -> None:
-        """Begin again: what was due is done."""
+        """Note that everything due is settled; `is_searching` as in `note_events`."""
         if now_s >= self._counts_at:
             self._counts_at = math.inf
         self._release_at = now_s + _SOON_S if is_searching else math.inf
@@ -47,8 +50,8 @@ class Pressure:
     """What the ring held since it was settled.
 
     Attributes:
-        is_full: something may have found no room.
-        is_swollen: batches were large enough that memory is free which the system has not got back.
+        is_full: events may have found no room.
+        is_swollen: batches were so large that freed memory is worth returning to the system.
 
     """
 
@@ -57,6 +60,6 @@ class Pressure:
         self.is_swollen = is_swollen
 
     def note(self, pending_bytes: int, ring_bytes: int) -> None:
-        """Note what is about to be taken."""
+        """Note how much of the ring is about to be taken."""
         self.is_full |= pending_bytes >= ring_bytes // _FULL_PART
         self.is_swollen |= pending_bytes >= _SWELLING_BYTES

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a configuration to all that it switches: settings of the kernel side, rules, sinks.
+"""From a configuration to what it controls: settings of the kernel side, rules, sinks.
 
-A reload builds a whole setup before anything in use is touched.
+Owns building it. A reload builds a whole setup before anything in use changes.
 """
 
 import os
@@ -50,15 +50,15 @@ def capture_settings(config: Config) -> Settings:
 
 
 def env_names(config: Config) -> tuple[bytes, ...]:
-    """Names of recorded environment variables, each with its "="."""
+    """Return the names of recorded environment variables, each with its "="."""
     return tuple(os.fsencode(f"{name}=") for name in config.capture.env)
 
 
 def compile_all(loaded: Loaded) -> "tuple[RuleSet | None, list[Problem]]":
-    """Return the rules, or every problem; None where there are no rules."""
+    """Return the rules, None if there are none; and every problem of theirs."""
     if not loaded.rules:
         return None, []
-    # What rules take, some 30 modules, is loaded where there are any.
+    # Rules need some 30 modules: loaded only if there are rules.
     from execaudit.rules.rule_set import compile_rules  # noqa: PLC0415
 
     rules, problems = compile_rules(loaded.rules, regex_bytes=loaded.config.limits.regex_bytes)
@@ -66,14 +66,14 @@ def compile_all(loaded: Loaded) -> "tuple[RuleSet | None, list[Problem]]":
 
 
 def _kernel_rules(rules: "RuleSet | None") -> tuple[KernelRules, KernelLookups]:
-    """Return the part of the rules that the kernel decides, and the programs that it is about."""
+    """Return the part of the rules that the kernel decides, and the programs that it names."""
     root = next((path for path in _CGROUPS if (path / "cgroup.controllers").exists()), _CGROUPS[0])
     programs = KernelLookups(root)
     return translate_rules(rules.rules if rules else (), programs), programs
 
 
 class Setup:
-    """What a configuration gives, ready to be used."""
+    """All that a configuration controls, ready for use."""
 
     def __init__(
         self,
@@ -90,8 +90,8 @@ class Setup:
         self.loaded = loaded
         self.config_error = ""  # what is wrong on disk, where an earlier configuration is used
         self.rules = rules
-        # The part of the rules that the kernel decides, and the programs that it is about: closed
-        # after these rules are not in force any more.
+        # The part of the rules that the kernel decides, and the programs that it names, which are
+        # closed once these rules are no longer in force.
         self.kernel, self.programs = _kernel_rules(rules)
         self.limits = limits
         self.redactor = redactor
@@ -108,11 +108,11 @@ class Setup:
 
     @property
     def wants_programs(self) -> bool:
-        """Rules ask which programs run above an exec."""
+        """True if rules ask which programs run above an exec."""
         return self.rules is not None and self.rules.wants_programs
 
     def use_commands(self, commands: ProcessCommands) -> None:
-        """Have rules ask a table of commands, and records show them as the configuration says."""
+        """Let rules look up commands of processes, and records show them as configured."""
         commands.show(self.redactor, self.config.capture.pcmdline_bytes)
         commands.set_bounds(FOR_RECORDS)
         if self.rules is not None:
@@ -123,13 +123,13 @@ class Setup:
         return {(int(key.kind), key.a, key.b): rule for key, rule in self.kernel.keys.items()}
 
     def refresh_kernel_rules(self) -> KernelLookups:
-        """Look again for what the kernel's rules name; return the programs to close."""
+        """Look again for what the kernel's rules name; return the old programs, to be closed."""
         old = self.programs
         self.kernel, self.programs = _kernel_rules(self.rules)
         return old
 
     def follow_host(self) -> None:
-        """Have encoders forget what they made with another name, clock or users of the host."""
+        """Make encoders forget texts with the host's old name, clock or users."""
         for encoder in self.encoders:
             encoder.follow_host()
 
@@ -155,7 +155,7 @@ def _build_redactor(config: Config) -> Redactor | None:
 
 
 def _open_baseline(config: Config, host: Host, old: "Setup | None") -> "Baseline | None":
-    """Return the baseline; the one of `old` where it is the same."""
+    """Return the baseline, None if it is off; `old` lends its own if the path is the same."""
     section = config.baseline
     if not section.enabled:
         return None
@@ -174,9 +174,17 @@ def _open_baseline(config: Config, host: Host, old: "Setup | None") -> "Baseline
 
 
 def _read_key(name: str) -> bytes:
-    """Return a key from a systemd credential, or from a file that only its owner can read."""
+    """Return a key from a systemd credential, or from a file that only its owner can read.
+
+    Raises ExecauditError.
+    """
     directory = os.environ.get("CREDENTIALS_DIRECTORY", "")
-    path = Path(name) if name.startswith("/") else Path(directory) / name
+    if not name.startswith("/") and not directory:
+        raise NotConfigured(
+            f"Failed to read key '{name}' (redact.hmac_key): this process has no credentials of"
+            " systemd; set LoadCredential= in its unit, or give a path"
+        )
+    path = Path(directory) / name
     try:
         if name.startswith("/") and path.stat().st_mode & 0o077:
             raise NotConfigured(
@@ -191,9 +199,9 @@ def _read_key(name: str) -> bytes:
 
 
 def build_setup(loaded: Loaded, host: Host, old: Setup | None = None) -> Setup:
-    """Build all that a configuration gives; sinks of `old` that still fit go on.
+    """Build all that a configuration controls; sinks of `old` that still fit go on.
 
-    Raises ExecauditError, one problem a line; nothing that was opened for it stays open then.
+    Raises ExecauditError, one problem a line; nothing new stays open then.
     """
     rules, rule_problems = compile_all(loaded)
     if loaded.problems or rule_problems:

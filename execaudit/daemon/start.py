@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The beginning of a flow: from nothing, or from what the process before left; and its end.
+"""The beginning of a flow, from nothing or from what the previous process left; and its end.
 
-Owns the order of things: the `start` record stands before all others, what systemd keeps is
-complete before the daemon says that it is ready, and the `stop` record is the last.
+Owns the order: the `start` record comes before all others, systemd has all it is to keep before the
+daemon says that it is ready, and the `stop` record is the last.
 """
 
 import time
@@ -35,7 +35,7 @@ from execaudit.sinks.notices import NOTICE, WARNING
 
 
 def begin(host: Host, setup: Setup) -> Flow:
-    """Return a flow whose capture is attached, with what the run before left drained."""
+    """Return a flow with an attached capture, after draining what the previous run left."""
     config = setup.config
     settings = capture_settings(config)
     fds = systemd.take_descriptors()
@@ -82,14 +82,14 @@ def _begin_fresh(
 
 
 def _begin_log(flow: Flow, capture: Capture, missed: FieldDict) -> None:
-    """Write the `start` record and seal it, with what the run before wrote and did not seal."""
+    """Write the `start` record and seal it, with what the previous run left unsealed."""
     flow.sealer.begin(flow.setup.config.seal)
     report_start(flow, capture, missed)
     flow.sealer.seal("start")
 
 
 def _account_previous(flow: Flow, previous: Adopted) -> None:
-    """Read what the ring has, and report what the run before cannot deliver any more."""
+    """Read what the ring has, and report what the previous run can no longer deliver."""
     checkpoint = previous.checkpoint
     reason = "closed" if checkpoint.is_stopped else "crash"
     report_undelivered(flow, checkpoint.undelivered, reason, checkpoint.time_ns)
@@ -99,7 +99,7 @@ def _account_previous(flow: Flow, previous: Adopted) -> None:
 
 
 def _last_record(setup: Setup) -> dict[str, Any]:
-    """Return the last record of the run before, as the `start` record has it."""
+    """Return the member `last_record` of the `start` record, if the previous run left one."""
     for sink in setup.sinks:
         if sink.last_record:
             return {"last_record": sink.last_record}

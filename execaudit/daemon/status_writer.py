@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the daemon says of itself: the status file, the metrics file, the manager's STATUS=.
+"""The state of the daemon for others: the status file, the metrics file, the manager's STATUS=.
 
-Owns when they have to be written again, what is in them, and that readers see whole files. The
-metrics are made from the numbers of the status; there is no network port.
+Owns their content and when they are written again. The metrics are made from the numbers of the
+status; there is no network port.
 """
 
-import contextlib
 import json
 import os
 import resource
@@ -19,6 +18,7 @@ from execaudit.daemon.priority import is_realtime
 from execaudit.daemon.selfcheck.tracing_check import SelfCheck
 from execaudit.daemon.systemd import notify
 from execaudit.errors import ExecauditError, failed_call
+from execaudit.replace_file import replace_file
 from execaudit.sinks.notices import WARNING
 
 Status = dict[str, Any]
@@ -27,7 +27,7 @@ _COUNTERS = {
     *("seen", "dropped", "limited", "collapsed", "lost", "undecodable"),
     *("written", "bytes", "deselected", "hits", "count", "repairs", "checks"),
 }
-"""Last words of what only grows."""
+"""Last words of the names of counters; all other numbers are gauges."""
 _GAUGES = (
     *("queue_bytes", "size_bytes", "water_bytes", "resident_bytes", "file_bytes", "room_bytes"),
     "table_bytes",
@@ -35,26 +35,26 @@ _GAUGES = (
 
 
 class StatusWriter:
-    """Writes the state of a flow. `reload` is what the last reload came to."""
+    """Writes the state of a flow. `reload` is the result of the last reload."""
 
     def __init__(self, flow: Flow, selfcheck: SelfCheck) -> None:
         self.reload: Status = {}
         self._flow = flow
         self._selfcheck = selfcheck
         self._started_s = self._written_s = self._rated_s = time.monotonic()
-        self._written: object = None  # what had been counted when it was last written
-        self._is_news = True  # that had changed
+        self._written: object = None  # the counts when it was last written
+        self._is_news = True  # they have changed since
         self._rated_seen = 0
         self._per_s = 0.0
 
     @property
     def due_s(self) -> float:
-        """When it may be written again, by the monotonic clock."""
+        """When it may be written again, in seconds of CLOCK_MONOTONIC."""
         return self._written_s + self._flow.setup.config.status.interval
 
     @property
     def has_news(self) -> bool:
-        """True where it would say something else now: never on an idle host."""
+        """True if its content has changed: never on an idle host."""
         self._is_news = self._is_news or self._written != self._counted()
         return self._is_news
 
@@ -67,24 +67,23 @@ class StatusWriter:
         return counts.seen, counts.lost, states
 
     def write(self) -> None:
-        """Write all of it."""
+        """Write the status file and the metrics file, and notify the manager."""
         config = self._flow.setup.config.status
         self._written_s = time.monotonic()
         counted = self._counted()
-        # Once more afterwards: the rate changes without an event.
+        # Once more after the last event: the rate falls then.
         self._is_news = counted != self._written
         self._written = counted
         try:
             current = self._status()
             if config.path:
-                replace_file(config.path, json.dumps(current) + "\n", 0o640)
+                _write_file(config.path, json.dumps(current) + "\n", 0o640)
             if config.metrics:
-                replace_file(config.metrics, metrics_text(current), 0o644)
+                _write_file(config.metrics, metrics_text(current), 0o644)
         except ExecauditError as error:
             log(WARNING, str(error))
         except OSError as error:
-            failure = failed_call("find out how this daemon does", error)
-            log(WARNING, f"{failure}, keeping the old status")
+            log(WARNING, f"{failed_call('measure this daemon', error)}, keeping the old status")
         notify(self.line())
 
     def line(self) -> str:
@@ -126,7 +125,7 @@ class StatusWriter:
         }
 
     def _rate(self, seen: int, now_s: float) -> float:
-        """Return the events per second since the last look, which is a second ago at least."""
+        """Return the events per second since the last look, a second ago or longer."""
         if now_s - self._rated_s >= 1:
             self._per_s = round((seen - self._rated_seen) / (now_s - self._rated_s), 1)
             self._rated_seen, self._rated_s = seen, now_s
@@ -150,7 +149,7 @@ def _sink_states(flow: Flow) -> Status:
 
 
 def _rule_states(flow: Flow) -> Status:
-    """Return hits of each rule since it was first read, in the kernel and here."""
+    """Return the hits of each rule since it was first read, and those in the kernel."""
     rules = flow.setup.rules
     if rules is None:
         return {}
@@ -180,18 +179,10 @@ def _own_usage() -> Status:
     }
 
 
-def replace_file(path: str, text: str, mode: int) -> None:
-    """Write a file so that readers see the old or the new one, never a part."""
-    temporary = f"{path}.{os.getpid()}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+def _write_file(path: str, text: str, mode: int) -> None:
     try:
-        with os.fdopen(os.open(temporary, flags, mode), "wb") as file:
-            file.write(text.encode())
-            os.fchmod(file.fileno(), mode)
-        Path(temporary).replace(path)
+        replace_file(path, text.encode(), mode=mode, is_synced=False)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
         raise failed_call(f"write '{path}'", error) from error
 
 

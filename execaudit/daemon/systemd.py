@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The service manager: notifications, sd_notify(3), and its store for descriptors.
 
-Owns the socket that $NOTIFY_SOCKET names and the time to wait for it. libsystemd waits without end
-while the manager takes nothing; a logger that stands still with it would lose records. Without the
-variable everything here does nothing. Descriptors that are stored (sd_pid_notify_with_fds(3),
-sd_listen_fds(3)) outlive the process and come back to the next one of the same service.
+Owns the socket that $NOTIFY_SOCKET names and the time to wait for it. libsystemd would wait without
+end for a manager that does not read, and a logger that waits loses records. Without the variable
+all functions do nothing. Stored descriptors (sd_pid_notify_with_fds(3), sd_listen_fds(3)) outlive
+the process; the next process of the service gets them.
 """
 
 import os
@@ -20,9 +20,9 @@ _NO_POLL = "FDPOLL=0"  # the manager would wake with each wake-up of the ring bu
 
 
 def notify(*assignments: str, fds: Sequence[int] = ()) -> bool:
-    """Send assignments such as "READY=1", with descriptors; False if the manager did not take them.
+    """Send assignments such as "READY=1", with descriptors; return True if the manager took them.
 
-    No manager is no error.
+    Without a manager nothing is sent.
     """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
@@ -48,7 +48,7 @@ def reloading() -> None:
 
 
 def watchdog_interval_s() -> float | None:
-    """Return the seconds between signs of life: half of what the manager waits; None: none."""
+    """Return the seconds between two WATCHDOG=1, half the manager's limit; None for none."""
     if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
     try:
@@ -59,12 +59,12 @@ def watchdog_interval_s() -> float | None:
 
 
 def has_manager() -> bool:
-    """Return True if there is a manager. It does not say if its unit has a store."""
+    """Return True if there is a manager; its unit may still have no store."""
     return "NOTIFY_SOCKET" in os.environ
 
 
 def take_descriptors() -> dict[str, int]:
-    """Return what the manager has stored, by name. The descriptors are the caller's.
+    """Return the stored descriptors by name. The caller owns them.
 
     The variables that announce them are removed: a second call returns nothing.
     """
@@ -85,10 +85,10 @@ def take_descriptors() -> dict[str, int]:
 
 
 def store_descriptor(name: str, fd: int) -> bool:
-    """Have the manager store a descriptor; False where it could not be sent."""
+    """Store a descriptor in the manager; return False if it could not be sent."""
     return notify("FDSTORE=1", f"FDNAME={name}", _NO_POLL, fds=(fd,))
 
 
 def remove_descriptor(name: str) -> bool:
-    """Have the manager close all descriptors of a name; False where it could not be sent."""
+    """Make the manager close all descriptors of a name; return False if that could not be sent."""
     return notify("FDSTOREREMOVE=1", f"FDNAME={name}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one check of `execaudit doctor` found: its result, and what to do about it."""
+"""The result of one check of `execaudit doctor`, and what to do about it."""
 
 from typing import Literal, NamedTuple
 
@@ -20,4 +20,4 @@ class Check(NamedTuple):
     status: Literal["pass", "warn", "fail"]
     found: str
     advice: str = ""  # one sentence that says what to do; empty where nothing is to be done
-    exit_status: int = 0  # of a `fail`, the exit status that stands for its cause
+    exit_status: int = 0  # of a `fail`: the one for its cause

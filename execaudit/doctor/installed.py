@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of what is installed: libraries, Python modules, kernel headers, journald.
 
-Owns where these are looked for. No module that is looked for is imported here: BCC alone would
-leave a compiler in this process.
+Owns where these are looked for. It imports no module that it looks for: BCC would leave a compiler
+in this process.
 """
 
 import json
@@ -18,17 +18,20 @@ from execaudit.sinks.retention import days_kept, journal_room
 _STATUS = "run/execaudit/status.json"
 _FEW_DAYS = 7
 _JOURNAL_SOCKET = "run/systemd/journal/socket"
-_BCC = "your distribution's BCC for Python (Debian: python3-bpfcc, Fedora: python3-bcc, Arch:"
-_BCC += " python-bcc)"
-_HEADERS = "Debian: linux-headers-$(dpkg --print-architecture), Fedora: kernel-devel, Arch:"
-_HEADERS += " linux-headers"
+_BCC = (
+    "your distribution's BCC for Python (Debian: python3-bpfcc, Fedora: python3-bcc, Arch:"
+    " python-bcc)"
+)
+_HEADERS = (
+    "Debian: linux-headers-$(dpkg --print-architecture), Fedora: kernel-devel, Arch: linux-headers"
+)
 _LIBRARY_FOLDERS = ("usr/lib/*-linux-gnu", "usr/lib64", "usr/lib", "usr/local/lib")
 
 
 def check_installed(
     root: Path, release: str, environ: Mapping[str, str], path: list[str] | None = None
 ) -> list[Check]:
-    """Return all checks of this module. `path` is sys.path unless given."""
+    """Return all checks of this module. `path` replaces sys.path if given."""
     return [
         check_bcc(root, release, environ, path),
         check_orjson(path),
@@ -39,7 +42,7 @@ def check_installed(
 
 
 def check_bcc(
-    root: Path, release: str, environ: Mapping[str, str], path: list[str] | None = None
+    root: Path, release: str, environ: Mapping[str, str], path: list[str] | None
 ) -> Check:
     """Check for BCC's Python module, its library, and kernel headers to compile with."""
     name = "engine bcc"
@@ -60,9 +63,9 @@ def check_bcc(
 
 
 def find_headers(root: Path, release: str, environ: Mapping[str, str]) -> str | None:
-    """Return where the bcc engine finds headers to compile with; None: nowhere.
+    """Return where the bcc engine finds headers to compile with; None for nowhere.
 
-    Without BTF they give the offsets, and only the headers of exactly this kernel will do.
+    Without BTF the offsets come from the headers, so only the headers of exactly this kernel serve.
     """
     own = f"/lib/modules/{release}/build"
     has_own = (root / own[1:]).exists()
@@ -81,7 +84,7 @@ def find_headers(root: Path, release: str, environ: Mapping[str, str]) -> str | 
     return f"/{others[-1].parents[1].relative_to(root)} (another kernel's, BTF gives the offsets)"
 
 
-def check_orjson(path: list[str] | None = None) -> Check:
+def check_orjson(path: list[str] | None) -> Check:
     """Check for orjson. Records are the same without it, byte for byte."""
     if _package_folder("orjson", path):
         return Check("orjson", "pass", "installed")
@@ -90,8 +93,8 @@ def check_orjson(path: list[str] | None = None) -> Check:
     return Check("orjson", "warn", found, advice)
 
 
-def check_systemd(path: list[str] | None = None) -> Check:
-    """Check for systemd's Python module, with which `convert --journal` reads the journal."""
+def check_systemd(path: list[str] | None) -> Check:
+    """Check for systemd's Python module, which `convert --journal` needs."""
     folder = _package_folder("systemd", path)
     if folder and (folder / "journal.py").exists():
         return Check("systemd-python", "pass", "installed")
@@ -115,7 +118,7 @@ def check_journal(root: Path) -> Check:
 
 
 def check_journal_room(root: Path) -> Check:
-    """Check for how many days the common journal has room, at the rate of the running daemon."""
+    """Check for how many days the common journal has room, at the running daemon's rate."""
     room_bytes = journal_room(root)
     size = f"{room_bytes >> 20} MiB for all services"
     try:

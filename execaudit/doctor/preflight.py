@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks of the kernel and of this process that can be read from files.
+"""Checks of the kernel and of this process that need only files.
 
-Owns what /proc and /sys say. Each function takes the root under which these lie, so that tests can
-lay out other machines. It uses no BPF: `trials` finds what the kernel really permits.
+Owns reading /proc and /sys. Each function takes the root above them: tests lay out other machines
+there. It uses no BPF: `trials` finds what the kernel really permits.
 """
 
 import struct
@@ -54,7 +54,7 @@ def check_btf(root: Path) -> Check:
 
 
 def effective_capabilities(root: Path) -> set[str]:
-    """Return which of CAPABILITIES this process has in effect, where they count for BPF."""
+    """Return the effective capabilities of this process that count for BPF."""
     if _is_in_user_namespace(root):
         return set()
     mask = 0
@@ -158,7 +158,7 @@ def check_clock(root: Path) -> Check:
 
 
 def check_cgroups(root: Path) -> Check:
-    """Check that control groups are in version 2, whose paths records have."""
+    """Check that control groups are in version 2: records have its paths."""
     file, name = root / "proc/self/cgroup", "control groups"
     if not file.exists():
         return Check(name, "warn", "none", "Use a kernel with CONFIG_CGROUPS.")

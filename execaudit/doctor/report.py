@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`execaudit doctor`: can tracing work here, and what to do where it cannot.
+"""`execaudit doctor`: says if tracing can work here, and what to do if it cannot.
 
-Owns the verdict over all checks and how they are shown. The checks are in preflight (files), trials
-(BPF, for real) and installed (packages).
+Owns the verdict over all checks, and how they are shown. The checks are in preflight (files),
+trials (real BPF) and installed (packages).
 """
 
 import argparse
@@ -23,13 +23,13 @@ from execaudit.records.quoting import make_printable
 _COLORS = {"pass": "\x1b[32m", "warn": "\x1b[33m", "fail": "\x1b[1;31m"}
 _RESET = "\x1b[0m"
 _NARROWEST = 24
-_ROOM = 40  # with fewer columns for the texts, they stand below the names
+_ROOM = 40  # texts that have fewer columns are put below the names
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check this machine and print the report on stdout; returns the exit status.
+    """Check this machine and print the report; return the exit status.
 
-    0 where some engine can trace; else 3 (the kernel lacks something), 4 (no permission) or 6
+    It is 0 if an engine can trace, else 3 (the kernel lacks something), 4 (no permission) or 6
     (something is not installed).
     """
     checks = examine()
@@ -68,7 +68,7 @@ def examine() -> list[Check]:
 
 
 def weigh_engines(checks: list[Check]) -> list[Check]:
-    """Turn a failure of the libbpf engine into a warning where the other engine works."""
+    """Turn a failure of the libbpf engine into a warning if the other engine works."""
     has_bcc = any(check.name == "engine bcc" and check.status == "pass" for check in checks)
     use_bcc = "Use trace --engine bcc, and the drop-in engine-bcc (docs/systemd.md) for the service"
     return [
@@ -80,13 +80,13 @@ def weigh_engines(checks: list[Check]) -> list[Check]:
 
 
 def exit_status(checks: list[Check]) -> int:
-    """Return 0 if nothing failed, else the status of the cause that is hardest to remove."""
+    """Return 0 if nothing failed, else the status of the cause hardest to remove."""
     causes = {check.exit_status for check in checks if check.status == "fail"}
     return next((each for each in (KERNEL, PERMISSION, CONFIGURATION) if each in causes), EXIT_OK)
 
 
 def render(checks: list[Check], width: int | None, color: bool) -> list[str]:
-    """Return the lines of the table, for a terminal of a width; None: one line for each text."""
+    """Return the lines of the table for a terminal of `width`; None: one line for each text."""
     name_width = max(len(check.name) for check in checks) + 2
     is_stacked = width is not None and width < 6 + name_width + _ROOM
     indent = " " * (6 if is_stacked else 6 + name_width)
@@ -106,7 +106,7 @@ def render(checks: list[Check], width: int | None, color: bool) -> list[str]:
 
 
 def summarize(checks: list[Check]) -> str:
-    """Return one sentence: tracing works, or why it cannot and what to do first."""
+    """Return one sentence: tracing works, or why it does not and what to do first."""
     status = exit_status(checks)
     if status == EXIT_OK:
         return f"Tracing works here, with {_describe_ways(checks)}."
@@ -120,7 +120,7 @@ def _describe_ways(checks: list[Check]) -> str:
     working = [check.name for check in checks if check.status == "pass"]
     engines = [name.removeprefix("engine ") for name in working if name.startswith("engine ")]
     hooks = [name for name in working if name.startswith("failed execs: ")]
-    # They stand in order of preference; the last resort must be asked for.
+    # They are in order of preference; the user must ask for the last one.
     if not hooks:
         failures = "cannot see failed execs"
     elif hooks[0].endswith("sys_exit"):

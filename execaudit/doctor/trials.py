@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks that use BPF for real: maps, programs, hooks that tracing attaches to, and the engines.
+"""Checks that use BPF: maps, programs, hooks that tracing attaches to, and the engines.
 
-Owns the trials; nothing stays loaded or attached. What a kernel offers is not in its version
-number: each thing is tried with the calls that tracing makes.
+Owns the trials; nothing stays loaded or attached. A version number does not say what a kernel
+offers: each check makes the calls that tracing makes.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from execaudit.kernel import hooks, libbpf
 from execaudit.kernel.btf import Btf
 from execaudit.kernel.hooks import AttachPoint
 
-_RING_BYTES = 4 << 20  # what trace asks for unless told otherwise
+_RING_BYTES = 4 << 20  # the default of trace
 _BTF_KIND_TYPEDEF = 8
 _DENIED = (1, 13)
 _UNTRIED = "not tried: BPF is refused"
@@ -34,9 +34,9 @@ Load = Callable[[dict[str, AttachPoint], dict[str, int]], tuple[dict[str, int], 
 
 
 def try_kernel() -> list[Check]:
-    """Return all checks of this module.
+    """Return the checks of maps, programs and hooks.
 
-    Without libbpf, importing this module has raised NotConfigured already.
+    Without libbpf, importing this module raises NotConfigured.
     """
     checks = [try_maps(), try_programs()]
     denied = is_denied(checks)
@@ -47,7 +47,7 @@ def try_kernel() -> list[Check]:
 
 
 def is_denied(checks: list[Check]) -> bool:
-    """Return True if nothing more can be tried: the kernel refuses any map or program."""
+    """Return True if nothing more can be tried: the kernel refuses all maps or programs."""
     return any(check.exit_status in (PERMISSION, KERNEL) for check in checks)
 
 
@@ -67,8 +67,8 @@ def _explain_map_failure(error: OSError, limit: str) -> Check:
     if error.errno not in _DENIED:
         advice = (
             "Use a kernel of 5.8 or later, built with CONFIG_BPF_SYSCALL, outside of containers"
+            " whose seccomp filter hides bpf(2)."
         )
-        advice += " whose seccomp filter hides bpf(2)."
         return Check("ring buffer", "fail", found, advice, KERNEL)
     try:
         os.close(libbpf.create_map(libbpf.MAP_ARRAY, "trial", 4, 4, 1))
@@ -96,7 +96,7 @@ def try_programs() -> Check:
 
 
 def try_tracepoint(name: str, points: dict[str, AttachPoint], denied: bool) -> Check:
-    """Attach to a raw tracepoint; for the name before the exec, to the older one if need be."""
+    """Attach to a raw tracepoint; for the name before the exec, to the older one if needed."""
     (point,) = points.values()
     if denied:
         return Check(name, "warn", _UNTRIED, _TRY_AGAIN)
@@ -115,7 +115,7 @@ def try_tracepoint(name: str, points: dict[str, AttachPoint], denied: bool) -> C
 
 
 def _typed(tracepoint: str) -> str:
-    """Say if type information has the tracepoint's arguments."""
+    """Return a note that says if BTF has the tracepoint's arguments."""
     with contextlib.suppress(NotImplementedByKernel), Btf() as btf:
         if btf.find(f"btf_trace_{tracepoint}", _BTF_KIND_TYPEDEF):
             return ", in BTF"
@@ -123,7 +123,7 @@ def _typed(tracepoint: str) -> str:
 
 
 def try_failure_hooks(denied: bool) -> list[Check]:
-    """Try each hook for failed execs, and name the one that trace -x takes."""
+    """Try each hook for failed execs, and mark the one that trace -x uses."""
     if denied:
         return [
             Check(f"failed execs: {hook.name}", "warn", _UNTRIED, _TRY_AGAIN)
@@ -167,7 +167,7 @@ def _reason(error: OSError) -> str:
 
 
 def try_libbpf_engine(denied: bool) -> Check:
-    """Load the BPF object as trace does, past the verifier, and release it."""
+    """Load the BPF object as trace does, through the verifier, and release it."""
     check = Check("engine libbpf", "pass", f"libbpf {libbpf.version_string().decode()[1:]}")
     if denied:
         return check._replace(status="warn", found=f"{check.found}; {_UNTRIED}", advice=_TRY_AGAIN)
@@ -185,7 +185,7 @@ def try_libbpf_engine(denied: bool) -> Check:
 
 
 def try_bcc_engine(check: Check, denied: bool) -> Check:
-    """Compile and load with BCC as trace does, if its packages are there."""
+    """Compile and load with BCC as trace does, if its packages are installed."""
     if check.status != "pass":
         return check
     if denied:
@@ -199,7 +199,7 @@ def try_bcc_engine(check: Check, denied: bool) -> Check:
 
 
 def _load_and_release(load: Load) -> float:
-    """Return the milliseconds it took. Raises ExecauditError."""
+    """Load and release the programs; return the milliseconds. Raises ExecauditError."""
     began = time.monotonic()
     points = {**hooks.before_programs(), **hooks.FORK, **hooks.SUCCESS}
     sizes = {"events": _RING_BYTES, "scratch": 1, "rules": 1, "rule_hits": 1}

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether BPF may be used at all, and the reason in one sentence where it may not.
 
-Owns the reading of a refusal: the kernel gives one errno for many reasons. It lasts no longer than
-two programs of a few instructions take to load.
+Owns the reading of a refusal: the kernel gives one errno for many reasons. It costs the loading of
+two programs of a few instructions.
 """
 
 import errno
@@ -37,7 +37,7 @@ def check_access() -> None:
 
 
 def explain_refusal(error: OSError) -> ExecauditError:
-    """Return what to raise for an error of bpf(2), which keeps its name."""
+    """Return what to raise for an error of bpf(2); its text has the errno's."""
     said = f"Failed to use BPF: {os.strerror(error.errno or 0)}"
     if error.errno == errno.ENOSYS:
         return NotImplementedByKernel(
@@ -65,7 +65,7 @@ def _has_capabilities() -> bool:
 
 
 def _lockdown() -> str:
-    """Return who does it, as far as it is known."""
+    """Return what keeps BPF programs from the kernel's memory, as far as that is known."""
     try:
         is_confidential = "[confidentiality]" in _LOCKDOWN.read_text()
     except OSError:

@@ -3,11 +3,12 @@
 
 BCC and LLVM would leave over 100 MiB and a compiler in the process. So a short-lived child compiles
 and sends back plain instructions; they refer to the maps by descriptors that the parent made before
-the fork, and the parent loads them as it would load any program. Kernel headers to compile with are
-searched here; `offsets` says which offsets the programs use.
+the fork, and the parent loads them as it would load any program. Owns the search for kernel headers
+to compile with; `offsets` says which offsets the programs use.
 """
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from execaudit.engine import locations, offsets
-from execaudit.errors import NoPermission, NotConfigured, NotImplementedByKernel
+from execaudit.errors import NoPermission, NotConfigured, NotImplementedByKernel, failed_call
 from execaudit.kernel import hooks, libbpf
 from execaudit.kernel.btf import KERNEL_BTF, Btf
 from execaudit.kernel.hooks import AttachPoint
@@ -44,14 +45,16 @@ _ONCE = ["-g0", "-Xclang", "-disable-llvm-passes"]
 def load(
     points: dict[str, AttachPoint], sizes: dict[str, int]
 ) -> tuple[dict[str, int], dict[str, int]]:
-    """Compile and load the programs named in `points`, `sizes` being entries of maps.
+    """Compile and load the programs named in `points`, with `sizes` as the entries of maps.
 
     Returns the descriptors of programs and maps by name; they are the caller's. Raises
-    NotConfigured where BCC or headers are missing, NoPermission, NotImplementedByKernel.
+    NotConfigured where BCC or headers are missing, NoPermission, NotImplementedByKernel, or
+    ExecauditError where there is no room for a map.
     """
-    maps = _create_maps(sizes)
+    maps: dict[str, int] = {}
     programs: dict[str, int] = {}
     try:
+        _create_maps(sizes, maps)
         with contextlib.ExitStack() as stack:
             btf = stack.enter_context(Btf()) if Path(KERNEL_BTF).exists() else None
             defines = [f"-DFD_{name}={fd}" for name, fd in maps.items()]
@@ -66,29 +69,31 @@ def load(
     return {name: programs[name] for name in points}, maps
 
 
-def _create_maps(sizes: dict[str, int]) -> dict[str, int]:
-    create = libbpf.create_map
-    scratch = sizes["scratch"]
-    return {
-        "events": create(libbpf.MAP_RINGBUF, "events", 0, 0, sizes["events"]),
-        "scratch": create(libbpf.MAP_PERCPU_ARRAY, "scratch", 4, record.SCRATCH_BYTES, scratch),
-        "slots": create(libbpf.MAP_PERCPU_ARRAY, "slots", 4, record.SLOT.size, len(record.HOOKS)),
-        "walks": create(libbpf.MAP_PERCPU_ARRAY, "walks", 4, record.WALK.size, len(record.HOOKS)),
-        "rules": create(libbpf.MAP_HASH, "rules", record.RULE_KEY.size, 4, sizes["rules"]),
-        "rule_hits": create(libbpf.MAP_PERCPU_ARRAY, "rule_hits", 4, 8, sizes["rule_hits"]),
-        "config": create(libbpf.MAP_ARRAY, "config", 4, record.CONFIG.size, 1),
-        "before": create(libbpf.MAP_ARRAY, "before", 4, record.BEFORE.size, record.BEFORE_ENTRIES),
-        "origins": create(
-            libbpf.MAP_ARRAY, "origins", 4, record.ORIGIN.size, record.ORIGIN_ENTRIES
-        ),
-        "ended": create(libbpf.MAP_LRU_HASH, "ended", record.ENDED.size, 4, record.ENDED_ENTRIES),
-    }
+def _create_maps(sizes: dict[str, int], maps: dict[str, int]) -> None:
+    """Put the descriptors of all maps of the source into `maps`."""
+    per_cpu, hook_count = libbpf.MAP_PERCPU_ARRAY, len(record.HOOKS)
+    for name, kind, key_bytes, value_bytes, entries in (
+        ("events", libbpf.MAP_RINGBUF, 0, 0, sizes["events"]),
+        ("scratch", per_cpu, 4, record.SCRATCH_BYTES, sizes["scratch"]),
+        ("slots", per_cpu, 4, record.SLOT.size, hook_count),
+        ("walks", per_cpu, 4, record.WALK.size, hook_count),
+        ("rules", libbpf.MAP_HASH, record.RULE_KEY.size, 4, sizes["rules"]),
+        ("rule_hits", per_cpu, 4, 8, sizes["rule_hits"]),
+        ("config", libbpf.MAP_ARRAY, 4, record.CONFIG.size, 1),
+        ("before", libbpf.MAP_ARRAY, 4, record.BEFORE.size, record.BEFORE_ENTRIES),
+        ("origins", libbpf.MAP_ARRAY, 4, record.ORIGIN.size, record.ORIGIN_ENTRIES),
+        ("ended", libbpf.MAP_LRU_HASH, record.ENDED.size, 4, record.ENDED_ENTRIES),
+    ):
+        try:
+            maps[name] = libbpf.create_map(kind, name, key_bytes, value_bytes, entries)
+        except OSError as error:
+            raise failed_call(f"create the map '{name}'", error) from error
 
 
 def _load_all(
     points: dict[str, AttachPoint], code: dict[str, str], btf: Btf | None, programs: dict[str, int]
 ) -> None:
-    """Put all programs' descriptors into `programs`. The kernel verifies several at a time."""
+    """Put all programs' descriptors into `programs`, in threads: the verifier takes most time."""
     errors: list[Exception] = []
 
     def load_one(name: str) -> None:
@@ -110,12 +115,12 @@ def _load_one(name: str, instructions: bytes, point: AttachPoint, btf: Btf | Non
     try:
         return hooks.load(name, instructions, point, btf)
     except OSError as error:
-        kind = NoPermission if error.errno == 1 else NotImplementedByKernel
+        kind = NoPermission if error.errno == errno.EPERM else NotImplementedByKernel
         raise kind(f"Failed to load '{name}': {error.strerror}") from error
 
 
 def _compile(names: list[str], defines: list[str], btf: Btf | None, folder: str) -> dict[str, str]:
-    """In the child: return each program's instructions, hexadecimal. `folder` is scratch."""
+    """Return each program's instructions, hexadecimal. Only in a child; `folder` is scratch."""
     source = locations.source_directory()
     _check_given_headers()
     if btf is not None:
@@ -177,7 +182,7 @@ def _bpf_class() -> Any:
 
 
 def _check_given_headers() -> None:
-    """Raise NotConfigured where BCC_KERNEL_SOURCE is not a folder, which BCC would not say."""
+    """Raise NotConfigured where BCC_KERNEL_SOURCE is not a folder: BCC would not say so."""
     given = os.environ.get("BCC_KERNEL_SOURCE")
     if given is not None and not (given and Path(given).is_dir()):
         raise NotConfigured(
@@ -190,7 +195,7 @@ def _point_to_headers(folder: str) -> None:
         return
     if _KERNEL_HEADERS.exists():
         return
-    headers = _any_headers()
+    headers = _newest_headers()
     if headers is None:
         raise NotConfigured(
             "Failed to find kernel headers for BCC: install them (Debian: linux-headers-amd64,"
@@ -205,10 +210,10 @@ def running_headers() -> Path | None:
     return build if build.exists() else None
 
 
-def _any_headers() -> Path | None:
-    """Return the build tree of the running kernel, else of the newest kernel that has one."""
+def _newest_headers() -> Path | None:
+    """Return the build tree of the newest kernel that has one."""
     trees = [path for path in _MODULES.glob("*/build") if (path / "include/generated").exists()]
-    return running_headers() or max(trees, key=_version, default=None)
+    return max(trees, key=_version, default=None)
 
 
 def _version(tree: Path) -> list[int]:
@@ -267,7 +272,10 @@ def in_child(work: Callable[[], Any]) -> Any:
 
 
 def _run_child(work: Callable[[], Any], write_fd: int, messages_fd: int) -> None:
-    """Never returns. What compiler and BCC say goes into the file, not to the terminal."""
+    """Send the result of `work` to `write_fd` and end the process.
+
+    What compiler and BCC print goes to `messages_fd`, not to the terminal.
+    """
     status = 1
     try:
         os.dup2(messages_fd, sys.stdout.fileno())

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Opening a capture: which engine loads the programs, which programs, and how large the maps are.
 
-Owns these choices. The engines do the loading, and nothing is attached here but on trial.
+Owns these choices. The engines load; nothing is attached here, except on trial.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ Load = Callable[[dict[str, AttachPoint], dict[str, int]], tuple[dict[str, int], 
 
 
 def choose_engine(wanted: str) -> tuple[str, str]:
-    """Resolve "auto": the name of the engine and the reason for it. Raises InvalidArgument."""
+    """Return the engine that `wanted` names, "auto" included, and why. Raises InvalidArgument."""
     if wanted not in ENGINES:
         raise InvalidArgument(f"Unknown engine '{wanted}': expected one of {', '.join(ENGINES)}")
     if wanted != "auto":
@@ -41,14 +41,18 @@ def open_capture(wanted: str, settings: Settings) -> Capture:
     name, reason = choose_engine(wanted)
     check_access()
     trials: list[int] = []
-    failure_hook, failure_hook_error = _choose_failure_hook(settings, trials)
-    points = {**hooks.before_programs(trials), **hooks.FORK, **hooks.SUCCESS}
-    if settings.exits:
-        points |= hooks.EXIT
-    if failure_hook:
-        points |= failure_hook.programs
-    programs, maps = import_load(name)(points, _map_sizes(settings, points))
-    find_file_systems()
+    try:
+        failure_hook, failure_hook_error = _choose_failure_hook(settings, trials)
+        points = {**hooks.before_programs(trials), **hooks.FORK, **hooks.SUCCESS}
+        if settings.exits:
+            points |= hooks.EXIT
+        if failure_hook:
+            points |= failure_hook.programs
+        programs, maps = import_load(name)(points, _map_sizes(settings, points))
+    except BaseException:
+        capture.close_all(trials)  # a daemon tries again and again
+        raise
+    find_file_systems()  # reads type information once: before what that took is freed
     libbpf.trim_heap()  # type information and the object are freed: 1 MiB of it amid what is not
     return Capture(
         name, reason, settings, points, failure_hook, programs, maps, trials, failure_hook_error
@@ -56,7 +60,7 @@ def open_capture(wanted: str, settings: Settings) -> Capture:
 
 
 def import_load(engine: str) -> Load:
-    """Return what loads programs with an engine, and import only that."""
+    """Import an engine, and no other; return its function that loads programs."""
     if engine == "libbpf":
         from execaudit.engine.libbpf_engine import load  # noqa: PLC0415
     else:
@@ -77,7 +81,7 @@ def _map_sizes(settings: Settings, points: dict[str, AttachPoint]) -> dict[str, 
 
 
 def _choose_failure_hook(settings: Settings, trials: list[int]) -> tuple[FailureHook | None, str]:
-    """Return the hook, or why there is none; both empty where none is wanted."""
+    """Return the hook and "", or None and why there is none ("" where none is wanted)."""
     if not settings.failures:
         return None, ""
     try:

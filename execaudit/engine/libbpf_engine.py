@@ -21,9 +21,8 @@ def load(
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Load the programs named in `points`, with `sizes` as the entries of the maps named there.
 
-    Returns the descriptors of the programs and of all maps by name; they are the caller's.
-
-    Raises NoPermission, NotImplementedByKernel with what the kernel said, or NotConfigured.
+    Returns the descriptors of the programs and of all maps by name; they are the caller's. Raises
+    NoPermission, NotImplementedByKernel with the kernel's reason, or NotConfigured.
     """
     fast, path = map(str, locations.object_paths())
     handle = _open(fast, points, sizes)
@@ -33,7 +32,7 @@ def load(
         handle = _open(path, points, sizes)
     try:
         if not is_loaded:
-            _load(handle, path)
+            _load(handle, path, points, sizes)
         programs = {
             name: os.dup(libbpf.program_fd(program))
             for name, program in _walk(handle, libbpf.object_next_program, libbpf.program_name)
@@ -71,7 +70,7 @@ def _walk(
         item = advance(handle, item)
 
 
-def _load(handle: int, path: str) -> None:
+def _load(handle: int, path: str, points: dict[str, AttachPoint], sizes: dict[str, int]) -> None:
     code = -libbpf.object_load(handle)
     if code <= 0:
         return
@@ -85,29 +84,31 @@ def _load(handle: int, path: str) -> None:
             f"Failed to load '{path}': the kernel has no BTF ({KERNEL_BTF}); use --engine bcc"
         )
     raise NotImplementedByKernel(
-        f"Failed to load '{path}': {os.strerror(code)}; the kernel said: {_reason(path)}"
+        f"Failed to load '{path}': {os.strerror(code)}; the kernel said:"
+        f" {_reason(path, points, sizes)}"
     )
 
 
-def _reason(path: str) -> str:
-    """Load once more, listening to libbpf, for the lines that name what the kernel refused."""
+def _reason(path: str, points: dict[str, AttachPoint], sizes: dict[str, int]) -> str:
+    """Load once more and return the first of libbpf's warnings: what the kernel refused."""
     lines: list[str] = []
 
     # The va_list is passed on to vsnprintf as it came.
     vsnprintf = ctypes.CDLL(None).vsnprintf
     vsnprintf.argtypes = (ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_void_p)
 
-    def keep(_level: int, text: bytes, arguments: int) -> int:
-        buffer = ctypes.create_string_buffer(4096)
-        vsnprintf(buffer, len(buffer), text, arguments)
-        lines.append(buffer.value.decode(errors="replace").strip())
+    def keep(level: int, text: bytes, arguments: int) -> int:
+        if level == libbpf.PRINT_WARNING:
+            buffer = ctypes.create_string_buffer(4096)
+            vsnprintf(buffer, len(buffer), text, arguments)
+            lines.append(buffer.value.decode(errors="replace").strip())
         return 0
 
     with contextlib.ExitStack() as stack:
         callback = libbpf.PRINT_FUNCTION(keep)
         libbpf.set_print(ctypes.cast(callback, ctypes.c_void_p))
         stack.callback(libbpf.set_print, None)
-        handle = libbpf.object_open_file(path.encode(), None)
+        handle = _open(path, points, sizes)
         stack.callback(libbpf.object_close, handle)
         libbpf.object_load(handle)
     reasons = [line for line in lines if "failed" in line or "invalid" in line or "unknown" in line]

@@ -2,8 +2,8 @@
 """What runs already: the program of every process, out of the kernel's task iterator.
 
 Owns the short life of the program that reads it. It needs the permissions that tracing needs, where
-/proc/PID/exe would need those over every other process. To load it, read all and let it go takes as
-long as the engine takes to load one program (libbpf: about 60 ms), once.
+/proc/PID/exe would need those over every other process. All of it takes as long as the engine takes
+to load one program (libbpf: about 60 ms).
 """
 
 import os
@@ -54,7 +54,7 @@ def read_running(engine: str) -> list[Running]:
 
 
 def split_running(data: bytes) -> list[Running]:
-    """Split what the iterator wrote."""
+    """Return the processes in what the iterator wrote: struct running_record, then the path."""
     found: list[Running] = []
     at = 0
     while at + _RECORD.size <= len(data):

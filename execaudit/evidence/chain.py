@@ -5,7 +5,6 @@ Owns the running hash since the last seal and what a seal says of it, and the ke
 writes no file: the sink that owns the log does, and reports how that went.
 """
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +12,12 @@ from execaudit.evidence.blake2 import blake2b
 from execaudit.evidence.keys import next_key
 from execaudit.evidence.seal import Fields, hour_of, make_mac, sealed_text
 from execaudit.evidence.state import StateFile
+from execaudit.formats.event_key import entry_time
 
 if TYPE_CHECKING:
     from execaudit.evidence import signing
 
 _BEGINNING_BYTES = 256
-# In every format the time stands before whatever a traced program chose.
-_time = re.compile(rb'[^"]*"(?:time|@timestamp|metadata":\{"original_time)":"([^"]*)"').match
-
 _MOST_NAMES = 20
 _CERTIFIED = ("start", "begin")
 
@@ -81,9 +78,8 @@ class Chain:
         state = self.file.state
         covers: Fields = {"lines": self.lines, "bytes": self._bytes}
         for name, line in (("first", self._first), ("last", self._last)):
-            found = _time(line)
-            if found:
-                covers[name] = found[1].decode("ascii", "replace")
+            if time := entry_time(line):
+                covers[name] = time
         fields = {
             **self._describe(),
             "reason": reason,

@@ -99,8 +99,6 @@ def _last_seals(fd: int, state: KeyState) -> list[tuple[int, bytes, Fields]]:
         fields = read_seal(line)
         if fields is None or fields.get("chain") != state.chain:
             continue
-        if not isinstance(fields.get("epoch"), int):
-            continue
         found.append((begin + len(line), line, fields))
         if fields["epoch"] <= state.epoch or len(found) == _MOST_SEALS:
             break

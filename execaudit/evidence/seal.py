@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from execaudit.errors import MALFORMED
 from execaudit.evidence.blake2 import blake2b
 
 Fields = dict[str, Any]
@@ -38,19 +39,36 @@ def is_seal(line: bytes) -> bool:
 
 
 def read_seal(line: bytes) -> Fields | None:
-    """Return the record of a seal's line, in any format; None where it is none."""
+    """Return the record of a seal's line, in any format; None where it is none.
+
+    Its epoch and the counts in it are numbers; all else may be anything.
+    """
     if not is_seal(line):
         return None
     name = next(name for name, begin in _BEGINNINGS.items() if line.startswith(begin))
     try:
-        document = json.loads(line)
-        if name == "execaudit":
-            return dict(document)
-        from execaudit.formats.restore import restore  # noqa: PLC0415 - most logs are our own
+        fields: Fields = json.loads(line)
+        if name != "execaudit":
+            from execaudit.formats.restore import restore  # noqa: PLC0415 - most logs are our own
 
-        return restore(name, document)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            fields = restore(name, fields)
+    except MALFORMED:
         return None
+    return fields if _is_sound(fields) else None
+
+
+def _is_sound(fields: Fields) -> bool:
+    """Return True if members that readers calculate with have the types that seals have."""
+    covers, removed = fields.get("covers", {}), fields.get("removed", {})
+    if not (isinstance(covers, dict) and isinstance(removed, dict)):
+        return False
+    missing, files = covers.get("missing", {}), removed.get("files", [])
+    counts = (fields.get("epoch"), covers.get("lines", 0), covers.get("bytes", 0))
+    return (
+        all(type(count) is int and count >= 0 for count in (*counts, removed.get("before", 0)))
+        and isinstance(missing, dict)
+        and isinstance(files, list)
+    )
 
 
 def sealed_text(fields: Mapping[str, Any]) -> bytes:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names of capabilities, for schemas that want names where the record has masks.
+"""Names of capabilities, for schemas that have names instead of masks.
 
-Source: include/uapi/linux/capability.h of Linux 6.18. A bit without a name is given as its number.
+Source: include/uapi/linux/capability.h of Linux 6.18. A bit without a name has its number instead.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ _BITS = 64
 
 
 def capability_names(mask: int) -> list[str]:
-    """Names of the bits that are set, in their order."""
+    """Return the names of the bits that are set, lowest bit first."""
     return [
         f"CAP_{_NAMES[bit]}" if bit < len(_NAMES) else str(bit)
         for bit in range(_BITS)
@@ -27,7 +27,7 @@ def capability_names(mask: int) -> list[str]:
 
 
 def capability_mask(names: Iterable[str]) -> int:
-    """Return the mask of capabilities by their names, as `capability_names` gives them."""
+    """Return the mask of names as `capability_names` returns them. Raises ValueError."""
     return sum(1 << _bit_of(name) for name in names)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The content of a log file, plain or compressed, as its name says."""
+"""The content of a log file; its name tells if and how it is compressed."""
 
 from typing import IO, cast
 
@@ -7,10 +7,10 @@ from execaudit.formats.zstd_file import open_zstd
 
 
 def open_content(path: str) -> IO[bytes]:
-    """Open a file as the daemon leaves it: plain, or rotated and compressed.
+    """Open the content of a file: plain, .gz or .zst, as the daemon leaves it.
 
-    Raises OSError, and NotConfigured where no module for zstd is installed. Reading a compressed
-    file that is damaged raises EOFError, zlib.error or OSError.
+    Raises OSError, and NotConfigured if no module for zstd is installed. Reading a damaged
+    compressed file raises EOFError, zlib.error or OSError.
     """
     if path.endswith(".gz"):
         import gzip  # noqa: PLC0415 - the daemon needs it after a crash, if ever

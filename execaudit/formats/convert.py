@@ -1,17 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """`execaudit convert`: records of files or of the journal as lines of any format.
 
-Owns the verb: what it reads, and what it says of lines that are no records. Such a line is counted
-and reported; the others are converted all the same.
+Owns the verb: what it reads, and what it reports. A line that is no record is reported and counted;
+the others are converted.
 """
 
 import argparse
 import json
 import sys
+import zlib
 from collections.abc import Iterator
 from typing import IO, NoReturn
 
-from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, NoPermission
+from execaudit.errors import (
+    EXIT_OK,
+    MALFORMED,
+    ExecauditError,
+    InvalidArgument,
+    NoPermission,
+    failed_call,
+)
 from execaudit.formats.content import open_content
 from execaudit.formats.encoders import make_line
 from execaudit.formats.entries import Choice, entry_fields, read_entries
@@ -21,14 +29,13 @@ from execaudit.records.text import FieldDict
 _LINE_LIMIT = 16 << 20  # the longest a record can be, as `sinks.file_tail` has it
 _REPORTED = 20
 _NEEDED = ("time", "type", "host", "boot")
-# What adapters raise of members that have another type than the vocabulary's.
-_NO_RECORD = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
 
 
 class _Converter:
     """Writes lines to standard output, and counts what is no record.
 
-    `expects_others`: anybody could write what is read, so that it is no failure of ours.
+    `expects_others`: anybody can have written the input, so entries that are no records are no
+    failure.
     """
 
     def __init__(self, to: str, max_line_bytes: int, *, expects_others: bool) -> None:
@@ -40,17 +47,22 @@ class _Converter:
         self._out = sys.stdout.buffer
 
     def write(self, origin: str, fields: object) -> None:
-        """Write one record; `origin` is the file and line, or the entry, that it came from."""
+        """Write one record; `origin` is its file and line, or its entry. Raises ExecauditError."""
         try:
             line = make_line(_check(fields), self._to, self._max_line_bytes)
-        except _NO_RECORD as error:
+        except MALFORMED as error:
             self.report(origin, str(error) if type(error) is ValueError else "is not a record")
             return
-        self._out.write(line)
+        try:
+            self._out.write(line)
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # not of the file that is read
+            raise failed_call("write standard output", error) from error
         self.written += 1
 
     def report(self, origin: str, problem: str) -> None:
-        """Say what is wrong with a line."""
+        """Report what is wrong with a line, and count it."""
         self.bad += 1
         if self.bad <= _REPORTED:
             print(f"{make_printable(origin)}: {problem}", file=sys.stderr)
@@ -58,7 +70,7 @@ class _Converter:
             print("Further ones are counted only.", file=sys.stderr)
 
     def end(self) -> int:
-        """Sum up; the exit status."""
+        """Print the counts if something was wrong; return the exit status."""
         self._out.flush()
         if not self.bad:
             return EXIT_OK
@@ -96,7 +108,7 @@ def _parse(line: bytes) -> object:
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    """Lines without their newline; of one beyond the limit only its beginning."""
+    """Yield lines without their newline; of one beyond the limit only its beginning."""
     while line := file.readline(_LINE_LIMIT):
         yield line.rstrip(b"\n")
         while line and not line.endswith(b"\n"):
@@ -120,14 +132,14 @@ def _convert_file(path: str, converter: _Converter) -> None:
                 file.close()
     except BrokenPipeError:
         raise
-    except (OSError, EOFError) as error:  # gzip: a file that ends too early
+    except (OSError, EOFError, zlib.error) as error:  # of a damaged archive
         reason = getattr(error, "strerror", None) or str(error)
         converter.denied += isinstance(error, PermissionError)
         converter.report(f"{path}:{number + 1}" if number else path, f"cannot be read: {reason}")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Convert; the exit status: 0, or 1 where something could not be converted."""
+    """Convert; return the exit status: 0, or 1 if something could not be converted."""
     converter = _Converter(args.to, args.max_line_bytes, expects_others=args.untrusted)
     if args.journal:
         choice = Choice(args.sources, args.directory, args.namespace, args.untrusted)

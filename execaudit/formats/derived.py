@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What adapters make of values: the value itself, or a placeholder for it.
+"""Values that adapters derive from fields. Of a placeholder, they derive another placeholder.
 
-Owns these few functions. An adapter turns a record's fields into a document; run over
-placeholders, it gives the template that an encoder fills in.
+An adapter turns a record's fields into a document. Given placeholders, it returns the template that
+an encoder fills in.
 """
 
 import datetime
@@ -17,7 +17,7 @@ _UTC = datetime.UTC
 
 
 def to_ms(time: str) -> int | str:
-    """Milliseconds since 1970 of an RFC 3339 UTC time with nanoseconds, rounded down."""
+    """Return milliseconds since 1970 of an RFC 3339 UTC time with nanoseconds, rounded down."""
     if isinstance(time, Placeholder):
         return time.derive("ms")
     second = datetime.datetime.fromisoformat(time[:19]).replace(tzinfo=_UTC)
@@ -32,7 +32,7 @@ def duration_ms(duration_ns: Any) -> Any:
 
 
 def join_words(argv: Sequence[str]) -> str:
-    """Return the command line as SIEM rules expect it: a blank between arguments, no quotes."""
+    """Return the command line as SIEM rules expect it: blanks between arguments, no quotes."""
     if isinstance(argv, Placeholder):
         return argv.derive("words")
     return " ".join(argv)
@@ -46,26 +46,26 @@ def parent_words(pcmdline: str) -> Any:
 
 
 def parent_line(pcmdline: str) -> str:
-    """Return the same as `join_words` has it."""
+    """Return the command line of the field `pcmdline`, as `join_words` writes it."""
     if isinstance(pcmdline, Placeholder):
         return pcmdline.derive("words")
     return join_words(parent_words(pcmdline))
 
 
 def command_text(words: Sequence[str]) -> str:
-    """Return the field `pcmdline` that has these words."""
+    """Return the field `pcmdline` of these words."""
     return " ".join(map(quote_word, words))
 
 
 def parent_start(ancestors: Any) -> str:
-    """When the parent was created, of the field `ancestors`."""
+    """Return when the parent was created, from the field `ancestors`."""
     if isinstance(ancestors, Placeholder):
         return ancestors.derive("start")
     return str(ancestors[0]["start"])
 
 
 def to_entities(ancestors: Any) -> Any:
-    """Return the field `ancestors` as OCSF's process entities. Exact bytes of names stay behind."""
+    """Return the field `ancestors` as OCSF's process entities, without exact bytes of names."""
     if isinstance(ancestors, Placeholder):
         return ancestors.derive("entities")
     entities: list[dict[str, Any]] = []
@@ -86,21 +86,21 @@ def to_variables(env: Any) -> Any:
 
 
 def move(source: dict[str, Any], target: dict[str, Any], **names: str) -> None:
-    """Move members from `source` to `target`, those that are there: new name to old name."""
+    """Move members from `source` to `target`, if present. Arguments: new name = old name."""
     for new, old in names.items():
         if old in source:
             target[new] = source.pop(old)
 
 
 def base_name(path: str) -> str:
-    """Return the last component of a path; of "/" and "" what there is."""
+    """Return the last component of a path; the path itself if that is empty."""
     if isinstance(path, Placeholder):
         return path.derive("name")
     return path.rpartition("/")[2] or path
 
 
 def asked_path(fields: dict[str, Any]) -> str:
-    """Of a failed exec: the path of the program that was asked for; "" where not known.
+    """Return the path of the program that a failed exec asked for; "" if not known.
 
     Relative names are joined to `cwd`. Symbolic links and `..` stay as they are.
     """

@@ -87,7 +87,7 @@ def adapt(fields: FieldDict) -> FieldDict:
 
 
 def _add_file(rest: FieldDict, doc: FieldDict) -> None:
-    """Describe the program of a `program` record."""
+    """Add the program of a `program` record."""
     file: FieldDict = {}
     move(rest, file, path="exe", size="size", ctime="changed", mtime="modified")
     if "path" in file:
@@ -121,7 +121,7 @@ def _add_severity(rest: FieldDict, doc: FieldDict, kind: str) -> None:
 
 
 def _threat(techniques: list[str]) -> FieldDict:
-    """Return the techniques as rules name them; those below another stand there, too."""
+    """Return techniques as rules name them; subtechniques are listed in both members."""
     technique: FieldDict = {"id": techniques}
     below = [each for each in techniques if "." in each]
     if below:
@@ -161,7 +161,7 @@ def _add_end(fields: FieldDict, rest: FieldDict, process: FieldDict) -> None:
 
 
 def _add_program(fields: FieldDict, rest: FieldDict, process: FieldDict) -> None:
-    """Return the program; of a failure the one asked for: the caller's is in `execaudit`."""
+    """Add the program: of a failure the one asked for; the caller's is in `execaudit`."""
     is_failure = fields.get("result") == "failure"
     path = asked_path(fields) if is_failure else rest.pop("exe", "")
     if path:
@@ -175,7 +175,7 @@ def _add_program(fields: FieldDict, rest: FieldDict, process: FieldDict) -> None
 
 
 def _add_terminal(fields: FieldDict, process: FieldDict) -> None:
-    """Without a terminal a process is not interactive. With one that is not known."""
+    """Add the terminal. Without one a process is not interactive; with one, nobody knows."""
     tty = fields.get("tty")
     if tty is None:
         if "tty" not in fields.get("unreadable", ()):
@@ -222,7 +222,7 @@ def _add_parent(rest: FieldDict, process: FieldDict) -> None:
 
 
 def _add_users(rest: FieldDict, doc: FieldDict, process: FieldDict) -> None:
-    """Ids and names: at the root who acted, in the process as the kernel sees it."""
+    """Add ids and names: at the top who acted, in the process as the kernel sees it."""
     ids = {name: rest.pop(name) for name in ("uid", "euid", "suid", "auid") if name in rest}
     names: dict[Any, str] = {}
     for name, number in (("user", "uid"), ("euser", "euid"), ("auser", "auid")):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records read back from ECS documents: the reverse of `formats.ecs`.
 
-Owns where each field went. The documents of execaudit lose nothing, so that a record comes back as
-it was, apart from the order of its members.
+Owns the way back of each field. The documents lose nothing: a record comes back as it was, except
+for the order of its members.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ _IMPLIED = {"lost": "warning", "repair": "warning"}
 def restore_ecs(document: dict[str, Any]) -> dict[str, Any]:
     """Return the record of a document.
 
-    Raises TypeError, ValueError, KeyError or AttributeError for one that is not ours.
+    Raises one of errors.MALFORMED for a document of others.
     """
     event, process = document["event"], document.get("process", {})
     kind = event["dataset"].removeprefix("execaudit.")
@@ -103,7 +103,7 @@ def _restore_process(
 
 
 def _restore_caps(record: dict[str, Any], thread: dict[str, Any], own: dict[str, Any]) -> None:
-    """Capabilities by name are masks; of an empty mask there are no names."""
+    """Add capabilities as masks of their names; an empty mask has none."""
     if "caps" not in own:
         return
     held = thread.get("capabilities", {})

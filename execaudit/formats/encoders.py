@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The encoders of all formats, by the name that `format` takes in the configuration.
 
-Owns which formats there are, what ECS and OCSF derive of values, and the bound on a line's length.
+Owns the list of formats, the values that ECS and OCSF derive, and the bound on a line's length.
 """
 
 import importlib
@@ -32,7 +32,7 @@ JOURNAL = "journal"
 
 
 class AnyEncoder(Protocol):
-    """What makes bytes of Events and of the daemon's own records."""
+    """Makes bytes of Events and of the daemon's own records."""
 
     format: str
 
@@ -47,7 +47,7 @@ class AnyEncoder(Protocol):
 
 
 class AdaptingEncoder(Encoder):
-    """Makes documents of another schema, as its adapter has them."""
+    """Makes documents of another schema with its adapter."""
 
     derived: tuple[tuple[str, bytes, bool], ...] = (
         ("argv_words", b"%b", True),
@@ -68,7 +68,7 @@ class AdaptingEncoder(Encoder):
         self.format = schema
 
     def derive(self, event: Event, argv: bytes) -> tuple[Any, ...]:
-        """Return the arguments joined, as the content of a JSON string, and times in ms."""
+        """Return the joined arguments, as the content of a JSON string, and times in ms."""
         duration_ns = event.duration_ns if event.type == "exit" else None
         words = argv[2:-2].replace(b'","', b" ")
         if b"\\" in argv:  # a quote that it escapes may look like the end of an argument
@@ -81,7 +81,7 @@ class AdaptingEncoder(Encoder):
         )
 
     def derive_of_parents(self, fields: FieldDict) -> tuple[bytes, ...]:
-        """Return when the parent was created, the ancestors as OCSF has them, and its command."""
+        """Return values of `derived_of_parents`, as JSON text."""
         ancestors, command = fields["ancestors"], fields.get("pcmdline", "")
         return (
             ancestors[0]["start"].encode(),
@@ -93,7 +93,7 @@ class AdaptingEncoder(Encoder):
 
 
 class OcsfEncoder(AdaptingEncoder):
-    """Makes events of OCSF, which has a form of its own for variables and for large numbers."""
+    """Makes events of OCSF, which has its own form for variables and for large numbers."""
 
     derived = (*AdaptingEncoder.derived, ("env_variables", b"%b", False))
 
@@ -113,7 +113,7 @@ class OcsfEncoder(AdaptingEncoder):
 
 
 class BoundedEncoder:
-    """Trims lines to `limit` bytes; what is left out is marked."""
+    """Trims lines to `limit` bytes, and marks what was left out."""
 
     def __init__(self, encoder: AnyEncoder, host: Host, limit: int) -> None:
         self.format = encoder.format
@@ -135,7 +135,7 @@ class BoundedEncoder:
 
 
 def _rendering(schema: str) -> Render:
-    """Return what renders a schema; its adapter is imported for the first record."""
+    """Return a function that renders a schema; it imports the adapter for the first record."""
 
     def render(fields: FieldDict) -> bytes:
         adapt: Adapter = importlib.import_module(f"execaudit.formats.{schema}").adapt
@@ -149,7 +149,7 @@ RENDERS: dict[str, Render] = {
     "ecs": _rendering("ecs"),
     "ocsf": _rendering("ocsf"),
 }
-"""What makes the line of a record's fields, by format."""
+"""Functions that make the line of a record's fields, by format."""
 
 
 def make_encoder(
@@ -161,8 +161,8 @@ def make_encoder(
 ) -> AnyEncoder:
     """Return an encoder for lines of at most so many bytes (0: as long as they are).
 
-    `name` is one of RENDERS, or "journal" for entries, whose sender is `identifier` and which have
-    `fields`, as `chosen_fields` has them.
+    `name` is one of RENDERS, or "journal" for entries with the sender `identifier` and the `fields`
+    that `chosen_fields` makes of them.
     """
     encoder: AnyEncoder
     if name == JOURNAL:

@@ -2,8 +2,8 @@
 """Records read back from the systemd journal, as they were before they went there.
 
 Owns the way from an entry's fields to the record (the reverse of `records.journal`), which entries
-are the daemon's own, and reading them with python3-systemd. The vocabulary says which kind a field
-has.
+are the daemon's own, and reading them with python3-systemd. The vocabulary has the kind of each
+field.
 """
 
 import json
@@ -24,7 +24,7 @@ _FOR_READERS = "cmdline"  # made of argv
 
 
 def entry_fields(entry: Mapping[str, Any]) -> FieldDict:
-    """Return the record of an entry; raises ValueError where it was not written by execaudit."""
+    """Return the record of an entry. Raises ValueError if execaudit did not write it."""
     found: FieldDict = {}
     for key, value in entry.items():
         name = key.removeprefix(PREFIX).lower()
@@ -52,11 +52,16 @@ def _read(name: str, kind: Kind, value: Any) -> Any:
         raise ValueError(f"has a field that is repeated or not UTF-8: {name!a}")  # noqa: TRY004
     if kind.journal == "integer":
         return int(value)
-    return json.loads(value) if kind.journal == "json" else value
+    if kind.journal != "json":
+        return value
+    try:
+        return json.loads(value)
+    except RecursionError:
+        raise ValueError(f"has a field that is nested too deeply: {name!a}") from None
 
 
 def genuine_matches() -> Iterator[str]:
-    """Yield fields that journald itself adds, of entries that only the daemon or root can send."""
+    """Yield fields that journald adds to entries of the daemon and of root, and to no others."""
     yield f"_SYSTEMD_UNIT={SERVICE_UNIT}"
     yield "_UID=0"
     try:
@@ -69,8 +74,7 @@ class Choice(NamedTuple):
     """The entries to read, and their journal.
 
     Attributes:
-        matches: FIELD=VALUE as journalctl takes them: of one field one is enough; of several,
-            each has to.
+        matches: FIELD=VALUE as journalctl takes them: one match of each field must hold.
         directory: of the journal's files; "" for this host's own.
         namespace: the journal's (systemd-journald(8)); "" for the default one.
         untrusted: also entries that anybody can have written.
@@ -84,7 +88,7 @@ class Choice(NamedTuple):
 
 
 def read_entries(choice: Choice) -> Iterator[Mapping[str, Any]]:
-    """Yield the entries that are records and match, oldest first."""
+    """Yield the entries that are records and match, oldest first. Raises ExecauditError."""
     try:
         journal = import_module("systemd.journal")
     except ImportError as error:

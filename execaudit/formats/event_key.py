@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which event an encoded entry is of, read from its first bytes.
+"""Which event an encoded entry is of, and its time: read from its first bytes.
 
-Owns how entries of each format begin. Sinks ask for what they lose, never for what they write. No
-argument of a traced program can pass for the beginning: it stands behind it, with its quotes and
-newlines escaped.
+Owns how entries of each format begin. Sinks ask about entries that they lose, never about those
+that they write. No argument of a traced program can imitate the beginning: arguments come later,
+with their quotes and newlines escaped.
 """
 
 import re
@@ -25,13 +25,22 @@ _KEYS = [
 ]
 
 
+_time = re.compile(rb'[^"]*"(?:time|@timestamp|metadata":\{"original_time)":"([^"]*)"').match
+
+
+def entry_time(line: bytes) -> str:
+    """Return the time of a line in any format; "" where it has none."""
+    found = _time(line)
+    return found[1].decode("ascii", "replace") if found else ""
+
+
 def is_event(entry: bytes) -> bool:
     """Return True for the entry of an exec or exit, False for a record of the daemon itself."""
     return _is_event(entry) is not None
 
 
 def event_key(entry: bytes) -> EventKey | None:
-    """Return which event an entry is of; None where it does not say."""
+    """Return which event an entry is of; None if its beginning does not say."""
     if entry.startswith(_JOURNAL):
         return _journal_key(entry)
     for match in _KEYS:
@@ -50,7 +59,7 @@ def _journal_key(entry: bytes) -> EventKey | None:
 
 
 def _journal_value(entry: bytes, name: bytes) -> str | None:
-    """Return the value of a field that holds no newline."""
+    """Return the value of a field whose value has no newline; None without the field."""
     at = entry.find(b"\nEXECAUDIT_" + name + b"=")
     if at < 0:
         return None

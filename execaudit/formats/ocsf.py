@@ -90,7 +90,7 @@ def adapt(fields: FieldDict) -> FieldDict:
 
 
 def _add_attacks(techniques: list[str], doc: FieldDict) -> None:
-    """Add what the profile security_control has for detections; nothing was hindered."""
+    """Add the attributes of the profile security_control for detections; nothing was blocked."""
     doc["metadata"]["profiles"].append("security_control")
     doc["action_id"], doc["disposition_id"] = _OBSERVED, _DETECTED
     attacks: list[FieldDict] = []
@@ -103,7 +103,7 @@ def _add_attacks(techniques: list[str], doc: FieldDict) -> None:
 
 
 def _move_int(rest: FieldDict, target: FieldDict, new: str, old: str) -> None:
-    """Move a number where the schema's type holds it; else leave it, as text."""
+    """Move a number if the schema's type can hold it; else leave it, as text."""
     value = rest.get(old)
     if value is None:
         return
@@ -131,7 +131,7 @@ def _classify(doc: FieldDict, kind: tuple[int, int], activity: int, *profiles: s
 
 
 def _add_launch(fields: FieldDict, rest: FieldDict, doc: FieldDict) -> None:
-    """Return an exec. Of a failure `process` is what was asked for, and the actor who asked."""
+    """Add an exec. Of a failure, `process` is the program asked for, and the actor asked."""
     is_failure = rest.pop("result", "") == "failure"
     profiles = ["host", "linux/linux_users"]
     if "container" in fields or "nspid" in fields:
@@ -188,7 +188,7 @@ def _asked_program(fields: FieldDict) -> FieldDict:
 
 
 def _login(fields: FieldDict) -> FieldDict:
-    """Return the user who logged in, whatever the process became since."""
+    """Return the user who logged in, even if the process has become another user."""
     if "auid" not in fields:
         return {}
     user = {"uid": str(fields["auid"])}
@@ -230,7 +230,7 @@ def _actor(process: FieldDict, login: FieldDict) -> FieldDict:
         actor["process"] = process
     if login:
         actor["user"] = login
-    # An actor has to have something; this says what is known of it.
+    # The schema wants one attribute at least.
     return actor or {"app_name": "unreadable"}
 
 

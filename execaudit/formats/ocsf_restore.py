@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records read back from OCSF events: the reverse of `formats.ocsf`.
 
-Owns where each field went. OCSF has times of processes in milliseconds only, and the arguments as
-one text: where these have blanks in them, there come back more than there were.
+Owns the way back of each field. OCSF has times of processes in milliseconds only, and the arguments
+as one text: one with blanks comes back as several.
 """
 
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ _FAILURE = 2
 def restore_ocsf(document: dict[str, Any]) -> dict[str, Any]:
     """Return the record of an event.
 
-    Raises TypeError, ValueError, KeyError or AttributeError for one that is not ours.
+    Raises one of errors.MALFORMED for an event of others.
     """
     metadata = document["metadata"]
     kind = metadata["event_code"]

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """`execaudit redact`: secrets out of lines and recordings that were made before.
 
-Owns the verb: which files it reads, where what is clean goes, and that a file in place is replaced
-as a whole or not at all. What is secret in a line or a frame, its neighbors know.
+Owns the verb: which files it reads and where the clean content goes. A file in place is replaced as
+a whole or not at all. `redact_lines` and `redact_recording` know what is secret.
 """
 
 import argparse
 import contextlib
+import errno
 import fcntl
 import os
 import stat
+import struct
 import sys
 import zlib
 from collections.abc import Iterator
@@ -21,7 +23,13 @@ from execaudit.config.configuration import load
 from execaudit.config.files import choose_paths
 from execaudit.config.redactor import make_redactor
 from execaudit.config.source import mistakes_error
-from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, NotConfigured
+from execaudit.errors import (
+    EXIT_OK,
+    MALFORMED,
+    ExecauditError,
+    InvalidArgument,
+    NotConfigured,
+)
 from execaudit.formats.content import open_content
 from execaudit.formats.redact_lines import redact_line
 from execaudit.formats.redact_recording import RecordingCleaner
@@ -30,11 +38,12 @@ from execaudit.records.redact import Redactor
 
 _LINE_LIMIT = 16 << 20  # the longest a record can be, as `sinks.file_tail` has it
 _RECORDING = b'{"format": "execaudit recording"'
-_SHOWN = 20  # lines that are none
+_SHOWN = 20  # lines that are no records
+_LOCK = struct.Struct("@hhqqi")  # struct flock
 
 
 class _Cleaner:
-    """Cleans files, and counts what it found in them."""
+    """Cleans files; counts records, those with secrets, and lines that are no records."""
 
     def __init__(self, redactor: Redactor) -> None:
         self.bad = 0
@@ -43,7 +52,7 @@ class _Cleaner:
         self._redactor = redactor
 
     def clean(self, path: str) -> Iterator[bytes]:
-        """Yield the content of a file without secrets. Raises OSError and ExecauditError."""
+        """Yield the content of a file without secrets. Raises ExecauditError, and OSError."""
         with _opened(path) as file:
             if file is not sys.stdin.buffer and _is_recording(path):
                 recording = RecordingCleaner(self._redactor)
@@ -52,14 +61,14 @@ class _Cleaner:
                 self.cleaned += recording.cleaned
                 return
             number = 0
-            while line := file.readline(_LINE_LIMIT):
+            while line := _read_line(file, path):
                 number += 1
                 yield self._clean_line(line, f"{path}:{number}")
 
     def _clean_line(self, line: bytes, place: str) -> bytes:
         try:
             clean = redact_line(line, self._redactor)
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        except MALFORMED:
             self._report(place)
             return line
         self.records += 1
@@ -75,7 +84,7 @@ class _Cleaner:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Clean; return the exit status: 0, or 1 where a line was no record."""
+    """Clean; return the exit status: 0, or 1 if a line was no record. Raises ExecauditError."""
     cleaner = _Cleaner(_make_redactor(args))
     for path in args.sources:
         if not args.in_place:
@@ -104,6 +113,15 @@ def _make_redactor(args: argparse.Namespace) -> Redactor:
     return make_redactor(loaded.config.redact)
 
 
+def _read_line(file: IO[bytes], path: str) -> bytes:
+    """Return the next line; b"" at the end. Raises ExecauditError."""
+    try:
+        return file.readline(_LINE_LIMIT)
+    except (OSError, EOFError, zlib.error) as error:  # such as a damaged archive
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ExecauditError(f"Failed to read '{path}': {reason}") from error
+
+
 @contextlib.contextmanager
 def _opened(path: str) -> Iterator[IO[bytes]]:
     if path == "-":
@@ -119,24 +137,22 @@ def _is_recording(path: str) -> bool:
 
 
 def _clean_in_place(path: str, cleaner: _Cleaner) -> None:
-    """Replace a file by what is clean of it, if it has secrets.
+    """Replace a file by its clean content, if it has secrets.
 
-    The new one is complete on the disk before it takes the name; mode, owner and times stay.
+    The new file is on the disk before it takes the name; mode, owner and times stay.
     """
     fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-            raise InvalidArgument(f"Failed to clean '{path}' in place: it has another name as well")
-        try:
-            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
             raise InvalidArgument(
-                f"Failed to clean '{path}' in place: the daemon writes to it; rotate it first"
-            ) from error
+                f"Failed to clean '{path}' in place: it is not a regular file with one name"
+            )
+        _lock(fd, path)
         before = cleaner.cleaned
         unfinished = Path(path).with_name(f".{Path(path).name}.redacting")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        unfinished.unlink(missing_ok=True)  # of a process that was killed
         target = os.open(unfinished, flags, 0o600)
         try:
             with os.fdopen(target, "wb") as file:
@@ -154,6 +170,22 @@ def _clean_in_place(path: str, cleaner: _Cleaner) -> None:
         os.close(fd)
 
 
+def _lock(fd: int, path: str) -> None:
+    """Keep others from writing to a file until its descriptor is closed.
+
+    A lock of the process (lockf(3)) would end with the first other descriptor of the file that is
+    closed. Raises InvalidArgument if somebody writes to it.
+    """
+    try:
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _LOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+    except OSError as error:
+        if error.errno not in (errno.EAGAIN, errno.EACCES):
+            return  # a file system without locks
+        raise InvalidArgument(
+            f"Failed to clean '{path}' in place: the daemon writes to it; rotate it first"
+        ) from error
+
+
 def _write_clean(path: str, cleaner: _Cleaner, file: IO[bytes]) -> None:
     stream = _make_compressor(path)
     for data in cleaner.clean(path):
@@ -164,7 +196,7 @@ def _write_clean(path: str, cleaner: _Cleaner, file: IO[bytes]) -> None:
 
 
 def _make_compressor(path: str) -> Any:
-    """Return what compresses as the file is, None where it is plain. Raises NotConfigured."""
+    """Return a compressor for the kind of file, None for a plain one. Raises NotConfigured."""
     if path.endswith(".gz"):
         return zlib.compressobj(6, zlib.DEFLATED, 31)  # 31: a gzip header and trailer
     if not path.endswith(".zst"):

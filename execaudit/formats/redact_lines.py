@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Secrets out of lines that were written before: records of execaudit, ECS and OCSF.
+"""Removes secrets from lines that were written before: records of execaudit, ECS and OCSF.
 
-Owns where each format has arguments and environment. What is secret, the redactor knows; a line
-without a secret stays byte for byte as it is. OCSF has the arguments joined by blanks, nothing
-quoted: a secret with blanks in it cannot be seen whole there.
+Owns where each format has arguments and environment. The redactor knows what is secret. A line
+without a secret stays as it is, byte for byte. OCSF joins the arguments by blanks, without quotes:
+of a secret with blanks only a part is recognized there.
 """
 
 import json
@@ -16,9 +16,9 @@ from execaudit.records.text import FieldDict, dumps
 
 
 def redact_line(line: bytes, redactor: Redactor) -> bytes | None:
-    """Return the line without its secrets, None where it has none.
+    """Return the line without its secrets, None if it has none.
 
-    Raises ValueError where it is no JSON object; a line of another program has no secrets of ours.
+    Raises ValueError if it is no JSON object, and one of errors.MALFORMED for a malformed record.
     """
     document = json.loads(line)
     if not isinstance(document, dict):
@@ -35,7 +35,7 @@ def redact_line(line: bytes, redactor: Redactor) -> bytes | None:
 
 
 def _redact_process(document: dict[str, Any], redactor: Redactor) -> bool:
-    """Clean the process of a document in ECS or OCSF, in place; return whether it had secrets."""
+    """Clean the process of an ECS or OCSF document in place; return True if it had secrets."""
     process = document.get("process")
     if not isinstance(process, dict):
         return False
@@ -73,7 +73,7 @@ def _redact_process(document: dict[str, Any], redactor: Redactor) -> bool:
 
 
 def _redact_ecs_parent(parent: dict[str, Any], rest: dict[str, Any], redactor: Redactor) -> bool:
-    """Clean the command line of the parent, in place; return whether it had secrets."""
+    """Clean the parent's command line in place; return True if it had secrets."""
     text = rest.get("pcmdline", command_text(parent.get("args", [])))
     clean = redact_record({"pcmdline": text}, redactor)["pcmdline"]
     if clean == text:
@@ -85,7 +85,7 @@ def _redact_ecs_parent(parent: dict[str, Any], rest: dict[str, Any], redactor: R
 
 
 def _redact_ocsf_parent(parent: dict[str, Any], redactor: Redactor) -> bool:
-    """Do the same of a process in OCSF."""
+    """Clean the command line of a process in OCSF in place; return True if it had secrets."""
     text = command_text(parent.get("cmd_line", "").split(" "))
     clean = redact_record({"pcmdline": text}, redactor)["pcmdline"]
     if clean == text:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Secrets out of recordings: of arguments and environments, in their records and chunks.
+"""Removes secrets from recordings: from arguments and environments in records and chunks.
 
-Owns where the bytes of a block are. A secret becomes a mark of the same length, so that all lengths
-and offsets of the recording stay true. The layout is `wire.record`'s.
+Owns where the bytes of a block are. A secret becomes a mark of the same length, so all lengths and
+offsets of the recording stay true. `wire.record` has the layout.
 """
 
 import struct
@@ -90,14 +90,14 @@ class RecordingCleaner:
             self.cleaned += is_dirty
 
     def _give_up(self) -> None:
-        """Clean the chunks whose record has not come."""
+        """Clean the chunks whose record did not come."""
         for chunks in self._chunks.values():
             for area in (record.AREA_ARGV, record.AREA_ENV):
                 self.cleaned += self._mask(_NOTHING, chunks, area)
         self._chunks.clear()
 
     def _mask(self, inline: _Stretch, chunks: list[bytearray], area: int) -> bool:
-        """Mask the secrets of a block; return whether it had any."""
+        """Mask the secrets of a block; return True if it had any."""
         stretches = [inline] if inline.length else []
         for frame in chunks:
             of_area, offset, _, got = _CHUNK(frame, _CHUNK_AT)
@@ -116,7 +116,7 @@ class RecordingCleaner:
 
 
 def _inline(frame: bytearray) -> tuple[_Stretch, _Stretch]:
-    """Return what a record has itself of its arguments and environment: the last of its bytes."""
+    """Return the arguments and the environment within a record: the last of its bytes."""
     _, argv, _, _, _, env, _, _ = _LENGTHS(frame, _LENGTHS_AT)
     argv = min(argv, len(frame) - record.EXEC_BYTES)
     env = min(env, len(frame) - record.EXEC_BYTES - argv)
@@ -129,25 +129,32 @@ def _split(stretches: list[_Stretch]) -> tuple[list[bytes], list[int], list[int]
     words: list[bytes] = []
     offsets: list[int] = []
     gaps: list[int] = []
-    at = 0
-    data = b""
-    begin = 0
-    for stretch in [*stretches, None]:
-        if stretch is not None and stretch.offset == at and data:
-            data += bytes(stretch.frame[stretch.at : stretch.at + stretch.length])
-            at += stretch.length
-            continue
-        for word in data.removesuffix(b"\0").split(b"\0") if data else ():
+    is_cut = False
+    for begin, data in _join(stretches):
+        if is_cut:
+            gaps.append(len(words) - 1)
+        at = begin
+        for word in data.removesuffix(b"\0").split(b"\0"):
             words.append(word)
-            offsets.append(begin)
-            begin += len(word) + 1
-        if stretch is not None:
-            if words and data[-1:] != b"\0":
-                gaps.append(len(words) - 1)
-            begin = stretch.offset
-            data = bytes(stretch.frame[stretch.at : stretch.at + stretch.length])
-            at = stretch.offset + stretch.length
+            offsets.append(at)
+            at += len(word) + 1
+        is_cut = not data.endswith(b"\0")
     return words, offsets, gaps
+
+
+def _join(stretches: list[_Stretch]) -> Iterator[tuple[int, bytes]]:
+    """Yield offset and bytes of each run of stretches without a gap."""
+    parts: list[bytes] = []
+    begin = end = 0
+    for stretch in stretches:
+        if parts and stretch.offset != end:
+            yield begin, b"".join(parts)
+            parts = []
+        begin = begin if parts else stretch.offset
+        parts.append(bytes(stretch.frame[stretch.at : stretch.at + stretch.length]))
+        end = stretch.offset + stretch.length
+    if parts:
+        yield begin, b"".join(parts)
 
 
 def _write(stretches: list[_Stretch], offset: int, data: bytes) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records read back from lines of any format, as they were before they were adapted.
+"""Records read back from documents of any format.
 
-Owns which format's reverse is taken.
+Owns the choice of the format.
 """
 
 from typing import Any
@@ -11,9 +11,9 @@ from execaudit.formats.ocsf_restore import restore_ocsf
 
 
 def restore(name: str, document: dict[str, Any]) -> dict[str, Any]:
-    """Return the record of a document; one in our own format is a record.
+    """Return the record of a document; one in our own format is its own record.
 
-    Raises, as reading a malformed document does.
+    Raises one of errors.MALFORMED for a malformed document.
     """
     if name == "ecs":
         return restore_ecs(document)

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JSON Schema (2020-12) of what is written, in each format; `execaudit schema` prints it.
+"""JSON Schema (2020-12) of the lines in each format; `execaudit schema` prints it.
 
-Owns finding the files in execaudit/schemas. The record's is made from the vocabulary; it is
-versioned by its `$id` and complete: members that it does not name do not occur. The schemas of
-ECS and OCSF cover what we use of them; the full ones have more.
+Owns finding the files in execaudit/schemas. The record's schema is made from the vocabulary. Its
+`$id` has its version, and it is complete: no other members occur. The schemas of ECS and OCSF cover
+the parts that we use.
 """
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,6 @@ def load_schema(name: str) -> dict[str, Any]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print it."""
-    print(json.dumps(load_schema(args.format), indent=2, ensure_ascii=False), file=sys.stdout)
+    """Print the schema; return the exit status."""
+    print(json.dumps(load_schema(args.format), indent=2, ensure_ascii=False))
     return EXIT_OK

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records made to fit into a line of bounded length, and saying so.
+"""Makes a record fit into a line of bounded length, and marks what it cut.
 
-Owns what is given up, in which order: the parent's command line first, then the middle of the
-arguments, environment, names tried along PATH and ancestors, at last parts of long texts. What was
-left out is marked in `truncated` as everything that is cut, with the reason "line".
+Owns what is cut, in which order: the parent's command line, the middle of the arguments, the
+environment, names tried along PATH, ancestors, and at last long texts. `truncated` says so, with
+the reason "line".
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from execaudit.wire.event import Gap
 
 REASON = "line"
 MIN_LINE_BYTES = 8 << 10
-"""What every record fits into, whatever is in it."""
+"""Every record fits into a line of this length."""
 
 _TEXT_BYTES = (1024, 256, 64)
 _LISTS = ("env", "path_search", "ancestors", "last_record")
@@ -56,7 +56,7 @@ def trim(fields: FieldDict, encode: Encode, limit: int) -> bytes:
 
 
 def _fit_argv(fields: FieldDict, encode: Encode, limit: int) -> bytes:
-    """With as many bytes of the arguments as there is room for: a search by halves."""
+    """Return the line with as many bytes of the arguments as fit, found by bisection."""
     low, high = 0, limit
     best = encode(keep_argv(fields, 0))
     while high - low > max(low >> 6, 32):
@@ -70,7 +70,7 @@ def _fit_argv(fields: FieldDict, encode: Encode, limit: int) -> bytes:
 
 
 def keep_argv(fields: FieldDict, room: int) -> FieldDict:
-    """Keep `room` bytes of the arguments. The gap is marked as any other."""
+    """Return the fields with `room` bytes of the arguments; the gap is marked as any other."""
     block = b"".join(word + b"\0" for word in exact_strings(fields, "argv"))
     if room >= len(block):
         return fields
@@ -96,7 +96,7 @@ def _set_redacted(fields: FieldDict, name: str, indexes: list[int]) -> None:
 
 
 def _leave_out(fields: FieldDict, name: str) -> FieldDict:
-    """Leave a list out as a whole."""
+    """Return the fields without one member, which is marked as cut."""
     fields = dict(fields)
     mark: object = True
     if name == "env":
@@ -111,14 +111,14 @@ def _leave_out(fields: FieldDict, name: str) -> FieldDict:
 
 
 def _mark_cut(fields: FieldDict, marks: FieldDict) -> FieldDict:
-    """Mark members as cut. Their exact bytes, which are whole, go."""
+    """Return the fields with members marked as cut, and without their exact bytes."""
     exact = {f"{name}_b64" for name in marks}
     kept = {name: value for name, value in fields.items() if name not in exact}
     return {**kept, "truncated": {**fields.get("truncated", {}), **marks}}
 
 
 def _shorten_texts(fields: FieldDict, most: int) -> FieldDict:
-    """Cut texts of more than `most` characters, and say which."""
+    """Return the fields with texts of at most `most` characters; cut ones are marked."""
     fields = dict(fields)
     marks: FieldDict = {}
     for name, value in fields.items():
@@ -130,7 +130,7 @@ def _shorten_texts(fields: FieldDict, most: int) -> FieldDict:
 
 
 def _leave_out_texts(fields: FieldDict) -> FieldDict:
-    """Return what cannot be long: numbers, times, identities."""
+    """Return only members that cannot be long: numbers, times, identities."""
     kept = {
         name: value
         for name, value in fields.items()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading a file that is compressed with zstd, by whichever module there is for it.
+"""Reads a file that is compressed with zstd, with whichever module is installed.
 
 Owns the frames: a file can have several, and must not end within one. It must not know lines.
 """
@@ -10,12 +10,12 @@ from typing import IO, Any
 
 from execaudit.errors import NotConfigured
 
-# Small, since what it holds can be thousands of times longer.
+# Small, as its content can be thousands of times longer.
 _CHUNK_BYTES = 16 << 10
 
 
 class _Frames(io.RawIOBase):
-    """What is in the frames of `file`, which it closes."""
+    """The content of the frames of `file`. Closing it closes the file."""
 
     def __init__(self, file: IO[bytes], module: Any) -> None:
         self._file = file
@@ -60,7 +60,7 @@ class _Frames(io.RawIOBase):
 
 
 def open_zstd(path: str) -> IO[bytes]:
-    """Return the content of a file. Raises NotConfigured where no module for zstd is installed."""
+    """Open the content of a file. Raises OSError, or NotConfigured without a module for zstd."""
     for name in ("compression.zstd", "zstandard"):  # the first is of Python 3.14
         try:
             module = import_module(name)

@@ -18,7 +18,7 @@ _STRUCT, _UNION = 4, 5
 
 
 class _Type(NamedTuple):
-    """One struct btf_type; `members` is their count, `size` of a modifier the type behind it."""
+    """One struct btf_type; `members` is their count, `size` of a modifier the type it modifies."""
 
     address: int
     kind: int
@@ -41,7 +41,10 @@ class Btf:
     def __init__(
         self, path: str | None = None, module: str = "", base: "Btf | None" = None
     ) -> None:
-        """Read it; of a `module`, `base` is the kernel's, and has to stay open as long."""
+        """Read the file `path`, the `module` of the kernel `base`, or else the running kernel.
+
+        `base` must stay open as long as this. Raises NotImplementedByKernel.
+        """
         self._btf: int | None
         if base is not None:
             path = f"/sys/kernel/btf/{module}"

@@ -87,6 +87,7 @@ class Capture:
 
         `keys` are (kind, a, b) as in struct rule_key, each with the index of its rule: at most
         `settings.rules` keys, and as many rules. Returns the last `rule_hits` of the old rules.
+        Raises OSError; then the old rules stay in force.
         """
         old = self._rule_keys
         self._generation += 1
@@ -118,7 +119,7 @@ class Capture:
         self._rule_keys = libbpf.map_keys(self.maps["rules"], record.RULE_KEY.size)
 
     def mute(self) -> None:
-        """Have the programs drop and count every event from now on: another capture takes over."""
+        """Make the programs drop and count every event: another capture takes over."""
         self._configure(self._generation << 32 | 1 << _RULE_ALL)
 
     def _configure(self, rules: int) -> None:
@@ -190,14 +191,14 @@ class Capture:
         """Detach what was attached on trial, in a thread: each waits for all processors."""
         if self.trials:
             trials, self.trials = self.trials, []
-            threading.Thread(target=_close_all, args=(trials,), name="trials").start()
+            threading.Thread(target=close_all, args=(trials,), name="trials").start()
 
     def detached(self) -> list[str]:
         """Return the names of programs whose attachment is gone.
 
         A descriptor that is a link of this very program (struct bpf_link_info) is an attachment in
-        force: such a link ends with its last descriptor only. The kernel says nothing about perf
-        events but that they are open.
+        force: such a link ends with its last descriptor only. Of perf events the kernel only says
+        that they are open.
         """
         gone: list[str] = []
         for link, (name, point) in zip(self.links, self.points.items(), strict=True):
@@ -218,13 +219,13 @@ class Capture:
     def close(self) -> None:
         """Detach, and release programs and maps."""
         self.detach()
-        _close_all(self.trials)
+        close_all(self.trials)
         for fd in (*self.programs.values(), *self.maps.values()):
             os.close(fd)
         self.programs, self.maps = {}, {}
 
     def take(self) -> "Capture":
-        """Return a capture with all descriptors of this one, which is left without any."""
+        """Return a capture with all descriptors of this one, which keeps none."""
         taken = copy.copy(self)
         self.programs, self.maps, self.links, self.trials = {}, {}, [], []
         return taken
@@ -240,7 +241,8 @@ def _counter(raw: bytes, at: int) -> int:
     return int(struct.unpack_from("@Q", raw, at)[0])
 
 
-def _close_all(fds: list[int]) -> None:
+def close_all(fds: list[int]) -> None:
+    """Close descriptors, and empty their list."""
     while fds:
         os.close(fds.pop())
 

@@ -25,7 +25,7 @@ class FileSystems(NamedTuple):
 
 
 def find_file_systems() -> FileSystems:
-    """Return what the kernel says now: a module's types are there once it is loaded."""
+    """Return what the kernel says now: it has a module's types once the module is loaded."""
     folder = Path(KERNEL_BTF).parent
     return _search(*(name for name in ("btrfs", "overlay") if (folder / name).exists()))
 
@@ -47,13 +47,11 @@ def _search(*modules: str) -> FileSystems:
 
 def _overlay(btf: Btf) -> tuple[int, int]:
     """Return which enum overlay_file holds, and `overlay_upper`; zeros without overlayfs."""
-    inode, upper = (
-        btf.find_bit("ovl_inode", "vfs_inode"),
-        btf.find_bit("ovl_inode", "__upperdentry"),
-    )
-    upper_at = 0 if inode is None or upper is None or upper <= inode else (upper - inode) // 8
     if not btf.struct_size("ovl_inode"):
         return record.OVERLAY_UNKNOWN, 0
+    inode = btf.find_bit("ovl_inode", "vfs_inode")
+    upper = btf.find_bit("ovl_inode", "__upperdentry")
+    upper_at = 0 if inode is None or upper is None or upper <= inode else (upper - inode) // 8
     if not btf.struct_size("ovl_file"):
         return record.OVERLAY_REAL, upper_at
     is_first = btf.find_bit("ovl_file", "realfile") == 0
@@ -61,7 +59,7 @@ def _overlay(btf: Btf) -> tuple[int, int]:
 
 
 def _btrfs(btf: Btf) -> tuple[int, int]:
-    """Return `btrfs_root_back` and `btrfs_anon_dev`; zeros where they are not to be found."""
+    """Return `btrfs_root_back` and `btrfs_anon_dev`; zeros where the types lack them."""
     inode, root = btf.find_bit("btrfs_inode", "vfs_inode"), btf.find_bit("btrfs_inode", "root")
     device = btf.find_bit("btrfs_root", "anon_dev")
     if inode is None or root is None or device is None or inode <= root:

@@ -16,15 +16,16 @@ class Hierarchies(NamedTuple):
     """What there is beside version 2."""
 
     are_old: bool
-    """Groups are kept in hierarchies of version 1, too."""
+    """True if groups are kept in hierarchies of version 1, too."""
     named: int
-    """The number of systemd's own one of these, which records follow; 0 if there is none."""
+    """Number of systemd's own hierarchy of version 1, which records follow; 0 if there is none."""
 
 
 def find_hierarchies(cgroups: str = _CGROUPS) -> Hierarchies:
-    """Return what `cgroups` names; a kernel without control groups has none."""
+    """Return the hierarchies that `cgroups` names; none on a kernel without control groups."""
     try:
-        with open(cgroups, errors="replace") as file:
+        # Of line ends the kernel keeps only "\n" out of paths.
+        with open(cgroups, errors="replace", newline="\n") as file:
             lines = [line.split(":", 2) for line in file]
     except OSError:
         lines = []

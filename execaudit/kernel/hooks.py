@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attach points: which program belongs where, which of them this kernel offers, and attaching.
 
-Owns the choice between hooks of different cost. Both engines hand their programs over to `attach`;
-nothing here loads one of theirs. A hook works if a program that does nothing can be attached to it:
-no version number says so.
+Owns the choice between hooks of different cost, and the attaching. The engines load the programs;
+only programs on trial are loaded here. A hook works if a program that does nothing can be attached
+to it: no version number says so.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ _PERF_TYPE_TRACEPOINT = 2
 _PERF_IOC_SET_BPF = 0x40042408
 _PERF_IOC_ENABLE = 0x2400
 _RESULT_FIELD = "field:long ret;\toffset:16;"
-"""Of the tracepoints' format: where struct sys_exit_args (bpf/failure.h) has the result.
+"""Line of a tracepoint's format: struct sys_exit_args (bpf/failure.h) has the result there.
 Kernels with more common fields, as some distributions' real-time ones, have it elsewhere."""
 _ENOTSUPP = 524  # include/linux/errno.h: the C library has no words for it
 _SYSCALL_PREFIXES = {
@@ -54,7 +54,7 @@ SUCCESS = {"on_exec": AttachPoint("raw_tp", "sched_process_exec")}
 EXIT = {"on_exit": AttachPoint("raw_tp", "sched_process_exit")}
 FORK = {"on_fork": AttachPoint("raw_tp", "sched_process_fork")}
 RUNNING = {"on_task": AttachPoint("iterator", "bpf_iter_task")}
-"""Attached nowhere: what it writes is read once, see `capture.read_running`."""
+"""Attached nowhere: what it writes is read once (engine/running.py)."""
 
 FAILURE_CHOICES = ("auto", "fexit", "kretprobe", "tracepoint", "sys_exit")
 
@@ -89,10 +89,7 @@ FAILURE_HOOKS = (
 
 
 def attach(program: int, point: AttachPoint) -> int:
-    """Attach a loaded program; the descriptor returned holds the attachment.
-
-    Raises OSError as the kernel gave it.
-    """
+    """Attach a loaded program; return the descriptor that holds the attachment. Raises OSError."""
     if point.how == "raw_tp":
         return libbpf.open_raw_tracepoint(point.where, program)
     if point.how == "fexit":
@@ -105,7 +102,7 @@ def attach(program: int, point: AttachPoint) -> int:
     import ctypes  # noqa: PLC0415 - only this way of attaching needs it here
 
     if not _KPROBE_PMU.exists():
-        raise OSError(2, "the kernel has no kprobes that BPF programs can use")
+        raise OSError(errno.ENOENT, "the kernel has no kprobes that BPF programs can use")
     symbol = ctypes.create_string_buffer(point.where.encode())
     attr.type = int((_KPROBE_PMU / "type").read_text())
     bit = (_KPROBE_PMU / "format/retprobe").read_text().strip().removeprefix("config:")
@@ -133,7 +130,8 @@ def _tracepoint_id(system: str, event: str) -> int:
             if _RESULT_FIELD not in (folder / "format").read_text():
                 raise OSError(errno.EPROTO, "this kernel's tracepoints have other common fields")
             return number
-    raise OSError(2, f"no tracepoint {system}/{event} (is tracefs mounted at {TRACEFS[0]}?)")
+    text = f"no tracepoint {system}/{event} (is tracefs mounted at {TRACEFS[0]}?)"
+    raise OSError(errno.ENOENT, text)
 
 
 _PROGRAM_KINDS = {
@@ -167,10 +165,10 @@ READ_KERNEL = b"".join(
 
 
 def _do_nothing(point: AttachPoint) -> bytes:
-    """Return the instructions of a program for `point` without effect: r0 = 0 or 1; exit.
+    """Return the instructions of a program without effect for `point`: r0 = 0 or 1; exit.
 
-    A tracepoint's that returns 0 hides the event from perf; the verifier refuses an fexit program
-    that may return anything else (kernel/bpf/verifier.c: check_return_code).
+    A tracepoint's program hides the event from perf if it returns 0. The verifier refuses an fexit
+    program that can return anything else (kernel/bpf/verifier.c: check_return_code).
     """
     code = 0 if point.how == "fexit" else 1
     return _instruction(0xB7, value=code) + _instruction(0x95)
@@ -185,7 +183,8 @@ def load(name: str, instructions: bytes, point: AttachPoint, btf: Btf | None) ->
         return libbpf.load_program(_PROGRAM_KINDS[point.how], name, instructions)
     function = btf.find(point.where, libbpf.BTF_KIND_FUNC) if btf else 0
     if not function:
-        raise OSError(2, f"the kernel's type information has no function {point.where}")
+        text = f"the kernel's type information has no function {point.where}"
+        raise OSError(errno.ENOENT, text)
     return libbpf.load_program(
         libbpf.PROG_TRACING, name, instructions, _ATTACH_TYPES[point.how], function
     )
@@ -197,7 +196,7 @@ def load_trial(point: AttachPoint, btf: Btf | None = None) -> int:
 
 
 def trial(point: AttachPoint, btf: Btf | None = None, links: list[int] | None = None) -> str | None:
-    """Attach a program that does nothing, and detach it; return the reason if that failed.
+    """Attach a program that does nothing, and detach it; return why that failed, else None.
 
     Detaching waits for all processors, some 50 ms: with `links`, the attachment is left there for
     the caller to close when there is time.
@@ -233,7 +232,8 @@ def choose_failure_hook(wanted: str, links: list[int] | None = None) -> FailureH
     where none works.
     """
     if wanted not in FAILURE_CHOICES:
-        raise InvalidArgument(f"Unknown failure hook '{wanted}': expected {FAILURE_CHOICES}")
+        known = ", ".join(FAILURE_CHOICES)
+        raise InvalidArgument(f"Unknown failure hook '{wanted}': expected one of {known}")
     reasons: list[str] = []
     with contextlib.ExitStack() as stack:
         btf = None
@@ -256,14 +256,14 @@ def choose_failure_hook(wanted: str, links: list[int] | None = None) -> FailureH
 def find_obstacle(hook: FailureHook, btf: Btf | None, links: list[int] | None = None) -> str | None:
     """Return why a hook does not work here, None if it does. For `links` see `trial`.
 
-    32-bit entry points are not in every kernel, and are left out where there are none.
+    Not every kernel has 32-bit entry points: they are not needed.
     """
     needed = (point for name, point in hook.programs.items() if "compat" not in name)
     return next(filter(None, (trial(point, btf, links) for point in needed)), None)
 
 
 def _without_missing(hook: FailureHook, btf: Btf | None, links: list[int] | None) -> FailureHook:
-    """Leave out 32-bit entry points that this kernel was built without."""
+    """Return a hook without the 32-bit entry points that this kernel lacks."""
     programs = {
         name: point
         for name, point in hook.programs.items()
@@ -284,7 +284,8 @@ def attach_all(programs: dict[str, int], points: dict[str, AttachPoint]) -> list
         except OSError as error:
             for link in links:
                 os.close(link)
-            kind = NoPermission if error.errno in (1, 13) else NotImplementedByKernel
+            is_denied = error.errno in (errno.EPERM, errno.EACCES)
+            kind = NoPermission if is_denied else NotImplementedByKernel
             raise kind(
                 f"Failed to attach '{name}' to {point.how} {point.where}: {error.strerror}"
             ) from error

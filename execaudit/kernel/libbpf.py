@@ -6,6 +6,7 @@ nothing. Source: libbpf 1.0 and later, bpf/libbpf.h, bpf/bpf.h and bpf/btf.h.
 """
 
 import ctypes as c
+import errno
 import os
 from typing import Any
 
@@ -29,6 +30,8 @@ BTF_KIND_FUNC = 12
 BTF_KIND_ENUM = 6
 
 _LOG_BYTES = 1 << 20
+_PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241}  # the C library has no function for it
+_PERF_FLAG_FD_CLOEXEC = 8
 
 try:
     _lib = c.CDLL("libbpf.so.1", use_errno=True)
@@ -130,17 +133,17 @@ _obj_get = _prototype("bpf_obj_get", _I, _S)
 _info_by_fd = _prototype("bpf_obj_get_info_by_fd", _I, _I, _P, c.POINTER(_U))
 
 PRINT_FUNCTION = c.CFUNCTYPE(c.c_int, c.c_int, c.c_char_p, c.c_void_p)
-"""libbpf_print_fn_t; the last argument is a va_list."""
+"""libbpf_print_fn_t: the level, the format and a va_list."""
+PRINT_WARNING = 0  # LIBBPF_WARN
 
 set_print(None)  # libbpf's own messages go to stderr otherwise; errors come back as results
 
 
 def check(result: int) -> int:
-    """Return a descriptor or count; raise OSError for libbpf's negative errno results."""
-    if result >= 0:
-        return result
-    code = -result if result != -1 else c.get_errno()
-    raise OSError(code, os.strerror(code))
+    """Return a descriptor or count. Raises OSError for a negative errno, as libbpf returns it."""
+    if result < 0:
+        raise OSError(-result, os.strerror(-result))
+    return result
 
 
 def load_program(
@@ -169,12 +172,12 @@ def load_program(
 
 
 def create_map(kind: int, name: str, key_bytes: int, value_bytes: int, entries: int) -> int:
-    """Create a map; returns its descriptor."""
+    """Create a map; return its descriptor. Raises OSError."""
     return check(_map_create(kind, name.encode(), key_bytes, value_bytes, entries, None))
 
 
 def update_map(fd: int, key: bytes, value: bytes) -> None:
-    """Set one element of a map."""
+    """Set one element of a map. Raises OSError."""
     check(_map_update(fd, key, value, 0))
 
 
@@ -184,7 +187,7 @@ def delete_from_map(fd: int, key: bytes) -> None:
 
 
 def lookup_map(fd: int, key: bytes, value_bytes: int) -> bytes | None:
-    """Read one element; None if there is none. Of a per-CPU map: all CPUs, one after another."""
+    """Return one element, None if there is none. Of a per-CPU map: one for each CPU, in order."""
     value = c.create_string_buffer(value_bytes)
     if _map_lookup(fd, key, value) < 0:
         return None
@@ -201,12 +204,18 @@ def map_keys(fd: int, key_bytes: int) -> list[bytes]:
 
 
 def open_raw_tracepoint(name: str | None, program: int) -> int:
-    """Attach a raw tracepoint program by name, or with None a tracing program; return its link."""
+    """Attach a raw tracepoint program by name, or with None a tracing program; return its link.
+
+    Raises OSError.
+    """
     return check(_raw_tracepoint_open(name.encode() if name else None, program))
 
 
 def open_iterator(program: int) -> int:
-    """Return a descriptor, reading which runs a loaded iterator program over all its objects."""
+    """Return a descriptor of a loaded iterator program; reading it runs it over all objects.
+
+    Raises OSError.
+    """
     link = check(_link_create(program, 0, ATTACH_TRACE_ITERATOR, None))
     try:
         return check(_iterator_create(link))
@@ -215,12 +224,15 @@ def open_iterator(program: int) -> int:
 
 
 def open_pinned(path: str) -> int:
-    """Descriptor of an object pinned in a bpf file system."""
+    """Return the descriptor of an object that is pinned in a bpf file system. Raises OSError."""
     return check(_obj_get(path.encode()))
 
 
 def object_info(fd: int, info_bytes: int) -> bytes:
-    """Read struct bpf_prog_info, bpf_map_info or bpf_link_info of a descriptor (linux/bpf.h)."""
+    """Return struct bpf_prog_info, bpf_map_info or bpf_link_info of a descriptor (linux/bpf.h).
+
+    Raises OSError.
+    """
     info = c.create_string_buffer(info_bytes)
     size = c.c_uint32(info_bytes)
     check(_info_by_fd(fd, info, c.byref(size)))
@@ -235,11 +247,15 @@ def trim_heap() -> None:
 
 
 def perf_event_open(attr: PerfEventAttr) -> int:
-    """Open a system-wide event on CPU 0, as libbpf does for probes that carry a program."""
-    number = {"x86_64": 298, "aarch64": 241}[os.uname().machine]
-    cloexec = 8
+    """Open a system-wide event on CPU 0, as libbpf does for probes that carry a program.
+
+    Returns its descriptor. Raises OSError.
+    """
+    number = _PERF_EVENT_OPEN.get(os.uname().machine)
+    if number is None:
+        raise OSError(errno.ENOSYS, "perf_event_open(2) has no number here for this architecture")
     attr.size = c.sizeof(PerfEventAttr)
-    fd = _libc.syscall(number, c.byref(attr), -1, 0, -1, cloexec)
+    fd = _libc.syscall(number, c.byref(attr), -1, 0, -1, _PERF_FLAG_FD_CLOEXEC)
     if fd < 0:
         code = c.get_errno()
         raise OSError(code, os.strerror(code))

@@ -9,9 +9,8 @@ mapping counts as resident memory, used or not, and a batch that wraps is joined
 
 A position is read with one aligned 8-byte load. Three orders must hold: the position before the
 headers of what lies before it; headers that say that a record is finished before its data; data
-before the position that gives its room back. x86 keeps them by itself. Python has no barrier, so
-that on other machines a system call stands between each two (docs/architecture.md says why that is
-enough).
+before the position that frees its room. x86 keeps them by itself. Python has no barrier: on other
+machines a system call stands between each two (docs/architecture.md says why that is enough).
 """
 
 import mmap
@@ -31,8 +30,8 @@ class Ring:
 
     The descriptor stays the caller's. It becomes readable for epoll when records arrive, as long as
     all that was there before is free. `position` is where the next record will be read, in bytes
-    since the ring was made. While `keeps_last`, the last record that was read is not given back:
-    the reader comes again by itself, and is woken only by who fills the ring beyond a part of it.
+    since the ring was made. While `keeps_last`, the last record that was read stays in the ring:
+    the kernel wakes the reader only when the ring is full beyond a part of it.
     """
 
     def __init__(self, fd: int, size: int) -> None:
@@ -54,7 +53,7 @@ class Ring:
         self._is_nonsense = False
 
     def pending(self) -> int:
-        """Bytes written and not yet read."""
+        """Return the bytes that were written and not yet read."""
         return self._producer[0] - self.position
 
     def has_more(self) -> bool:
@@ -68,8 +67,8 @@ class Ring:
     def is_sound(self) -> bool:
         """Return True if the reader's position is where we left it, and the ring is readable.
 
-        Who may open the map may move that position. Ahead of the writer's it makes the ring full,
-        forever; ahead of ours, the kernel writes over what we have not read.
+        Whoever may open the map may move that position. Ahead of the writer's it makes the ring
+        full, forever; ahead of ours, the kernel writes over what we have not read.
         """
         return self._consumer[0] == self._freed and self.is_readable()
 
@@ -84,7 +83,7 @@ class Ring:
         return batch
 
     def free(self, position: int) -> None:
-        """Give the room of what lies before `position` back to the kernel; see `keeps_last`."""
+        """Free the room of what lies before `position` for the kernel; see `keeps_last`."""
         self._order()
         if self.keeps_last and self.position - self._last <= self.size // _KEPT_PART:
             position = min(position, self._last)
@@ -92,7 +91,7 @@ class Ring:
 
     @property
     def is_holding(self) -> bool:
-        """True where something that was read is not free: what follows it wakes nobody."""
+        """Return True where something that was read is not free: what follows it wakes nobody."""
         return self._freed != self.position
 
     def take(self, limit: int = 1 << 18) -> tuple[bytes, list[int]]:
@@ -130,7 +129,7 @@ class Ring:
             select.select([self.fd], [], [], 0)
 
     def count(self, end: int) -> int:
-        """Count the records between where reading is and the position `end`."""
+        """Return how many records lie between the next one to read and the position `end`."""
         at, count = self.position, 0
         produced = min(end, self._producer[0])
         self._order()

@@ -10,20 +10,17 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from execaudit.config.files import choose_paths
-from execaudit.config.source import RuleTable, Source, rule_tables
-from execaudit.errors import EXIT_OK, InvalidArgument, NotConfigured, failed_call
+from execaudit.errors import EXIT_OK, MALFORMED, NotConfigured
 from execaudit.formats.restore import restore
 from execaudit.query import completeness_text
 from execaudit.query.output import field_text
 from execaudit.query.parallel import Progress, bytes_of
 from execaudit.query.progress import ProgressBar
-from execaudit.query.scan import MALFORMED
 from execaudit.query.search_arguments import choice_of
-from execaudit.query.selection import read_span
+from execaudit.query.selection import read_rules_file, read_span
 from execaudit.records.quoting import make_printable
 from execaudit.records.readback import event_of_record
 from execaudit.rules.field_values import TYPES
@@ -34,6 +31,9 @@ from execaudit.store.lines import parse_line, walk
 from execaudit.store.log import Piece
 from execaudit.store.sources import Sources, opened
 from execaudit.store.times import Span, read_time
+
+if TYPE_CHECKING:
+    from execaudit.config.source import Problem, RuleTable
 
 _EXAMPLE_BYTES = 160
 
@@ -70,16 +70,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _load_rules(args: argparse.Namespace) -> RuleSet:
     """Load the rules. Raises NotConfigured with all mistakes."""
-    problems: list[Any] = []
+    problems: list[Problem] = []
     tables: list[RuleTable] = []
     regex_bytes = 4096
     if args.rules:
         for path in args.rules:
-            try:
-                data = Path(path).read_bytes()
-            except OSError as error:
-                raise failed_call(f"open '{path}'", error, InvalidArgument) from error
-            tables += rule_tables(Source(path, path, data), problems)
+            tables += read_rules_file(path, problems)
     else:
         from execaudit.config.configuration import load  # noqa: PLC0415 - only where it counts
 

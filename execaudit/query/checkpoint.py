@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from execaudit.errors import InvalidArgument, failed_call
+from execaudit.errors import MALFORMED, InvalidArgument, failed_call
 from execaudit.replace_file import replace_file
 from execaudit.store.position import Position
 
@@ -34,13 +34,13 @@ class Checkpoint:
         try:
             read = json.loads(data)
             if read["version"] != _VERSION:
-                raise ValueError  # noqa: TRY301
+                raise ValueError
             self._logs = {
                 name: Position(str(file), int(offset))
                 for name, (file, offset) in read["logs"].items()
             }
             self._cursors = {name: str(cursor) for name, cursor in read["journals"].items()}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except MALFORMED as error:
             raise InvalidArgument(f"Failed to use '{path}': it is not a checkpoint") from error
 
     def position(self, path: str) -> Position:

@@ -9,9 +9,9 @@ was read, what is no record to the broken ones.
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from execaudit.errors import MALFORMED
 from execaudit.formats.entries import entry_fields
 from execaudit.formats.restore import restore
-from execaudit.query.scan import MALFORMED
 from execaudit.records.journal import PREFIX
 from execaudit.records.journal_fields import REPEATED
 from execaudit.store.broken import Broken

@@ -8,9 +8,10 @@ record is, and whether it matches, is decided as for lines.
 from collections.abc import Iterator
 from typing import Any
 
+from execaudit.errors import MALFORMED
 from execaudit.formats.entries import entry_fields
 from execaudit.query.record_values import RecordValues
-from execaudit.query.scan import MALFORMED, Hit, Question
+from execaudit.query.scan import Hit, Question
 from execaudit.records.journal import PREFIX
 from execaudit.records.journal_fields import REPEATED
 from execaudit.records.text import dumps

@@ -13,21 +13,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
+from execaudit.errors import InvalidArgument
+
 _LESS = "FRSXMK"
 
 
 def choose_pager() -> list[str]:
-    """Return the command of the pager; empty for none."""
+    """Return the command of the pager; empty for none. Raises InvalidArgument."""
     for name in ("SYSTEMD_PAGER", "PAGER"):
         if name in os.environ:
-            words = shlex.split(os.environ[name])
+            try:
+                words = shlex.split(os.environ[name])
+            except ValueError as error:  # a quote that does not end
+                raise InvalidArgument(f"Failed to use ${name}: {error}") from None
             return words if words and words != ["cat"] else []
     return ["less"] if shutil.which("less") else []
 
 
 @contextmanager
 def paged(*, is_wanted: bool) -> Iterator[BinaryIO]:
-    """Give what to write to: the pager where one is wanted and standard output is a terminal."""
+    """Yield the file to write to: a pager if wanted and on a terminal, else standard output."""
     command = choose_pager() if is_wanted and sys.stdout.isatty() else []
     process = None
     if command:

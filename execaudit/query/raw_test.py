@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from execaudit.query.vocabulary import ASKED
 from execaudit.records.vocabulary import FIELDS
-from execaudit.rules.condition_tree import AllOf, AnyOf, Node, Not
+from execaudit.rules.condition_tree import AnyOf, Node, Not
 from execaudit.rules.conditions import Condition
 from execaudit.rules.field_values import DERIVED
 from execaudit.rules.patterns import Truth
@@ -116,6 +116,3 @@ def _compile_condition(condition: Condition) -> RawTest | None:
         return test(None if value is ABSENT else value)
 
     return decide
-
-
-__all__ = ["AllOf", "RawTest", "make_raw_test"]

@@ -6,7 +6,7 @@ what the record says. What a record of its type does not have is unknown, and so
 not even with `not`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from execaudit.query.vocabulary import ASKED, TEXTS
@@ -24,7 +24,6 @@ from execaudit.rules.field_values import (
 )
 from execaudit.rules.processes import ProcessPrograms
 
-Getter = Callable[[Fields], Any]
 _EVENTS = ("exec", "exit")
 _SAME_AS_PID = ("tid", "nspid")  # left out where they are the pid
 _ALWAYS = ("time", "type", "host", "boot")

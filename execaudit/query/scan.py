@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from execaudit.errors import MALFORMED
 from execaudit.formats.restore import restore
 from execaudit.query.needles import Alternatives, Needle, needles_of
 from execaudit.query.raw_test import make_raw_test
@@ -24,8 +25,6 @@ from execaudit.store.log import Piece
 from execaudit.store.part import Part
 from execaudit.store.times import Span, read_time
 
-# What reading a member of another type than the vocabulary's raises.
-MALFORMED = (TypeError, ValueError, KeyError, AttributeError, IndexError, RecursionError)
 _EVENTS = ("exec", "exit")
 
 

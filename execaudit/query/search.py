@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import BinaryIO
 
 from execaudit.color import wants_color
-from execaudit.errors import ExecauditError, InvalidArgument
+from execaudit.errors import MALFORMED, InvalidArgument
 from execaudit.formats.restore import restore
 from execaudit.query import output
 from execaudit.query.account import print_account
@@ -27,7 +27,7 @@ from execaudit.query.live import follow_all
 from execaudit.query.pager import paged
 from execaudit.query.parallel import Search, bytes_of, processors, spooled
 from execaudit.query.progress import ProgressBar
-from execaudit.query.scan import MALFORMED, Hit, Question
+from execaudit.query.scan import Hit, Question
 from execaudit.query.search_arguments import choice_of
 from execaudit.query.selection import read_span
 from execaudit.records.quoting import make_printable
@@ -45,16 +45,10 @@ _SMALL_PIECE_BYTES = 4 << 20
 
 
 def run(args: argparse.Namespace) -> int:
-    """Search; the exit status is grep's: 0 found, 1 none, 2 trouble."""
-    try:
-        _check(args)
-        with opened(choice_of(args)) as sources:
-            return _Run(args, sources).run()
-    except ExecauditError as error:
-        print(f"execaudit: {error}", file=sys.stderr)
-        return TROUBLE
-    except KeyboardInterrupt:
-        return 130
+    """Search; return grep's exit status: 0 found, 1 none, 2 trouble. Raises ExecauditError."""
+    _check(args)
+    with opened(choice_of(args)) as sources:
+        return _Run(args, sources).run()
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -212,7 +206,7 @@ def choose_output(args: argparse.Namespace, *, has_hosts: bool) -> output.Output
     names = output.read_names(args.fields) if args.fields else []
     if args.csv:
         return output.as_csv(names or output.CSV_FIELDS)
-    if args.json or (names and args.json):
+    if args.json:
         return output.as_json_fields(names) if names else output.as_lines(is_terminal=is_terminal)
     if names:
         return output.as_fields(names)

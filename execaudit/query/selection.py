@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from execaudit.config.source import Source, rule_tables
+from execaudit.config.source import Problem, RuleTable, Source, rule_tables
 from execaudit.errors import InvalidArgument, failed_call
 from execaudit.query.conditions import Node, all_of, any_of, make_asked
 from execaudit.query.matches import read_matches
@@ -83,12 +83,8 @@ def read_rule(text: str, lookups: Lookups) -> list[Node]:
     Raises InvalidArgument with all mistakes.
     """
     path, name = (text, "") if Path(text).exists() else _split(text)
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise failed_call(f"open '{path}'", error, InvalidArgument) from error
-    problems: list[object] = []
-    tables = rule_tables(Source(path, path, data), problems)  # type: ignore[arg-type]
+    problems: list[Problem] = []
+    tables = read_rules_file(path, problems)
     rules, mistakes = read_rules(tables, lookups)
     if problems or mistakes:
         said = "\n".join(map(str, [*problems, *mistakes]))
@@ -98,6 +94,21 @@ def read_rule(text: str, lookups: Lookups) -> list[Node]:
         what = f"no rule is called '{name}'" if name else "it has no rule"
         raise InvalidArgument(f"Failed to use --rule {text}: {what}")
     return chosen
+
+
+def read_rules_file(path: str, problems: list[Problem]) -> list[RuleTable]:
+    """Return the rules of a file, and add its mistakes to `problems`.
+
+    Raises InvalidArgument where it cannot be read.
+    """
+    try:
+        data = Path(path).read_bytes()
+        source = Source(path, path, data)
+    except OSError as error:
+        raise failed_call(f"open '{path}'", error, InvalidArgument) from error
+    except UnicodeDecodeError:
+        raise InvalidArgument(f"Failed to read '{path}': it is not UTF-8") from None
+    return rule_tables(source, problems)
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ import time
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from execaudit.errors import InvalidArgument
-from execaudit.store.times import SECOND_NS
+from execaudit.store.times import EARLIEST_NS, LATEST_NS, SECOND_NS
 
 _UNITS_US = {
     1: "us usec µs μs",
@@ -53,15 +53,17 @@ def read_moment(text: str, now_ns: int | None = None) -> int:
     try:
         if not stripped:
             raise ValueError(text)  # noqa: TRY301
-        relative = _relative(stripped, now_ns)
-        if relative is not None:
-            return relative
-        return _absolute(stripped, now_ns)
+        moment = _relative(stripped, now_ns)
+        if moment is None:
+            moment = _absolute(stripped, now_ns)
+        if not EARLIEST_NS < moment < LATEST_NS:
+            raise ValueError(text)  # noqa: TRY301 - no record has a time so far away
     except (ValueError, OverflowError, KeyError) as error:  # KeyError: no such zone
         raise InvalidArgument(
             f"Failed to use time {text!a}: expected one such as '2026-11-28 10:00', yesterday,"
             " -2h or '2h ago' (systemd.time(7))"
         ) from error
+    return moment
 
 
 def _relative(text: str, now_ns: int) -> int | None:

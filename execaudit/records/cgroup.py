@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a cgroup path tells: systemd's unit, slice and session, the container and the pod.
+"""What a cgroup path says: systemd's unit, slice and session, the container and the pod.
 
 Owns the reading of path conventions. Source: systemd src/basic/cgroup-util.c for units; the naming
 of Docker, containerd, CRI-O, Podman, LXC and systemd-nspawn for containers; for pods the kubelet's
@@ -25,8 +25,8 @@ _WHOLE = {
 
 # A pod that the API server made has a UUID; one from a file on the node has an MD5 (static pods).
 _POD = re.compile("pod([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32})")
-# systemd reads "-" as a step in the tree of slices: the kubelet writes "_" in ids. What a runtime
-# that takes the name of a slice for a folder adds to it stands behind ":".
+# systemd reads "-" as a step in the tree of slices: the kubelet writes "_" in ids. A runtime that
+# takes the name of a slice for a folder adds ":" and names of its own.
 _POD_SLICE = re.compile(
     r"(?:^|-)kubepods(?:-burstable|-besteffort)?"
     r"-pod([0-9a-f]{8}(?:_[0-9a-f]{4}){3}_[0-9a-f]{12}|[0-9a-f]{32})\.slice(?:$|:)"
@@ -39,7 +39,7 @@ _MACHINE = re.compile(r"machine-(?!qemu\\x2d)(.+)\.scope|systemd-nspawn@(.+)\.se
 def describe(path: str) -> dict[str, str]:
     """Return `unit`, `user_unit`, `slice`, `session`, `container` and `pod` of "/a.slice/b".
 
-    Only those that the path tells.
+    A field that the path does not name is left out.
     """
     components = [part.removeprefix("_") for part in path.split("/") if part]
     fields: dict[str, str] = {}
@@ -63,7 +63,7 @@ def describe(path: str) -> dict[str, str]:
 
 
 def _take_slices(components: list[str], fields: dict[str, str], key: str) -> list[str]:
-    """Drop leading slices; the last of them becomes `fields[key]`. Returns what follows."""
+    """Return what follows the leading slices; the last of these becomes `fields[key]`."""
     count = 0
     while count < len(components) and components[count].endswith(".slice"):
         count += 1
@@ -83,7 +83,7 @@ def _container(components: list[str]) -> str | None:
 
 
 def _container_at(part: str, outer: str, below: list[str]) -> str | None:
-    """Return what a component says, between the one above and the one below, if any."""
+    """Return the container that `part` names, below `outer`; `below` is what follows, if any."""
     found = _CONTAINER_ID.search(part)
     if found and not _MONITOR.search(part) and below != ["conmon"]:
         return found[1]

@@ -36,10 +36,10 @@ def command_words(
 
     The first word is the file name passed to the system call, instead of argv[0]. The argv of a
     script is the interpreter's: load_script() (fs/binfmt_script.c) puts the interpreter, its
-    argument and the script's file name instead of argv[0], once for each nested interpreter. All
-    that is left out, as the words of the call are what was asked for; if the file name is not
-    found there (binfmt_misc may pass something else), argv is left as it is. A `filename` of None
-    could not be read; then argv[0] stands.
+    argument and the script's file name instead of argv[0], once for each nested interpreter. These
+    are left out: the command line shows what was asked for. If the file name is not among them
+    (binfmt_misc may pass something else), argv stays as it is. A `filename` of None could not be
+    read; then argv[0] stands.
     """
     if filename is None:
         return list(argv), 0

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Arguments cut in their middle: what is kept of them, and which gaps they have then.
 
-Owns the arithmetic. Three quarters of what is kept are the beginning, as the kernel side does; the
-new gap takes up those that lie within it.
+Owns the arithmetic. Of what is kept, three quarters are from the beginning, as on the kernel side.
+The new gap takes in the gaps that lie within it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,10 +15,10 @@ class Cut(NamedTuple):
     """What is left of arguments.
 
     Attributes:
-        strings: the elements that are kept; one that the cut goes through gives two.
-        gaps: all gaps that they have.
-        head: how many elements stand before the cut.
-        first: the index, before, of the one whose end, or all of it, stands behind the cut.
+        strings: the elements that are kept; an element that the cut divides gives two.
+        gaps: all gaps among them.
+        head: number of elements before the cut.
+        first: index in the uncut arguments of the first element behind the cut.
 
     """
 
@@ -28,7 +28,7 @@ class Cut(NamedTuple):
     first: int
 
     def move(self, indexes: Iterable[int]) -> tuple[int, ...]:
-        """Return the indexes by which the elements that are kept are known now."""
+        """Return the new indexes of elements, by their indexes before; a cut element has none."""
         return tuple(
             index if index < self.head else index - self.first + self.head
             for index in indexes
@@ -37,7 +37,10 @@ class Cut(NamedTuple):
 
 
 def cut_middle(block: bytes, gaps: Sequence[Gap], room: int, reason: str) -> Cut:
-    """Keep `room` bytes of a block of NUL terminated strings, which is longer."""
+    """Keep `room` bytes of a longer block of NUL terminated strings, which has `gaps`.
+
+    `reason` is the new gap's.
+    """
     count = block.count(b"\0")
     end = _find_character(block, room - room // 4, -1)
     begin = _find_character(block, len(block) - room // 4, 1)
@@ -57,7 +60,7 @@ def cut_middle(block: bytes, gaps: Sequence[Gap], room: int, reason: str) -> Cut
 
 
 def _find_character(block: bytes, at: int, step: int) -> int:
-    """Where a character begins at `at`, or next to it in a direction."""
+    """Return `at`, or the next offset in steps of `step` at which a UTF-8 character begins."""
     for _ in range(3):
         if not 0 < at < len(block) or block[at] & 0xC0 != 0x80:
             break

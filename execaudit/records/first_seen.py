@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What of an exec can be new to a host, as bits of an Event and as words of its record.
+"""What of an exec can be new to a host: bits of an Event, and words of its record.
 
-Owns the words and their order. What is new, the baseline says.
+Owns the order of the words, which numbers the bits. The baseline decides what is new.
 """
 
 from collections.abc import Iterable
@@ -14,12 +14,12 @@ EXE, FILE, PAIR, USER = (1 << index for index in range(len(WORDS)))
 
 
 def words_of(bits: int) -> list[str]:
-    """Return the words of a record."""
+    """Return the words for the bits of an Event."""
     return [word for index, word in enumerate(WORDS) if bits >> index & 1]
 
 
 def bits_of(words: Iterable[str]) -> int:
-    """Return the bits of an Event. Raises ValueError for a word that is none."""
+    """Return the bits for the words of a record. Raises ValueError for an unknown word."""
     return sum(1 << WORDS.index(word) for word in set(words))
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose program a process runs that never called exec: a worker of a web server, a subshell.
+"""Which program runs in a process that never called exec: a worker of a web server, a subshell.
 
-Owns how such a process is known by its ancestors: it has the short name of the one that forked it,
-and its number of execs.
+Owns how to recognize such a process: it has the short name of the process that forked it, and the
+same number of execs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,9 +14,10 @@ _Found = TypeVar("_Found")
 def find_program(
     ancestors: Sequence[Mapping[str, Any]], at: int, find: Callable[[str], _Found | None]
 ) -> tuple[int, _Found | None]:
-    """Return which ancestor's exec began what the one at `at` runs, and what `find` says of its id.
+    """Return the index of the ancestor whose exec began what the one at `at` runs, and its value.
 
-    It is the nearest that `find` knows; `at` itself, and None, where it knows none.
+    `find` gives a value for an id. The ancestor is the nearest that `find` knows, up through forks;
+    `at` and None where it knows none.
     """
     index = at
     while (found := find(ancestors[index]["id"])) is None:
@@ -27,6 +28,6 @@ def find_program(
 
 
 def _may_be_forked(one: Mapping[str, Any], above: Mapping[str, Any]) -> bool:
-    """Return True if a process can be a fork of the one above that called exec no more."""
+    """Return True if process `one` may be a fork of `above` that has not called exec since."""
     count, count_above = (each["id"].rpartition("-")[2] for each in (one, above))
     return bool(count == count_above and one.get("comm", "") == above.get("comm"))

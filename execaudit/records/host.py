@@ -70,16 +70,16 @@ class Host:
 
     @property
     def is_live(self) -> bool:
-        """Whether it is this host, now."""
+        """Return True if it is this host, now."""
         return self._live is not None
 
     @property
     def users(self) -> Mapping[int, str | None]:
-        """Names that were asked for, by uid; None for those that have none."""
+        """Return the names that were asked for, by uid; None for a uid without a name."""
         return self._users if self._live is None else self._live.names
 
     def follow(self) -> None:
-        """Take over a step of the wall clock, and other names of users. Once per batch."""
+        """Take over a step of the wall clock, and other names of users. Call it once per batch."""
         self.follow_clock()
         if self._live is not None:
             self._live.refresh()
@@ -92,7 +92,7 @@ class Host:
         self._users.update(names)
 
     def follow_clock(self) -> bool:
-        """Take over a step of the wall clock; True if there was one."""
+        """Take over a step of the wall clock; return True if there was one."""
         if not self.is_live:
             return False
         offset, error_ns = _measure_offset()
@@ -103,7 +103,7 @@ class Host:
         return True
 
     def follow_name(self) -> bool:
-        """Take over another name of the host; True if it has one now."""
+        """Take over another name of the host; return True if it changed."""
         if not self.is_live:
             return False
         raw_name = socket.gethostname()
@@ -122,7 +122,7 @@ class Host:
         return {"first": self.time(first_ns), "last": self.time(last_ns)}
 
     def time(self, boot_ns: int) -> str:
-        """RFC 3339 UTC with nanoseconds of a CLOCK_BOOTTIME time."""
+        """Return a CLOCK_BOOTTIME time as RFC 3339 UTC with nanoseconds."""
         second, fraction = divmod(boot_ns + self.wall_offset_ns, 1_000_000_000)
         if second != self._second:
             self._second_text = second_text(second)
@@ -139,7 +139,7 @@ class Host:
         return f"{self.boot[:12]}-{pid:x}-{start_ns:x}-{exec_count:x}"
 
     def user(self, uid: int) -> str | None:
-        """Name of a uid; None if it has none, or none that is known so far."""
+        """Return the name of a uid; None if it has none, or none that is known so far."""
         return self._users.get(uid) if self._live is None else self._live.name(uid)
 
 
@@ -155,19 +155,19 @@ def _boot_id() -> str:
 
 
 def second_text(second: int) -> str:
-    """RFC 3339 UTC, without fraction and Z, of a second since 1970; held within its years."""
+    """Return a second since 1970 as RFC 3339 UTC without fraction and Z, within its years."""
     inside = min(max(second, 0), _LAST_SECOND)
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(inside))
 
 
 def wall_text(wall_ns: int) -> str:
-    """RFC 3339 UTC with nanoseconds, of nanoseconds since 1970."""
+    """Return nanoseconds since 1970 as RFC 3339 UTC with nanoseconds."""
     second, fraction = divmod(wall_ns, 1_000_000_000)
     return f"{second_text(second)}.{fraction:09d}Z"
 
 
 def _measure_offset() -> tuple[int, int]:
-    """Wall clock minus boot-time clock, and by how much that may be wrong.
+    """Return wall clock minus boot-time clock, and by how much that may be wrong, in ns.
 
     Another process may run between two reads for many milliseconds: the quickest try counts.
     """

@@ -2,7 +2,7 @@
 """Journal entries of Events.
 
 Owns what an entry has beside the record's fields: the command line as a shell reads it, whole and
-shortened for the message. Their form is defined in `journal`.
+shortened for the message. `journal` defines the form of both.
 """
 
 from functools import partial
@@ -22,7 +22,7 @@ from execaudit.wire.event import Event
 _BARE_OR_NUL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./^-\0"
 _WORDS_LIMIT = 4096
 _WORD_BYTES = 128
-_SHORT = 900  # no cutting of commands whose text is shorter, whatever its characters
+_SHORT = 900  # bytes: a shorter command is never cut, even if each byte becomes four
 
 
 class JournalEncoder(Encoder):
@@ -32,13 +32,13 @@ class JournalEncoder(Encoder):
     derived = (("argv_command", b"%b", False), ("argv_line", b"%b", False))
 
     def __init__(self, host: Host, identifier: str, fields: str | tuple[str, ...] = "all") -> None:
-        """Make entries of a sender, with `fields` as `chosen_fields` has them."""
+        """Make entries of the sender `identifier`, with `fields` as `chosen_fields` takes them."""
         chosen = chosen_fields(fields)
         super().__init__(host, partial(wire_entry, identifier=identifier, chosen=chosen))
         self._words = _Words()
 
     def parent_command(self, text: str) -> bytes:
-        """Return it as it is: no entry needs quotes around it, and it has no line break."""
+        """Return `pcmdline` as it is: an entry has no quotes around it, and it has no newline."""
         return text.encode()
 
     def derive(self, event: Event, argv: bytes) -> tuple[Any, ...]:  # noqa: ARG002 - not needed
@@ -73,7 +73,7 @@ class JournalEncoder(Encoder):
 
 
 def _is_bare(block: bytes) -> bool:
-    """Return True if no word of a block needs quotes: there are words, and none is empty."""
+    """Return True if a block has words, none is empty, and none needs quotes."""
     needs_none = not block.translate(None, _BARE_OR_NUL)
     return needs_none and len(block) > 1 and bool(block[0]) and b"\0\0" not in block
 
@@ -89,7 +89,7 @@ def _command(event: Event, *, is_script: bool) -> tuple[bytes, bytes]:
 
 
 class _Words(dict[bytes, bytes]):
-    """Words as a shell reads them; programs get the same ones over and over. Bounded."""
+    """Words as a shell reads them, by their bytes: most words come again and again. Bounded."""
 
     def __missing__(self, raw: bytes) -> bytes:
         quoted = quote_word(raw.decode("utf-8", "surrogateescape")).encode()

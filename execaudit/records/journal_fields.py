@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which fields of execs and exits an entry of the journal has.
 
-Owns the choice `[journal] fields` gives, by the journal's names in small letters: members of `caps`
-and `ns` are fields of their own. What an entry is known by, how the exec ended, what rules made of
-it and what is missing of it can never be left out, nor any field of the daemon's own records.
+Owns the choice that `[journal] fields` makes, by the journal's names in small letters: members of
+`caps` and `ns` are fields of their own. Nothing leaves out what identifies an entry, how the exec
+ended, what rules gave it and what is missing, nor any field of the daemon's own records.
 """
 
 from execaudit.records.vocabulary import FIELDS, SECTIONS
 
 REPEATED = tuple(name for name, field in FIELDS.items() if field.kind.journal == "repeated")
-"""Lists with a field of the journal for each element."""
+"""Lists that become a field of the journal for each element."""
 
 FLATTENED = frozenset(name for name, field in FIELDS.items() if field.kind.journal == "members")
 
@@ -20,7 +20,7 @@ _ALWAYS = frozenset(
     if field.name not in ("argv_b64", "env_b64")
 ) | {"id", "pid"}
 _UNUSUAL = frozenset({"exe_dev", "exe_ino", "cgroup_id"})
-"""Nobody searches by these alone, and few rules do: `FLATTENED` likewise, but for the next."""
+"""Fields that "usual" leaves out: nobody searches by these alone, and few rules ask for them."""
 _USUAL_MEMBERS = frozenset({"caps_effective"})
 
 
@@ -44,7 +44,10 @@ CHOICES = tuple(
 
 
 def chosen_fields(fields: str | tuple[str, ...]) -> frozenset[str] | None:
-    """Return the names that entries have at most; None: all. `fields`: all, usual, or names."""
+    """Return the names of all fields that entries may have; None: all.
+
+    `fields` is "all", "usual", or a list of names out of CHOICES.
+    """
     if fields == "all":
         return None
     if fields == "usual":

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What did not arrive, here or at a sink: how much, why and when, and the `lost` record of it.
 
-Owns the form of both. Who counts it writes the record.
+Owns the form of both. Whoever counts the losses writes the record.
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ class Lost:
     """Events of one stream that were not delivered."""
 
     reason: str  # "ring", "recursion", "undecodable", "crash" or "handover"
-    hook: int | None  # None where it is not known, as `cpu`
-    cpu: int | None
+    hook: int | None  # index in HOOKS; None where it is not known
+    cpu: int | None  # None where it is not known
     count: int
     first_ns: int  # CLOCK_BOOTTIME, between which and `last_ns` they happened
     last_ns: int
@@ -26,7 +26,7 @@ class Lost:
 
 
 class EventKey(NamedTuple):
-    """Which event: `seq` counts the events of one processor and hook."""
+    """Identity of an event: `seq` counts the events of one processor and hook."""
 
     time: str
     cpu: int
@@ -36,7 +36,7 @@ class EventKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Entries that a sink lost for one reason between two times at which it worked."""
+    """Entries that a sink lost in a row, for one reason, until it worked again."""
 
     reason: str
     count: int

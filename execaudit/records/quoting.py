@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 r"""Text from traced programs made fit for a terminal line: escaped, quoted, measured, cut.
 
-Owns what a character may look like on screen and where one word ends and the next begins. It
-knows no record and no column. Nothing here lets a control character, a bidirectional override or an
-invisible character through, whatever the text is.
+Owns what a character looks like on screen, and where one word ends and the next begins. It knows no
+record and no column. No control character, bidirectional override or invisible character gets
+through, whatever the text is.
 
 Words are written as a POSIX.1-2024 shell reads them: bare, in '...', or in $'...' where something
 has to be escaped. A line can be pasted into a shell and gives the same arguments. With `always`,
@@ -22,7 +22,7 @@ _BARE_UNICODE = re.compile(r"[\w@%+=:,./^-]+")
 _BARE_WORDS = frozenset({"[", "]", "{}"})
 # What would make a name in a column look like two columns, or like a mark of ours.
 _UNCLEAR_CELL = re.compile(r"""[\s'"\\]|^[*?<…]|^-?$""")
-# Default_Ignorable_Code_Point and blank characters that str.isprintable() holds for printable
+# Default_Ignorable_Code_Point and blank characters that str.isprintable() takes for printable
 # (Unicode DerivedCoreProperties.txt), and the replacement character, which is never data.
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufffd"
@@ -122,7 +122,7 @@ def quote_head(text: str, room: int, *, always: bool = False, ascii_only: bool =
 
 
 def make_printable(text: str) -> str:
-    """Return text for a message, with what is not printable escaped, without quotes."""
+    """Return text for a message: without quotes, its unprintable characters escaped."""
     return "".join(char if char.isprintable() else _escape(char) for char in text)
 
 

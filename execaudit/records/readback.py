@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records read back: an Event out of the fields of a JSON line, or of what /proc says.
 
-Owns the way back from docs/record.md to wire/event.py, for all that asks the same questions about
-the past as about the present. Texts get their exact bytes back. Raises TypeError, ValueError,
-KeyError or AttributeError for what is no record.
+Owns the way back from docs/record.md to wire/event.py: rules and searches ask the past as they ask
+the present. Texts get their exact bytes back. Raises TypeError, ValueError, KeyError or
+AttributeError for what is no record.
 """
 
 import os
@@ -29,7 +29,7 @@ def event_of_record(fields: Mapping[str, Any]) -> Event:
     """Return the event that an exec or exit record is about.
 
     Its place has no raw bytes: `fields` are the record's own, exact bytes as `<name>_b64`. Times
-    stay there, as text: the clock's offset of then is not known.
+    stay there, as text: nobody knows the offset of the clocks at that time.
     """
     kind = fields["type"]
     place = Place()
@@ -81,7 +81,7 @@ def split_identity(identity: str) -> tuple[str, int, int, int]:
 
 
 def _with_sibling_bytes(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Move exact bytes from where records of schema version 1 have them: `b64: {exe: …}`."""
+    """Return fields with exact bytes as siblings; schema version 1 has them as `b64: {exe: …}`."""
     found = {name: value for name, value in fields.items() if name != "b64"}
     found |= {f"{name}_b64": exact for name, exact in fields.get("b64", {}).items()}
     if "ancestors" in found:
@@ -105,7 +105,7 @@ def _wait_status(fields: Mapping[str, Any]) -> int:
 
 
 def _block(fields: Mapping[str, Any], name: str) -> bytes | None:
-    """NUL terminated strings of a list and its `…_b64`; None where they were unreadable."""
+    """Return a list and its `…_b64` as NUL terminated strings; None where it was unreadable."""
     if name in fields.get("unreadable", ()):
         return None
     return join_strings(exact_strings(fields, name, "surrogateescape"))

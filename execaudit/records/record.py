@@ -2,7 +2,7 @@
 """The record of an Event as a dict: the one definition of what is written (docs/record.md).
 
 Owns which members an exec and an exit have. Lines in every schema, journal entries and the table
-are made of this dict; `encoder` only remembers what it gave.
+are made of this dict; `encoder` remembers the text that was made of it.
 """
 
 import errno
@@ -79,7 +79,7 @@ def _exec_fields(event: Event, host: Host) -> FieldDict:
 
 def _add_argv(fields: FieldDict, event: Event) -> None:
     if event.argv is None:
-        # The kernel counted the arguments of a success; of a failure `argc` is those read: none.
+        # The kernel counts the arguments of a success. Of a failure `argc` counts those read: none.
         if not event.error:
             fields["argc"] = event.argc
         fields["unreadable"] = ["argv"]
@@ -100,13 +100,13 @@ def _add_env(fields: FieldDict, event: Event) -> None:
         add_texts(fields, "env", strings_of(event.env))
     if event.env_gaps:
         gaps = [gap_fields(gap) for gap in event.env_gaps]
-        for gap in gaps:  # among which variables of the whole environment says nothing
-            del gap["index"]
+        for gap in gaps:
+            del gap["index"]  # in the whole environment: says nothing about selected variables
         _merge(fields, {"truncated": {"env": gaps}})
 
 
 def gap_fields(gap: Gap) -> FieldDict:
-    """Return a gap as `truncated` has it."""
+    """Return the element of `truncated` for a gap."""
     if gap.missing_bytes is None:
         return {"index": gap.index, "reason": gap.reason}
     return {"index": gap.index, "missing_bytes": gap.missing_bytes, "reason": gap.reason}
@@ -126,7 +126,7 @@ def _exit_fields(event: Event) -> FieldDict:
 
 
 def _merge(fields: FieldDict, part: FieldDict) -> None:
-    """Add members; `truncated` and `unreadable`, which several parts have, member by member."""
+    """Add members of `part`; to `truncated` and `unreadable`, which both may have, its elements."""
     cut = {**fields.get("truncated", {}), **part.get("truncated", {})}
     unreadable = [*fields.get("unreadable", ()), *part.get("unreadable", ())]
     fields |= part
@@ -137,7 +137,7 @@ def _merge(fields: FieldDict, part: FieldDict) -> None:
 
 
 def _add_verdict(fields: FieldDict, event: Event) -> None:
-    """Add what was done with the event here: tries put together, redaction, rules."""
+    """Add what the daemon made of the event: failed tries before it, redaction, rules."""
     if event.path_search:
         fields["path_search"] = [decode(name)[0] for name in event.path_search]
     redacted: dict[str, Any] = {}

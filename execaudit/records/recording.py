@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recordings: raw records in a file, with all that is needed to print them again elsewhere.
+"""Recordings: raw records in a file, with all that it takes to print them on another host.
 
-Owns the file format. A recording is a line of JSON (what host, which wire version), then frames:
-a tag byte, a length (32 bits, native byte order), that many bytes. Tags: R a raw record, B the end
-of a batch, C a new wall clock offset, U names of users, S the kernel's counters when they were
-settled. A recording holds all arguments and environments: mode 0600.
+Owns the file format. A recording is a line of JSON (the host, the wire version), then frames: a tag
+byte, a length (32 bits, native byte order), that many bytes. Tags: R a raw record, B the end of a
+batch, C a new wall clock offset, U names of users, S the kernel's counters at a settlement. A
+recording holds all arguments and environments: mode 0600.
 """
 
 import errno
@@ -55,7 +55,7 @@ class Recorder:
         self._file.write(json.dumps(header).encode() + b"\n")
 
     def batch(self, buf: bytes, offsets: list[int]) -> None:
-        """Add a batch, after it was printed: by then the names it needs are known."""
+        """Add a batch after it was printed: only then all names of users in it are known."""
         if self._host.wall_offset_ns != self._offset:
             self._offset = self._host.wall_offset_ns
             self._frame(b"C", self._offset)
@@ -70,7 +70,7 @@ class Recorder:
         self._frame(b"B", b"")
 
     def settle(self, slots: list[list[bytes]], misses: dict[int, int], now_ns: int) -> None:
-        """Add what the trace was settled with."""
+        """Add the arguments of a settlement (`Accounting.settle`)."""
         counters = [[raw.hex() for raw in cpus] for cpus in slots]
         self._frame(b"S", [counters, list(misses.items()), now_ns])
 
@@ -112,7 +112,7 @@ def _take_over(fd: int) -> None:
     found = os.fstat(fd)
     if not stat.S_ISREG(found.st_mode):
         return
-    # Others must not get at what is recorded, nor have another file overwritten in this way.
+    # Nobody else may read what is recorded, nor make root overwrite another file by a link.
     if found.st_uid != os.geteuid():
         raise OSError(errno.EPERM, "it belongs to another user")
     if found.st_nlink != 1:
@@ -128,7 +128,7 @@ def _take_over(fd: int) -> None:
 def open_recording(path: str) -> tuple[Host, BinaryIO]:
     """Return the host a recording was made on, and its file at the first frame.
 
-    Raises InvalidArgument where it is none, or none that this version reads.
+    Raises InvalidArgument where it is no recording, or of another wire version.
     """
     try:
         file = open(path, "rb")  # noqa: SIM115 - handed to the caller
@@ -163,8 +163,8 @@ def _parse_header(line: bytes) -> tuple[Host, tuple[int, str]]:
 def read_steps(host: Host, file: BinaryIO, path: str) -> Iterator[tuple[str, Any]]:
     """Yield the steps of a recording: ("batch", (buffer, offsets)) and ("settle", arguments).
 
-    Users and clock steps go into `host` as they come. Raises ExecauditError where the file breaks
-    off or holds something else, after the steps of all that came before.
+    Users and clock steps go into `host` as they come. Raises ExecauditError where the file is cut
+    off or damaged, after the steps before that place.
     """
     records: list[bytes] = []
     size = 0
@@ -197,13 +197,13 @@ def read_steps(host: Host, file: BinaryIO, path: str) -> Iterator[tuple[str, Any
 
 
 def _join(records: list[bytes]) -> tuple[bytes, list[int]]:
-    """Return a batch. A record that is not as long as it says must not read on in the next."""
+    """Return a batch. A record of a wrong length is blanked: it would reach into the next one."""
     whole = [raw if raw[:4] == struct.pack("@I", len(raw)) else _NO_RECORD for raw in records]
     return b"".join(whole), list(accumulate(map(len, whole[:-1]), initial=0))
 
 
 def read_frame(file: BinaryIO) -> tuple[bytes, bytes]:
-    """Return the next frame, (b"", b"") at the end. Raises ValueError where the file breaks off."""
+    """Return the next frame, (b"", b"") at the end. Raises ValueError where the file is cut off."""
     head = file.read(_FRAME.size)
     if not head:
         return b"", b""
@@ -216,7 +216,7 @@ def read_frame(file: BinaryIO) -> tuple[bytes, bytes]:
 
 
 def _parse_frame(tag: bytes, data: bytes) -> Any:
-    """Return what a frame carries, checked as far as others rely on it; else raise _DAMAGE."""
+    """Return the content of a frame, checked. Raises one of _DAMAGE."""
     if tag in (b"R", b"B", b""):
         return None
     value = json.loads(data)
@@ -235,14 +235,14 @@ def _parse_settle(value: Any) -> tuple[list[list[bytes]], dict[int, int], int]:
     hooks = len(record.HOOKS)
     if len(raw) > hooks or any(len(cpus) > _CPU_LIMIT for cpus in raw):
         raise ValueError("slots")
-    # What follows the counters is the kernel side's own and may differ between versions.
+    # Only the counters are read here; the kernel side's own members behind them may differ.
     if any(len(slot) < record.SLOT_COUNTERS_BYTES for cpus in raw for slot in cpus):
         raise ValueError("slot")
     return raw, {_number(hook, 0, hooks): _number(runs) for hook, runs in misses}, _number(now_ns)
 
 
 def _number(value: Any, least: int = 0, beyond: int = 1 << 64) -> int:
-    """Return a number within bounds; JSON has fractions and numbers of any length."""
+    """Return an integer from `least` to below `beyond`. JSON has fractions, and no bounds."""
     if type(value) is not int or not least <= value < beyond:
         raise ValueError(value)
     return value

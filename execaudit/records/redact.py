@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Secrets out of arguments and environment values, before any sink sees them.
 
-Owns the replacement, and what is remembered of commands without a secret. It works on raw bytes, so
-that what rides along in base64 is clean too. A secret becomes `<redacted:NAME>`; with a key,
-`<redacted:NAME:HMAC>` with the first 12 hex digits of HMAC-SHA-256, so that equal secrets can be
-told without being known. What is a secret, `redaction` knows.
+Owns the replacement, and the memory of commands without a secret. It works on raw bytes, so that
+exact bytes in base64 are clean too. A secret becomes `<redacted:NAME>`; with a key,
+`<redacted:NAME:HMAC>` with the first 12 hex digits of HMAC-SHA-256, by which equal secrets are
+recognized. `redaction` knows what is a secret.
 """
 
 from collections.abc import Iterable, Iterator
@@ -31,9 +31,9 @@ class Redacted(NamedTuple):
 
 
 class Redactor:
-    """Replaces what the patterns find; `key` is for correlation and may be None.
+    """Replaces what the patterns find.
 
-    `patterns` are the shipped ones, fewer, or more.
+    `patterns` are the shipped ones, fewer, or more. `key` is the HMAC's; None: no HMAC.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Redactor:
         chosen = tuple(patterns)
         self._key = key
         texts = [pattern for pattern in chosen if isinstance(pattern, Pattern)]
-        # One of the user's own may find something in whatever it is, and tell digits apart.
+        # The user's own may find something anywhere, and tell digits apart.
         self._own = [pattern for pattern in texts if not pattern.needs]
         self._fold = _NO_FOLD if self._own else FOLD
         enabled = {pattern.name for pattern in chosen if isinstance(pattern, Named)}
@@ -54,9 +54,9 @@ class Redactor:
         self._clean_bytes = 0
 
     def redact_block(self, block: bytes) -> tuple[bytes, list[int]] | None:
-        """Replace secrets in NUL terminated words; None where there are none.
+        """Replace secrets in NUL terminated words.
 
-        Return the block, and the indexes of the words that had any.
+        Return the block and the indexes of the words that had secrets; None where no word had any.
         """
         is_kept = len(block) <= _BLOCK_LIMIT
         folded = block.translate(self._fold)
@@ -77,8 +77,8 @@ class Redactor:
     def redact(self, words: list[bytes], gaps: Iterable[int] = ()) -> Redacted:
         """Replace secrets in the words of a command.
 
-        `gaps` are indexes of words behind whose text bytes are missing: where a secret reaches the
-        end of such a word, the piece after the gap is taken for the rest of it.
+        `gaps` are indexes of words whose end is missing: where a secret reaches the end of such a
+        word, the word after it is taken for the rest of the secret.
         """
         found = self.explain(words, gaps)
         if not found:
@@ -116,7 +116,7 @@ class Redactor:
 
 
 def _find_own(pattern: Pattern, words: list[bytes]) -> Iterator[Finding]:
-    """Find what a pattern of the user's own matches."""
+    """Yield what one of the user's own patterns finds."""
     group = "secret" if "secret" in pattern.regex.groupindex else 0
     for index, word in enumerate(words):
         for match in pattern.regex.finditer(word):
@@ -126,7 +126,7 @@ def _find_own(pattern: Pattern, words: list[bytes]) -> Iterator[Finding]:
 
 
 def _continue(found: list[Finding], words: list[bytes], gaps: set[int]) -> Iterator[Finding]:
-    """Yield the findings, and the words that continue a secret behind a gap."""
+    """Yield the findings, and words that continue a secret behind a gap."""
     by_index: dict[int, list[Finding]] = {}
     for secret in found:
         by_index.setdefault(secret.argument, []).append(secret)

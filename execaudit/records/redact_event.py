@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Redaction of an Event, before anything is made of its arguments and variables.
 
-Owns which of its blocks are looked into. What a secret is, `redact` knows.
+Owns which blocks of an Event are redacted. What a secret is, `redact` knows.
 """
 
 from execaudit.records.record import strings_of

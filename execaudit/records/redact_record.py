@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Redaction of a record's fields.
 
-Owns the way from fields back to the exact bytes and forth again; what is secret `redact` knows.
+Owns the way from fields to their exact bytes and back. What is a secret, `redact` knows.
 """
 
 import base64
@@ -12,7 +12,7 @@ from execaudit.records.words import join_quoted, split_words
 
 
 def redact_record(fields: FieldDict, redactor: Redactor) -> FieldDict:
-    """Return the record with secrets replaced, and `redacted` saying where in `argv` and `env`."""
+    """Return the record with secrets replaced; `redacted` says where in `argv` and `env`."""
     redacted: dict[str, list[int]] = {}
     out = dict(fields)
     for name in ("argv", "env"):

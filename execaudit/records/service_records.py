@@ -20,10 +20,10 @@ def _head(host: Host, kind: str) -> FieldDict:
 def start_fields(
     host: Host, engine: str, failure_hook: tuple[str, str], config_hash: str, missed: FieldDict
 ) -> FieldDict:
-    """Return the record that the daemon began; `missed` is what is known of the time before.
+    """Return the record that the daemon began; `missed` has the fields about the run before.
 
-    `failure_hook` is the hook's name, and why there is none although one is wanted; either is
-    empty.
+    `failure_hook` is the hook's name, and the reason why there is none although the configuration
+    wants one: one of them is empty, or both.
     """
     fields = _head(host, "start")
     fields |= {"version": __version__, "kernel": os.uname().release, "engine": engine}
@@ -43,14 +43,17 @@ def stop_fields(host: Host, totals: FieldDict) -> FieldDict:
 
 
 def config_fields(host: Host, old_hash: str, new_hash: str) -> FieldDict:
-    """Another configuration is in force."""
+    """Return the record that another configuration is in force."""
     return {**_head(host, "config"), "old_hash": old_hash, "config_hash": new_hash}
 
 
 def repair_fields(
     host: Host, how: tuple[str, list[str], bool], first_ns: int, last_ns: int
 ) -> FieldDict:
-    """Tracing was not in order; `how` is the reason, the programs, and whether it is now."""
+    """Return the record that tracing was broken between two times (CLOCK_BOOTTIME).
+
+    `how` is the reason, the programs, and True if it works again.
+    """
     reason, programs, is_repaired = how
     fields: FieldDict = {**host.head("repair", last_ns), "reason": reason}
     if programs:
@@ -68,9 +71,9 @@ _OF_PROGRAM = (
 def program_fields(
     host: Host, event: Event, size_and_change: tuple[int, int], *, is_first: bool
 ) -> FieldDict:
-    """Return what an exec says of its program, which ran for the first time, or was changed.
+    """Return the record of a program that ran for the first time, or that was changed.
 
-    `size_and_change`: of the file, in bytes and nanoseconds since 1970.
+    `size_and_change`: size of its file in bytes, change time in nanoseconds since 1970.
     """
     size, changed_ns = size_and_change
     of_place = event.place.fields
@@ -85,16 +88,16 @@ def program_fields(
 
 
 def seal_head(host: Host, events: FieldDict) -> FieldDict:
-    """Return what a `seal` begins with; `events` are the counts so far, as in `stop`."""
+    """Return the first members of a `seal`; `events` are the counts so far, as in `stop`."""
     return {**_head(host, "seal"), "events": events}
 
 
 def summary_fields(
     host: Host, by: tuple[str, int | str], counted: tuple[int, int], first_ns: int, last_ns: int
 ) -> FieldDict:
-    """Return the record of events that a limit kept back, or cut.
+    """Return the record of events over a limit, which kept them back or shortened them.
 
-    `by` is such as ("uid", 0), `counted` how many, and what was cut of them.
+    `by` is such as ("uid", 0); `counted` the number of events, and the bytes that were cut.
     """
     count, cut_bytes = counted
     fields: FieldDict = {**host.head("summary", last_ns), by[0]: by[1], "count": count}

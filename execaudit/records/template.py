@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Texts with placeholders for what differs from exec to exec, compiled to a bytes format.
 
-Owns placeholders and their replacement. Whoever makes text of a record (JSON of any schema, journal
-entries) is run once over a record with placeholders; that text, cut at the placeholders, serves all
-execs of the same kind. So each text is defined once, and no second definition has to agree with it.
+Owns placeholders and their replacement. A function that makes text of a record (JSON of any schema,
+a journal entry) runs once, over a record with placeholders. That text, cut at the placeholders,
+serves all execs of the same kind. So each text has one definition.
 """
 
 import re
@@ -15,7 +15,7 @@ Values = tuple[Any, ...]
 
 
 class Placeholder(str):
-    """Stands for the value of a field. What makes texts moves it, or asks `derive` of it."""
+    """Stands for the value of a field. Functions that make text move it, or call `derive`."""
 
     __slots__ = ("name", "token")
     token: str
@@ -29,7 +29,7 @@ class Placeholder(str):
         return placeholder
 
     def derive(self, suffix: str) -> "Placeholder":
-        """Return what stands for something made of the value: `<name>_<suffix>`."""
+        """Return the placeholder of a value that is made of this one: `<name>_<suffix>`."""
         return Placeholder(self.token, f"{self.name}_{suffix}")
 
 
@@ -38,11 +38,11 @@ class Filling(NamedTuple):
 
     form: bytes  # a piece of a bytes format
     values: tuple[int, ...]  # indexes of the values that it takes
-    is_text: bool = False  # it stays inside the quotes of a JSON string; others take their place
+    is_text: bool = False  # it stays inside the quotes of a JSON string; others replace the quotes
 
 
 class Format(NamedTuple):
-    """A bytes format, and what chooses its values."""
+    """A bytes format, and the function that chooses its values."""
 
     form: bytes
     choose: Callable[[Values], Values]
@@ -65,7 +65,7 @@ class Template:
             self._fillings.append(filling)
 
     def bind(self, fixed: dict[int, bytes]) -> Format:
-        """Return the format with values put in for good: bytes by index of the value."""
+        """Return the format; `fixed` values, by their index, are part of it."""
         pieces = [self._texts[0]]
         chosen: list[int] = []
         for filling, text in zip(self._fillings, self._texts[1:], strict=True):

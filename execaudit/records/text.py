@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bytes that others chose, made into JSON text.
 
-Owns UTF-8 repair, the exact bytes that ride along in base64, and JSON encoding. orjson where it is
-installed, otherwise the standard library with byte-identical output (a test holds it).
+Owns UTF-8 repair, the exact bytes in base64, and JSON encoding: by orjson where it is installed,
+otherwise by the standard library with the same bytes (a test compares them).
 """
 
 import base64
@@ -45,17 +45,25 @@ except ImportError:
 
 
 def dumps(value: Any) -> bytes:
-    """Encode compact JSON, UTF-8, without control characters that a terminal would obey."""
+    """Return compact JSON in UTF-8, without control characters that a terminal would obey."""
     encoded = _dumps(value)
     if encoded.isascii() and b"\x7f" not in encoded:
         return encoded
     text = encoded.decode()
-    # One table for all: what does not need it is copied quicker than a function is called.
+    # One pass for all characters: to copy those that stay is quicker than to call a function.
     return text.translate(_ESCAPES).encode() if _HAS_TERMINAL(text) else encoded
 
 
+def dumps_any(value: Any) -> bytes:
+    """Encode JSON of any origin, with lone surrogates and large numbers, as `dumps` does."""
+    try:
+        return dumps(value)
+    except (TypeError, UnicodeEncodeError):  # of orjson; of UTF-8
+        return json.dumps(value, separators=(",", ":")).translate(_ESCAPES).encode()
+
+
 def decode(raw: bytes) -> tuple[str, str | None]:
-    """Text of `raw` with U+FFFD for what is not UTF-8; then also the exact bytes in base64."""
+    """Return `raw` as text and None; where it is not UTF-8, with U+FFFD and in base64."""
     try:
         return raw.decode(), None
     except UnicodeDecodeError:
@@ -63,7 +71,7 @@ def decode(raw: bytes) -> tuple[str, str | None]:
 
 
 def decode_all(parts: list[bytes]) -> tuple[list[str], dict[str, str]]:
-    """`decode` for a list: the texts, and the base64 by index (as a JSON key)."""
+    """Return the texts of a list as `decode` does, and their base64 by index (as a JSON key)."""
     texts: list[str] = []
     exact: dict[str, str] = {}
     for index, part in enumerate(parts):
@@ -110,5 +118,5 @@ def json_strings(block: bytes) -> bytes | None:
 
 
 def until_nul(raw: bytes) -> bytes:
-    """Return a C string out of a fixed field."""
+    """Return the C string in a field of fixed length."""
     return raw.split(b"\0", 1)[0]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names of the users of this host, without ever making a record wait for them.
+"""Names of the users of this host, for records that never wait long for them.
 
-Owns /etc/passwd, read here and again when it has changed, and a thread that asks the Name Service
-Switch for who is not in it (LDAP, sssd, systemd's dynamic users), which may take seconds. A record
-whose user is not known in time goes without the name; when it has come, `version` tells.
+Owns /etc/passwd, read again when it has changed, and a thread that asks the Name Service Switch for
+users that are not in it (LDAP, sssd, systemd's dynamic users), which may take seconds. A record
+whose user is not known in time lacks the name; when the name comes, `version` changes.
 """
 
 import os
@@ -27,7 +27,7 @@ _AGAIN_S = 60.0  # dynamic users come and go, and directories begin to answer
 
 
 def repair(name: str) -> str:
-    """Text without the lone surrogates that stand for bytes which are not UTF-8."""
+    """Return text with U+FFFD for lone surrogates, which stand for bytes that are not UTF-8."""
     return name.encode(errors="surrogateescape").decode(errors="replace")
 
 
@@ -36,10 +36,10 @@ def _ask_nss(uid: int) -> str:
 
 
 class Users:
-    """`ask` gives the name of a uid or raises KeyError; it is called in a thread of its own.
+    """Names of users. `ask` gives the name of a uid or raises KeyError; it is called in a thread.
 
     Attributes:
-        names: what was answered by `name`, None for those that have none.
+        names: answers of `name` by uid; None for a uid without a name.
         version: another number when an answer has changed.
 
     """
@@ -61,7 +61,7 @@ class Users:
         self._read_local()
 
     def name(self, uid: int) -> str | None:
-        """Name of a uid; None if it has none, or none that is known in time."""
+        """Return the name of a uid; None if it has none, or none that is known in time."""
         if uid in self.names:
             return self.names[uid]
         if len(self.names) >= _NAMES_LIMIT:
@@ -78,13 +78,13 @@ class Users:
         return self.names.get(uid)
 
     def refresh(self) -> None:
-        """Take over what has changed since. Between two batches, as `version` may change."""
+        """Take over what has changed. Call it between two batches: `version` may change."""
         self._read_local()
         while self._asked and not self._answers.empty():
             self._take(*self._answers.get())
         if self._is_full and len(self._asked) < _QUEUE // 2:
             self._is_full = False
-            self.version += 1  # those that had no room are asked for again
+            self.version += 1  # uids that had no room are asked for again
         now_s = time.monotonic()
         if now_s >= self._again_at:
             self._again_at = now_s + _AGAIN_S
@@ -107,10 +107,10 @@ class Users:
         for uid, name in self._local.items():
             if uid in self._nameless or self.names.get(uid, name) != name:
                 self._set(uid, name)
-        self._again_at = 0.0  # those that were in it may be elsewhere, or nowhere
+        self._again_at = 0.0  # users who were in the file may be elsewhere now, or nowhere
 
     def _parse(self) -> dict[int, str]:
-        """Names by uid, the first of each. Format: passwd(5)."""
+        """Return names by uid, the first name of each. Format: passwd(5)."""
         found: dict[int, str] = {}
         with open(self._path, encoding="utf-8", errors="surrogateescape") as lines:
             for line in lines:
@@ -124,7 +124,7 @@ class Users:
     # -- NSS -------------------------------------------------------------------------------------
 
     def _send(self, uid: int) -> bool:
-        """Ask; False where too much was asked already."""
+        """Ask for a uid in the thread; return False where too many wait already."""
         if uid in self._asked:
             return True
         if len(self._asked) >= _QUEUE:
@@ -150,7 +150,7 @@ class Users:
             return None
 
     def _wait(self, uid: int) -> None:
-        """Wait for an answer, with what patience is left."""
+        """Wait for the answer about a uid, as long as there is patience left."""
         from queue import Empty  # noqa: PLC0415 - on most hosts nobody has to be asked
 
         while self._patience_s > 0 and uid in self._asked:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-r"""Words of a command as one text, and back: for texts that programs make and others read.
+r"""Words of a command as one text, and back: for texts in records.
 
 Owns quoting at a bounded cost, the cut to a number of bytes, and the way back to the exact bytes.
-Words look as `quoting` has them: bare, in '...', or in $'...' with escapes. Bytes that are no UTF-8
-are \xNN, so that a text says all that its words do.
+Words look as `quoting` makes them: bare, in '...', or in $'...' with escapes. Bytes that are not
+UTF-8 are \xNN: nothing of the words is lost.
 """
 
 import re
+import sys
 
 _BARE = re.compile(r"[\w@%+=:,./^-]+", re.ASCII).fullmatch
 _BARE_WORDS = frozenset({"[", "]", "{}"})
@@ -17,14 +18,14 @@ _ESCAPES = str.maketrans(
 _WORD = re.compile(r"\$'((?:[^'\\]|\\.)*)'?|'([^']*)'?|([^ ]+)", re.DOTALL)
 _ESCAPED = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(.))", re.DOTALL)
 _NAMED = {"n": b"\n", "r": b"\r", "t": b"\t"}
-_MOST_OF_LETTER = 3  # bytes of one that is not there as a whole
-_TRIES = 4  # to cut a word to what has room once it is quoted
+_MOST_OF_LETTER = 3  # bytes of a UTF-8 character that is cut
+_TRIES = 4  # to find how much of a word has room once it is quoted
 
 
 def quote_word(word: str) -> str:
-    """Quote as `quoting.quote` does, at a cost that nobody can drive up with one argument."""
+    """Return a word as `quoting.quote` does, faster: nearly all words are ASCII."""
     if not word.isascii():
-        # It needs a table of Unicode; most commands do without.
+        # It loads tables of Unicode, which most hosts never need.
         from execaudit.records.quoting import quote  # noqa: PLC0415
 
         return quote(word)
@@ -41,7 +42,7 @@ def join_quoted(words: list[bytes]) -> str:
 def quote_head(words: list[bytes], room: int) -> tuple[str, bool]:
     """Return words as one text of at most `room` bytes in UTF-8, and True where something is cut.
 
-    A word that is cut ends with its quotes as any other.
+    A cut word has its closing quote, too.
     """
     quoted: list[str] = []
     for word in words:
@@ -56,13 +57,13 @@ def quote_head(words: list[bytes], room: int) -> tuple[str, bool]:
 
 
 def _quote_begin(word: bytes, room: int) -> str:
-    """Return the beginning of a word that has room, quoted; "" where none was found."""
+    """Return as much of the beginning of a word, quoted, as has room; "" where nothing has."""
     length = room
     for _ in range(_TRIES):
         if length <= 0:
             break
         head = word[:length].decode("utf-8", "surrogateescape")
-        for _ in range(_MOST_OF_LETTER):  # a cut letter looks like bytes that are none
+        for _ in range(_MOST_OF_LETTER):  # a cut character looks like bytes that are not UTF-8
             head = head[:-1] if "\udc80" <= head[-1:] <= "\udcff" else head
         text = quote_word(head) if head else ""
         size = len(text.encode())
@@ -73,7 +74,7 @@ def _quote_begin(word: bytes, room: int) -> str:
 
 
 def split_words(text: str) -> list[bytes]:
-    """Return the exact bytes of the words in a text of this module."""
+    """Return the exact bytes of the words in a text of this module; never raises."""
     words: list[bytes] = []
     for escaped, single, bare in _WORD.findall(text):
         words.append(_unescape(escaped) if escaped else (single or bare).encode(errors="replace"))
@@ -92,5 +93,8 @@ def _unescape(text: str) -> bytes:
         elif named:
             pieces.append(_NAMED.get(named) or named.encode(errors="replace"))
         else:
-            pieces.append(chr(int(short or long, 16)).encode(errors="replace"))
+            code = int(short or long, 16)
+            # Others may have written the text: not every number is a character.
+            char = chr(code) if code <= sys.maxunicode else "\ufffd"
+            pieces.append(char.encode(errors="replace"))
     return b"".join([*pieces, text[at:].encode(errors="replace")])

@@ -8,9 +8,9 @@ first megabytes, so that a look at each line costs little.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from execaudit.errors import MALFORMED
 from execaudit.query.event_lines import TIME_AT, TIME_END, bounds_of, chunk_events
 from execaudit.query.line_matcher import LineMatcher
-from execaudit.query.scan import MALFORMED
 from execaudit.records.text import dumps
 from execaudit.report.facts import read_facts
 from execaudit.store.broken import Broken

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
+from execaudit.errors import MALFORMED
 from execaudit.query.event_lines import chunk_events, journal_events
 from execaudit.query.line_matcher import LineMatcher
 from execaudit.query.parallel import account_as_json, read_account
 from execaudit.query.piecework import Piecework
 from execaudit.query.progress import ProgressBar
-from execaudit.query.scan import MALFORMED
 from execaudit.report.counting import Counting
 from execaudit.report.facts import NAMES
 from execaudit.report.history import History

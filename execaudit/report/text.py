@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from execaudit.query.completeness_text import show_local
 from execaudit.records.quoting import make_printable, quote_cell, width
 from execaudit.store.times import read_time
+from execaudit.table.glyphs import sparkline
 
 _BOLD, _DIM, _RED, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[0m"
-_SPARKS, _ASCII_SPARKS = "▁▂▃▄▅▆▇█", "_.:-=+*#"
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _BAR_WIDTH = 24
 _NAME_WIDTH = 44
@@ -56,16 +56,6 @@ def period_text(seconds: float) -> str:
         if number or (name == "s" and not parts):
             parts.append(f"{number} {name}")
     return " ".join(parts[:2])
-
-
-def sparkline(numbers: Sequence[int], *, ascii_only: bool = False) -> str:
-    """Return numbers as characters of different height; nothing at all is a blank."""
-    sparks = _ASCII_SPARKS if ascii_only else _SPARKS
-    most = max(numbers, default=0)
-    return "".join(
-        sparks[min(number * len(sparks) // (most + 1), len(sparks) - 1)] if number else " "
-        for number in numbers
-    )
 
 
 def bar(number: int, most: int, *, ascii_only: bool = False) -> str:

@@ -16,27 +16,25 @@ from execaudit.query.asked import read_asked
 from execaudit.query.pager import paged
 from execaudit.query.search_arguments import choice_of
 from execaudit.query.selection import read_span
-from execaudit.records.text import dumps
+from execaudit.records.text import dumps_any
 from execaudit.report.contents import make_contents
 from execaudit.report.csv_text import as_csv
 from execaudit.report.reading import Question, Reader
 from execaudit.report.text import ReportText, TextOptions
 from execaudit.store.sources import Sources, opened
+from execaudit.table.glyphs import is_ascii_only
 
 FOUND, NONE, TROUBLE = 0, 1, 2
 _LINES, _LINES_OF_DOCUMENTS = 10, 100
 
 
 def run(args: argparse.Namespace) -> int:
-    """Report; the exit status is grep's: 0 found, 1 no exec at all, 2 trouble."""
-    try:
-        with opened(choice_of(args)) as sources:
-            return _report(args, sources)
-    except ExecauditError as error:
-        print(f"execaudit: {error}", file=sys.stderr)
-        return TROUBLE
-    except KeyboardInterrupt:
-        return 130
+    """Report; return grep's exit status: 0 found, 1 no exec at all, 2 trouble.
+
+    Raises ExecauditError.
+    """
+    with opened(choice_of(args)) as sources:
+        return _report(args, sources)
 
 
 def _report(args: argparse.Namespace, sources: Sources) -> int:
@@ -63,17 +61,16 @@ def _report(args: argparse.Namespace, sources: Sources) -> int:
 
 def _lines(args: argparse.Namespace, contents: dict[str, object]) -> Iterator[bytes]:
     if args.json:
-        return iter((dumps(contents) + b"\n",))
+        return iter((dumps_any(contents) + b"\n",))
     if args.csv:
         return as_csv(contents)
     if args.html:
         return iter((_page(contents),))
     is_terminal = sys.stdout.isatty()
-    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
     options = TextOptions(
         color=wants_color(args.color, is_terminal=is_terminal, environ=os.environ),
         width=shutil.get_terminal_size().columns if is_terminal else None,
-        ascii_only=encoding not in ("utf8", "utf8sig"),
+        ascii_only=is_ascii_only(),
     )
     return (line.encode(errors="replace") + b"\n" for line in ReportText(contents, options).lines())
 

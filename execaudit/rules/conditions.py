@@ -229,6 +229,8 @@ def _read_pattern(source: Source, value: object) -> Pattern:
     pattern = parse_pattern(value, is_path=source.kind.is_path, regex_bytes=source.regex_bytes)
     if pattern.kind in ("exact", "glob", "startswith"):
         _refuse_impossible(source, pattern)
+    if "\0" in pattern.text and pattern.kind != "regex":
+        raise PatternError("has a NUL, which no text of a record has")
     return pattern
 
 
@@ -252,8 +254,6 @@ def _refuse_impossible(source: Source, pattern: Pattern) -> None:
         raise PatternError(f'is "{text}", expected a name with its type such as "{text}{suffix}"')
     if kind.is_name and "/" in text:
         raise PatternError(f'is "{text}", expected a name without "/", or `exe` for a path')
-    if "\0" in text:
-        raise PatternError("has a NUL, which no text of a record has")
 
 
 def _read_text(source: Source, value: object) -> Pattern | bool:

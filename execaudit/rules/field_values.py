@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which fields a rule can ask for, and their values out of an event: exact, or known to be unknown.
 
-The vocabulary defines the fields. Owns the step from an event and the fields of its
-place (repaired text, left-out members) to what conditions are tested on. What was unreadable or cut
-is UNKNOWN, never taken for absent, so that no rule decides on something that is missing.
+The vocabulary defines the fields. Owns the step from an event and the fields of its place (repaired
+text, left-out members) to what conditions are tested on. What was unreadable or cut is UNKNOWN,
+never taken for absent: no rule decides on something that is missing.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from execaudit.records.command import restore_text
+from execaudit.records.record import strings_of
 from execaudit.records.vocabulary import CONDITIONS, EVENT_FLAGS, Condition
 from execaudit.wire.event import Event, Place
 
@@ -29,7 +30,7 @@ ACTIONS = ("drop", "keep", "label")
 
 
 class _Unknown:
-    """The only one of its kind."""
+    """Type of UNKNOWN."""
 
     __slots__ = ()
 
@@ -38,16 +39,17 @@ class _Unknown:
 
 
 UNKNOWN: Final = _Unknown()
+"""Value of what was unreadable or cut."""
 
 Piece = tuple[bytes, bool, bool]
-"""Text; whether more of it, unseen, was before; and after."""
+"""Text, True if more of it was before, True if more of it was after: both unseen."""
 
 TEXT_FIELDS = ("argv", "cmdline", "env")
 NUMBER_FIELDS = tuple(
     name for name, field in FIELDS.items() if field.is_of_event and name not in TEXT_FIELDS
 )
 EVENT_FIELDS = frozenset(name for name, field in FIELDS.items() if field.is_of_event)
-"""What differs between execs from the same place. All else belongs to the place."""
+"""Fields that differ between execs from the same place. All others belong to the place."""
 
 _MAX_ANCESTORS = 8  # as many as a record has; there may be more
 _OF_EXIT = ("uid", "comm", "ppid", "parent_id")
@@ -59,9 +61,9 @@ class Texts:
     """Several texts, such as arguments: whole ones, and pieces of those that were cut.
 
     Attributes:
-        words: what is there in full.
-        pieces: what is not.
-        is_complete: nothing is missing.
+        words: texts that are there in full.
+        pieces: what is there of cut ones.
+        is_complete: True if nothing is missing.
 
     """
 
@@ -82,16 +84,11 @@ class Texts:
         return self._lowered
 
 
-def split_block(block: bytes) -> list[bytes]:
-    """Split NUL terminated strings."""
-    return block[:-1].split(b"\0") if block else []
-
-
 def argv_value(event: Event) -> Any:
     """Return the arguments one by one, as Texts."""
     if event.argv is None:
         return UNKNOWN
-    words = split_block(event.argv)
+    words = strings_of(event.argv)
     if not event.argv_gaps:
         return Texts(words)
     behind = {gap.index for gap in event.argv_gaps}  # -1: before the first
@@ -115,7 +112,7 @@ def cmdline_value(event: Event) -> Any:
     pieces: list[Piece] = []
     run: list[bytes] = []
     more_before = -1 in behind
-    for index, word in enumerate(split_block(event.argv)):
+    for index, word in enumerate(strings_of(event.argv)):
         run.append(word)
         if index in behind:
             pieces.append((b" ".join(run), more_before, True))
@@ -129,7 +126,7 @@ def env_value(event: Event) -> Any:
     """Return the selected variables, as Texts."""
     if event.env is None:
         return UNKNOWN
-    return Texts(split_block(event.env), is_complete=not event.env_gaps)
+    return Texts(strings_of(event.env), is_complete=not event.env_gaps)
 
 
 def is_argc_known(event: Event) -> bool:
@@ -199,7 +196,7 @@ def _restore(chosen: Fields, fields: Fields) -> dict[str, Any]:
 
 
 class _AllUnknown(dict[str, Any]):
-    """Fields of an end: all others are unknown."""
+    """Fields of an end; a field that is not there is UNKNOWN, not absent."""
 
     def get(self, name: str, default: Any = None) -> Any:
         return super().get(name, UNKNOWN if default is None else default)
@@ -223,9 +220,9 @@ def _namespace(kind: str) -> Callable[[Fields], Any]:
 
 
 def of_ancestors(fields: Fields, take: Callable[[Sequence[Fields], int], Any]) -> Any:
-    """Texts of the ancestors, parent first; `...` stands for those that are not known.
+    """Return a text of each ancestor, parent first; `...` stands for those that are not known.
 
-    `take` gives the one of the ancestor at an index.
+    `take` gives the text of the ancestor at an index.
     """
     ancestors = fields.get("ancestors")
     if ancestors is UNKNOWN:
@@ -242,7 +239,10 @@ def _comm(ancestors: Sequence[Fields], at: int) -> Any:
 
 
 def _program_names(fields: Fields) -> Any:
-    """Return the names that what runs goes by. Of a failure `exe` is the caller's program."""
+    """Return the names of what runs: its file, script and program.
+
+    Of a failure `exe` is the caller's program, and left out.
+    """
     result = fields.get("result")
     is_failure = result == "failure" if result else fields.get("arch") is None
     found = [fields.get(name) for name in ("filename", "script", *(() if is_failure else ("exe",)))]
@@ -258,13 +258,13 @@ DERIVED: dict[str, Callable[[Fields], Any]] = {
     "type": lambda fields: fields.get("type") or "exec",
     **{name: _namespace(name[3:]) for name in FIELDS if name.startswith("ns.")},
 }
-"""What takes a value out of place_values(), where it is not the field of this name."""
+"""Functions that take a value out of place_values(), for names that are no field there."""
 
 
 def testable(value: Any) -> Any:
-    """Turn a field's value into what conditions are tested on: bytes for text.
+    """Return what conditions on a field's value are tested on: bytes for text, Texts for a tuple.
 
-    Of a tuple the elements are texts, pieces, and `...` for what is missing.
+    Elements of a tuple are texts, pieces, and `...` for what is missing.
     """
     if isinstance(value, str):
         return value.encode("utf-8", "surrogateescape")

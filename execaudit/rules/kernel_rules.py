@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which drop rules the kernel can decide, and the keys of the map it looks them up in.
 
-Owns the translation, and what paths and control groups are on this host; the map is filled
-elsewhere. The kernel has one hash map without order or
-combinations, so it can only take rules that are nothing but alternatives of single exact values,
-and only as long as nothing before them could have kept the record or held for its descendants.
-Rules it decides stay in user space as well: for what was not in the map yet, and for reading back.
+Owns the translation, and the look-up of paths and control groups on this host; the map is filled
+elsewhere. The kernel has one hash map without order or combinations, so it takes only rules that
+are alternatives of single exact values, and only as long as no rule before them could have kept the
+record or held for its descendants. User space keeps the rules that the kernel decides: for what was
+not in the map yet, and for reading back.
 """
 
 import contextlib
@@ -78,12 +78,12 @@ class KernelLookups:
         self._fds: list[int] = []
 
     def exe(self, path: str) -> tuple[int, int] | None:
-        """Device, as the kernel counts it, and inode of a program with one name only.
+        """Return device (major << 20 | minor) and inode of a program with one name only, else None.
 
         Through a symbolic link the kernel would find what records show under another name; of a
         file with several names (busybox, say) the kernel does not know which was called. Nor does
         it know files apart on overlayfs, or where device and inode are not what it compares. None
-        too where no more can be held.
+        too where no more descriptors can be held.
         """
         if len(self._fds) >= _MOST_HELD:
             return None
@@ -102,7 +102,7 @@ class KernelLookups:
         return os.major(status.st_dev) << 20 | os.minor(status.st_dev), status.st_ino
 
     def cgroup(self, path: str) -> list[tuple[int, int]]:
-        """Ids of the control groups of this path: inode numbers of their directories (kernfs).
+        """Return the ids of control groups of a path: inode numbers of their directories (kernfs).
 
         Beside each stands 1 if it is one of systemd's own hierarchy, else 0: the numbers of one
         hierarchy mean other groups in another.
@@ -126,19 +126,22 @@ class KernelLookups:
 def _is_known_by_numbers(fd: int, device: int) -> bool:
     """Return True if the kernel side knows the file by device and inode, as stat(2) gives them."""
     try:
-        info = Path(f"/proc/self/fdinfo/{fd}").read_text()
-        mounts = _MOUNTS.read_text(errors="replace").splitlines()
+        info = Path(f"/proc/self/fdinfo/{fd}").read_bytes()
+        mounts = _MOUNTS.read_bytes()
     except OSError:
         return False
-    number = re.search(r"^mnt_id:\s*(\d+)$", info, re.MULTILINE)
-    for line in mounts:
-        mount, _, superblock, *rest = line.split()
+    number = re.search(rb"^mnt_id:\s*(\d+)$", info, re.MULTILINE)
+    # As bytes: users name mount points (FUSE), and text knows more line ends and blanks than the
+    # kernel escapes there.
+    for line in mounts.split(b"\n"):
+        mount, *rest = line.split(b" ")
         if number is None or mount != number[1]:
             continue
-        kind = rest[rest.index("-") + 1]
-        if kind == "btrfs":
+        kind = rest[rest.index(b"-") + 1]
+        if kind == b"btrfs":
             return find_file_systems().btrfs_root_back != 0
-        return kind != "overlay" and superblock == f"{os.major(device)}:{os.minor(device)}"
+        superblock = b"%d:%d" % (os.major(device), os.minor(device))
+        return kind != b"overlay" and rest[1] == superblock
     return False
 
 

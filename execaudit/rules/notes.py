@@ -61,7 +61,7 @@ def find_notes(
 def _about_condition(condition: Condition) -> Iterator[str]:
     if condition.field not in AS_PROGRAMS:
         return
-    # Of paths below links, only as records have them.
+    # Where a path has a form without links, that one alone: records have it.
     patterns = [
         each
         for each in condition.elements
@@ -86,7 +86,7 @@ def _about_link(pattern: Pattern) -> Iterator[str]:
         found = _LITERAL.match(pattern.text)
         if found and Path(found[1]).is_symlink():
             yield f"{found[1]} is a link, records have {real_path(found[1])}/…"
-    else:
+    elif pattern.kind == "glob":
         entries = _entries(pattern)
         if entries and all(each.is_symlink() for each in entries):
             first = str(entries[0])
@@ -97,8 +97,10 @@ def _about_link(pattern: Pattern) -> Iterator[str]:
 
 
 def _exists(pattern: Pattern) -> bool | None:
-    """Return whether there is such a file; None where that cannot be known, or is not lasting."""
-    if pattern.kind == "regex" or pattern.text.startswith((*_UNSEEN_PLACES, "/memfd:")):
+    """Return True if there is such a file; None where nobody knows, or where it comes and goes."""
+    if pattern.kind not in ("exact", "glob"):
+        return None
+    if pattern.text.startswith((*_UNSEEN_PLACES, "/memfd:")):
         return None
     if pattern.kind == "glob":
         entries = _entries(pattern)

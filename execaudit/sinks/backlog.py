@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Entries that wait, in order, within bounds of memory: most of them compressed.
+"""Entries that wait, in order, within a bound of memory. Most of them are compressed.
 
-Owns the memory that they take. Entries of one host repeat each other: a block of them shrinks to
-a twentieth or less, at a third of what it costs to make them, so that a bound of some megabytes
-holds a burst of tens of thousands. What waits but briefly stays as it is.
+Owns the memory that they take. Entries of one host repeat each other: a block shrinks to a
+twentieth or less, and compressing costs a third of encoding. A bound of some megabytes therefore
+holds a burst of tens of thousands. Entries that wait only briefly are not compressed.
 """
 
 import zlib
@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 _ENTRY_OVERHEAD = 64  # what Python takes for each entry beside its bytes
 _BLOCK_BYTES = 256 << 10
-_BLOCKS = 8  # a block is at most this part of the bound: one is unpacked at a time
-_PLAIN = 4  # of the bound, this part waits uncompressed
+_BLOCKS = 8  # a block is at most an eighth of the bound: one is unpacked at a time
+_PLAIN = 4  # a quarter of the bound may wait uncompressed
 _LEVEL = 1
 
 
@@ -38,7 +38,7 @@ class _Packed(NamedTuple):
 
 
 class Backlog:
-    """Entries in the order in which they came. `len` counts them, `bytes` is what they take."""
+    """Entries in the order of arrival. `len` counts them, `bytes` is the memory that they take."""
 
     def __init__(self) -> None:
         self.bytes = 0
@@ -52,7 +52,7 @@ class Backlog:
         return self._count
 
     def add(self, entries: list[bytes], limit: int) -> int:
-        """Take entries as long as all that waits stays within `limit` bytes; how many it took."""
+        """Take entries while all that waits stays within `limit` bytes; return how many it took."""
         block = min(_BLOCK_BYTES, limit // _BLOCKS)
         for at, entry in enumerate(entries):
             size = len(entry) + _ENTRY_OVERHEAD
@@ -80,7 +80,7 @@ class Backlog:
         self._tail_bytes = 0
 
     def head(self) -> list[bytes]:
-        """Return the oldest entries, as many as come easily; they stay until `drop`."""
+        """Return the oldest entries, a block at most; they stay until `drop`."""
         if not self._head and self._blocks:
             block = self._blocks.popleft()
             if isinstance(block, _Packed):

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compresses rotated files, in such a way that a crash leaves the plain or the finished file.
+"""Compresses rotated files. A crash leaves either the plain file or the finished one.
 
-Owns the steps: grow a hidden file beside the plain one, sync it, give it its name, sync the
-directory, remove the plain one. Runs in a background thread: deflate releases the interpreter
-lock, and measured against a child process it delays events no more, costs no exec of its own in
-the audit log and no second resident interpreter. Programs such as zstd(1) are never started: the
-unit forbids it, and zstd is available only where Python or python3-zstandard brings it.
+Owns the steps: write a hidden file beside the plain one, sync it, rename it, sync the directory,
+remove the plain one. It runs in a background thread. Deflate releases the interpreter lock, so the
+thread delays events no more than a child process does (measured), and it needs no second
+interpreter and no exec, which the audit log would show. No program such as zstd(1) is started, as
+the unit forbids that; zstd is available where Python or python3-zstandard has it.
 """
 
 import contextlib
@@ -31,14 +31,14 @@ class Stream(Protocol):
     """What the compressors of zlib, compression.zstd and zstandard have in common."""
 
     def compress(self, data: bytes, /) -> bytes:
-        """Take in data, give out what is ready."""
+        """Take data; return the compressed bytes that are ready."""
 
     def flush(self) -> bytes:
-        """Give out the rest."""
+        """Return the rest of the compressed bytes."""
 
 
 def find_compressor(kind: str) -> Callable[[], Stream]:
-    """Return what makes a compressor of the kind `gzip` or `zstd`.
+    """Return a function that makes a compressor of the kind `gzip` or `zstd`.
 
     Raises NotConfigured where zstd is not available.
     """
@@ -63,10 +63,10 @@ def compress(
     make: Callable[[], Stream],
     is_stopping: Callable[[], bool],
 ) -> bool:
-    """Compress one file of the series; False where that was given up or there is no such file.
+    """Compress one file of the series; return False if it was stopped or there is no such file.
 
-    The result has the mode, group and times of the plain file. Raises OSError; then, as when given
-    up, the plain file is as it was.
+    The result has the mode, group and times of the plain file. Raises OSError. After an error or a
+    stop the plain file is as it was.
     """
     suffix = SUFFIX[kind]
     unfinished = series.unfinished_path(name, suffix)
@@ -107,14 +107,14 @@ def _copy(plain: int, target: int, stream: Stream, is_stopping: Callable[[], boo
 
 
 def write_all(fd: int, data: bytes) -> None:
-    """Write everything, however many calls that takes. Raises OSError."""
+    """Write all of `data`, in as many calls as it takes. Raises OSError."""
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
 
 
 def _is_at(series: Series, name: str, fd: int) -> bool:
-    """Return True if the plain file still has its name: retention may have removed it meanwhile."""
+    """Return True if the plain file still has its name: retention may have removed it."""
     try:
         there = Path(series.full_path(name)).lstat()
     except FileNotFoundError:
@@ -133,7 +133,7 @@ def _take_over_attributes(plain: int, target: int) -> None:
 
 
 def sync_directory(directory: str) -> None:
-    """Have the names in a directory on the disk. Raises OSError."""
+    """Sync a directory: the names in it survive a crash from now on. Raises OSError."""
     fd = os.open(directory or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How much space the file system has, and what to do about it.
 
-Owns the thresholds and when to leave a state again (a little above where it was entered, so that
-it does not flap). It asks the file system when told to and acts on nothing itself.
+Owns the thresholds and when a state ends: a little above the threshold where it began, so that it
+does not flap. It looks at the file system when asked, and acts on nothing itself.
 """
 
 import enum
@@ -29,7 +29,7 @@ class Room(enum.IntEnum):
 class DiskSpace:
     """The state of the file system that holds `directory`; see `note_success` for the end of FULL.
 
-    The `settings` say below which room a state begins (0: never), and what is done then.
+    `settings` has the free bytes below which a state begins (0: never), and its action.
     """
 
     def __init__(self, directory: str, settings: File) -> None:
@@ -47,7 +47,7 @@ class DiskSpace:
         return (*actions, settings.disk_full_action)[room]
 
     def note_written(self, size: int) -> None:
-        """Take into account that so many bytes were written: after enough of them it looks."""
+        """Count bytes that were written: after 4 MiB it is time to look again."""
         self._bytes_since += size
 
     def is_due(self, now_s: float) -> bool:
@@ -55,13 +55,13 @@ class DiskSpace:
         return now_s - self._checked_s >= _CHECK_EVERY_S or self._bytes_since >= _CHECK_EVERY_BYTES
 
     def look(self, now_s: float) -> tuple[Room, Room]:
-        """Ask the file system; return the state before and the state now."""
+        """Ask the file system for its free space; return the state before and the state now."""
         self._checked_s = now_s
         self._bytes_since = 0
         before = self.room
         try:
             status = os.statvfs(self._directory)
-        except OSError:  # the directory is gone, say: opening the file will show it
+        except OSError:  # such as a directory that is gone: opening the file will report it
             return before, before
         self.free_bytes = status.f_bavail * status.f_frsize
         if before is not Room.FULL:
@@ -69,14 +69,14 @@ class DiskSpace:
         return before, self.room
 
     def note_success(self, now_s: float) -> None:
-        """Take into account that a write succeeded: FULL ends."""
+        """Note that a write succeeded: FULL ends."""
         if self.room is Room.FULL:
             self.room = Room.ENOUGH
             self.look(now_s)
 
 
 def judge(free_bytes: int, before: Room, settings: File) -> Room:
-    """Return the state with so many bytes free, coming from `before`."""
+    """Return the state with `free_bytes`, after the state `before`."""
     for room, begins in ((Room.LOW, settings.space_low), (Room.LEFT, settings.space_left)):
         ends = begins + begins // _MARGIN
         if free_bytes < begins or (before >= room and free_bytes < ends):

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The end of a file as the last run left it: what a crash tore off, and the last record.
+"""The end of a file as the last run left it: a line that a crash tore, and the last record.
 
-Owns telling a whole last line from a torn one, and setting the torn one aside. After a power cut a
-file may also end in zero bytes that were never written; they count as torn.
+Owns the difference between a whole last line and a torn one, and moving a torn one aside. After a
+power cut a file may also end in zero bytes that were never written; they count as torn.
 """
 
 import json
 import os
-import re
 from pathlib import Path
 from typing import Any
 
+from execaudit.formats.event_key import entry_time
 from execaudit.sinks.compression import sync_directory, write_all
 from execaudit.sinks.line_file import LineFile
 from execaudit.sinks.notices import WARNING, Notices
@@ -20,14 +20,12 @@ from execaudit.sinks.rotation import Series
 _LINE_LIMIT = 16 << 20
 _LINES_TRIED = 64
 _STEP_BYTES = 64 << 10
-# Of all schemas: it stands before whatever a traced program chose.
-_TIME = re.compile(rb'[^"]*"(?:time|@timestamp|metadata":\{"original_time)":"([^"]*)"').match
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
         value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
@@ -35,8 +33,8 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 def find_end(fd: int) -> tuple[int, dict[str, Any] | None]:
     """Return the offset behind the last whole line that is a JSON object, and that object.
 
-    Where not one of the last lines is, the file is hardly one of ours: then the offset is behind
-    the last line, whatever it holds. Raises OSError.
+    If none of the last 64 lines is one, the file is hardly ours: the offset is behind the last line
+    then, whatever it holds. Raises OSError.
     """
     behind_last = end = _find_newline(fd, os.fstat(fd).st_size) + 1
     for _ in range(_LINES_TRIED):
@@ -52,7 +50,7 @@ def find_end(fd: int) -> tuple[int, dict[str, Any] | None]:
 
 
 def _find_newline(fd: int, before: int) -> int:
-    """Offset of the last newline in front of an offset, -1 if there is none."""
+    """Return the offset of the last newline before an offset, -1 if there is none."""
     while before:
         begin = max(before - _STEP_BYTES, 0)
         at = os.pread(fd, before - begin, begin).rfind(b"\n")
@@ -67,7 +65,8 @@ def set_torn_end_aside(
 ) -> dict[str, Any] | None:
     """Move a torn end into a file of its own, named by the time; return the last whole record.
 
-    Never raises: a file that cannot be read is left alone.
+    A file that cannot be read is left alone. Raises OSError only where an append-only file cannot
+    be written.
     """
     try:
         end, last = find_end(file.fd)
@@ -125,10 +124,9 @@ def find_last_record(series: Series) -> dict[str, Any] | None:
 
 
 def first_time(fd: int) -> str:
-    """Return the time of a file's first record: its age, whatever the inode says. Empty if none."""
+    """Return the time of a file's first record, which tells its age; "" if it has none."""
     try:
         line = os.pread(fd, 4096, 0).partition(b"\n")[0]
     except OSError:
         return ""
-    found = _TIME(line)
-    return found[1].decode("ascii", "replace") if found else ""
+    return entry_time(line)

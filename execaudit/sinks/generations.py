@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rotated files over their life: renamed away, compressed, removed as configured.
+"""Rotated files over their life: renamed, compressed, removed as configured.
 
-Owns what happens to files that are no longer written to. It never touches the one that is.
+Owns what happens to files that are no longer written to. It never changes the live file.
 """
 
 import threading
@@ -21,16 +21,16 @@ _STOP_PATIENCE_S = 5.0
 
 
 class Announce(Protocol):
-    """What is to be done before files are removed."""
+    """Announces files that are to be removed, and removes them."""
 
     def __call__(
         self, expired: list[Generation], remove: Callable[[], None], /, *, is_urgent: bool
     ) -> None:
-        """Have `remove` called, at once if it is urgent."""
+        """Call `remove`: at once if it is urgent, later otherwise."""
 
 
 def remove_at_once(_: list[Generation], remove: Callable[[], None], *, is_urgent: bool) -> None:
-    """Remove files without a word."""
+    """Remove files without an announcement."""
     del is_urgent
     remove()
 
@@ -39,13 +39,12 @@ class Generations:
     """The rotated files of one series.
 
     Attributes:
-        announce_removal: is given files that are to be removed and what removes them, which it
-            calls, later on if it is not urgent.
+        announce_removal: takes the files to be removed and the function that removes them.
 
     """
 
     def __init__(self, series: Series, settings: File, clock: Clock, notices: Notices) -> None:
-        """Raise NotConfigured where the kind of compression is not available."""
+        """Raise NotConfigured if the kind of compression is not available."""
         self._series = series
         self._clock = clock
         self._notices = notices
@@ -56,7 +55,7 @@ class Generations:
         self._lock = threading.Lock()
 
     def configure(self, settings: File) -> None:
-        """Go by other settings from the next rotation on. Raises as the constructor."""
+        """Use other settings from the next rotation on. Raises as the constructor does."""
         self._kind = kind = settings.compress
         self._make_stream = find_compressor(kind) if kind != "none" else None
         self._settings = settings
@@ -83,7 +82,7 @@ class Generations:
         Path(self._series.full_path(name)).rename(self._series.path)
 
     def keep_up(self, active_bytes: int) -> None:
-        """Remove what the settings no longer keep, compress what is plain."""
+        """Remove files that the settings no longer keep; compress plain ones."""
         try:
             generations = self._series.members()
         except OSError as error:
@@ -101,7 +100,7 @@ class Generations:
                 self._submit(one.name)
 
     def prune(self, keep: int) -> None:
-        """Remove all but the newest so many."""
+        """Remove all but the newest `keep` rotated files."""
         try:
             rotated = [one for one in self._series.members() if not one.is_torn]
         except OSError as error:
@@ -126,7 +125,7 @@ class Generations:
         return True
 
     def remove_oldest(self) -> bool:
-        """Remove the oldest to make room; False where there is none to remove."""
+        """Remove the oldest file to make room; return False if none could be removed."""
         try:
             generations = self._series.members()
         except OSError:
@@ -167,15 +166,10 @@ class Generations:
             with self._lock:
                 self._queued.discard(name)
 
-    @property
-    def is_compressing(self) -> bool:
-        """True while files wait to be compressed, or one is being."""
-        return bool(self._queued)
-
     def _complain(self, verb: str, error: OSError) -> None:
         directory = self._series.directory or "."
         self._notices.add(WARNING, f"Failed to {verb} '{directory}': {error.strerror}")
 
     def close(self) -> None:
-        """Stop compressing; what is unfinished stays plain and is taken up at the next start."""
+        """Stop compressing; unfinished files stay plain until the next start."""
         self._background.stop(_STOP_PATIENCE_S)

@@ -2,7 +2,7 @@
 """What went through a sink and what it lost, counted.
 
 Owns the counters and the incidents. An incident begins with the first entry lost and ends when the
-sink works again; only then can it be taken, because only then will the record of it arrive.
+sink works again. It can be taken only then, since its record would not be delivered before.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from execaudit.records.lost import EventKey, Incident
 
 
 class Counters:
-    """What went through a sink; it only ever grows."""
+    """What went through a sink since the start. The numbers never shrink."""
 
     __slots__ = ("bytes", "deselected", "lost", "written")
 
@@ -35,7 +35,7 @@ class Losses:
         self._boot_ns = boot_ns
         self._open: dict[str, Incident] = {}
         self._ended: list[Incident] = []
-        self._taken: list[Incident] = []  # their records may wait, with all else
+        self._taken: list[Incident] = []  # their records may still wait in the queue
         self._is_succeeded = False
 
     @property
@@ -53,7 +53,7 @@ class Losses:
     def count(
         self, reason: str, count: int, first: EventKey | None = None, last: EventKey | None = None
     ) -> None:
-        """Count entries as lost, where known with the first and last event among them."""
+        """Count entries as lost; `first` and `last` are the events at both ends, if known."""
         now_ns = self._boot_ns()
         before = self._open.get(reason) or Incident(reason, 0, now_ns, now_ns, first, last)
         self._open[reason] = replace(
@@ -86,11 +86,11 @@ class Losses:
         self._taken.clear()
 
     def hand_over(self) -> None:
-        """Leave the records of what is taken from now on to a successor of the sink."""
+        """Leave it to the sink's successor to deliver the records of incidents from now on."""
         self._taken.clear()
         self._is_succeeded = True
 
     def give_back(self) -> None:
-        """Have the incidents taken once more, since records that waited were lost."""
+        """Make taken incidents available again: records of them were lost while they waited."""
         self._ended += self._taken
         self._taken = []

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a sink has to say in the daemon's log.
+"""Messages of a sink for the daemon's log.
 
-Owns the texts until they are taken, and their bound. They never hold arguments of traced programs.
+Owns the texts until the daemon takes them, and their bound. No text has arguments of traced
+programs.
 """
 
 _MOST_TEXTS = 64

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long records stay: the room that there is for them, and the rate at which they come.
+"""How long records stay: the room for them, and the rate at which they come.
 
 Owns the estimate that `status` and `doctor` show. It removes nothing.
 """
@@ -12,14 +12,14 @@ from typing import Any
 from execaudit.config.quantities import DAY, GIB, Size
 from execaudit.config.schema import File
 
-_ENTRY_BYTES = 3 << 10  # that an exec takes in a journal (docs/sinks.md)
-_LEAST_S = 60.0  # a rate of less time says nothing
+_ENTRY_BYTES = 3 << 10  # of an exec in a journal (docs/sinks.md)
+_LEAST_S = 60.0  # a shorter time gives no usable rate
 _DEFAULT_PART, _DEFAULT_MOST = 10, 4 * GIB  # SystemMaxUse=, journald.conf(5)
 _FOLDERS = ("etc", "run", "usr/local/lib", "usr/lib", "lib")
 
 
 def file_room(settings: File) -> tuple[int, float]:
-    """Return the most bytes and seconds that files are kept for; 0 for no bound."""
+    """Return the bounds in bytes and in seconds for all files of the log; 0 for no bound."""
     generations = settings.max_file_bytes * (settings.num_logs + 1)
     in_bytes = [each for each in (settings.keep_bytes, generations) if settings.num_logs and each]
     in_seconds = [settings.keep_age, settings.max_age * settings.num_logs]
@@ -30,7 +30,7 @@ def file_room(settings: File) -> tuple[int, float]:
 
 
 def journal_room(root: Path = Path("/"), namespace: str = "") -> int:
-    """Return the bytes that journald keeps of all that it takes; 0 where that is not known."""
+    """Return how many bytes journald keeps, of all services; 0 where that is not known."""
     stored = root / "var/log/journal"
     key, folder = ("SystemMaxUse", stored) if stored.is_dir() else ("RuntimeMaxUse", root / "run")
     name = f"journald@{namespace}.conf" if namespace else "journald.conf"
@@ -49,7 +49,7 @@ def journal_room(root: Path = Path("/"), namespace: str = "") -> int:
 
 
 def _configuration(root: Path, name: str) -> Iterator[str]:
-    """Yield the lines of a configuration of systemd, those that count most last."""
+    """Yield the lines of a systemd configuration file and its drop-ins; later lines win."""
     drop_ins: dict[str, Path] = {}
     main: Path | None = None
     for folder in reversed(_FOLDERS):
@@ -64,9 +64,9 @@ def _configuration(root: Path, name: str) -> Iterator[str]:
 
 
 def days_kept(sink: dict[str, Any], seconds: float, room_bytes: int, room_s: float) -> float | None:
-    """Return for how many days a sink's records stay at the rate of these seconds; None: unknown.
+    """Return for how many days a sink keeps records at the rate so far; None where unknown.
 
-    `sink` has the counters as `execaudit status` shows them; 0 is no bound.
+    `sink` has the counters of `seconds`, as `execaudit status` shows them. A room of 0: no bound.
     """
     found = [room_s / DAY] if room_s else []
     if room_bytes and seconds >= _LEAST_S and sink["written"]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The file that is being written to: opened again when others move it, rotated when it is due.
 
-Owns the path, when to rotate and when to sync. What a failure means for records, and when to try
-again, is decided by `file`.
+Owns the path, when to rotate and when to sync. `file` decides what a failure means for records, and
+when to try again.
 """
 
 import contextlib
@@ -30,9 +30,9 @@ _MOST_SYNCS = 8  # each holds a descriptor while a disk hangs
 
 
 class RotatingFile:
-    """The file at `settings.path`. Everything but `open` and `rotate` needs it open.
+    """The file at `settings.path`. Call `open` first.
 
-    Raises NotConfigured as `find_group`.
+    Raises NotConfigured as `find_group` does.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class RotatingFile:
         self.sealing: Sealing | None = None
 
     def open(self) -> dict[str, Any] | None:
-        """Open what is at the path, or make it; return the last record. Raises OSError, Refused."""
+        """Open or make the file at the path; return its last record. Raises OSError or Refused."""
         settings = self._settings
         self._make_directory()
         file = LineFile(settings.path, settings.mode, self._gid)
@@ -84,7 +84,7 @@ class RotatingFile:
         return last
 
     def use_sealing(self, sealing: Sealing | None) -> None:
-        """Have the file sealed from now on, or no longer."""
+        """Seal the file from now on, or stop sealing it (None)."""
         if self.sealing is not None and self._file is not None:
             self._file.note_written = None
         self.sealing = sealing
@@ -92,7 +92,7 @@ class RotatingFile:
             sealing.resume(self._file)
 
     def seal(self, reason: str) -> None:
-        """Seal what was written so far."""
+        """Write a seal over what was written so far, if the file is sealed."""
         if self.sealing is not None:
             self.sealing.seal(reason)
 
@@ -127,7 +127,7 @@ class RotatingFile:
         )
 
     def _age_limit_ns(self, file: LineFile) -> int | None:
-        """When the file will be old enough, going by its first record. None while it is empty."""
+        """Return when the file will be old enough, by its first record. None while it is empty."""
         if not self._settings.max_age or not self.size:
             return None
         age_s = 0.0
@@ -137,7 +137,7 @@ class RotatingFile:
         return self._clock.boot_ns() + int(left_s * 1e9)
 
     def prepare(self, now_s: float, size: int) -> None:
-        """Make ready for `size` bytes: open again or rotate where needed. Raises as `open`."""
+        """Prepare to write `size` bytes: open again or rotate if needed. Raises as `open` does."""
         at_path = self._file.size_at_path() if self._file else None
         if at_path is None:
             self.open()
@@ -153,9 +153,9 @@ class RotatingFile:
             self._rotate_ns = None  # others emptied it
 
     def append(self, data: bytes, now_s: float) -> tuple[int, OSError | None]:
-        """Append whole lines; how many bytes of them got through, and the error. Raises as `open`.
+        """Append whole lines; return the bytes of whole lines written, and the error.
 
-        Bytes count as through only in whole lines.
+        Raises as `open` does.
         """
         assert self._file is not None  # noqa: S101 - prepare() was called
         done, error = self._file.append(data)
@@ -182,19 +182,19 @@ class RotatingFile:
             self._sync_s = now_s + settings.fsync_interval
 
     def finish_line(self) -> None:
-        """Write the rest of a line that is half there and could not be taken back; or OSError."""
+        """Write the rest of a line that a failing disk took in part. Raises OSError."""
         if self._file:
             self._file.finish_line()
 
     def rotate(self, now_s: float) -> None:
-        """Rotate now. A file that others moved is only opened again. Raises as `open`."""
+        """Rotate now. A file that others moved is only opened again. Raises as `open` does."""
         if self._file is None or self._file.size_at_path() is None:
             self.open()
         elif self._file.size():
             self._rotate(now_s)
 
     def _rotate(self, now_s: float) -> None:
-        """Put the file away and begin another; on failure stay with the one there is."""
+        """Rename the file and begin another one; on failure go on with the old one."""
         file, settings = self._file, self._settings
         assert file is not None  # noqa: S101 - callers looked
         try:
@@ -231,13 +231,17 @@ class RotatingFile:
             self._complain("sync", self._settings.path, error)
 
     def _sync_later(self, fd: int, *, with_directory: bool = False) -> None:
-        own = os.dup(fd)
+        try:
+            own = os.dup(fd)
+        except OSError as error:
+            self._complain("sync", self._settings.path, error)
+            return
 
         def job() -> None:
             try:
                 self._sync(own)
                 os.close(own)
-            except OSError as error:  # some file systems write as late as that
+            except OSError as error:  # close(2) reports late writes of some file systems
                 self._complain("sync", self._settings.path, error)
             if with_directory:
                 try:
@@ -257,7 +261,7 @@ class RotatingFile:
         )
 
     def do_due(self, now_s: float) -> float | None:
-        """Sync and rotate what is due; when something is due next. Raises as `open`."""
+        """Sync and rotate if due; return when to call again. Raises as `open` does."""
         if self._sync_s is not None and now_s >= self._sync_s:
             self._sync_s = None
             if self._file:
@@ -283,7 +287,7 @@ class RotatingFile:
         )
 
     def _finish_line(self, file: LineFile) -> None:
-        """Finish a line before the file is given up."""
+        """Finish a half-written line before the file is closed; count it if that fails."""
         try:
             file.finish_line()
         except OSError:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names of rotated files, and which of them are to be removed.
+"""Names of rotated files, and which of them to remove.
 
-Owns the naming: `execaudit.jsonl.20261123T020406Z` by UTC time of rotation, `-1`, `-2`, … behind
-it where that name is taken, then `.gz` or `.zst`; `execaudit.jsonl.torn-STAMP` for what was set
-aside. The stamp stands last, so that no glob for the live file's name ending catches a rotated
-one. Nothing else in the directory is ever touched, whatever it is called.
+Owns the naming: `execaudit.jsonl.20261123T020406Z` by UTC time of rotation, with `-1`, `-2`, …
+where that name is taken, then `.gz` or `.zst`; `execaudit.jsonl.torn-STAMP` for torn lines that
+were set aside. The stamp comes last: a glob such as `*.jsonl` matches no rotated file. No other
+file in the directory is ever changed or removed.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-if TYPE_CHECKING:  # whoever reads logs needs the names of files, and no configuration
+if TYPE_CHECKING:  # readers of logs need the names of files, and no configuration
     from execaudit.config.schema import File
 
 SUFFIXES = ("", ".gz", ".zst")
@@ -42,16 +42,16 @@ class Generation(NamedTuple):
         return self.name.removesuffix(self.suffix)
 
     def rotated_s(self) -> float | None:
-        """When it was rotated, seconds since 1970; None where its stamp is no time."""
+        """Return when it was rotated, in seconds since 1970; None where its stamp is no time."""
         try:
             return datetime.strptime(self.stamp, _STAMP).replace(tzinfo=UTC).timestamp()
         except ValueError:
             return None
 
     def age_s(self, wall_s: float) -> float:
-        """Seconds since it was rotated; since its last write where its name is of the future.
+        """Return seconds since it was rotated; minus infinity where nobody knows.
 
-        Minus infinity where nobody knows.
+        If its stamp is in the future, the last write counts.
         """
         rotated_s = self.rotated_s()
         if rotated_s is None:
@@ -68,7 +68,7 @@ class Series:
         self._match = re.compile(re.escape(self.base) + _NAME, re.ASCII).fullmatch
 
     def members(self) -> list[Generation]:
-        """Rotated and set-aside files, oldest first. Raises OSError."""
+        """Return rotated and set-aside files, oldest first. Raises OSError."""
         found: list[Generation] = []
         with os.scandir(self.directory or ".") as entries:
             for entry in entries:
@@ -85,26 +85,30 @@ class Series:
         return found
 
     def newest_other(self) -> str | None:
-        """Return the file written to last that others, or we, moved from this one's place."""
+        """Return the file written to last that was moved from this one's place. Raises OSError.
+
+        Others may have moved it, under names of their own.
+        """
         found: list[tuple[int, str]] = []
         with os.scandir(self.directory or ".") as entries:
             for entry in entries:
                 name = entry.name
                 if name.startswith((f"{self.base}.", f"{self.base}-")) and ".torn-" not in name:
-                    status = entry.stat(follow_symlinks=False)
-                    if stat.S_ISREG(status.st_mode):
-                        found.append((status.st_mtime_ns, entry.path))
+                    with contextlib.suppress(FileNotFoundError):  # compressed or removed meanwhile
+                        status = entry.stat(follow_symlinks=False)
+                        if stat.S_ISREG(status.st_mode):
+                            found.append((status.st_mtime_ns, entry.path))
         return max(found)[1] if found else None
 
     def full_path(self, name: str) -> str:
-        """Where a file of that name lies."""
+        """Return the path of a file of that name."""
         return os.path.join(self.directory, name)  # noqa: PTH118 - Path costs on each batch
 
     def free_name(self, wall_s: float, mark: str = "") -> str:
         """Return a name not taken, neither plain nor compressed, for a file rotated at `wall_s`.
 
-        It sorts behind all that are there, also when the clock was set back: otherwise the newest
-        would be the first to be removed. Raises OSError.
+        It sorts after all existing names, even if the clock was set back: otherwise retention would
+        remove the newest file first. Raises OSError.
         """
         stamp, number = time.strftime(_STAMP, time.gmtime(wall_s)), 0
         before = [
@@ -122,21 +126,21 @@ class Series:
             number += 1
 
     def unfinished_path(self, stem: str, suffix: str) -> str:
-        """Where a compressed file grows until it is whole: hidden, so that no shipper's glob fits.
+        """Return where a compressed file grows: hidden, so that no shipper's glob matches it.
 
-        Not a name of the pattern: a crash leaves nothing there that could be taken for finished.
+        The name does not match the pattern of the series: after a crash it does not pass for whole.
         """
         return self.full_path(f".{stem}{suffix}{_UNFINISHED}")
 
     def remove(self, name: str) -> None:
-        """Remove a file. Raises OSError; that it is gone already is no error."""
+        """Remove a file; one that is gone already is no error. Raises OSError."""
         Path(self.full_path(name)).unlink(missing_ok=True)
 
     def clean_up(self) -> list[str]:
-        """Remove what a crash in the middle of compressing left; returns the names removed.
+        """Remove what a crash during compression left; return the names removed. Raises OSError.
 
-        A file both plain and compressed: the compressed one got its name when it was whole and on
-        the disk, so the plain one goes.
+        Of a file both plain and compressed the plain one is removed: the compressed one got its
+        name only when it was whole and on the disk.
         """
         everything = self.members()
         names = {one.name for one in everything}
@@ -159,7 +163,7 @@ class Series:
 def choose_expired(
     generations: list[Generation], settings: "File", wall_s: float, active_bytes: int
 ) -> list[Generation]:
-    """Those to remove, oldest first. What was set aside goes by age and number of its own kind."""
+    """Return the files to remove, oldest first. Set-aside files are counted on their own."""
     expired: dict[str, Generation] = {}
     for is_torn in (False, True):
         kind = [one for one in generations if one.is_torn is is_torn]

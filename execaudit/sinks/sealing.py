@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When a log is sealed. The key evolves only after the seal is on the disk.
+"""When a log is sealed. The new key is stored only after the seal is on the disk.
 
 Owns the pace of seals, and the order log, fdatasync, key state. `evidence.chain` makes the seal,
-`rotating_file` writes its line.
+`rotating_file` owns the file.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ class Sealing:
     Attributes:
         chain: the chain of its seals.
         settings: the section [seal].
-        encode: makes the line of a seal.
+        encode: returns the line of a seal.
 
     """
 
@@ -67,7 +67,7 @@ class Sealing:
     # -- the file -----------------------------------------------------------------------------
 
     def resume(self, file: LineFile) -> None:
-        """Take up a file that an earlier run wrote."""
+        """Go on with a file that an earlier run wrote."""
         try:
             with contextlib.ExitStack() as stack:
                 problem = resume(self.chain, file.fd, lambda: self._open_before(stack))
@@ -81,7 +81,7 @@ class Sealing:
         self._follow(file)
 
     def _open_before(self, stack: contextlib.ExitStack) -> int | None:
-        """Open the file before, or a plain copy of it that has no name."""
+        """Open the previous file; of a compressed one, a plain copy without a name."""
         before = self._series.newest_other()
         if before is None:
             return None
@@ -98,7 +98,7 @@ class Sealing:
         return copy.fileno()
 
     def begin_file(self, file: LineFile, reason: str = "") -> None:
-        """Go on in another file; `reason`: why, where others did it."""
+        """Go on in another file; `reason` says why, if others moved the old one."""
         self._follow(file)
         if reason:
             self.seal(reason)
@@ -115,21 +115,21 @@ class Sealing:
         self._size += len(data)
 
     def look_for_loss(self, size: int) -> None:
-        """Have a seal say that somebody else shortened the file to so many bytes."""
+        """Write a seal that says so, if somebody else shortened the file to `size` bytes."""
         if size >= self._size:
             return
         self.chain.mark(shortened={"from": self._size, "to": size})
         self._size = size
-        # Emptied between our last look and our last write, it has that write.
+        # Emptied before our last write, the file has just that write.
         self.seal("emptied" if size in (0, self._appended) else "shortened")
         self.seal("begin")
 
     # -- one seal -----------------------------------------------------------------------------
 
     def seal(self, reason: str, name: str = "") -> None:
-        """Write a seal; `name` is the one that the file is about to get.
+        """Write a seal; `name` is the name that the file is about to get.
 
-        Where it cannot be written, the next one covers these lines as well.
+        If it cannot be written, the next seal covers these lines too.
         """
         file = self._file
         if file is None:
@@ -153,7 +153,7 @@ class Sealing:
         self._save(file.fd)
 
     def _save(self, fd: int, then: Callable[[], None] | None = None) -> None:
-        """Have the seal on the disk, then the key state, in the background."""
+        """Sync the seal, then write the key state, then call `then`; in the background."""
         own, state = os.dup(fd), self.chain.file.state.pack()
 
         def job() -> None:
@@ -172,7 +172,7 @@ class Sealing:
             os.close(own)
 
     def _complain(self, error: OSError) -> None:
-        """Say that a seal is not on the disk; the key that made it stays until one is."""
+        """Report that a seal is not on the disk: the key that made it stays until one is."""
         if not self._is_failing:
             self._is_failing = True
             self._notices.add(
@@ -182,7 +182,7 @@ class Sealing:
             )
 
     def announce_chain(self, path: str) -> None:
-        """Have the next seal name the chain that follows."""
+        """Name the chain that follows in the next seal."""
         try:
             self.chain.mark_next_chain(read_new_chain(path))
         except ExecauditError as error:
@@ -203,7 +203,7 @@ class Sealing:
     def announce_removal(
         self, expired: list[Generation], remove: Callable[[], None], *, is_urgent: bool
     ) -> None:
-        """Have files removed once a seal says so; at once where the disk is full."""
+        """Remove files after a seal that names them is on the disk; at once if that is urgent."""
         file = self._file
         gone = {one.name for one in expired}
         remaining = [
@@ -222,7 +222,7 @@ class Sealing:
             self._save(file.fd, remove)
 
     def _save_now(self, fd: int) -> None:
-        """Write the key state, in which a removal is noted, and wait for the disk."""
+        """Sync the log and write the key state, which notes a removal; wait for both."""
         try:
             os.fdatasync(fd)
             self.chain.file.write(self.chain.file.state.pack())
@@ -230,14 +230,14 @@ class Sealing:
             self._complain(error)
 
     def status(self) -> dict[str, Any]:
-        """Return what `execaudit status` shows of seals."""
+        """Return what `execaudit status` shows about seals."""
         state = self.chain.file.state
         return {"seal_chain": state.chain, "seal_epoch": state.epoch}
 
     # -- the end ------------------------------------------------------------------------------
 
     def release(self) -> Chain:
-        """Return the chain, for another file; this one is sealed no longer."""
+        """Stop sealing this file; return the chain, for another one."""
         if self._file is not None:
             self._file.note_written = None
             self._file = None
@@ -245,20 +245,18 @@ class Sealing:
         return self.chain
 
     def close(self) -> None:
-        """Finish what is being synced, release the key state."""
+        """Finish pending syncs, release the key state."""
         self.release().close()
 
 
 def first_epoch(path: str) -> int | None:
-    """Return the epoch of the first seal of a file, which is near its beginning; None without."""
+    """Return the epoch of the first seal near a file's beginning; None if there is none."""
     try:
         lines = _read_head(path).split(b"\n")
     except (OSError, EOFError, zlib.error, ExecauditError):
         return None
     seals = (read_seal(line) for line in lines)
-    fields = next((each for each in seals if each is not None), {})
-    epoch = fields.get("epoch")
-    return epoch if isinstance(epoch, int) else None
+    return next((int(fields["epoch"]) for fields in seals if fields is not None), None)
 
 
 def _read_head(path: str) -> bytes:

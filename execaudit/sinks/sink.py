@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What file, journal and standard output have in common: batch, queue, the pace of trying again.
+"""What file, journal and standard output have in common: batch, queue, pace of retries.
 
-Owns what becomes of records that cannot be written now. Events wait where the trouble is of the
-kind that passes soon, up to the bound of the queue, and are counted as lost otherwise. Records of
-the daemon itself (`lost`, `start`, `config`, …) are few and carry counts: they always wait, in a
-reserve of their own. How something is written, and what a failure means, each sink says.
+Owns what becomes of records that cannot be written now. If the trouble passes soon, events wait, up
+to the bound of the queue; otherwise they are counted as lost. Records of the daemon itself (`lost`,
+`start`, `config`, …) are few and carry counts: they always wait, in a reserve of their own. Each
+sink defines how it writes, and what a failure means.
 """
 
 from abc import ABC, abstractmethod
@@ -27,7 +27,7 @@ class Encoder(Protocol):
 
     @property
     def format(self) -> str:
-        """The format's name. Entries of one format can go to any sink that has it."""
+        """The name of the format. An entry suits every sink that has its format."""
 
     def encode(self, event: Event, /) -> bytes:
         """Return the entry of an exec or exit."""
@@ -37,13 +37,13 @@ class Encoder(Protocol):
 
 
 class Selection(NamedTuple):
-    """Which events a sink takes, by what rules gave them. `min_severity` "": any, also none."""
+    """Which events a sink takes, by labels and severity. `min_severity` "": any, or none at all."""
 
     labels: frozenset[str] = frozenset()
     min_severity: str = ""
 
     def takes(self, labels: tuple[str, ...], severity: str) -> bool:
-        """Return True if an event with these is selected."""
+        """Return True if an event with these labels and severity is selected."""
         if self.labels and self.labels.isdisjoint(labels):
             return False
         if not self.min_severity:
@@ -55,25 +55,25 @@ class Trouble(NamedTuple):
     """Why nothing more can be written now, and how to go on."""
 
     reason: str  # of the losses (docs/service-records.md), where events are lost for it
-    pause_s: float  # before the first try; each pause is twice the one before
+    pause_s: float  # before the first retry; each pause is twice the previous one
     longest_pause_s: float
     waits: bool = False  # events wait in the queue; they are lost otherwise
-    text: str = ""  # for the log; empty where it is everyday, or the log has it
+    text: str = ""  # for the log; empty if it is normal, or logged already
 
 
 class Sink(ABC):
-    """Takes records and delivers them; what it cannot deliver it counts and reports.
+    """Takes records and delivers them; counts and reports those that it cannot deliver.
 
-    Nothing but `close` ever waits for a disk, a journal or a reader. While `_trouble` is None,
-    nothing waits and each batch goes through.
+    Only `close` waits for a disk, a journal or a reader. While `_trouble` is None, the queue is
+    empty and each batch is written at once.
 
     Attributes:
-        name: as the section of the configuration is named.
-        close_s: what `close` takes at most, and a second where nothing moves.
+        name: of the sink and of its section in the configuration.
+        close_s: the longest that `close` takes; without progress it ends after a second.
         selection: which events it takes, None for all.
-        losses: incidents, to be taken and recorded once they have ended.
-        notices: what it has to say in the log, to be taken.
-        last_record: the last that the run before left there; None where that is not known.
+        losses: incidents; the daemon takes and records them once they have ended.
+        notices: messages for the log; the daemon takes them.
+        last_record: the last record of the previous run; None where that is not known.
 
     """
 
@@ -88,7 +88,7 @@ class Sink(ABC):
         selection: Selection | None = None,
         clock: Clock | None = None,
     ) -> None:
-        """`label` names it in texts, `queue_bytes` bounds what events may take that wait."""
+        """`label` names it in messages; `queue_bytes` bounds the memory of events that wait."""
         self.encoder = encoder
         self.selection = selection
         self.batch: list[bytes] = []
@@ -104,25 +104,25 @@ class Sink(ABC):
         self._trouble: Trouble | None = None
         self._retry_s: float | None = None  # None: nothing is in the way
         self._pause_s = 0.0
-        self._is_failing = False  # the log says that records cannot be written, or should soon
-        self._missed = 0  # since then, in incidents that have ended
+        self._is_failing = False  # records cannot be written, and the log says or will say so
+        self._missed = 0  # lost since then, in incidents that have ended
 
-    # -- to be written for each sink ------------------------------------------------------------
+    # -- each sink implements these ------------------------------------------------------------
 
     @abstractmethod
     def _write(self, entries: list[bytes]) -> tuple[int, Trouble | None]:
-        """Write entries; return how many are done with, and what keeps the others.
+        """Write entries; return how many are done, and why the others are not.
 
-        It counts what is written. An entry written in part goes into `_partial` and is done with.
+        Count what is written. An entry written in part goes into `_partial` and counts as done.
         """
 
     @abstractmethod
     def _reopen(self) -> Trouble | None:
-        """Look whether writing is worth a try; return what is in the way."""
+        """Prepare for a retry; return what prevents one, None for nothing."""
 
     @abstractmethod
     def _wait_writable(self, seconds: float) -> bool:
-        """Wait so long at most until more can be written; False where waiting is pointless."""
+        """Wait at most so many seconds until more can be written; False if that is pointless."""
 
     @abstractmethod
     def _close(self) -> None:
@@ -131,7 +131,7 @@ class Sink(ABC):
     # -- the batch ------------------------------------------------------------------------------
 
     def selects(self, event: Event) -> bool:
-        """Return True if it takes the event; count it otherwise."""
+        """Return True if the sink takes the event; count it as deselected otherwise."""
         selection = self.selection
         if selection is None or selection.takes(event.labels, event.severity):
             return True
@@ -170,7 +170,7 @@ class Sink(ABC):
     # -- the queue ------------------------------------------------------------------------------
 
     def _keep(self, entries: list[bytes], trouble: Trouble) -> None:
-        """Have entries wait as far as they may; count the others as lost."""
+        """Queue entries as far as the trouble and the bound permit; count the others as lost."""
         kept = self._queue.add(entries, self._queue_bytes) if trouble.waits else 0
         if kept < len(entries):
             if trouble.waits and not self.losses.is_open:
@@ -196,7 +196,7 @@ class Sink(ABC):
             self.losses.count(reason, len(entries) - kept)
 
     def _lose_waiting(self, reason: str) -> None:
-        """Count all events that wait as lost. Of an entry written in part nothing is kept."""
+        """Count all events that wait as lost, also one that is written in part."""
         queue, self._queue = self._queue, Backlog()
         partial, self._partial = self._partial, None
         if partial is not None:
@@ -206,12 +206,12 @@ class Sink(ABC):
 
     @property
     def queue_depth(self) -> int:
-        """Entries that wait."""
+        """How many entries wait."""
         return len(self._queue) + (self._partial is not None)
 
     @property
     def queue_bytes(self) -> int:
-        """Memory that they take."""
+        """The memory that they take."""
         return self._queue.bytes
 
     @property
@@ -222,7 +222,7 @@ class Sink(ABC):
     # -- trouble and its end --------------------------------------------------------------------
 
     def _pause(self, trouble: Trouble, now_s: float) -> None:
-        """Write nothing for a while."""
+        """Write nothing until the next retry."""
         before, self._trouble = self._trouble, trouble
         self._pause_s = min(max(2 * self._pause_s, trouble.pause_s), trouble.longest_pause_s)
         self._retry_s = now_s + self._pause_s
@@ -233,7 +233,7 @@ class Sink(ABC):
             self._lose_waiting(trouble.reason)
 
     def _try_again(self, now_s: float) -> None:
-        """Write what waits, if that can be done now."""
+        """Write the entries that wait, if that works now."""
         trouble = self._reopen()
         is_proven = False
         while trouble is None and (self._queue or self._partial):
@@ -251,12 +251,12 @@ class Sink(ABC):
             self.losses.note_written()
             self._recover()
         else:
-            # The proof will be the record of what was lost, which the daemon writes now. Should
-            # that fail, it waits here, and is what is tried next time.
+            # The next write is the proof: the daemon now writes the record of what was lost. If
+            # that fails, the record waits here, and the next retry writes it.
             self._missed += self.losses.end()
 
     def _recover(self) -> None:
-        """Note that everything is written."""
+        """End the trouble, as everything is written; log how much was lost."""
         missed, self._missed = self._missed + self.losses.end(), 0
         if missed or self._is_failing:
             self.notices.add(
@@ -266,7 +266,7 @@ class Sink(ABC):
         self._pause_s = 0.0
 
     def on_timer(self, now_s: float) -> float | None:
-        """Do what is due at `now_s` of CLOCK_MONOTONIC; return when to call again, None: never."""
+        """Retry if due at `now_s` (CLOCK_MONOTONIC); return when to call again, None: never."""
         if self._retry_s is not None and now_s >= self._retry_s:
             self._try_again(now_s)
         return self._retry_s
@@ -274,11 +274,11 @@ class Sink(ABC):
     # -- settings, succession, end --------------------------------------------------------------
 
     def fits(self, _settings: Any) -> bool:
-        """Return True if it can go on under other settings."""
+        """Return True if the sink can go on under other settings."""
         return True
 
     def configure(self, _settings: Any, encoder: Encoder, selection: Selection | None) -> None:
-        """Go on under settings that fit, with all that waits and was counted."""
+        """Go on under settings that fit; keep the queue and the counters."""
         self.encoder, self.selection = encoder, selection
 
     def status(self) -> dict[str, Any]:
@@ -286,20 +286,20 @@ class Sink(ABC):
         return {"is_waiting": self._trouble is not None}
 
     def rotate(self) -> None:  # noqa: B027 - most have no files
-        """Begin another file, where there are files."""
+        """Begin another file, if the sink writes files."""
 
     def take_over(self, counters: Counters, entries: list[bytes]) -> None:
-        """Go on with the counts of a closed sink, and write what waited there."""
+        """Add the counts of a closed sink, and write the entries that waited there."""
         self.counters.add(counters)
         self._keep_own(entries, "closed")
         if self._queue and self._trouble is None:
             self._try_again(self._clock.steady_s())
 
     def close(self, successor: "Sink | None" = None) -> None:
-        """Deliver what waits, for `close_s` at most; count the rest as lost.
+        """Deliver what waits, for `close_s` at most; count the rest as lost, and close.
 
-        A successor goes on with the counts. Where it has the same format, it also gets the
-        records of the daemon itself that wait. What was lost can be taken from this sink.
+        A successor adds the counts. If it has the same format, it also gets the records of the
+        daemon itself that wait. The incidents of this sink can still be taken.
         """
         self.flush()
         self._drain()

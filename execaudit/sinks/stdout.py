@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sink that prints lines on standard output, for containers and pipes.
 
-Owns writing without ever waiting for the reader. The descriptor is shared with whoever started us,
-so its mode is left alone: pipes and terminals are opened a second time, sockets take a flag with
-each call, regular files never make anyone wait.
+Owns writing without ever waiting for the reader. The descriptor is shared with the process that
+started us, so O_NONBLOCK is not set on it: pipes and terminals are opened a second time, sockets
+take a flag with each call, regular files never block.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ _BUSY = Trouble("overflow", 0.01, 0.1, waits=True)
 
 
 class _Stream:
-    """A descriptor written to without waiting, whatever it is of."""
+    """A descriptor of any kind, written to without waiting."""
 
     def __init__(self, fd: int) -> None:
         mode = os.fstat(fd).st_mode
@@ -34,7 +34,7 @@ class _Stream:
             self._socket = socket.socket(fileno=os.dup(fd))
             self.fd = self._socket.fileno()
         elif stat.S_ISREG(mode):
-            self.fd = os.dup(fd)  # opened again it would begin at the file's start
+            self.fd = os.dup(fd)  # a second open would write at the start of the file
         else:
             flags = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
             try:
@@ -45,7 +45,7 @@ class _Stream:
                 self._limit = select.PIPE_BUF
 
     def write(self, data: memoryview) -> int:
-        """Write what goes at once; how much. Raises BlockingIOError, BrokenPipeError, OSError."""
+        """Write what fits now; return how many bytes. Raises OSError: BlockingIOError for none."""
         if self._socket is not None:
             return self._socket.send(data, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
         if self._limit is None:
@@ -55,14 +55,14 @@ class _Stream:
         return os.write(self.fd, data[: self._limit])
 
     def poll(self, seconds: float) -> int:
-        """Wait until something can be written or nobody reads any more; the events there are."""
+        """Wait until something can be written or the reader is gone; return the events found."""
         poll = select.poll()
         poll.register(self.fd, select.POLLOUT)
         ready = poll.poll(seconds * 1000)
         return ready[0][1] if ready else 0
 
     def close(self) -> None:
-        """Close our own descriptor."""
+        """Close the duplicate."""
         with contextlib.suppress(OSError):
             if self._socket is not None:
                 self._socket.close()
@@ -71,7 +71,7 @@ class _Stream:
 
 
 class StdoutSink(Sink):
-    """Prints lines. Where the reader has gone, they are lost until there is another."""
+    """Prints lines. Once the reader has gone, they are lost until there is another."""
 
     name = "stdout"
     close_s = 1.0
@@ -99,13 +99,13 @@ class StdoutSink(Sink):
         except BlockingIOError:
             return done, _BUSY
         except OSError as error:
-            # All that waits is lost, the line half written first: the next reader must begin with
-            # a whole one.
+            # All that waits is lost, with the half-written line: the next reader must begin with a
+            # whole one.
             return done, self._gone(f"Failed to write standard output: {error.strerror}")
         return done, None
 
     def _count_written(self, lines: list[bytes], written: int) -> int:
-        """Count so many bytes of `_partial` and the lines; return how many lines they reach."""
+        """Count `written` bytes of `_partial` and the lines; return how many lines they reach."""
         counters = self.counters
         counters.bytes += written
         self._pause_s = 0.0  # it moves

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which sinks there are, and how each is made of its section of the configuration.
+"""Which sinks exist, and how each is made from its section of the configuration.
 
-Owns the table, what opens the sinks that are on, and what a reload changes for those that go on.
+Owns the table, opening the enabled sinks, and what a reload changes for those that go on.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ Change = Callable[[], None]
 
 
 class Encoding(NamedTuple):
-    """How entries are to be made."""
+    """How a sink wants its entries."""
 
     format: str
     max_line_bytes: int = 0  # 0: as long as they are
@@ -41,8 +41,8 @@ def _open_stdout(_: Stdout, encoder: Encoder, selection: Selection | None, __: f
     return StdoutSink(encoder, selection)
 
 
-# By the name of the sink and its section: makes the sink of section, encoder,
-# selection and the seconds to wait for another process that is about to end.
+# By name of sink and section. Arguments: section, encoder, selection, and the seconds to wait for
+# another process that is about to end.
 _OPENERS: dict[str, Callable[[Any, Encoder, Selection | None, float], Sink]] = {
     "file": _open_file,
     "journal": _open_journal,
@@ -56,10 +56,10 @@ def open_sinks(
     running: Sequence[Sink] = (),
     patience_s: float = 0,
 ) -> tuple[list[Sink], list[Change]]:
-    """Open the sinks that are on; those that are running go on, if they fit.
+    """Open the enabled sinks; running ones that fit go on. Return them, and pending changes.
 
-    Return them, and what changes those that go on, to be called once the configuration is in
-    force. Raises ExecauditError; then nothing has changed.
+    Call the changes, which are for sinks that go on, once the configuration is in force. Raises
+    ExecauditError; nothing has changed then.
     """
     by_name = {sink.name: sink for sink in running}
     sinks: list[Sink] = []

@@ -100,6 +100,8 @@ class Completeness:
             begin_ns, end_ns = EARLIEST_NS, LATEST_NS
         else:
             begin_ns, end_ns = read_time(first.encode()), read_time(last.encode())
+        if count is not None and type(count) is not int:
+            raise TypeError("count")
         if self.span.meets(begin_ns, end_ns) and len(self.missing) < _GAPS_LIMIT:
             self.missing.append(Missing(host, begin_ns, end_ns, kind, why, count))
 

@@ -7,6 +7,7 @@ what was written between two looks may be lost.
 """
 
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -73,7 +74,10 @@ class Follower:
         yield from self._take()
         while self._is_rotated():
             yield from self._take()  # what was written between the look and the rename
+            before = self.part
             yield from self._move_on()
+            if self.part is before:
+                return  # the new file cannot be opened; the next look tries again
             yield from self._take()
 
     def _take(self) -> Iterator[Grown]:
@@ -94,6 +98,8 @@ class Follower:
             status = os.stat(self._path)  # noqa: PTH116 - beside the descriptor's own
         except OSError:
             return False  # not there yet
+        if not stat.S_ISREG(status.st_mode):
+            return False  # a directory or a pipe is no log
         return self.part is None or (status.st_dev, status.st_ino) != self.part.identity
 
     def _move_on(self) -> Iterator[Grown]:
@@ -106,6 +112,10 @@ class Follower:
         if self.part is not None:
             behind = _index_of(parts, self.part)
             first = first if behind is None else behind + 1
+            if first == len(parts):  # the new file is gone again
+                for part in parts:
+                    part.close()
+                return
             self.part.close()
         for part in parts[:first]:
             part.close()

@@ -40,10 +40,6 @@ class LineFormat(NamedTuple):
             self.before_type, end - len(self.before_type)
         )
 
-    def type_of(self, line: bytes) -> bytes:
-        """Return the type of a record whose line fits."""
-        return line[self.type_at : line.find(self.after_type, self.type_at)]
-
     def time_of(self, line: bytes) -> int:
         """Return the time of a record whose line fits. Raises ValueError."""
         at = len(self.before_time)

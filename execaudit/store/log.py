@@ -7,6 +7,7 @@ is read from beginning to end. What happened while the daemon was restarted is w
 `start` record, so that a little more is read before a period than its events need.
 """
 
+import contextlib
 import os
 import re
 import stat
@@ -51,8 +52,9 @@ class Piece(NamedTuple):
             if self.stop_ns is None or line_format is None:
                 continue
             last = chunk.data[chunk.data.rfind(b"\n", 0, -1) + 1 :]
-            if line_format.is_event(last) and line_format.time_of(last) > self.stop_ns:
-                return
+            with contextlib.suppress(ValueError):  # whoever reads the line says that it is broken
+                if line_format.is_event(last) and line_format.time_of(last) > self.stop_ns:
+                    return
 
     def split(self, size: int = _SPLIT_BYTES) -> list["Piece"]:
         """Return it in ranges of about `size` that can be read side by side, in order."""
@@ -244,7 +246,9 @@ def _is_steady(part: Part, clock: Clock | None, after: Part | None) -> bool:
 def _sampled(part: Part, span: Span) -> list[Piece]:
     """Look into a plain file every 1 MiB, and return the ranges that may hold the period."""
     size = part.size
-    samples = [part.event_at(at, size) for at in range(0, size, CHUNK_BYTES)]
+    # What begins after the next sample is found by that one.
+    starts = range(0, size, CHUNK_BYTES)
+    samples = [part.event_at(at, min(at + CHUNK_BYTES, size)) for at in starts]
     marks = sorted({sample for sample in samples if sample is not None})
     pieces: list[Piece] = []
     for index, (offset, time_ns) in enumerate(marks):

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 
 from execaudit.store.broken import Broken
-from execaudit.store.chunks import Chunk, read_stream
+from execaudit.store.chunks import LINE_LIMIT, Chunk, read_stream
 from execaudit.store.part import Head, Part, read_head
 
 STDIN = "-"
@@ -49,11 +49,16 @@ class Pipe(Part):
 
     @property
     def head(self) -> Head:
-        """What its first line says; waits for it."""
+        """What its first line says, if that is not too long; waits for it."""
         if self._head is None:
-            data = b""
-            while b"\n" not in data and (more := os.read(self.fd, 1 << 20)):
-                data += more
+            parts: list[bytes] = []
+            size = 0
+            while size <= LINE_LIMIT and (more := os.read(self.fd, 1 << 20)):
+                parts.append(more)
+                size += len(more)
+                if b"\n" in more:
+                    break
+            data = b"".join(parts)
             self._reads.unread = data
             self._head = read_head(data.split(b"\n")[:-1])
         return self._head

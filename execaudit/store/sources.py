@@ -82,7 +82,7 @@ def _open_directory(choice: Choice, sources: Sources) -> None:
     folder = choice.directory
     if not Path(folder).is_dir():
         raise InvalidArgument(f"Failed to read '{folder}': it is not a directory")
-    journals, paths = _look_through(folder)
+    journals, paths = _look_through(folder, sources.broken)
     for each in journals:
         sources.journals.append(Journal(Place(directory=each), untrusted=choice.untrusted))
     for path in () if choice.journal else paths:
@@ -94,12 +94,16 @@ def _open_directory(choice: Choice, sources: Sources) -> None:
         raise ExecauditError(f"Failed to read '{folder}': it has no journal and no .jsonl file")
 
 
-def _look_through(folder: str) -> tuple[list[str], list[str]]:
+def _look_through(folder: str, broken: Broken) -> tuple[list[str], list[str]]:
     """Return directories of journals, and paths of logs, below a directory."""
+
+    def note(error: OSError) -> None:
+        broken.add_file(str(error.filename), error.strerror or str(error))
+
     journals: list[str] = []
     logs: dict[str, None] = {}
     base = folder.rstrip("/").count("/")
-    for where, folders, names in os.walk(folder):
+    for where, folders, names in os.walk(folder, onerror=note):
         folders.sort()
         if where.count("/") - base >= _DEPTH:
             folders.clear()

@@ -34,7 +34,7 @@ class Span(NamedTuple):
 
     @property
     def is_all(self) -> bool:
-        """Whether it has no bound."""
+        """True if it has no bound."""
         return self.begin_ns == EARLIEST_NS and self.end_ns == LATEST_NS
 
 
@@ -44,7 +44,8 @@ ALWAYS = Span()
 def read_time(text: bytes) -> int:
     """Return the time of a record, such as b"2026-11-23T02:04:06.123456789Z".
 
-    Other spellings of RFC 3339 are read too. Raises ValueError.
+    Other spellings of RFC 3339 are read too. Raises ValueError, also for a time that has no room in
+    64 bits of nanoseconds: before 1678 or after 2261.
     """
     second = text[:19]
     known = _seconds.get(second)
@@ -62,6 +63,8 @@ def _read_slowly(text: bytes) -> int:
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} names no time zone")
     ns = int(moment.replace(microsecond=0).timestamp()) * SECOND_NS
+    if not EARLIEST_NS + SECOND_NS < ns < LATEST_NS - SECOND_NS:
+        raise ValueError(f"{text!r} is out of range")
     if not dot:
         ns += moment.microsecond * 1000
     elif digits:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from execaudit.records.command import Record, command_words, restore_argv, restore_text
-from execaudit.records.quoting import quote, quote_head, width
+from execaudit.records.quoting import make_printable, quote, quote_head, width
 
 _UNREADABLE = "<unreadable>"
 
@@ -84,8 +84,9 @@ def _words(record: Record, style: ArgumentsStyle) -> list[_Word]:
 
 def _describe_gap(gap: Mapping[str, Any], ellipsis: str) -> str:
     reason = gap.get("reason", "budget")
-    size = f"+{gap['missing_bytes']} bytes" if "missing_bytes" in gap else "cut"
-    return f"{ellipsis}({size})" if reason == "budget" else f"{ellipsis}({size}, {reason})"
+    size = f"+{gap['missing_bytes']:d} bytes" if "missing_bytes" in gap else "cut"
+    said = size if reason == "budget" else f"{size}, {make_printable(reason)}"
+    return f"{ellipsis}({said})"
 
 
 def _limit(words: list[_Word], record: Record, max_args: int | None) -> tuple[list[_Word], _Hidden]:

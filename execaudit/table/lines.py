@@ -24,7 +24,7 @@ _BOLD_RED = "\x1b[1;31m"
 _YELLOW = "\x1b[33m"
 _BOLD_YELLOW = "\x1b[1;33m"
 
-# With fewer columns left than this, cut arguments tell nothing: the terminal wraps the line.
+# With fewer columns left than this, cut arguments say nothing: the terminal wraps the line.
 _MIN_ARGS_WIDTH = 16
 # Fields that need no note: they have a column, where what is missing is marked; or are always cut
 # at the same place, as a record has no more room, and not by whoever was traced.
@@ -160,7 +160,7 @@ class Table:
         )
         hook = f", hook {quote_cell(record['hook'])}" if "hook" in record else ""
         return (
-            f"*** {record['count']} events lost{hook}: "
+            f"*** {record['count']:d} events lost{hook}: "
             f"{_LOST_REASONS.get(reason) or quote_cell(reason)}, {first} to {last} ***"
         )
 
@@ -201,7 +201,7 @@ def _describe_missing(record: Record) -> str:
     unreadable = [name for name in record.get("unreadable", ()) if name not in _UNNOTED]
     cut = [name for name in record.get("truncated", {}) if name not in _UNNOTED]
     note = f" <unreadable: {', '.join(unreadable)}>" if unreadable else ""
-    return note + (f" <cut: {', '.join(cut)}>" if cut else "")
+    return make_printable(note + (f" <cut: {', '.join(cut)}>" if cut else ""))
 
 
 def _describe_exit(record: Record) -> str:
@@ -210,7 +210,7 @@ def _describe_exit(record: Record) -> str:
             " (core dumped)" if "core_dumped" in record else ""
         )
     else:
-        text = f"exit {record.get('exit_code', '?')}"
+        text = f"exit {make_printable(str(record.get('exit_code', '?')))}"
     if "duration_ns" in record:
         text += f" after {describe_duration(record['duration_ns'])}"
     return text

@@ -7,9 +7,9 @@ Owns how far each has been read. What was written in the hour before says which 
 from collections.abc import Mapping
 from typing import Any
 
+from execaudit.errors import MALFORMED
 from execaudit.query.event_lines import chunk_events, journal_events
 from execaudit.query.line_matcher import LineMatcher
-from execaudit.query.scan import MALFORMED
 from execaudit.rules.condition_tree import Node
 from execaudit.store.broken import Broken
 from execaudit.store.chunks import Chunk

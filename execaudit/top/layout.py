@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 from execaudit.records.quoting import make_printable, quote_cell, width
 from execaudit.store.times import SECOND_NS
+from execaudit.table.glyphs import sparkline
 from execaudit.top.window import LENGTH_S, VIEWS, Window
 
-_SPARKS = "▁▂▃▄▅▆▇█"
-_ASCII_SPARKS = "_.:-=+*#"
 _TITLES = {
     "program": "PROGRAM", "user": "USER", "unit": "UNIT", "parent": "STARTED BY", "new": "PROGRAM",
     "failed": "WHAT FAILED",
@@ -77,13 +76,8 @@ def _new(window: Window, columns: int, *, ascii_only: bool) -> tuple[str, list[s
 
 
 def _spark(numbers: list[int], *, ascii_only: bool) -> str:
-    sparks = _ASCII_SPARKS if ascii_only else _SPARKS
-    most = max(numbers, default=0)
-    line = "".join(
-        sparks[min(number * len(sparks) // (most + 1), len(sparks) - 1)] if number else " "
-        for number in numbers
-    )
-    return f"|{line}|  at most {most:,} in a second"
+    line = sparkline(numbers, ascii_only=ascii_only)
+    return f"|{line}|  at most {max(numbers, default=0):,} in a second"
 
 
 def fit(text: str, columns: int) -> str:

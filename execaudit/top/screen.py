@@ -6,9 +6,9 @@ Owns what each key does. Nothing reaches the terminal but through `layout`.
 
 import contextlib
 import curses
-import sys
 import time
 
+from execaudit.table.glyphs import is_ascii_only
 from execaudit.top.feed import Feed
 from execaudit.top.layout import HELP, Screen, fit, make_screen
 from execaudit.top.window import VIEWS, Window
@@ -30,8 +30,7 @@ class Terminal:
         self._view = view
         self._is_paused = False
         self._shows_help = False
-        encoding = (sys.stdout.encoding or "").lower().replace("-", "")
-        self._ascii_only = encoding not in ("utf8", "utf8sig")
+        self._ascii_only = is_ascii_only()
 
     def run(self) -> None:
         """Take the terminal until the end."""

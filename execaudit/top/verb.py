@@ -11,6 +11,7 @@ from execaudit.query.search_arguments import choice_of
 from execaudit.query.selection import read_condition
 from execaudit.store.pipe import Pipe
 from execaudit.store.sources import opened
+from execaudit.table.glyphs import is_ascii_only
 from execaudit.top.feed import Feed
 from execaudit.top.layout import make_screen
 from execaudit.top.window import Window
@@ -42,12 +43,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _print_looks(args: argparse.Namespace, feed: Feed, window: Window) -> None:
     looks = 0
+    ascii_only = is_ascii_only()
     columns = shutil.get_terminal_size().columns
     while True:
         now_ns = time.time_ns()
         feed.poll()
         window.forget(now_ns)
-        screen = make_screen(window, args.by, now_ns, columns)
+        screen = make_screen(window, args.by, now_ns, columns, ascii_only=ascii_only)
         lines = [*screen.head, screen.titles, *screen.lines, ""]
         sys.stdout.buffer.write("\n".join(lines).encode(errors="replace") + b"\n")
         sys.stdout.flush()

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The filters of `execaudit trace`, as in execsnoop: user, parent, name, line.
 
-Owns the parsing of these options and the decision about one exec. It reads nothing but the user
-data base, once per option. Filters compare bytes, as programs wrote them, so that text which is
-not UTF-8 can be found too.
+Owns parsing these options and deciding about one exec. It reads the user database only, once per
+option. Filters compare bytes, as programs wrote them: text that is not UTF-8 can be found too.
 """
 
 import os
@@ -19,6 +18,7 @@ from execaudit.wire import record
 from execaudit.wire.event import Event, Place
 
 _MAX_UID = 2**32 - 2  # 2^32-1 is (uid_t)-1, no user
+_MAX_DIGITS = 64  # Python converts no number of many thousands
 _IDS_LIMIT = 65536
 _MAX_PID = 2**22  # PID_MAX_LIMIT, include/linux/threads.h
 
@@ -29,9 +29,8 @@ def parse_user(text: str) -> int:
     Raises InvalidArgument.
     """
     if re.fullmatch(r"[0-9]+", text):
-        uid = int(text)
-        if uid <= _MAX_UID:
-            return uid
+        if len(text) <= _MAX_DIGITS and int(text) <= _MAX_UID:
+            return int(text)
         raise InvalidArgument(f"Failed to use user '{text}': user ids end at {_MAX_UID}")
     try:
         return pwd.getpwnam(text).pw_uid
@@ -54,7 +53,7 @@ def parse_regex(text: str) -> re.Pattern[bytes]:
     """Compile a regular expression (Python's syntax) over bytes. Raises InvalidArgument."""
     try:
         with warnings.catch_warnings():
-            # About syntax that may change its meaning; nothing that a user here can act on.
+            # They are about syntax that may change its meaning: users here cannot act on that.
             warnings.simplefilter("ignore")
             return re.compile(os.fsencode(text))
     except re.error as error:
@@ -66,14 +65,14 @@ def parse_regex(text: str) -> re.Pattern[bytes]:
 
 
 class EventFilter:
-    """Says which execs and exits are to be shown, by the values of -u, -P, -n and -l.
+    """Says which execs and exits are shown, by the values of -u, -P, -n and -l.
 
-    None lets everything through. `name` is searched for in comm, `line` in the words of the
-    command joined by single spaces, the first being the file name passed to the system call. An id
-    that could not be read is no match.
+    None shows everything. `name` is searched for in comm, `line` in the words of the command
+    joined by single spaces; the first word is the file name passed to the system call. An id that
+    could not be read does not match.
 
-    An exit is shown if its exec was, for the newest 65,536 of them. For others (begun before
-    tracing) the process decides, and `line`, which needs arguments, lets none through.
+    An exit is shown if its exec was, for the newest 65,536 of them. For others, which began before
+    tracing, the process decides; `line`, which needs arguments, shows none.
     """
 
     def __init__(
@@ -91,7 +90,7 @@ class EventFilter:
         self._shown: OrderedDict[tuple[int, int, int], None] = OrderedDict()
 
     def __call__(self, event: Event) -> bool:
-        """Return True where an event is to be shown."""
+        """Return True if an event is to be shown."""
         image = (event.pid, event.start_ns, event.exec_count)
         if event.type == "exit" and image in self._shown:
             del self._shown[image]

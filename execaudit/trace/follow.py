@@ -2,7 +2,7 @@
 """The loop of `execaudit trace`, from ring buffer to standard output, live or from a recording.
 
 Owns waiting, signals and the end. While nothing happens nothing wakes up: the wait for the first
-event has no end, then a short pause lets a batch gather.
+event has no limit; then a short pause lets a batch gather.
 """
 
 import os
@@ -30,8 +30,8 @@ _GATHER_S = 0.05
 _SETTLE_S = 1.0
 _FILLED = 4  # a quarter of the ring: from there on the kernel side wakes at once
 
-# Once asked to stop: how often to look whether standard output is read at all, and how often it
-# may not be until the rest is given up.
+# Once asked to stop: how often to look if standard output is being read, and after how many looks
+# without success the rest is dropped.
 _STALL_S = 1.0
 _STALLS = 3
 
@@ -40,11 +40,11 @@ Keep = Callable[[Event], bool]
 
 
 class _ReaderGone(Exception):  # noqa: N818 - not an error: `execaudit trace | head`
-    """Standard output was closed by its reader, or is not being read while we are to stop."""
+    """The reader closed standard output, or does not read it while we are asked to stop."""
 
 
 class Lines(Protocol):
-    """What makes lines of what was traced."""
+    """Makes lines of events and of other records."""
 
     def encode(self, event: Event) -> bytes:
         """Return the line of an exec or exit."""
@@ -58,22 +58,23 @@ class Lines(Protocol):
 
 @dataclass(slots=True)
 class Counts:
-    """Execs and exits that were shown, and that filters dropped."""
+    """How many execs and exits were shown, and how many filters dropped."""
 
     shown: int = 0
     filtered: int = 0
 
 
 class Output:
-    """Where records go: every event is decoded, accounted for, filtered, encoded, printed.
+    """Decodes, accounts for, filters, encodes and prints every event.
 
     `write` takes bytes and returns how many it took, as write(2) does. `keep` decides about execs
     and exits; None keeps all.
 
     Attributes:
-        recorder: takes what was printed as well, None without a recording.
-        is_writing: a write is under way.
-        written: bytes.
+        counts: what was shown and filtered.
+        recorder: records what was printed, None without a recording.
+        is_writing: a write is in progress.
+        written: how many bytes were written.
 
     """
 
@@ -118,7 +119,7 @@ class Output:
             self.recorder.batch(buf, offsets)
 
     def settle(self, slots: list[list[bytes]], misses: dict[int, int], now_ns: int) -> None:
-        """Print what was lost without a later record that shows it."""
+        """Print the losses that no later record shows."""
         self._follow_host()
         losses = self.accounting.settle(slots, misses, now_ns)
         fields = [lost_fields(lost, self._host) for lost in losses]
@@ -129,7 +130,7 @@ class Output:
     def _follow_host(self) -> None:
         host = self._host
         host.follow()
-        # Of a replay the host follows the steps of the recording by itself.
+        # In a replay the steps of the recording change the host.
         current = (host.wall_offset_ns, host.names_version)
         if current != self._followed:
             self._followed = current
@@ -156,10 +157,10 @@ class Output:
 
 
 class _Signals:
-    """SIGINT and SIGTERM as a readable descriptor, not as an exception anywhere.
+    """Turns SIGINT and SIGTERM into a readable descriptor, and not into exceptions.
 
-    But for one place: a write to a pipe that nobody empties, which would never end. That nobody
-    does is known when nothing is taken for some time after the signal, or when a second one comes.
+    With one exception: a write to a pipe that nobody reads would never end. It is given up when
+    nothing was read for some time after the signal, or when a second signal comes.
     """
 
     def __init__(self, output: Output) -> None:
@@ -198,7 +199,10 @@ class _Signals:
 
 
 def follow(capture: Capture, output: Output) -> None:
-    """Attach, and print events until SIGINT, SIGTERM or the reader's end; then drain and settle."""
+    """Attach, and print events until SIGINT, SIGTERM or the reader's end; then drain and settle.
+
+    Raises ExecauditError.
+    """
     ring = Ring(capture.maps["events"], capture.settings.ring_bytes)
     signals = _Signals(output)
     poll = select.epoll()
@@ -238,8 +242,8 @@ def _loop(capture: Capture, ring: Ring, poll: select.epoll, signal_fd: int, outp
         pending = ring.pending()
         ready = poll.poll(0 if pending else timeout)
         if ready or pending:
-            # Let a batch gather. A ring that fills up ends the pause; one that is full would not;
-            # and what comes after a quiet time is not delayed, for it might be all.
+            # Let a batch gather. A ring that fills up ends the pause; one that is full already does
+            # not. The first event after a quiet time is not delayed: it may be the only one.
             is_urgent = settle_at is None or ring.pending() >= ring.size // _FILLED
             ready += poll.poll(0 if is_urgent else _GATHER_S)
             _drain(ring, output)
@@ -272,14 +276,17 @@ def _settle(capture: Capture, ring: Ring, output: Output) -> None:
 
 
 def _silence_stdout() -> None:
-    """Keep the interpreter from complaining about the closed pipe once more when it ends."""
+    """Keep the interpreter from complaining about the closed pipe when it ends."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)
 
 
 def replay(path: str, make_output: Callable[[Host], Output]) -> Output:
-    """Run a recording through the same steps; `make_output` gets the host it was made on."""
+    """Run a recording through the same steps; return the output. Raises ExecauditError.
+
+    `make_output` gets the host on which it was made.
+    """
     host, file = open_recording(path)
     output = make_output(host)
     with file:

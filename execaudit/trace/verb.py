@@ -6,6 +6,7 @@ Owns what the options mean; the loop itself is `follow`.
 
 import argparse
 import os
+import select
 import struct
 import sys
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from execaudit.records.record import record_fields
 from execaudit.records.recording import Recorder
 from execaudit.records.text import FieldDict
 from execaudit.table.arguments import ArgumentsStyle
+from execaudit.table.glyphs import is_ascii_only
 from execaudit.table.lines import Table, TableOptions
 from execaudit.trace.filters import EventFilter
 from execaudit.trace.follow import Keep, Lines, Output, follow, replay
@@ -29,11 +31,11 @@ from execaudit.wire.event import Event
 
 
 def run(args: argparse.Namespace) -> int:
-    """Trace or replay until the end; the exit status."""
+    """Trace or replay until the end; return the exit status. Raises ExecauditError."""
     keep = _build_filter(args)
     if args.replay:
         if args.record:
-            raise InvalidArgument("--record and --replay exclude each other")
+            raise InvalidArgument("Failed to use --record: it does not go with --replay")
         keep = _as_traced(args, keep)
         output = replay(args.replay, lambda host: _build_output(args, host, keep))
         _summarize(output)
@@ -97,7 +99,7 @@ def _build_lines(args: argparse.Namespace, host: Host) -> Lines:
 
 
 class _FieldLines:
-    """Lines made of a record's fields."""
+    """Makes lines of a record's fields."""
 
     def __init__(self, host: Host, encode_fields: Callable[[FieldDict], bytes]) -> None:
         self._host = host
@@ -111,10 +113,7 @@ class _FieldLines:
 
 
 def _build_table(args: argparse.Namespace, *, is_terminal: bool) -> Table:
-    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
-    style = ArgumentsStyle(
-        quote=args.quote, max_args=args.max_args, ascii_only=encoding not in ("utf8", "utf8sig")
-    )
+    style = ArgumentsStyle(quote=args.quote, max_args=args.max_args, ascii_only=is_ascii_only())
     columns = ("time", "timestamp", "print_uid", "print_pcomm", "print_cpu")
     options = TableOptions(
         **{name: getattr(args, name) for name in columns},
@@ -125,7 +124,7 @@ def _build_table(args: argparse.Namespace, *, is_terminal: bool) -> Table:
 
 
 def _terminal_width() -> int | None:
-    """Columns of the terminal; None where it does not tell."""
+    """Return the columns of the terminal; None if it does not say."""
     return os.get_terminal_size(sys.stdout.fileno()).columns or None
 
 
@@ -134,8 +133,13 @@ def _encode_line(line: str) -> bytes:
 
 
 def _write(data: bytes | memoryview) -> int:
-    """Past Python's buffers: a batch is one write where the kernel takes it whole."""
-    return os.write(sys.stdout.fileno(), data)
+    """Write past Python's buffers, so that a batch is one write; return how many bytes went."""
+    fd = sys.stdout.fileno()
+    while True:
+        try:
+            return os.write(fd, data)
+        except BlockingIOError:  # a process that shares the descriptor has set O_NONBLOCK
+            select.select([], [fd], [])
 
 
 def _limit_arguments(fields: FieldDict, limit: int) -> FieldDict:
@@ -172,7 +176,7 @@ def _build_filter(args: argparse.Namespace) -> Keep | None:
 
 
 def _as_traced(args: argparse.Namespace, keep: Keep | None) -> Keep | None:
-    """Of a recording, keep what tracing with these options would have seen."""
+    """Return a filter that keeps, of a recording, what tracing with these options would see."""
     if args.fails and args.exits:
         return keep
 
@@ -187,7 +191,10 @@ def _as_traced(args: argparse.Namespace, keep: Keep | None) -> Keep | None:
 
 
 def _open_map(path: str) -> int:
-    """Return a pinned hash map with 64-bit keys, as BCC's tools and inspektor-gadget pin them."""
+    """Open a pinned hash map with 64-bit keys, as BCC's tools and inspektor-gadget pin them.
+
+    Raises ExecauditError.
+    """
     try:
         fd = libbpf.open_pinned(path)
         # struct bpf_map_info: type, id, key_size, value_size

@@ -6,11 +6,11 @@ Owns both forms. Trees can be deeper than a program may recurse.
 
 from collections.abc import Iterator
 
-from execaudit.query.scan import MALFORMED
+from execaudit.errors import MALFORMED
 from execaudit.records.command import command_words, restore_argv, restore_text
 from execaudit.records.journal import command_line
 from execaudit.records.quoting import make_printable
-from execaudit.records.text import dumps
+from execaudit.records.text import dumps_any
 from execaudit.tree.forest import Forest, Process, walk
 
 _LABEL_LENGTH = 60
@@ -38,7 +38,7 @@ def _head(forest: Forest, process: Process) -> bytes:
     if process.exit is not None:
         for record in _records(forest, process.exit):
             shown["exit"] = record
-    return dumps(shown)[:-1]
+    return dumps_any(shown)[:-1]
 
 
 def _records(forest: Forest, place: int) -> Iterator[dict[str, object]]:
@@ -68,11 +68,15 @@ def _commands(forest: Forest, process: Process) -> Iterator[str]:
     if not process.records:
         yield f"({process.comm or 'no record'})"
     for place in process.records:
-        for record in _records(forest, place):
+        try:
+            record = forest.record(place)
             words, _ = command_words(
                 restore_text(record, "filename"), restore_argv(record), is_script="script" in record
             )
             text = command_line(words)
+        except MALFORMED:
+            yield "(damaged record)"
+        else:
             yield text if len(text) <= _LABEL_LENGTH else text[: _LABEL_LENGTH - 1] + "…"
 
 

@@ -19,6 +19,7 @@ from execaudit.tree.lineage import Ancestor, Lineage, process_of
 
 _PROCESS = re.compile(r"[0-9a-f]{12}-[0-9a-f]+-[0-9a-f]+(-[0-9a-f]+)?").fullmatch
 _LARGEST_PID = 4_194_304  # PID_MAX_LIMIT, include/linux/threads.h
+_MOST_DIGITS = 64  # Python converts no number of many thousands
 
 
 class Words(NamedTuple):
@@ -39,7 +40,7 @@ def read_words(words: Sequence[str]) -> Words:
         if found:
             keys.add(process_of(word.encode()) if found[1] else word.encode())
         elif word.isascii() and word.isdigit():
-            if not 0 < int(word) <= _LARGEST_PID:
+            if len(word) > _MOST_DIGITS or not 0 < int(word) <= _LARGEST_PID:
                 raise InvalidArgument(f"Failed to use process {word}: there is no such number")
             pids.add(int(word))
         else:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from execaudit.query.scan import MALFORMED
+from execaudit.errors import MALFORMED
 from execaudit.records.quoting import make_printable, quote_cell, width
 from execaudit.store.times import SECOND_NS, read_time
 from execaudit.table.arguments import ArgumentsStyle, format_arguments

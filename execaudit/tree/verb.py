@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 
 from execaudit.color import wants_color
-from execaudit.errors import ExecauditError, InvalidArgument
+from execaudit.errors import InvalidArgument
 from execaudit.query.account import print_account
 from execaudit.query.asked import read_asked
 from execaudit.query.pager import paged
@@ -24,6 +24,7 @@ from execaudit.store.completeness import Completeness
 from execaudit.store.pipe import Pipe
 from execaudit.store.sources import Sources, opened
 from execaudit.store.times import ALWAYS
+from execaudit.table.glyphs import is_ascii_only
 from execaudit.tree.above import Above
 from execaudit.tree.below import Below
 from execaudit.tree.documents import as_dot, as_json
@@ -36,17 +37,11 @@ FOUND, NONE, TROUBLE = 0, 1, 2
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show trees; the exit status is grep's: 0 found, 1 none, 2 trouble."""
-    try:
-        if args.verb == "search":
-            _adapt(args)
-        with opened(choice_of(args)) as sources:
-            return _Run(args, sources).run()
-    except ExecauditError as error:
-        print(f"execaudit: {error}", file=sys.stderr)
-        return TROUBLE
-    except KeyboardInterrupt:
-        return 130
+    """Show trees; return grep's exit status: 0 found, 1 none, 2 trouble. Raises ExecauditError."""
+    if args.verb == "search":
+        _adapt(args)
+    with opened(choice_of(args)) as sources:
+        return _Run(args, sources).run()
 
 
 def _adapt(args: argparse.Namespace) -> None:
@@ -136,11 +131,10 @@ class _Run:
         if self._args.dot:
             return (line.encode(errors="replace") + b"\n" for line in as_dot(forest))
         is_terminal = sys.stdout.isatty()
-        encoding = (sys.stdout.encoding or "").lower().replace("-", "")
         options = TextOptions(
             color=wants_color(self._args.color, is_terminal=is_terminal, environ=os.environ),
             width=shutil.get_terminal_size().columns if is_terminal else None,
-            ascii_only=encoding not in ("utf8", "utf8sig"),
+            ascii_only=is_ascii_only(),
             show_host=bool(self._args.directory),
         )
         return (line.encode(errors="replace") + b"\n" for line in TreeText(forest, options).lines())

@@ -8,8 +8,8 @@ record when it is looked at is counted as broken.
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
+from execaudit.errors import MALFORMED
 from execaudit.query.event_lines import EVENTS, TIME_END, chunk_events, journal_events
-from execaudit.query.scan import MALFORMED
 from execaudit.records.text import dumps
 from execaudit.store.broken import Broken
 from execaudit.store.completeness import Completeness

@@ -7,12 +7,12 @@ elsewhere.
 
 from collections.abc import Iterable
 
+from execaudit.formats.event_key import entry_time
 from execaudit.verify.findings import ALTERED, UNKNOWN, WHOLE
 from execaudit.verify.judge import Judge
 from execaudit.verify.proofs import Proofs
 from execaudit.verify.walk import Stretch
 from execaudit.verify.words import (
-    line_time,
     say_are,
     say_epochs,
     say_files,
@@ -113,7 +113,7 @@ def _judge_unproved(judge: Judge, proofs: Proofs) -> None:
 
 def _judge_rest(judge: Judge, rest: Stretch, last_line: bytes) -> None:
     begin = str((judge.last or {}).get("time", ""))
-    seconds = seconds_between(begin, line_time(last_line))
+    seconds = seconds_between(begin, entry_time(last_line))
     verdict = UNKNOWN if seconds is not None and seconds > _LATE_S else WHOLE
     since = "" if seconds is None else f": the last {max(seconds, 0):.0f} s"
     text = f"{say_were(rest.lines)} not sealed yet when this was read{since}"

@@ -56,7 +56,7 @@ def find_logs(paths: Iterable[str], broken: Broken) -> list[LogFiles]:
 
 def _open(path: str, torn: list[str], broken: Broken) -> Iterator[Part]:
     if Path(path).is_dir():
-        found = sorted(_find_below(path))
+        found = sorted(_find_below(path, broken))
         torn += [each for each in found if ".torn-" in each]
         yield from _open_all([each for each in found if ".torn-" not in each], broken)
         return
@@ -89,9 +89,12 @@ def _open_all(paths: Iterable[str], broken: Broken) -> Iterator[Part]:
             broken.add_file(path, getattr(error, "strerror", None) or str(error))
 
 
-def _find_below(folder: str) -> Iterator[str]:
+def _find_below(folder: str, broken: Broken) -> Iterator[str]:
+    def note(error: OSError) -> None:
+        broken.add_file(str(error.filename), error.strerror or str(error))
+
     base = folder.rstrip("/").count("/")
-    for where, folders, names in os.walk(folder):
+    for where, folders, names in os.walk(folder, onerror=note):
         folders.sort()
         if where.count("/") - base >= _DEPTH:
             folders.clear()
@@ -108,9 +111,9 @@ def first_seal(part: Part, broken: Broken) -> tuple[dict[str, Any], bytes] | Non
         while (at := chunk.data.find(MARK, at)) >= 0:
             line = chunk.data[chunk.data.rfind(b"\n", 0, at) + 1 : chunk.data.find(b"\n", at) + 1]
             fields = read_seal(line)
-            if fields is not None and isinstance(fields.get("epoch"), int):
+            if fields is not None:
                 return fields, line
-            at += 1
+            at = chunk.data.find(b"\n", at)
     return None
 
 

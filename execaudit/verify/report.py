@@ -71,7 +71,7 @@ class LogVerdict(NamedTuple):
         if self.last is not None:
             kept = f"{self.last.get('epoch')}:{proof_of(self.last)[:16]}"
             lines.append(f"  the last seal is {kept}: keep it, for --expect next time")
-        return make_printable("\n".join(lines)).replace("\\n", "\n")
+        return "\n".join(map(make_printable, lines))
 
     def _headline(self) -> str:
         if self.first is None or self.last is None:

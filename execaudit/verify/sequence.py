@@ -5,22 +5,24 @@ Owns following `seq` per processor and hook over starts, stops and restarts, and
 missing with what the log's own records say was lost, dropped, limited or put together.
 """
 
+import contextlib
 import json
 import re
 from typing import Any
 
+from execaudit.errors import MALFORMED
 from execaudit.verify.findings import UNKNOWN, WHOLE, Finding
 
 _HOST = rb'"(?:[^"\\]|\\.)*"'
 # By the encoders' order of members: nothing that a traced program chose stands before these.
 _native = re.compile(
     rb'\{"time":"[^"]*","type":"(?:exec|exit)","host":' + _HOST
-    + rb',"boot":"([^"]*)",(?:"hook":"([a-z_]+)",)?"cpu":(\d+),"seq":(\d+)'
+    + rb',"boot":"([^"]*)",(?:"hook":"([a-z_]+)",)?"cpu":(\d{1,9}),"seq":(\d{1,20})[,}]'
 ).match  # fmt: skip
 _others = re.compile(
     rb'\{(?:"@timestamp":"[^"]*","event":\{"dataset":"execaudit\.'
     rb'|"metadata":\{"original_time":"[^"]*","event_code":")(?:exec|exit)"'
-    rb',"(?:id|uid)":"([0-9a-f]*)-([a-z_]+)-(\d+)-(\d+)"'
+    rb',"(?:id|uid)":"([0-9a-f]*)-([a-z_]+)-(\d{1,9})-(\d{1,20})"'
 ).match
 _is_own = re.compile(
     rb'\{(?:"time":"[^"]*","type":"'
@@ -113,10 +115,11 @@ class Sequence:
         return self._run
 
     def _take_own(self, line: bytes) -> None:
-        try:
-            document = json.loads(line)
-        except ValueError:
-            return
+        """Take what a record of the daemon itself explains; a malformed one explains nothing."""
+        with contextlib.suppress(*MALFORMED):
+            self._explain(json.loads(line))
+
+    def _explain(self, document: dict[str, Any]) -> None:
         # What ECS and OCSF have no field for stands there by its own name.
         fields: dict[str, Any] = {
             **document, **document.get("execaudit", {}), **document.get("unmapped", {}),

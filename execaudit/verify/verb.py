@@ -6,7 +6,7 @@ Owns its options, what is read, and its exit status: 0 whole, 1 altered, 2 canno
 
 import argparse
 import json
-import sys
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,18 +32,10 @@ def _ignore(_: int) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Verify; the exit status is the verdict."""
-    try:
-        return _run(args)
-    except ExecauditError as error:
-        print(f"execaudit: {error}", file=sys.stderr)
-        return UNKNOWN
-
-
-def _run(args: argparse.Namespace) -> int:
+    """Verify; return the verdict as exit status. Raises ExecauditError."""
     keys = [_read_key(each) for each in args.key]
-    expected = [(_read_expected(each)) for each in args.expect]
-    paths = args.files or [load(choose_paths(args.config, args.root)).config.file.path]
+    expected = [_read_expected(each) for each in args.expect]
+    paths = args.files or [_configured_log(args)]
     broken = Broken()
     logs = find_logs(paths, broken)
     elsewhere = journal_seals(args.against, args.directory) if args.against else []
@@ -58,6 +50,11 @@ def _run(args: argparse.Namespace) -> int:
         verdicts = verify_all(logs, paths, keys, expected, elsewhere, progress)
     _print(verdicts, broken, is_json=args.json)
     return weigh([each.verdict for each in verdicts] + [UNKNOWN] * (not broken.is_empty))
+
+
+def _configured_log(args: argparse.Namespace) -> str:
+    path = load(choose_paths(args.config, args.root)).config.file.path
+    return path if args.root == Path("/") else str(args.root) + path
 
 
 def verify_all(
@@ -165,9 +162,12 @@ def _read_key(text: str) -> VerifyingKey:
     return read_verifying_key(text)
 
 
+_is_expected = re.compile(r"[0-9]{1,18}(?::[0-9a-f]*)?").fullmatch
+
+
 def _read_expected(text: str) -> tuple[str, int, str]:
     epoch, _, proof = text.partition(":")
-    if not epoch.isdecimal() or not all(digit in "0123456789abcdef" for digit in proof):
+    if not _is_expected(text):
         raise InvalidArgument(
             f"Failed to use --expect '{text}': expected the number of an epoch, or EPOCH:SEAL as"
             " the last verification showed it"

@@ -1,18 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Words for what is found: times, counts, epochs; and what is read from seals for them."""
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-
-_time = re.compile(rb'[^"]*"(?:time|@timestamp|metadata":\{"original_time)":"([^"]*)"').match
-
-
-def line_time(line: bytes) -> str:
-    """Return the time of a line in any format; empty where it has none."""
-    found = _time(line)
-    return found[1].decode("ascii", "replace") if found else ""
 
 
 def seconds_between(first: str, last: str) -> float | None:

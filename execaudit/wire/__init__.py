@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the kernel side writes: its layout, taken apart and put together, recorded."""
+"""What the kernel side writes: its layout, and the decoder that makes Events of it."""

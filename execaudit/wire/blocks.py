@@ -15,9 +15,9 @@ from execaudit.wire.event import Gap
 class Chunk(NamedTuple):
     """A piece of a block that came before its record; `data` is empty where it was unreadable."""
 
-    area: int
-    offset: int
-    wanted: int
+    area: int  # AREA_ARGV or AREA_ENV
+    offset: int  # in the block, in bytes
+    wanted: int  # its length, in bytes
     data: bytes
 
 
@@ -84,7 +84,7 @@ def _explain(begin: int, end: int, head: int, tail: int) -> list[Hole]:
 
 
 def split_strings(pieces: list[Piece], holes: list[Hole]) -> tuple[list[bytes], list[Gap]]:
-    """Return the NUL terminated strings of the pieces, and for each hole where among them it lies.
+    """Return the NUL terminated strings of the pieces, and where among them each hole lies.
 
     Without holes these are exactly the block's strings, empty ones included. A string that a hole
     cuts gives two elements, its beginning and its end.

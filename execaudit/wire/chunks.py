@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Chunks of long blocks, which come before the record that they belong to.
 
-Owns the layout of a chunk and the table of those that wait, in bounds. A stream is known by its
-key, processor << 3 | hook; the record that chunks belong to comes next in their stream.
+Owns the layout of a chunk, and the bounded table of chunks that wait. A stream is known by its key,
+processor << 3 | hook; the record that chunks belong to comes next in their stream.
 """
 
 import struct
@@ -18,7 +18,7 @@ _CHUNKS_LIMIT = 4096  # 64 MiB; the longest record has about 130
 
 
 def split_chunk(buf: bytes, at: int) -> Chunk | None:
-    """Take a KIND_CHUNK record apart; None where its lengths disagree."""
+    """Return the chunk in the KIND_CHUNK record at `at`; None where its lengths disagree."""
     if len(buf) - at < _DATA_AT:
         return None
     _, area, offset, wanted, got = _CHUNK(buf, at)
@@ -69,7 +69,7 @@ class ChunkTable:
             self.take(next(iter(self._waiting)))
 
     def take(self, stream: int, seq: int | None = None) -> list[Chunk]:
-        """Remove the chunks of a stream; return them where they are of the record `seq`."""
+        """Remove the chunks of a stream; return them if they belong to the record `seq`."""
         waiting = self._waiting.pop(stream, None)
         if waiting is None:
             return []

@@ -2,8 +2,8 @@
 """One exec or exit as the kernel side reported it, and the part of it that repeats between execs.
 
 Owns the form of both. Nothing is interpreted here: paths are raw components leaf first, ids are
-the host's, times are CLOCK_BOOTTIME nanoseconds. What packages above make of a place, they
-keep in its slots.
+the host's, times are CLOCK_BOOTTIME nanoseconds. Packages above keep in the slots of a place what
+they make of it.
 """
 
 from collections.abc import Callable
@@ -24,8 +24,8 @@ class Gap:
 class Place:
     """What repeats between execs: identity, program, surroundings, ancestors. Interned.
 
-    Two execs with equal raw bytes and flags share one object, so that what was made of it once
-    (fields, templates of lines, what is left of the rules) is there for all.
+    Execs with equal raw bytes and flags share one object: what was made of it once (fields,
+    templates of lines, what is left of the rules) is there for all.
     """
 
     type: str  # "exec" or "exit"
@@ -49,7 +49,7 @@ class Place:
     fields: dict[str, Any]  # the record members of the place, as `records` describes them
     made: dict[Any, Any]  # what encoders keep of it, by encoder
     residue: Any  # what rules have left to decide, None before they have looked at it
-    looked_at: Any  # what stands for the time in which the baseline looked at it, or None
+    looked_at: Any  # the baseline's mark of when it looked at this, None before that
     describe: Callable[["Place"], dict[str, Any]]  # makes `fields` when they are first asked for
 
     def __getattr__(self, name: str) -> Any:
@@ -70,7 +70,7 @@ class Event:
     seq: int
     time_ns: int  # when it happened
     flags: int  # all FLAG_… bits
-    lost_first_ns: int  # when the first event was lost of those missing before this one, or 0
+    lost_first_ns: int  # when the first of the events was lost that are missing before this; or 0
     error: int  # negative errno of a failed exec, else 0
     argc: int
     pid: int
@@ -88,11 +88,11 @@ class Event:
     path_search: tuple[bytes, ...]  # file names tried before this one, along PATH
     redacted_argv: tuple[int, ...]  # indexes of strings in which a secret was replaced
     redacted_env: tuple[int, ...]
-    labels: tuple[str, ...]  # what rules gave it, as the next three
+    labels: tuple[str, ...]  # given by rules, like the next three
     severity: str
     technique: tuple[str, ...]
     rule: tuple[str, ...]  # names of the rules that gave any of these
-    first_seen: int  # bits of records.first_seen, for what of it was new to this host
+    first_seen: int  # bits of records.first_seen: what of it was new to this host
     # Nothing but numbers, argv and selected variables differs from other plain execs of the same
     # place: no flag, no error, no gap, no label, and at least one argument.
     is_plain: bool

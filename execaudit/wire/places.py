@@ -55,8 +55,8 @@ class PlaceTable:
 
     def find(self, buf: bytes, at: int, strings_end: int, cpu: int, flags: int) -> Place | None:
         """Return the place of the exec record at `at`, None where its lengths disagree."""
-        # A program that runs others runs the same ones: to compare is quicker than to hash, and
-        # bytes that were seen before hold lengths that were checked.
+        # A program that runs others runs the same ones again: to compare is quicker than to hash,
+        # and the lengths in bytes that were seen before have been checked.
         last = self._last.get(cpu)
         begin = at + _AT
         strings_at = at + record.EXEC_BYTES
@@ -70,9 +70,9 @@ class PlaceTable:
             return None
         fixed = _FIXED + ancestors * _ANCESTOR_BYTES
         raw = buf[begin : begin + fixed] + buf[strings_at:strings_end]
-        if chunks:  # a number about the arguments, which stands among these lengths
+        if chunks:  # this number is about the arguments, though it stands among these lengths
             raw = raw[:_CHUNKS_AT] + b"\0\0" + raw[_CHUNKS_AT + 2 :]
-        key = raw + flags.to_bytes(8) if flags else raw  # lengths tell where the strings end
+        key = raw + flags.to_bytes(8) if flags else raw  # unambiguous: lengths say where raw ends
         place = self._last[cpu] = self._intern(key, raw, flags, cut_place)
         return place
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mirror of bpf/wire.h: what the kernel side writes, as layouts and flag numbers.
 
-Owns the meaning of the bytes and nothing else: it reads none. What a member means stands in wire.h;
-here it has its name there and a format code of `struct`. A test compares every layout with the BTF
-of the compiled object. Byte order and alignment are native.
+Owns names and form of the members, and reads none: wire.h says what each means. A member has its
+name there and a format code of `struct`. A test compares every layout with the BTF of the compiled
+object. Byte order and alignment are native.
 """
 
 import struct
@@ -98,26 +98,26 @@ class Layout(NamedTuple):
 
     @property
     def format(self) -> str:
-        """The `struct` format of the whole, native byte order and alignment."""
+        """Return the `struct` format of the whole, native byte order and alignment."""
         return "@" + "".join(code for _, code in self.members)
 
     @property
     def size(self) -> int:
-        """Bytes of the whole; wire.h has no padding that is not a member."""
+        """Return the bytes of the whole; wire.h has no padding that is not a member."""
         return struct.calcsize(self.format)
 
     def part(self, first: str, stop: str) -> "Layout":
-        """Return the members from one to before another."""
+        """Return the layout of the members from `first` to the one before `stop`."""
         names = [name for name, _ in self.members]
         return Layout(self.name, self.members[names.index(first) : names.index(stop)])
 
     def offset(self, member: str) -> int:
-        """Byte offset of a member."""
+        """Return the byte offset of a member."""
         return self.part(self.members[0][0], member).size
 
 
 def _layout(name: str, text: str) -> Layout:
-    """Return a layout out of its members and their format codes, one after the other."""
+    """Return the layout of members in a text: name and format code of each, in order."""
     words = text.split()
     return Layout(name, tuple(zip(words[::2], words[1::2], strict=True)))
 
@@ -139,7 +139,7 @@ EXEC = _layout(
     cap_inheritable Q  cap_permitted Q  cap_effective Q  cap_bounding Q  cap_ambient Q
     securebits I  pad_cred I
     ns_mnt I  ns_pid I  ns_net I  ns_uts I  ns_ipc I  ns_cgroup I  ns_user I
-     execveat_flags I
+    execveat_flags I
     exe_ino Q  exe_dev I  exe_nlink I  exe_uid I  exe_gid I  exe_mode H  machine H  exe_flags I
     exe_size Q  exe_ctime_ns Q
     cgroup_id Q  script_ino Q  script_dev I  script_bytes H  script_flags H

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from execaudit.engine import libbpf_engine
 from execaudit.engine.choice import open_capture
-from execaudit.kernel import libbpf
+from execaudit.errors import NotImplementedByKernel
+from execaudit.kernel import hooks, libbpf
 from execaudit.kernel.btf import Btf
 from execaudit.kernel.capture import Settings
 from execaudit.kernel.ring import Ring
@@ -119,6 +121,12 @@ def test_programs_load_where_the_kernel_refuses_casts(
     assert offsets
     assert b"/bin/true\0--refused\0" in buf
     assert bool(refused) is is_refused
+
+
+def test_refusal_names_the_map_that_the_kernel_refused() -> None:
+    require_root()
+    with pytest.raises(NotImplementedByKernel, match=r"the kernel said: libbpf: map 'scratch': "):
+        libbpf_engine.load(hooks.SUCCESS, {"scratch": 0})
 
 
 def test_programs_without_casts_are_others(monkeypatch: pytest.MonkeyPatch) -> None:

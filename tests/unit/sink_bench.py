@@ -40,5 +40,5 @@ class Bench:
 
 def wait_for(sink: FileSink) -> None:
     """Wait for the compressing thread."""
-    while sink._generations.is_compressing:
+    while sink._generations._queued:
         os.sched_yield()

@@ -3,6 +3,8 @@
 
 import threading
 
+import pytest
+
 from execaudit.background import Background
 
 
@@ -30,6 +32,24 @@ def test_job_is_refused_where_too_many_wait() -> None:
 
     go_on.set()
     assert background.stop(30)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_job_that_raises_costs_no_job_after_it() -> None:
+    done: list[int] = []
+    background = Background("raises")
+
+    def fail() -> None:
+        raise ValueError("a job must not")
+
+    background.submit(fail)
+    for thread in threading.enumerate():
+        if thread.name == "raises":
+            thread.join()
+
+    background.submit(lambda: done.append(1))
+    assert background.stop(30, finish=True)
+    assert done == [1]
 
 
 def test_job_that_hangs_is_not_waited_for() -> None:

@@ -125,6 +125,14 @@ class TestFile:
             open_baseline(str(path), 1)
         assert path.read_bytes() == content
 
+    def test_what_does_not_end_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(ExecauditError, match="it is none, or damaged"):
+            read_baseline("/dev/zero")
+        fifo = tmp_path / "fifo"
+        os.mkfifo(fifo)
+        with pytest.raises(ExecauditError, match="Failed to use baseline"):
+            open_baseline(str(fifo), 0)
+
     def test_file_has_one_writer(self, tmp_path: Path) -> None:
         path = str(tmp_path / "baseline")
         first = open_baseline(path, 1)

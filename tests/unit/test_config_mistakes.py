@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from execaudit.rules.rule_set import find_problems
 from tests.unit.config_tree import load_text, name_of, shown_problems, write_file
 
 LOG = "/var/log/execaudit/execaudit.jsonl"
@@ -287,6 +288,15 @@ CONTRADICTIONS = [
         '2:1: file.path: is "/run/execaudit/status.json", expected another file than status.path',
     ),
     (
+        f'[seal]\nstate = "{LOG}"',
+        f'2:1: seal.state: is "{LOG}", expected another file than file.path',
+    ),
+    (
+        '[baseline]\nenabled = true\npath = "/var/lib/execaudit/seal.state"',
+        '3:1: baseline.path: is "/var/lib/execaudit/seal.state", expected another file than'
+        " seal.state",
+    ),
+    (
         '[journal]\nlabels = ["x"]',
         '2:11: journal.labels[0]: is "x", expected a label that a rule gives',
     ),
@@ -339,11 +349,16 @@ def test_all_mistakes_of_all_files_are_told_in_order(tmp_path: Path) -> None:
         ("[rule]\nuid = 0", "1:2: rule: is { uid = 0 }, expected tables that begin with [[rule]]"),
         ("rule = [ {}, 'x' ]", '1:14: rule[1]: is "x", expected a table'),
         (
+            f"[[rule]]\nuid = 0\n[[rule]]\n{'not.' * 3000}uid = 0",
+            "1:3: rule: is nested too deeply, expected a few levels",
+        ),
+        (
             "[[rule]]\nuid = root",
             "2:7: rule[0].uid: is not TOML: Invalid value, expected a text in quotes, a number,"
             ' true, false, or a list in "[" and "]"',
         ),
     ],
+    ids=name_of,
 )
 def test_mistake_in_a_rules_file_is_told(text: str, expected: str, tmp_path: Path) -> None:
     write_file(tmp_path, "rules.d/10-x.toml", text)
@@ -351,6 +366,19 @@ def test_mistake_in_a_rules_file_is_told(text: str, expected: str, tmp_path: Pat
     loaded = load_text(tmp_path, "")
 
     assert shown_problems(loaded, tmp_path) == [f"rules.d/10-x.toml:{expected}"]
+
+
+def test_name_of_a_rule_that_is_no_text_is_told(tmp_path: Path) -> None:
+    text = "[[rule]]\naction = 'drop'\nuid = 0\nname = ['a']\n[[rule]]\nname = {}\n"
+    write_file(tmp_path, "rules.d/10-x.toml", "disable = ['', 'b']\n" + text)
+
+    loaded = load_text(tmp_path, "")
+
+    assert len(loaded.rules) == 2
+    first, second, *_ = find_problems(loaded)
+    assert (first.key, first.line) == ("rule[0].name", 5)
+    assert first.text == 'is ["a"], expected up to 100 printable characters, or "" (none)'
+    assert (second.key, second.line) == ("rule[1].name", 7)
 
 
 def test_label_near_one_that_a_rule_gives_is_suggested(tmp_path: Path) -> None:

@@ -8,8 +8,17 @@ from pathlib import Path
 import pytest
 
 from execaudit.cli import main
+from execaudit.config.configuration import Paths, load
 from execaudit.daemon.control import read_status
-from execaudit.errors import ExecauditError, InvalidArgument, NoPermission, failed_call
+from execaudit.daemon.setup import build_setup
+from execaudit.errors import (
+    ExecauditError,
+    InvalidArgument,
+    NoPermission,
+    NotConfigured,
+    failed_call,
+)
+from tests.records import make_host
 from tests.unit.config_tree import write_file
 
 NOBODY = 65534
@@ -86,3 +95,15 @@ def test_failed_call_says_permission(
     failure = failed_call("open 'x'", error, InvalidArgument)
     assert type(failure) is kind
     assert f"Failed to open 'x': {text}" in str(failure)
+
+
+def test_key_by_name_is_not_looked_for_where_the_daemon_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    write_file(tmp_path, "key", "k" * 32)
+    text = '[redact]\nhmac_key = "key"\n[journal]\nenabled = false\n'
+    loaded = load(Paths.of_file(write_file(tmp_path, "execaudit.toml", text)))
+    with pytest.raises(NotConfigured, match="no credentials of systemd"):
+        build_setup(loaded, make_host())

@@ -94,6 +94,12 @@ def test_line_longer_than_any_block_read_is_whole(path: Path) -> None:
     assert open_and_mend(path) == (1, [])
 
 
+def test_line_that_is_nested_too_deeply_is_no_record(path: Path) -> None:
+    path.write_bytes(line(1) + b"[" * 100_000 + b"]" * 100_000 + b"\n")
+
+    assert open_and_mend(path)[0] == 1
+
+
 def test_file_that_is_not_ours_loses_only_its_unfinished_line(path: Path) -> None:
     syslog = b"Nov 23 02:04:06 box sshd: hello\n" * 1000
     path.write_bytes(syslog + b"Nov 23")

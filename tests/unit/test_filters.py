@@ -36,7 +36,9 @@ def test_user_is_a_number_or_a_name(text: str, uid: int) -> None:
     assert parse_user(text) == uid
 
 
-@pytest.mark.parametrize("text", ["nobody-of-this-name", "-1", "", "4294967295", "1.5", "a\0b"])
+@pytest.mark.parametrize(
+    "text", ["nobody-of-this-name", "-1", "", "4294967295", "1.5", "a\0b", "9" * 5000]
+)
 def test_unknown_user_is_refused_with_its_name(text: str) -> None:
     with pytest.raises(InvalidArgument, match=re.escape(f"user '{text}'")):
         parse_user(text)

@@ -17,13 +17,14 @@ from execaudit.kernel.hierarchies import find_hierarchies
         ("4:cpu,cpuacct:/\n0::/system.slice\n", (True, 0)),
         ("9:name=systemd:/a:b\n0::/a\n", (True, 9)),
         ("2:name=openrc:/a\n0::/\n", (False, 0)),
+        ("1:name=systemd:/a\rb\x0cc\n0::/a\rb\n", (True, 1)),
         ("", (False, 0)),
     ],
 )
 def test_hierarchies_are_those_where_processes_are_put(
     tmp_path: Path, lines: str, found: tuple[bool, int]
 ) -> None:
-    (tmp_path / "cgroup").write_text(lines)
+    (tmp_path / "cgroup").write_bytes(lines.encode())
     assert find_hierarchies(str(tmp_path / "cgroup")) == found
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,3 +132,20 @@ def test_rules_beyond_the_size_of_the_map_stay_in_user_space() -> None:
 
     assert found.rules == {0, 1, 2, 3}
     assert len(found.keys) == 4096
+
+
+def test_mount_points_that_users_named_are_no_mounts_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "program"
+    program.touch()
+    lookups = KernelLookups()
+    known = lookups.exe(str(program))
+    mounts = tmp_path / "mountinfo"
+    name = b"/home/a/x\x0cy\x0c1\xa00\xa00:1\xa0/\xa0-\xa0overlay\rz"
+    hostile = b"900 800 0:99 / %s rw,nosuid - fuse.sshfs x rw\n" % name
+    mounts.write_bytes(hostile + Path("/proc/self/mountinfo").read_bytes() + hostile)
+    monkeypatch.setattr("execaudit.rules.kernel_rules._MOUNTS", mounts)
+
+    assert lookups.exe(str(program)) == known
+    lookups.close()

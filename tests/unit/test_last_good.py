@@ -68,7 +68,9 @@ def test_good_configuration_is_used_whatever_was_kept(system: Paths, tmp_path: P
     assert setup.config_error == ""
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"format": 0}', '{"format": 1, "files": 7}'])
+@pytest.mark.parametrize(
+    "content", ["", "{}", '{"format": 0}', '{"format": 1, "files": 7}', "[]", "[" * 100_000]
+)
 def test_copy_that_is_none_of_this_version_is_not_used(
     system: Paths, tmp_path: Path, content: str
 ) -> None:
@@ -89,6 +91,16 @@ def test_copy_with_what_is_a_mistake_by_now_gives_the_mistakes_on_disk(
     write(tmp_path, "[wrong]\n")
     with pytest.raises(NotConfigured, match="wrong"):
         set_up(system, make_host())
+
+
+def test_copy_that_is_damaged_is_replaced(
+    system: Paths, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "state" / "last-good-configuration.json"
+    path.write_bytes(b"\xff")
+    keep(system, load(system))
+    assert json.loads(path.read_bytes())["files"]
+    assert capsys.readouterr().err == ""
 
 
 def test_daemon_by_hand_keeps_and_uses_no_copy(

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which package owns a file, by databases as dpkg, pacman and rpm write them."""
 
+import contextlib
 import shutil
+import sqlite3
 import struct
 import subprocess
 from pathlib import Path
@@ -73,6 +75,33 @@ def test_rpm_names_the_package(tmp_path: Path) -> None:
     owners = find_owners([b"/usr/bin/some", b"/usr/bin/none", b"/opt/none/some"], tmp_path / "root")
 
     assert owners == {b"/usr/bin/some": "some-package"}
+
+
+def rpm_header(name: bytes, path: bytes) -> bytes:
+    """Return the header of a package with one file, as rpm stores it."""
+    folder, base = path.rpartition(b"/")[0] + b"/", path.rpartition(b"/")[2]
+    entries, data = b"", b""
+    for tag, kind, value in (
+        (1000, 6, name + b"\0"), (1116, 4, struct.pack(">I", 0)), (1117, 8, base + b"\0"),
+        (1118, 8, folder + b"\0"),
+    ):  # fmt: skip
+        data += bytes(-len(data) % 4) if kind == 4 else b""
+        entries += struct.pack(">4I", tag, kind, len(data), 1)
+        data += value
+    return struct.pack(">2I", 4, len(data)) + entries + data
+
+
+def test_name_or_header_that_is_odd_hides_no_other_package(tmp_path: Path) -> None:
+    database = tmp_path / "var/lib/rpm/rpmdb.sqlite"
+    database.parent.mkdir(parents=True)
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("CREATE TABLE Basenames (key 'TEXT' NOT NULL, hnum INTEGER)")
+        connection.execute("CREATE TABLE Packages (hnum INTEGER, blob BLOB)")
+        for number, blob in enumerate([b"\xff" * 100, rpm_header(b"some", b"/usr/bin/some")]):
+            connection.execute("INSERT INTO Basenames VALUES ('some', ?)", (number,))
+            connection.execute("INSERT INTO Packages VALUES (?, ?)", (number, blob))
+    paths = [b"/tmp/\xff", b"/tmp/\xfe", b"/usr/bin/some", b"/tmp/\xfd"]
+    assert find_owners(paths, tmp_path) == {b"/usr/bin/some": "some"}
 
 
 @pytest.mark.parametrize("blob", [b"", b"\0" * 8, b"\xff" * 100])

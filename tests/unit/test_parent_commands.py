@@ -206,6 +206,10 @@ def test_words_come_back_from_their_text(words: list[bytes]) -> None:
     assert quote_head(words, len(text.encode())) == (text, False)
 
 
+def test_text_of_others_is_split_whatever_it_says() -> None:
+    assert split_words(r"a $'\Uffffffff\ud800' $'\x41'") == [b"a", "\ufffd?".encode(), b"A"]
+
+
 @given(
     words=st.lists(
         st.text(max_size=200).map(lambda text: text.replace("\0", "").encode()), min_size=1

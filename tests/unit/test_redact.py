@@ -243,9 +243,11 @@ HOSTILE_PIECES = [
     b"a", b"a-", b"password", b"PASSWORD_", b"://", b"://a:", b"eyJ", b"-----BEGIN ", b"x-a-",
     b"authorization:", b"curl -u a:b ", b'"', b"'\"", b"mysql -p", b"--token ", b"xoxb-", b"ghp_",
     b"password=", b'"password":', b"cookie ", b"$(", b"`", b"password a|", b"((", b"echo x|su;",
-    b"connect('", b"login(a,", b"pgpass a:1:", b"password send ", b"create secret (", b'"name":"a","value"',
+    b"connect('", b"login(a,", b"pgpass a:1:", b"password send ", b"create secret (",
+    b'"name":"a","value"',
     b"set token ", b"a:b1@", b":", b"['pass']=", b"$'", b"sudo ", b"|sudo ", b"secret,a=b,",
     b"token: ", b'key="a\\"', b"s/key=/", b"&key=", b":thin:a/", b"<<a\npass", b"\\a pass",
+    b"echo " + b"a " * 200 + b"|su|su|su|su|su|su|su|su;",
 ]  # fmt: skip
 
 
@@ -275,6 +277,32 @@ def test_work_grows_no_faster_than_the_arguments(piece: bytes, program: bytes) -
         for size in (4096, 16384)
     )
     assert many <= 5 * few + 500
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        b"password=x" + b" " * 500_000 + b"!",
+        b"password=x" + b"\t" * 500_000,
+        b"a,password=x" + b"]" * 500_000 + b"!",
+        b"(a,password=x" + b")" * 500_000 + b"\n!",
+    ],
+    ids=["blanks", "tabs", "brackets", "brackets before a line"],
+)
+@pytest.mark.timeout(60)  # a run that is tried from each of its bytes takes many minutes
+def test_long_run_of_blanks_or_brackets_is_looked_at_once(word: bytes) -> None:
+    result = Redactor().redact([b"x", word])
+    assert result.touched == [1]
+    assert b"<redacted:password>" in result.values[1]
+
+
+@pytest.mark.parametrize("piece", [b"{a:?}", b"{a:?$A}", b"{a", b"(a)", b"{a:-}"])
+@pytest.mark.timeout(60)  # with two ways for each piece it would never end
+def test_row_of_variables_is_read_in_one_way(piece: bytes) -> None:
+    word = b"password=" + (b"\x01" + piece) * 60 + b"!"
+    assert Redactor().redact([b"x", word]).touched == [1]
+    script = b"x password=" + (b"$" + piece) * 60 + b"!"
+    Redactor().redact([b"sh", b"-c", script])
 
 
 def test_secret_that_a_gap_cuts_is_replaced_on_both_sides() -> None:

@@ -14,8 +14,12 @@ import pytest
 import zstandard
 
 from execaudit.cli import main
+from execaudit.formats import redact_files
 from execaudit.formats.encoders import make_line
+from execaudit.formats.redact_lines import redact_line
 from execaudit.records.recording import Recorder, open_recording, read_frame
+from execaudit.records.redact import Redactor
+from execaudit.sinks.line_file import Held, LineFile
 from execaudit.wire import record
 from tests.golden.files import FOLDER
 from tests.records import block, chunks_of, exec_record, join, make_host
@@ -128,6 +132,35 @@ def test_file_that_another_process_writes_is_not_replaced(tmp_path: Path) -> Non
     assert done.returncode == 2
     assert "the daemon writes to it; rotate it first" in done.stderr
     assert b"hunter2" in path.read_bytes()
+
+
+def test_nobody_can_write_to_a_file_until_it_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(make_line(DIRTY, "execaudit"))
+    refused: list[bool] = []
+
+    def clean(line: bytes, redactor: Redactor) -> bytes | None:
+        try:
+            LineFile(str(path), 0o600, None).close()
+        except Held:
+            refused.append(True)
+        return redact_line(line, redactor)
+
+    monkeypatch.setattr(redact_files, "redact_line", clean)
+    assert main(["redact", "--in-place", str(path)]) == 0
+    assert refused == [True]
+    assert b"hunter2" not in path.read_bytes()
+
+
+def test_file_is_replaced_over_what_a_killed_process_left(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(make_line(DIRTY, "execaudit"))
+    (tmp_path / ".x.jsonl.redacting").write_text("half")
+    assert main(["redact", "--in-place", str(path)]) == 0
+    assert b"hunter2" not in path.read_bytes()
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("name", ["link", "second"])

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names of rotated files, and which of them go."""
 
+import contextlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -97,6 +99,20 @@ def test_directories_and_links_of_our_name_are_never_listed(tmp_path: Path) -> N
     (tmp_path / f"{BASE}.{STAMP}-1").symlink_to("/etc/passwd")
 
     assert series(tmp_path).members() == []
+
+
+def test_files_that_vanish_while_they_are_listed_do_not_hide_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, gone = tmp_path / f"{BASE}.1", tmp_path / f"{BASE}.2"
+    kept.touch()
+    gone.touch()
+    with os.scandir(tmp_path) as listing:
+        entries = list(listing)
+    gone.unlink()
+    monkeypatch.setattr(os, "scandir", lambda _: contextlib.nullcontext(entries))
+
+    assert series(tmp_path).newest_other() == str(kept)
 
 
 def test_members_are_sorted_by_time_then_number_not_by_text(tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ MISTAKES: list[tuple[dict[str, Any], int, str]] = [
         '.slice: is "user", expected a name with its type such as "user.slice"',
     ),
     (drop(exe="/a\0"), 2, ".exe: has a NUL, which no text of a record has"),
+    (drop(exe={"endswith": "/a\0/b"}), 2, ".exe: has a NUL, which no text of a record has"),
     (
         drop(exe=True),
         2,

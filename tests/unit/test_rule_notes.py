@@ -99,6 +99,12 @@ exe = ["{usr}/bin/none", "{usr}/bin/tool", "{usr}/bin/*", "**/x"]
     ]
 
 
+@pytest.mark.parametrize("kind", ["contains", "startswith", "endswith"])
+def test_part_of_a_path_is_not_noted_as_a_missing_program(usr: Path, kind: str) -> None:
+    rule = f'[[rule]]\naction = "label"\nlabels = ["a"]\nexe = {{ {kind} = "/nothing/py" }}\n'
+    assert notes(usr, rule) == []
+
+
 FAILURES = '[[rule]]\naction = "label"\nlabels = ["x"]\n'
 
 

@@ -54,6 +54,14 @@ def test_part_of_a_pack_is_switched_alone(root: Path) -> None:
     assert names(root).isdisjoint(some)
 
 
+@pytest.mark.parametrize("part", ["none", "/etc/passwd", "**x", "*"])
+def test_part_that_a_pack_lacks_is_refused(
+    root: Path, capsys: pytest.CaptureFixture[str], part: str
+) -> None:
+    assert switch(root, "enable", f"detections/{part}") == 2
+    assert f"Failed to find '{part}' in the pack 'detections'" in capsys.readouterr().err
+
+
 def test_single_rule_is_switched_and_listed_as_off(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

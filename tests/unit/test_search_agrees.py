@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 
+from execaudit.errors import MALFORMED
 from execaudit.formats.encoders import make_line
 from execaudit.query.matches import read_matches
 from execaudit.query.parallel import Search
 from execaudit.query.record_values import RecordValues
-from execaudit.query.scan import MALFORMED, Question
+from execaudit.query.scan import Question
 from execaudit.records.text import decode_all, dumps
 from execaudit.rules.condition_tree import evaluate
 from execaudit.store.broken import Broken

@@ -2,12 +2,17 @@
 """`execaudit search` as a user meets it: sources, output, exit status, checkpoint, completeness."""
 
 import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from execaudit.cli.command_line import main
+from execaudit.errors import InvalidArgument
+from execaudit.query.pager import choose_pager
+from execaudit.store.pipe import Pipe
 from tests.log_files import BEGIN_S, BOOT, compress, exec_fields, lines_of, own_fields, rotated
 
 
@@ -55,6 +60,8 @@ def test_exit_status_is_one_where_nothing_is_found(
         (["--rule", "/no/such/file"], "No such file"),
         (["--fields", "nothing"], "there is no field"),
         (["--boot=x"], "a boot id"),
+        (["--rule", "/bin/true"], "Failed to read '/bin/true': it is not UTF-8"),
+        (["--since", "@99999999999"], "systemd.time(7)"),
         (["--follow", "--count"], "goes neither"),
     ],
 )
@@ -254,6 +261,58 @@ def test_checkpoint_goes_on_over_rotation_compression_and_retention(
     assert out.splitlines()[-1] == _at(700)
     assert "has been removed" in err
     assert status == 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 100_000,
+        b'{"version":1,"logs":{"x":["a",1e999]},"journals":{}}',
+        b'{"version":1,"logs":[],"journals":{}}',
+        b"\xff",
+    ],
+)
+def test_file_that_is_no_checkpoint_is_left_alone(
+    capfd: pytest.CaptureFixture[str], log: Path, tmp_path: Path, content: bytes
+) -> None:
+    place = tmp_path / "place"
+    place.write_bytes(content)
+    status, _, err = search(capfd, log, "--checkpoint", str(place))
+    assert (status, place.read_bytes()) == (2, content)
+    assert "it is not a checkpoint" in err
+
+
+def test_folder_that_cannot_be_read_is_trouble(
+    capfd: pytest.CaptureFixture[str], log: Path
+) -> None:
+    for folder in (log.parent, *log.parent.parents):
+        if folder.stat().st_mode & 0o005 != 0o005:
+            folder.chmod(0o755)
+    closed = log.parent / "closed"
+    closed.mkdir(mode=0o700)
+    os.seteuid(65534)
+    try:
+        status = main(["search", "--directory", str(log.parent), "-c"])
+    finally:
+        os.seteuid(0)
+    out, err = capfd.readouterr()
+    assert (status, out) == (2, "200\n")
+    assert f"{closed}: Permission denied" in err
+
+
+def test_pager_whose_quote_does_not_end_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYSTEMD_PAGER", "less 'x")
+    with pytest.raises(InvalidArgument, match=r"Failed to use \$SYSTEMD_PAGER: No closing"):
+        choose_pager()
+
+
+def test_long_beginning_of_a_pipe_does_not_fill_the_memory() -> None:
+    with subprocess.Popen(["cat", "/dev/zero"], stdout=subprocess.PIPE) as endless:
+        assert endless.stdout is not None
+        part = Pipe(f"/proc/self/fd/{endless.stdout.fileno()}")
+        assert part.head.format is None  # and it comes back
+        part.close()
+        endless.kill()
 
 
 def test_directory_of_several_hosts_is_searched_in_order(

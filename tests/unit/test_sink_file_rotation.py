@@ -3,6 +3,7 @@
 
 import gzip
 import os
+import resource
 import signal
 from dataclasses import replace
 
@@ -230,3 +231,20 @@ def test_compressing_that_was_killed_half_way_is_done_again_at_the_start(bench: 
     data = gzip.decompress((bench.directory / bench.others()[0]).read_bytes())
     assert len(data) > 8 << 20
     assert data.endswith(b"\n")
+
+
+def test_sync_that_finds_no_descriptor_costs_no_records(bench: Bench) -> None:
+    sink = bench.sink(fsync="interval", fsync_interval=5.0)
+    write(sink, lines(1, 1))
+    bench.clock.advance(5)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        sink.on_timer(bench.clock.now_s)
+        write(sink, lines(2, 1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    assert sink.counters.lost == 0
+    assert seqs(bench.path) == [1, 2]
+    assert f"Failed to sync '{bench.path}': Too many open files" in bench.notices(sink)

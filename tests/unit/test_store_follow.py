@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lines are followed as they are written, each once, whatever becomes of the file."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from execaudit.store.broken import Broken
-from execaudit.store.follow import follow
+from execaudit.store.follow import Follower, follow
 from tests.log_files import compress, exec_fields, lines_of, rotated
 
 
@@ -107,3 +108,48 @@ def test_file_emptied_in_place_is_read_from_its_beginning(tmp_path: Path) -> Non
         append(path, 4)
 
     assert followed(path, empty) == wanted(4)
+
+
+def test_new_file_that_cannot_be_opened_is_tried_again(tmp_path: Path) -> None:
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_mode & 0o005 != 0o005:
+            folder.chmod(0o755)
+    path = tmp_path / "a.jsonl"
+    append(path, 1)
+
+    def rotate() -> None:
+        path.rename(rotated(path, 2))
+        append(path, 3)
+        path.chmod(0o600)
+        os.seteuid(65534)
+
+    try:
+        assert followed(path, rotate, lambda: os.seteuid(0)) == wanted(3)
+    finally:
+        os.seteuid(0)
+
+
+def test_directory_in_the_place_of_the_log_is_not_followed(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    append(path, 1)
+
+    def replace() -> None:
+        path.rename(rotated(path, 2))
+        path.mkdir()
+
+    def put_back() -> None:
+        path.rmdir()
+        append(path, 3)
+
+    assert followed(path, replace, put_back) == wanted(3)
+
+
+def test_new_file_that_is_gone_again_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    append(path, 1)
+    follower = Follower(str(path), Broken())
+    path.rename(rotated(path, 2))
+    assert list(follower._move_on()) == []
+    append(path, 3)
+    assert [each.chunk.data for each in follower.poll()] == [lines_of(exec_fields(3))]
+    follower.close()

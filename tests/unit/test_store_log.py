@@ -2,6 +2,7 @@
 """Logs are read back whole, in order, and only where a period may be."""
 
 import gzip
+import os
 import random
 from pathlib import Path
 
@@ -118,6 +119,38 @@ def test_records_written_while_the_clock_was_back_are_found(
     span = seconds(1000, 1100)
     wanted = [*before[1000:1101], *back[500:601]]
     assert within(read(log, span), span) == lines_of(*wanted).splitlines()
+    log.close()
+
+
+def test_time_that_is_none_in_a_compressed_file_does_not_end_the_search(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    broken = {**exec_fields(2), "time": "2026-13-45T99:99:99.000000000Z"}
+    rotated(path, 100).write_bytes(lines_of(exec_fields(1), broken))
+    compress(rotated(path, 100))
+    path.write_bytes(lines_of(exec_fields(200)))
+    log = open_log(str(path))
+    assert read(log, seconds(0, 50))[:1] == lines_of(exec_fields(1)).splitlines()
+    log.close()
+
+
+def test_samples_of_a_file_without_events_read_it_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.jsonl"
+    others = lines_of(own_fields("config", 2, old="a" * 100, new="b" * 100)) * 40_000
+    path.write_bytes(lines_of(exec_fields(1), exec_fields(1, clock_s=-50)) + others)
+    sizes: list[int] = []
+    pread = os.pread
+
+    def count(fd: int, size: int, offset: int) -> bytes:
+        data = pread(fd, size, offset)
+        sizes.append(len(data))
+        return data
+
+    monkeypatch.setattr(os, "pread", count)
+    log = open_log(str(path))
+    log.pieces(seconds(0, 10))
+    assert sum(sizes) < 50 * path.stat().st_size  # each line costs a read of 8 KiB
     log.close()
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Standard output and error that are closed, full or left by their reader."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from execaudit.wire import record
+from tests.log_files import exec_fields, lines_of
 
 EXECAUDIT = ("/usr/bin/python3", "-m", "execaudit")
 COMMANDS = (
@@ -93,3 +95,49 @@ def test_messages_never_go_to_stdout_when_stderr_is_closed(recording: Path) -> N
         check=False,
     )
     assert (result.returncode, result.stdout) == (0, b"")
+
+
+@pytest.mark.parametrize("verb", ["search", "report", "tree", "verify"])
+def test_output_that_fails_is_trouble_where_one_is_an_answer(
+    recording: Path, tmp_path: Path, verb: str
+) -> None:
+    log = tmp_path / "a.jsonl"
+    log.write_bytes(lines_of(exec_fields(1)))
+    words = [verb, *(["--file"] if verb != "verify" else []), str(log)]
+    status, stderr = run(words, recording, ">/dev/full")
+    assert status == 2
+    assert "execaudit: Failed to write standard output: No space left on device\n" in stderr
+
+
+def test_verdict_stays_where_the_reader_has_left(recording: Path, tmp_path: Path) -> None:
+    log = tmp_path / "a.jsonl"
+    log.write_bytes(lines_of(exec_fields(1)))
+    assert run(["verify", str(log)], recording, "> >(exec <&-; sleep 0.3)")[0] == 2
+
+
+def test_error_shows_no_control_characters(recording: Path) -> None:
+    _, stderr = run(["trace", "--replay", "/none\x1b[31m"], recording, "")
+    assert stderr == "execaudit: Failed to open '/none\\x1b[31m': No such file or directory\n"
+
+
+def test_standard_output_that_others_made_non_blocking_is_waited_for(recording: Path) -> None:
+    read_end, write_end = os.pipe()
+    try:
+        os.set_blocking(write_end, False)
+        filled = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                filled += os.write(write_end, b"x" * 65536)
+        words = [*EXECAUDIT, "trace", "--table", "--replay", str(recording)]
+        with subprocess.Popen(words, stdout=write_end) as traced:
+            os.close(write_end)
+            waits = Path(f"/proc/{traced.pid}/wchan")
+            while traced.poll() is None and "poll" not in waits.read_text():
+                os.sched_yield()  # until it waits, or has failed
+            with os.fdopen(read_end, "rb") as reader:
+                assert reader.read()[filled:].startswith(b"COMM ")
+        assert traced.returncode == 0
+    finally:
+        for fd in (read_end, write_end):
+            with contextlib.suppress(OSError):
+                os.close(fd)

@@ -92,3 +92,15 @@ def test_time_of_record_is_exact_and_shown_again() -> None:
     for bad in (b"", b"x", b"2026-11-23T02:04:06", b"2026-11-23T02:04:06.12345678\xffZ"):
         with pytest.raises(ValueError):  # noqa: PT011 - whatever it says
             read_time(bad)
+
+
+@pytest.mark.parametrize("text", ["@99999999999", "-400y", "+9999999y", "9999-12-31 10:00"])
+def test_time_that_no_record_can_have_is_refused(text: str) -> None:
+    with pytest.raises(InvalidArgument, match=r"systemd\.time"):
+        read_moment(text, NOW_NS)
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+def test_record_has_no_such_time(text: str) -> None:
+    with pytest.raises(ValueError, match="out of range"):
+        read_time(text.encode())

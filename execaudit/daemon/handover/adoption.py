@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Going on with what the process before left with the service manager, and leaving it for the next.
+"""Adopts a capture that the previous process left with the service manager, and leaves one there.
 
-Owns what has to be equal before another process may go on with a capture, which descriptors that
-takes, and the descriptors until it is decided. Three outcomes: the same programs go on; or other
-programs are loaded, and what the old ones hold is read first; or nothing of it is of use.
+Owns what must be equal before another process may go on with a capture, which descriptors that
+needs, and these descriptors until it is decided. There are three outcomes. The same programs go on;
+or other programs are loaded, after the events of the old ones have been read; or nothing is usable.
 """
 
 import os
@@ -38,17 +38,17 @@ _MISMATCHES = {
 
 
 class Adopted(NamedTuple):
-    """What the run before left."""
+    """What the previous run left."""
 
-    names: list[str]  # what the manager has stored of it
-    mismatch: str  # why other programs have to be loaded; empty: these go on
-    capture: Capture  # of the run before, attached
+    names: list[str]  # under which the manager has stored it
+    mismatch: str  # why other programs must be loaded; empty: these go on
+    capture: Capture  # of the previous run, attached
     file: CheckpointFile
     checkpoint: Checkpoint
 
 
 class Unusable(NamedTuple):
-    """There was something, and nobody can go on with it. Its descriptors are closed."""
+    """The previous run left something that cannot be used. Its descriptors are closed."""
 
     names: list[str]
     reason: str = "what the run before left is incomplete or of another version"
@@ -57,9 +57,10 @@ class Unusable(NamedTuple):
 def find_previous(
     fds: dict[str, int], boot: str, engine: str, settings: Settings
 ) -> Adopted | Unusable | None:
-    """Take what the manager had stored, by name; None if that is nothing.
+    """Return what can be made of the stored descriptors `fds`, by name; None if there are none.
 
-    `boot` is the running one, `engine` and `settings` are what is configured.
+    `boot` is the running one; `engine` and `settings` are configured. The descriptors belong to
+    the result, or are closed.
     """
     if not fds:
         return None
@@ -81,10 +82,10 @@ def find_previous(
 
 
 def _make_capture(description: dict[str, Any], fds: dict[str, int]) -> Capture:
-    """Make the capture that was described, of descriptors that become its own.
+    """Return the capture of a description, which owns the descriptors from then on.
 
-    Raises ValueError, KeyError, TypeError or OSError where this version does not understand what
-    the programs write, or descriptors are not what their names say. They stay the caller's then.
+    Raises ValueError, KeyError, TypeError or OSError if this version does not understand what the
+    programs write, or descriptors are not what their names say. The caller keeps them then.
     """
     if (description["format"], description["wire"]) != (_FORMAT, _wire()):
         raise ValueError("of another version")
@@ -107,7 +108,7 @@ def _make_capture(description: dict[str, Any], fds: dict[str, int]) -> Capture:
 
 
 def _check_descriptors(capture: Capture) -> None:
-    """Raise ValueError or OSError unless the kernel says of each descriptor what its name says."""
+    """Raise ValueError or OSError unless each descriptor is what its name says, by the kernel."""
     kind, _, size = _map_shape(capture.maps["events"])
     _, value_bytes, _ = _map_shape(capture.maps["slots"])
     is_ring = (kind, size) == (libbpf.MAP_RINGBUF, capture.settings.ring_bytes)
@@ -128,13 +129,13 @@ def _map_shape(fd: int) -> tuple[int, int, int]:
 
 
 def _find_mismatch(description: dict[str, Any], engine: str, settings: Settings, boot: str) -> str:
-    """Say why the described programs are not those wanted now; empty if they are."""
+    """Return why the described programs are not those wanted now; "" if they are."""
     before, now = description["origin"], _origin(choose_engine(engine)[0], settings, boot)
     return next((why for key, why in _MISMATCHES.items() if before.get(key) != now[key]), "")
 
 
 def _describe(capture: Capture, boot: str) -> dict[str, Any]:
-    """Return in JSON what another process has to know: the origin, and what the descriptors are."""
+    """Return, for JSON, what another process must know: the origin, and the descriptors."""
     hook = capture.failure_hook
     return {
         "format": _FORMAT,
@@ -152,7 +153,7 @@ def _wire() -> list[Any]:
 
 
 def _origin(engine: str, settings: Settings, boot: str) -> dict[str, Any]:
-    """Return what a capture is made from: two with the same origin are the same."""
+    """Return what a capture is made of: two captures of the same origin are the same."""
     if engine == "libbpf":
         paths = locations.object_paths()
     else:
@@ -167,7 +168,7 @@ def _origin(engine: str, settings: Settings, boot: str) -> dict[str, Any]:
 
 
 def create_checkpoint_file(capture: Capture, boot: str) -> CheckpointFile | None:
-    """Make the file that describes a capture; None without a manager, or where it fails."""
+    """Make the file that describes a capture; return None without a manager, or if it fails."""
     if not systemd.has_manager():
         return None
     streams = libbpf.num_possible_cpus() * len(record.HOOKS)
@@ -187,10 +188,10 @@ def _descriptors(capture: Capture) -> dict[str, int]:
 
 
 def hand_over(capture: Capture, file: CheckpointFile) -> None:
-    """Give the manager what another process needs to go on. The file must have been committed."""
+    """Store in the manager what another process needs to go on. Commit to the file first."""
     for name, fd in _descriptors(capture).items():
         systemd.store_descriptor(name, fd)
-    systemd.store_descriptor(_CHECKPOINT, file.fd)  # the last: it stands for all
+    systemd.store_descriptor(_CHECKPOINT, file.fd)  # the last: without it the others are not used
 
 
 def descriptor_names(capture: Capture) -> list[str]:
@@ -199,6 +200,6 @@ def descriptor_names(capture: Capture) -> list[str]:
 
 
 def withdraw(names: Sequence[str]) -> None:
-    """Have the manager close what it has stored under these names."""
+    """Make the manager close the descriptors that it has stored under these names."""
     for name in names:
         systemd.remove_descriptor(name)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The checkpoint: how far reading is, in a memory file that outlives the process.
 
-Owns the file's form and that it is never half written: there are two halves for the state (its
-length in 8 bytes, then JSON), and one word says which of them is valid. A process that is killed at
-any moment leaves the state of its last commit. A text in front describes the descriptors stored
-beside the file.
+Owns the form of the file, which is never half written: it has two halves for the state (its length
+in 8 bytes, then JSON), and one word says which half is valid. A process that is killed at any
+moment leaves the state of its last commit. A text before the halves describes the descriptors that
+are stored with the file.
 """
 
 import json
@@ -48,7 +48,7 @@ class Checkpoint(NamedTuple):
 
     time_ns: int  # when it was committed
     is_stopped: bool  # it is the last one of a process that ended in order
-    position: int  # in the ring; what is before it was accounted for and handed to the sinks
+    position: int  # in the ring; all before it is accounted for, and with the sinks
     totals: Totals
     kernel_dropped: int  # `Capture.dropped` when the run began
     undelivered: dict[str, int]  # by sink: records taken, neither written nor reported as lost
@@ -58,7 +58,7 @@ class Checkpoint(NamedTuple):
 
 
 def _to_json(checkpoint: Checkpoint, held_back: Sequence[tuple[int, int]]) -> bytes:
-    """Return the JSON array of the members: in every turn, so not by the general encoder."""
+    """Return the JSON array of the members; every turn makes one, so it is formatted by hand."""
     time_ns, is_stopped, position, totals, kernel_dropped, undelivered, misses = checkpoint[:7]
     streams = ",".join(
         [f"[{key},{seq},{at_ns},{lost}]" for key, seq, at_ns, lost in checkpoint.streams]
@@ -74,9 +74,9 @@ def _to_json(checkpoint: Checkpoint, held_back: Sequence[tuple[int, int]]) -> by
 
 
 class Duplicates:
-    """Events that come out of the ring a second time, and that the process before was done with.
+    """Events that come out of the ring again, although the previous process had delivered them.
 
-    That is up to `seqs[key]` of each stream, except the (key, seq) in `held_back`.
+    These are all up to `seqs[key]` of each stream, except the (key, seq) in `held_back`.
     """
 
     def __init__(self, seqs: dict[int, int], held_back: set[tuple[int, int]]) -> None:
@@ -85,7 +85,7 @@ class Duplicates:
         self._held_back = held_back
 
     def covers(self, key: int, seq: int, *, is_record: bool) -> bool:
-        """Return True if an event is to be left out. One that was held back passes once."""
+        """Return True if an event must be left out. One that was held back passes once."""
         if seq > self._seqs.get(key, 0):
             return False
         if (key, seq) in self._held_back:
@@ -96,14 +96,14 @@ class Duplicates:
         return True
 
     def take_missing(self) -> int:
-        """Return how many of those held back did not come again. Call it once all has been read."""
+        """Return how many of those held back did not come again; call it after reading all."""
         count = len(self._held_back)
         self._held_back.clear()
         return count
 
 
 class CheckpointFile:
-    """A memory file behind a descriptor, which is its own. `description` is as it was created."""
+    """A memory file and its descriptor, which it owns. `description` is what `create` got."""
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
@@ -116,7 +116,7 @@ class CheckpointFile:
 
     @classmethod
     def create(cls, description: dict[str, Any], streams: int) -> Self:
-        """Make one for at most so many streams. Raises ExecauditError."""
+        """Make a file for at most `streams` streams. Raises ExecauditError."""
         text = _encode(description).encode()
         size = _FIXED_BYTES + _STREAM_BYTES * streams + _HELD_BACK_BYTES * _HELD_BACK_MOST
         try:
@@ -131,9 +131,9 @@ class CheckpointFile:
 
     @classmethod
     def open(cls, fd: int) -> Self | None:
-        """Open the file of another process; None if it is none, or of another version.
+        """Open the file of another process; return None if it is no such file of this version.
 
-        In that case the descriptor stays the caller's.
+        The caller keeps the descriptor then.
         """
         try:
             if os.pread(fd, len(_MAGIC), 0) != _MAGIC:
@@ -146,7 +146,7 @@ class CheckpointFile:
             return None
 
     def begin_batch(self, position: int) -> None:
-        """Note that what lies before `position` is about to be handed to the sinks."""
+        """Note that all before `position` is about to be given to the sinks."""
         self._words[_BATCH_END] = position
 
     @property
@@ -155,7 +155,7 @@ class CheckpointFile:
         return int(self._words[_BATCH_END])
 
     def commit(self, checkpoint: Checkpoint) -> None:
-        """Make a state the valid one. Raises ValueError where it is larger than was planned."""
+        """Make a state the valid one. Raises ValueError if it is too large for its half."""
         held_back = checkpoint.held_back[:_HELD_BACK_MOST]
         state = _to_json(checkpoint, held_back)
         data = _LENGTH(len(state)) + state
@@ -167,7 +167,7 @@ class CheckpointFile:
         self._words[_VALID_HALF] = self._valid = half
 
     def read(self) -> Checkpoint:
-        """Return the valid state. Raises ValueError where there is none."""
+        """Return the valid state. Raises ValueError if there is none."""
         at = _STATE_AT + self._valid * self._size
         (length,) = struct.unpack_from("@Q", self._map, at)
         if not length:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The run before this one, as the `start` record describes it (docs/service-records.md).
+"""The previous run, as the `start` record describes it (docs/service-records.md).
 
-Owns the members `gap` and `previous`: when the run before ended and how, if the kernel went on
-tracing since, and how many events that were. It reports nothing itself.
+Owns the members `gap` and `previous`: when and how the previous run ended, if the kernel went on
+tracing, and how many events it saw. It reports nothing itself.
 """
 
 import struct
@@ -17,7 +17,7 @@ Members = dict[str, Any]
 
 
 def adopted_fields(host: Host, adopted: Adopted, ring: Ring, now_ns: int) -> Members:
-    """Describe a run whose programs went on tracing; `ring` belongs to the adopted capture."""
+    """Return the members for a run whose programs went on tracing; `ring` is its capture's."""
     checkpoint, slots = adopted.checkpoint, adopted.capture.slots()
     gap: Members = {
         "first": host.time(checkpoint.time_ns),
@@ -37,9 +37,9 @@ def adopted_fields(host: Host, adopted: Adopted, ring: Ring, now_ns: int) -> Mem
 def unadopted_fields(
     host: Host, last_record: dict[str, Any] | None, reason: str, now_ns: int
 ) -> Members:
-    """Describe a run without anything to go on with, by its last record; empty for a first start.
+    """Return the members for a run known by its last record only; empty for a first start.
 
-    `reason` says why what the manager has stored is not used; empty if there is nothing.
+    `reason` says why the stored descriptors are not used; "" if there are none.
     """
     gap: Members = {}
     if last_record is not None:
@@ -63,7 +63,7 @@ def _is_end(last_record: dict[str, Any]) -> bool:
 
 
 def _waiting_counts(checkpoint: Checkpoint, slots: list[list[bytes]]) -> Members:
-    """Count the events that the kernel saw since the checkpoint, and how many of them it lost."""
+    """Return how many events the kernel saw since the checkpoint, and how many of them it lost."""
     known = {key: (seq, lost) for key, seq, _, lost in checkpoint.streams}
     waiting = lost = 0
     for hook, per_cpu in enumerate(slots):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the rules know of processes, in a memory file that outlives the daemon.
 
-Owns the file, and that it is never half written: news are appended behind what is valid, and where
-there is no room for them all is written to the other half. A process that is killed at any moment
-leaves what its last commit knew. `rules.remembered` owns what is in it.
+Owns the file, which is never half written: news are appended to the valid part; if there is no room
+for them, everything is written to the other half. A process that is killed at any moment leaves
+what its last commit knew. `rules.remembered` owns the content.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from execaudit.rules.rule_set import RuleSet
 
 NAME = "processes"
-"""What the service manager stores the file as."""
+"""The name of the file in the service manager's store."""
 
 _MAGIC = b"execaudit processes 1\n"
 _STATE_AT = 4096
@@ -32,7 +32,7 @@ _VALID_HALF, _LENGTH = 4, 5
 
 
 class ProcessFile:
-    """A memory file behind a descriptor, which is its own."""
+    """A memory file and its descriptor, which it owns."""
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
@@ -41,7 +41,7 @@ class ProcessFile:
 
     @classmethod
     def create(cls) -> Self:
-        """Make an empty one. Raises ExecauditError."""
+        """Make an empty file. Raises ExecauditError."""
         try:
             fd = os.memfd_create("execaudit-processes", os.MFD_CLOEXEC)
             os.ftruncate(fd, _FILE_BYTES)
@@ -52,7 +52,7 @@ class ProcessFile:
 
     @classmethod
     def open(cls, fd: int) -> Self | None:
-        """Open the file of another process; None, and the descriptor closed, if it is none."""
+        """Open the file of another process; if it is none, close the descriptor and return None."""
         with contextlib.suppress(OSError, ValueError):
             if os.pread(fd, len(_MAGIC), 0) == _MAGIC and os.fstat(fd).st_size == _FILE_BYTES:
                 return cls(fd)
@@ -60,13 +60,13 @@ class ProcessFile:
         return None
 
     def read(self) -> bytes:
-        """Return all that is valid."""
+        """Return the valid part."""
         half = self._words[_VALID_HALF] & 1
         at = _STATE_AT + half * _HALF_BYTES
         return self._map[at : at + min(self._words[_LENGTH + half], _HALF_BYTES)]
 
     def append(self, data: bytes) -> bool:
-        """Add to what is valid; False where there is no room for it."""
+        """Append to the valid part; return False if there is no room."""
         half = self._words[_VALID_HALF] & 1
         length = self._words[_LENGTH + half]
         if length + len(data) > _HALF_BYTES:
@@ -77,9 +77,9 @@ class ProcessFile:
         return True
 
     def replace(self, entries: Iterable[bytes]) -> None:
-        """Write all again: of `entries`, the first and as many of the last as half the room takes.
+        """Write everything again: the first of `entries` and the last ones, up to half the room.
 
-        The other half of it is for news.
+        The rest of the room is for news.
         """
         first, *others = entries
         room = _HALF_BYTES // 2 - len(first)
@@ -94,7 +94,7 @@ class ProcessFile:
         self._map[at : at + len(data)] = data
         self._words[_LENGTH + half] = len(data)
         self._words[_VALID_HALF] = half
-        with contextlib.suppress(OSError):  # the kernel may have the old half's memory again
+        with contextlib.suppress(OSError):  # the kernel gets the old half's memory back
             self._map.madvise(mmap.MADV_REMOVE, _STATE_AT + valid * _HALF_BYTES, _HALF_BYTES)
 
     def close(self) -> None:
@@ -105,7 +105,7 @@ class ProcessFile:
 
 
 class ProcessMemory:
-    """Keeps a file in step with the rules in force, where there is a manager to store it."""
+    """Keeps a file in step with the rules in force, if there is a manager to store it."""
 
     def __init__(self, file: ProcessFile | None = None) -> None:
         self._file = file
@@ -114,14 +114,14 @@ class ProcessMemory:
 
     @classmethod
     def from_descriptor(cls, fd: int | None) -> Self:
-        """Go on with what the manager had stored, if it had."""
+        """Return one that goes on with the file the manager had stored, or with none."""
         file = ProcessFile.open(fd) if fd is not None else None
         if fd is not None and file is None:
             systemd.remove_descriptor(NAME)
         return cls(file)
 
     def restore(self, rules: "RuleSet | None", *, is_traced: bool) -> None:
-        """Let rules know what the process before knew; see `restore_remembered`."""
+        """Give rules what the previous process knew; see `restore_remembered`."""
         if self._file is None or rules is None or not rules.remembers:
             return
         from execaudit.rules.remembered import restore_remembered  # noqa: PLC0415 - as the rules

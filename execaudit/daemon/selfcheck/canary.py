@@ -1,24 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The canary: execs of the daemon's own, which show that execs are seen, and are never recorded.
+"""The canary: execs of the daemon's own, which show that execs are seen. They are never recorded.
 
 Owns how they are made and how their events are recognized. `tracing_check` decides which are
-made, and what follows when one is not seen.
+made, and what follows if one is not seen.
 
-Why real ones: a run of the program by bpf(2) (BPF_PROG_TEST_RUN) shows that the program works, not
-that the kernel calls it; counters stand still on an idle host as well. The program
-executed is the interpreter that runs us, asked for its version: 1.2 ms of CPU, and the one
-program that a unit with NoExecPaths= must let us execute anyway. A failed exec needs no process:
-execve("") fails before it touches anything, and costs 8 µs.
+Why real execs: running the program with bpf(2) (BPF_PROG_TEST_RUN) shows that it works, not that
+the kernel calls it; and counters do not move on an idle host either. The program executed is our
+interpreter, asked for its version: that costs 1.2 ms of CPU, and a unit with NoExecPaths= must let
+us execute it anyway. A failed exec needs no process: execve("") fails before it changes anything,
+and costs 8 µs.
 """
 
 import contextlib
 import os
 import select
+import signal
 
 from execaudit.wire.event import Event
 
 _SELF = "/proc/self/exe"
 _WAIT_MS = 2000
+
+
+def _waits_for(child: int) -> bool:
+    """Wait for the end of a child; return False if it takes too long. Raises OSError."""
+    fd = os.pidfd_open(child)
+    try:
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        return bool(poll.poll(_WAIT_MS))
+    finally:
+        os.close(fd)
 
 
 class Canary:
@@ -38,7 +50,7 @@ class Canary:
         self._process: tuple[int, int] | None = None  # pid of the initial namespace, start_ns
 
     def begin(self) -> None:
-        """Forget those before. Nobody else knows the word by which the next are recognized."""
+        """Forget earlier execs; choose a new secret word, which marks the next ones."""
         self.is_pending = True
         self.found = set()
         self._word = os.urandom(16).hex().encode()
@@ -64,18 +76,16 @@ class Canary:
         quiet = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, flags, 0) for fd in (1, 2)]
         argv = ["execaudit", "-V", self._word.decode()]
         self._child = os.posix_spawn(_SELF, argv, {}, file_actions=quiet)
-        fd = os.pidfd_open(self._child)
         try:
-            poll = select.poll()
-            poll.register(fd, select.POLLIN)
-            if not poll.poll(_WAIT_MS):
-                os.kill(self._child, 9)
-        finally:
-            os.close(fd)
-            os.waitpid(self._child, 0)
+            is_over = _waits_for(self._child)
+        except OSError:  # no descriptor is left to wait with
+            is_over = False
+        if not is_over:
+            os.kill(self._child, signal.SIGKILL)
+        os.waitpid(self._child, 0)
 
     def owns(self, event: Event) -> bool:
-        """Return True if an event is one of these."""
+        """Return True if an event is of one of these execs."""
         if not self.is_pending:
             return False
         if event.type == "exit":

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The check, in regular intervals, that execs are seen; where they are not, tracing is restarted.
+"""Checks at regular intervals that execs are seen, and restarts tracing if they are not.
 
-Owns what is checked, and when that is a reason for new programs, maps and a new ring: the one means
-of repair. That the kernel knows a link is not enough: it says nothing about perf events, kprobes
-can be switched off for the whole host (debugfs, kprobes/enabled), rules in the maps and the
-reader's position in the ring can be written by whoever may use bpf(2). So each hook must also have
-seen something since the last check; if one has not, a canary is made for it, which has to come out
-of the ring.
+Owns what is checked, and what is a reason to restart, with new programs, maps and ring: the only
+repair. It is not enough that the kernel knows a link: it says nothing about perf events, kprobes
+can be switched off for the whole host (debugfs, kprobes/enabled), and whoever may use bpf(2) can
+write the rules in the maps and the reader's position in the ring. So each hook must also have seen
+something since the last check. For one that has not, a canary is made, which must come out of the
+ring.
 """
 
 import operator
@@ -29,7 +29,7 @@ _SEQ_AND_LOST = struct.Struct("@2Q").unpack_from
 _DROPPED, _DROPPED_AT = struct.Struct("@Q").unpack_from, record.SLOT.offset("dropped")
 
 Faults = dict[str, list[str]]
-"""Names of the programs that are concerned, by reason."""
+"""Names of the programs at fault, by reason."""
 
 _SENTENCES = {
     "detached": "A program was detached",
@@ -40,7 +40,7 @@ _SENTENCES = {
 
 
 class _Lasting(NamedTuple):
-    """A fault that was reported and is not repaired."""
+    """A fault that was reported and not yet repaired."""
 
     programs: set[str]
     first_ns: int
@@ -61,7 +61,7 @@ class SelfCheck:
         self._checked_ns = _now_ns()
         self._flow = flow
         self._counts = [0] * len(record.HOOKS)
-        self._deaf: set[str] = set()  # programs that were silent when they were new
+        self._deaf: set[str] = set()  # programs that were silent already when they were new
         self._lasting: dict[str, _Lasting] = {}
         self._can_execute = True
 
@@ -74,7 +74,7 @@ class SelfCheck:
         }
 
     def run(self) -> bool:
-        """Check, restart where that is needed, report; True if successful execs are seen now."""
+        """Check, restart if needed, report; return True if successful execs are seen now."""
         faults: Faults = {}
         left: Faults = {}
         since_ns: dict[str, int] = {}
@@ -95,9 +95,9 @@ class SelfCheck:
         return self.is_tracing
 
     def _needs_restart(self, faults: Faults) -> bool:
-        """Return False without faults, and for hooks that stayed silent with new programs.
+        """Return True if there are faults, except of hooks that new programs left silent.
 
-        Such a hook is one for failed execs, switched off for the whole host: successful execs are
+        Such a hook sees failed execs, and is switched off for the whole host: successful execs are
         seen, and each restart would lose some.
         """
         silent = set(faults.get("silent", ()))
@@ -105,7 +105,7 @@ class SelfCheck:
         return bool(faults.keys() - {"silent"} or silent - self._deaf or "on_exec" in silent)
 
     def _find_faults(self) -> Faults:
-        """Raise OSError."""
+        """Return what is wrong now. Raises OSError."""
         capture = self._flow.capture
         names = list(capture.points)
         faults: Faults = {}
@@ -124,7 +124,7 @@ class SelfCheck:
         return {"silent": silent} if silent else {}
 
     def _find_silent(self) -> list[str] | None:
-        """Return programs that see nothing; None if they do, and it does not leave the ring."""
+        """Return programs that see nothing; None if the ring does not deliver what they see."""
         flow = self._flow
         capture, canary = flow.capture, flow.canary
         programs = {hook_of(name): name for name in capture.points}
@@ -160,7 +160,7 @@ class SelfCheck:
         return True
 
     def _since_ns(self, reason: str, programs: list[str]) -> int:
-        """Return when all was in order: the last check, or what these programs saw since."""
+        """Return when all was in order: at the last check, or later, when all saw an exec."""
         if reason == "altered":  # it may concern some execs and not others
             return self._checked_ns
         seen_ns = self._flow.accounting.last_seen_ns()
@@ -194,7 +194,7 @@ class SelfCheck:
 
 
 def _undelivered(before: list[list[bytes]], after: list[list[bytes]]) -> set[int]:
-    """Return hooks with an event that took a number in between, and none lost or dropped."""
+    """Return hooks whose events took numbers in between, with none lost or dropped."""
 
     def sums(slots: list[bytes]) -> tuple[int, ...]:
         counters = [(*_SEQ_AND_LOST(raw), *_DROPPED(raw, _DROPPED_AT)) for raw in slots]

@@ -23,12 +23,16 @@ Found = tuple[int, int, str]
 _SIGN = re.compile(rb"(?<=[a-zA-Z0-9\"'\\ \t])[=:]|(?<=[\]}])=")
 _LAST_LETTERS = frozenset(b"deklnrtyshwgvpSDEKLNRTYHWGVP0123456789")
 _QUOTES = b"\"'"
-# What ends a value, by the sign before its name.
+# What ends a value, by the sign before its name. A run of blanks or brackets is tried where it
+# begins only: to try it from each of its bytes takes time with the square of its length.
 _NEXT_PAIR = rb"(?=[A-Za-z_$][\w.$\[\]-]{0,64}\s{0,2}=)"
 _ENDS = {
     ord("&"): re.compile(rb"&" + _NEXT_PAIR + rb"|[\s\"'#`]"),
     ord(";"): re.compile(rb";|[\"'`]$"),
-    ord(","): re.compile(rb",(?=[A-Za-z_][\w.-]{0,64}(?:[=,]|$))|[\])}]+$|[\s\"'`)}\]](?=[,;&]|$)"),
+    ord(","): re.compile(
+        rb",(?=[A-Za-z_][\w.-]{0,64}(?:[=,]|$))"
+        rb"|(?<![\])}])[\])}]+$|[\s\"'`)}\]](?=[,;&]|$)"
+    ),
     ord("("): re.compile(rb"[,)]"),
     ord("["): re.compile(rb"[,\]]"),
     ord("{"): re.compile(rb"[,}]"),
@@ -40,7 +44,7 @@ _ENDS = {
 _ENDS[ord("?")] = _ENDS[ord("&")]
 _ENDS[ord("\n")] = _ENDS[ord("\t")] = _ENDS[ord(" ")]
 # Of a pair that is a whole argument, or follows `--option=`.
-_END_OF_LAST = re.compile(rb"[&;,]" + _NEXT_PAIR + rb"|;\s*$|\s+" + _NEXT_PAIR)
+_END_OF_LAST = re.compile(rb"[&;,]" + _NEXT_PAIR + rb"|;\s*$|(?<!\s)\s+" + _NEXT_PAIR)
 _END_OF_MEMBER = re.compile(rb"[,}\n\r]")
 _LINE_END = re.compile(rb"[\r\n]|\\[rn]")
 _HEADER_OPTION = re.compile(rb"-H|--(?:proxy-)?headers?[= ]?|--add-header[= ]?|-{1,2}header[= ]")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Secrets in code that an argument holds: `python -c`, `php -r`, `expect -c`, SQL.
 
-Owns which argument of which function is a secret, and what `expect` sends to a prompt. Members and
-keyword arguments with the name of a secret are of `assignments`. The work is linear in the length
-of the text: each "(" is looked at once, and calls have a bounded length.
+Owns the functions that take a secret and its place among their arguments, and what `expect` sends
+to a prompt. `assignments` finds members and keyword arguments by their names. The work is linear in
+the length of the text: each "(" is looked at once, and calls have a bounded length.
 """
 
 import re

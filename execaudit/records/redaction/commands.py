@@ -20,6 +20,7 @@ from execaudit.records.redaction.values import is_harmless
 
 _PREFIXES = 8  # sudo env nice sh ...
 _SCRIPTS = 4  # a command line in one in one
+_INPUT_WORDS = 64  # of one echo: each command behind it in the pipeline looks at all of them
 _ASSIGNMENT = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*=")
 _BEFORE_SCRIPT = re.compile(rb"-[a-zA-Z]{0,16}c|--(?:session-)?command")
 # --metadata=startup-script=echo root:secret | chpasswd
@@ -217,23 +218,22 @@ class CommandFinder:
     ) -> Iterator[Finding]:
         """Find secrets that are piped into a command; offsets are those in the command line."""
         texts = list(command.input)
-        for writer in command.upstream:
+        for writer in command.upstream[-1:]:  # cat <<< text | command
             texts += writer.input
-            texts += _written(shell.strip_keywords(writer))
+        for writer in command.upstream:
+            texts += _written(shell.strip_keywords(writer))[:_INPUT_WORDS]
         if not texts:
             return
         values = [word.value for word in words]
-        secrets = [word for writer in command.upstream for word in _formatted(writer)]
         lines = [text.value for text in texts]
         for program, arguments in _with_arguments(values, self._run(values)):
             for entry in program.entries:
                 for place in entry.find_in_input(arguments, lines):
                     start, end = texts[place.argument].locate(place.start, place.end)
                     yield Finding(0, start, end, entry.program.name, _reason(entry, place.usage))
-                for secret in secrets if entry.reads_pairs else ():
-                    if not is_harmless(secret.value, b"password"):
-                        where = secret.locate(0, len(secret.value))
-                        yield Finding(0, *where, entry.program.name, "printf USER:%s")
+                if entry.reads_pairs:
+                    for start, end in _find_formatted(command.upstream):
+                        yield Finding(0, start, end, entry.program.name, "printf USER:%s")
         if self._wants_input and any(map(_STDIN_OPTION.fullmatch, values)):
             for text in texts:
                 value = text.value.removesuffix(b"\\n")
@@ -267,17 +267,15 @@ def _written(words: Sequence[shell.Word]) -> Sequence[shell.Word]:
     return words[begin:]
 
 
-def _formatted(writer: shell.Command) -> Sequence[shell.Word]:
-    """Return the words that `printf` writes behind a colon: `printf '%s:%s' USER SECRET`."""
-    words = shell.strip_keywords(writer)
-    if len(words) < 3 or program_name(words[0].value) != b"printf":
-        return ()
-    pieces = words[1].value.split(b"%s")
-    return [
-        word
-        for before, word in zip(pieces, words[2:], strict=False)
-        if before.endswith(b":") and word.value
-    ]
+def _find_formatted(writers: Sequence[shell.Command]) -> Iterator[tuple[int, int]]:
+    """Find what `printf` writes behind a colon: `printf '%s:%s' USER SECRET`."""
+    for writer in writers:
+        words = shell.strip_keywords(writer)
+        if len(words) > 2 and program_name(words[0].value) == b"printf":
+            pieces = words[1].value.split(b"%s")
+            for before, word in zip(pieces, words[2:], strict=False):
+                if before.endswith(b":") and not is_harmless(word.value, b"password"):
+                    yield word.locate(0, len(word.value))
 
 
 def _is_option(word: bytes) -> bool:

@@ -46,7 +46,7 @@ TEXTS = (
     _pattern(
         "authorization",
         rf"(?i)(?<![^=\"'\n,{{(H])authorization:\s{{0,8}}(?!{_SCHEMES}?\s)"
-        r"(?P<secret>(?!<redacted)[^\s\"']{1,65536})(?![^\r\n\"'])",
+        r"(?P<secret>(?!<redacted)[^\s\"']{1,65536}+)(?![^\r\n\"'])",
         "authorization",
     ),
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html

@@ -14,9 +14,12 @@ _WORDS = frozenset(
     b"true false yes no on off none null nil undefined auto always never ask prompt stdin default"
     b" required optional disabled enabled enable disable public env file - -- @- .".split()
 )
+# Atomic where two alternatives match the same text: of a row of such texts, each would be tried in
+# both ways.
 _VARIABLES = re.compile(
-    rb"[\"'({\[]*(?:\$\{?[A-Z_][A-Z0-9_]*\}?|\x01\{?[A-Za-z_0-9@*#?!][A-Za-z_0-9]*(?::[?=-])?\}?"
-    rb"|\x01\{[A-Za-z_0-9]+:\?[^}]*\}|\x01\([^\x01]*\)|`[^`]*`|\$\(cat [^)]*\)"
+    rb"[\"'({\[]*(?:\$\{?[A-Z_][A-Z0-9_]*\}?"
+    rb"|(?>\x01\{[A-Za-z_0-9]+:\?[^}]*\}|\x01\{?[A-Za-z_0-9@*#?!][A-Za-z_0-9]*(?::[?=-])?\}?)"
+    rb"|\x01\([^\x01]*\)|`[^`]*`|\$\(cat [^)]*\)"
     rb"|\$\{\{[^}]*\}\}|\{\{[^}]*\}\}|%[A-Za-z_][A-Za-z0-9_]*%|\$env:\w+)+[\"')}\]]*"
 )
 # password=os.getenv("PW"): code that reads it from elsewhere

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The vocabulary: every field of a record, declared once (docs/record.md).
 
-From it come, by `./dev generate`, the JSON Schema, the tables of the guides and the files of
-packaging/siem; and here, what rules can ask for and what is read back from the journal.
-The declarations stand in the modules of this package; this one puts them together.
+`./dev generate` makes the JSON Schema, the tables of the guides and the files of packaging/siem of
+it. The program reads from it what rules can ask for, and what comes back from the journal. The
+modules of this package declare the fields; this one puts them together.
 """
 
 from collections.abc import Iterator
@@ -44,12 +44,12 @@ SECTIONS: dict[str, tuple[Field, ...]] = {
 
 
 def exact_name(name: str) -> str:
-    """Return the name of the field with the exact bytes of another, where these are not UTF-8."""
+    """Return the name of the field with the exact bytes of a field that is not UTF-8."""
     return f"{name}_b64"
 
 
 def _with_exact(fields: tuple[Field, ...]) -> Iterator[Field]:
-    """Yield fields, and behind each that can hold any bytes the one that then has these."""
+    """Yield fields, each that can hold any bytes followed by the field of its exact bytes."""
     for field in fields:
         yield field
         if field.is_bytes:
@@ -63,10 +63,10 @@ FIELDS: dict[str, Field] = {
 """Every field of a record by its name."""
 
 EVENT_FLAGS: dict[str, int] = {name: field.flag for name, field in FIELDS.items() if field.flag}
-"""Fields that are there and true where an exec record has this FLAG_… bit."""
+"""FLAG_… bits by the field that is true where an exec record has the bit, and else left out."""
 
 CONDITIONS: dict[str, Condition] = {
     **{name: field.condition for name, field in FIELDS.items() if field.condition},
     **program.CONDITIONS,
 }
-"""What rules can ask for, by name."""
+"""How rules ask for a field, by the name they use."""

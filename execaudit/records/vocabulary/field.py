@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is declared of a field of a record, and how a rule can ask for it.
+"""The form of a declaration: a field of a record, and how a rule can ask for it.
 
-Owns the two declarations and the kinds of conditions that several fields have. The fields
-themselves stand in the modules beside this one.
+Owns both, and the conditions that several fields share. The modules beside this one declare the
+fields.
 """
 
 from collections.abc import Mapping
@@ -41,9 +41,9 @@ class Condition(NamedTuple):
 class Field(NamedTuple):
     """One member of a record.
 
-    Its name is that in JSON; in the journal it is EXECAUDIT_ and this in capitals. Where `is_bytes`
-    is true, it can hold any bytes; where these are not valid UTF-8, it is repaired text, and a
-    field of its name and `_b64` has them.
+    `name` is its name in JSON; in the journal it is EXECAUDIT_ and the name in capitals. A field
+    with `is_bytes` can hold any bytes: where these are not valid UTF-8, it is repaired text, and
+    the field `<name>_b64` has the exact bytes.
     """
 
     name: str

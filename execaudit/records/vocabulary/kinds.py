@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kinds of values that fields have: in JSON, the journal, Elasticsearch and ClickHouse.
 
-Owns each kind once, under its name. Which field has which, the modules beside this one say.
+Owns each kind, once. The modules beside this one say which field has which kind.
 """
 
 from typing import Any, NamedTuple
@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 class Kind(NamedTuple):
     """How a value looks, wherever it is written.
 
-    In the journal it is "text" (usual text), "integer" (decimal), "json" (JSON text), "members" (a
-    field for each member) or "repeated" (a field for each element). In Elasticsearch it has the
-    type `search`, or "members": each its own; "flattened": OpenSearch has no such type and leaves
-    it unsearched; "unsearched": stored only, as object; "bytes": stored only, as text.
+    `journal` is "text" (as it is), "integer" (decimal), "json" (JSON text), "members" (a field for
+    each member) or "repeated" (a field for each element). `search` is a type of Elasticsearch, or
+    "members": a type for each; "flattened": OpenSearch has no such type and leaves it unsearched;
+    "unsearched": stored only, as an object; "bytes": stored only, as text.
     """
 
     schema: dict[str, Any]  # JSON Schema without `properties`, which come from `members`
@@ -74,7 +74,7 @@ EXACT = _matching("^[A-Za-z0-9+/]+={0,2}$", "base64", column="String", search="b
 
 U32 = Kind(_U32, "number", "integer", "UInt32", "long", "u32")
 UNIX_ID = U32._replace(column="Nullable(UInt32)")
-"""A user, group or session: 0 is one, so that absence needs a value of its own."""
+"""A user, group or session. 0 is one: absence needs a value of its own."""
 
 PID = U32._replace(name="pid")
 CPU = Kind(_COUNT, "number", "integer", "UInt16", "long")
@@ -176,4 +176,4 @@ EXACT_ELEMENTS = _object(
 """From the index of an element of a list to its exact bytes in base64."""
 
 SHARED = (_CUT,)
-"""Definitions that no field has directly."""
+"""Definitions of the schema that are no field's own kind."""
