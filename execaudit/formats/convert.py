@@ -22,7 +22,7 @@ from execaudit.errors import (
 )
 from execaudit.formats.content import open_content
 from execaudit.formats.encoders import make_line
-from execaudit.formats.entries import Choice, entry_fields, read_entries
+from execaudit.formats.entries import EntryChoice, entry_fields, read_entries
 from execaudit.records.quoting import make_printable
 from execaudit.records.text import FieldDict
 
@@ -142,7 +142,7 @@ def run(args: argparse.Namespace) -> int:
     """Convert; return the exit status: 0, or 1 if something could not be converted."""
     converter = _Converter(args.to, args.max_line_bytes, expects_others=args.untrusted)
     if args.journal:
-        choice = Choice(args.sources, args.directory, args.namespace, args.untrusted)
+        choice = EntryChoice(args.sources, args.directory, args.namespace, args.untrusted)
         for entry in read_entries(choice):
             origin = f"journal entry {entry.get('__CURSOR', '?')}"
             try:

@@ -70,7 +70,7 @@ def genuine_matches() -> Iterator[str]:
         return
 
 
-class Choice(NamedTuple):
+class EntryChoice(NamedTuple):
     """The entries to read, and their journal.
 
     Attributes:
@@ -87,7 +87,7 @@ class Choice(NamedTuple):
     untrusted: bool = False
 
 
-def read_entries(choice: Choice) -> Iterator[Mapping[str, Any]]:
+def read_entries(choice: EntryChoice) -> Iterator[Mapping[str, Any]]:
     """Yield the entries that are records and match, oldest first. Raises ExecauditError."""
     try:
         journal = import_module("systemd.journal")
@@ -111,7 +111,7 @@ def read_entries(choice: Choice) -> Iterator[Mapping[str, Any]]:
         raise kind(f"Failed to read the journal{named}{where}: {error.strerror}") from error
 
 
-def _match(reader: Any, choice: Choice) -> None:
+def _match(reader: Any, choice: EntryChoice) -> None:
     if not choice.untrusted:
         for index, genuine in enumerate(genuine_matches()):
             if index:

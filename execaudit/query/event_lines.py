@@ -129,7 +129,7 @@ def journal_events(
     journal.match()
     begin_ns = journal.begin_ns()
     if begin_ns is not None:
-        completeness.begin_ns[journal.place.name] = begin_ns
+        completeness.begin_ns[journal.name] = begin_ns
     journal.match()
     for _ in journal.entries(span):
         try:
@@ -140,7 +140,7 @@ def journal_events(
             else:
                 completeness.add(fields, "journal")
         except MALFORMED:
-            broken.add_line(journal.place.name, 0, f"entry {journal.cursor()} is no record")
+            broken.add_line(journal.name, 0, f"entry {journal.cursor()} is no record")
             continue
         completeness.records += 1
         if span.has(time_ns):

@@ -120,7 +120,7 @@ class JournalSearch:
                 yield Hit(time_ns, dumps(journal.record()))
         except MALFORMED:
             self._completeness.records -= 1
-            self._broken.add_line(journal.place.name, 0, f"entry {journal.cursor()} is no record")
+            self._broken.add_line(journal.name, 0, f"entry {journal.cursor()} is no record")
 
     def _matches(self) -> bool:
         node = self._question.node
@@ -148,7 +148,7 @@ class JournalSearch:
         self._journal.match()
         begin_ns = self._journal.begin_ns()
         if begin_ns is not None:
-            self._completeness.begin_ns[self._journal.place.name] = begin_ns
+            self._completeness.begin_ns[self._journal.name] = begin_ns
         kinds = ["lost", "start", "stop", "repair", "summary"]
         self._journal.match([[("type", kinds)]])
         for _ in self._journal.entries(self._question.span):

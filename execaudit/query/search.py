@@ -129,7 +129,7 @@ class _Run:
             found = JournalSearch(journal, self._question, self._sources.broken, self._completeness)
             found.account()
             self._journal_searches.append(found)
-            after = self._checkpoint.cursor(journal.place.name) if self._checkpoint else ""
+            after = self._checkpoint.cursor(journal.name) if self._checkpoint else ""
             streams.append(found.hits(reverse=is_backwards, after=after))
         return streams
 
@@ -185,7 +185,7 @@ class _Run:
     def _keep_places(self, checkpoint: Checkpoint) -> None:
         for journal, search in zip(self._sources.journals, self._journal_searches, strict=True):
             if search.last_cursor:
-                checkpoint.set_cursor(journal.place.name, search.last_cursor)
+                checkpoint.set_cursor(journal.name, search.last_cursor)
         checkpoint.write()
 
 

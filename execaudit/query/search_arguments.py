@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from execaudit.store.choice import Choice
+from execaudit.store.choice import SourceChoice
 
 ANY = "--any"
 SEVERITIES = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
@@ -122,9 +122,9 @@ def _add_output_arguments(parser: argparse.ArgumentParser) -> list[argparse.Acti
     ]  # fmt: skip
 
 
-def choice_of(args: argparse.Namespace) -> Choice:
+def choice_of(args: argparse.Namespace) -> SourceChoice:
     """Return what the options say about what to read."""
-    return Choice(
+    return SourceChoice(
         tuple(args.file), args.journal, args.namespace, args.directory, args.untrusted,
         args.config, args.root,
     )  # fmt: skip

@@ -126,7 +126,7 @@ class Reader:
                 counting.take(fields)
             except MALFORMED:
                 self._sources.broken.add_line(
-                    journal.place.name, 0, f"entry {journal.cursor()} is no record"
+                    journal.name, 0, f"entry {journal.cursor()} is no record"
                 )
                 self.completeness.records -= 1
         counting.finish()

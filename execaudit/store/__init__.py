@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading back what the daemon wrote: the log with its rotated files, the journal, a pipe."""
+"""Reads back what the daemon wrote: the log with its rotated files, the journal, a pipe."""

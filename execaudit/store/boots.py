@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which boots a log or a journal has records of, oldest first.
 
-Owns finding them: the first lines of each file say most; where they change within a file, the
-`start` records do: every run of the daemon begins with one.
+Owns finding them. The first lines of each file name most of them. Within a file, the `start`
+records name them: every run of the daemon begins with one.
 """
 
 import json
@@ -17,7 +17,7 @@ _START = b'","type":"start"'
 
 
 def boots_of_log(log: Log) -> list[str]:
-    """Return the ids of boots of a log."""
+    """Return the ids of the boots that a log has records of."""
     found: dict[str, None] = {}
     heads = [None if part.head.clock is None else part.head.clock.boot for part in log.parts]
     for index, part in enumerate(log.parts):
@@ -62,7 +62,7 @@ def _boot(line: bytes) -> str:
 
 
 def boots_of_journal(journal: Journal) -> list[str]:
-    """Return the ids of boots of a journal."""
+    """Return the ids of the boots that a journal has records of."""
     begins: list[tuple[int, str]] = []
     for boot in journal.values("boot"):
         journal.match([[("boot", [boot])]])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What could not be read: broken lines, files that end in the middle, files that are gone.
+"""What could not be read: broken lines, damaged files, files that are gone.
 
-Owns counting them and remembering the first, so that they can be named. Nothing of it is fatal.
+Owns counting them, and the first messages. None of it is fatal.
 """
 
 from execaudit.records.quoting import make_printable
@@ -15,7 +15,7 @@ class Broken:
     Attributes:
         lines: how many lines are not records.
         files: how many files could not be read to their end.
-        named: the first of both, as messages.
+        named: messages about the first 20 of both.
 
     """
 
@@ -25,7 +25,7 @@ class Broken:
         self.named: list[str] = []
 
     def add_line(self, path: str, offset: int, problem: str) -> None:
-        """Note a line that is no record; `offset` is where in the file's text it begins."""
+        """Note a line that is no record; `offset` is its byte offset in the file's text."""
         self.lines += 1
         self._name(f"{path}, byte {offset}: {problem}")
 
@@ -46,5 +46,5 @@ class Broken:
 
     @property
     def is_empty(self) -> bool:
-        """Whether everything could be read."""
+        """True if everything could be read."""
         return not self.lines and not self.files

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a user wants to be read. `sources` opens it."""
+"""Which logs and journals a user wants to read. `sources` opens them."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """What is to be read.
+class SourceChoice:
+    """What to read.
 
     Attributes:
         files: logs, each with its rotated files; "-" is standard input.
         journal: read the journal, even where there is a file.
         namespace: the journal's; "" for the default one, None for the configured one.
-        directory: of logs and journals of many hosts; "" for none.
-        untrusted: take entries of the journal that others wrote, too.
-        config: a file of configuration instead of the system's.
-        root: of the system whose configuration counts.
+        directory: one with logs and journals of many hosts; "" for none.
+        untrusted: also read entries of the journal that others wrote.
+        config: a configuration file instead of the system's.
+        root: root directory of the system whose configuration is used.
 
     """
 

@@ -2,7 +2,7 @@
 """Files read in chunks of whole lines, of about 1 MiB each.
 
 Owns where lines begin and end: a line belongs to a range of bytes if its first byte does. A line
-longer than any record can be is noted and skipped, so that memory stays bounded.
+longer than any record is noted and skipped: memory stays bounded.
 """
 
 import json
@@ -16,23 +16,21 @@ LINE_LIMIT = 16 << 20
 
 _BEYOND_BYTES = 64 << 10  # for the rest of the last line of a range
 _TOO_LONG = f"is longer than {LINE_LIMIT >> 20} MiB"
-
-
 _FREED_BYTES = 8 * CHUNK_BYTES
 
 
 def hold_memory() -> None:
-    """Have chunks read into memory that the process already has: twice as fast.
+    """Make malloc(3) keep the memory of chunks after they are freed: reading is twice as fast.
 
-    malloc(3) takes blocks of 128 KiB and more from the kernel, and gives them back when they are
-    freed, until one of a larger size was: then only blocks larger than that (M_MMAP_THRESHOLD in
-    mallopt(3), which is dynamic). This one is never touched, so that it costs nothing.
+    It returns blocks of 128 KiB and more to the kernel when they are freed. Once a larger block was
+    freed, it does so only for blocks larger than that (M_MMAP_THRESHOLD in mallopt(3), which is
+    dynamic). The block here is never written to, so it costs nothing.
     """
     bytes(_FREED_BYTES)
 
 
 class Chunk(NamedTuple):
-    """Whole lines, each with its newline, and where in the file's text they begin."""
+    """Whole lines, each with its newline, and their offset in the file's text."""
 
     data: bytes
     offset: int
@@ -46,22 +44,22 @@ class Readable(Protocol):
 
 
 OnBroken = Callable[[int, str], None]
-"""Takes the offset of a line that cannot be given, and why."""
+"""Takes the offset of a line that is left out, and the reason."""
 
 
 def read_range(
     fd: int, begin: int, end: int | None, on_broken: OnBroken, *, is_growing: bool = False
 ) -> Iterator[Chunk]:
-    """Yield the lines of an open plain file that begin from `begin` on and before `end`.
+    """Yield the lines of an open plain file that begin at `begin` or later, before `end`.
 
-    The descriptor's own position is not touched. A last line without a newline is given if it is
-    JSON; else it is broken or, where the file is growing, not written yet.
+    The position of the descriptor does not change. A last line without a newline is included if it
+    is JSON; else it is broken or, in a growing file, not written yet. Raises OSError.
     """
     at = begin if not begin else next_line(fd, begin - 1)
     size = CHUNK_BYTES
     is_skipping = False
     while end is None or at < end:
-        is_within = end is not None and size == CHUNK_BYTES  # else a line goes beyond what was read
+        is_within = end is not None and size == CHUNK_BYTES  # else a line is longer than a chunk
         data = os.pread(fd, min(size, end - at + _BEYOND_BYTES) if end and is_within else size, at)
         if not data:
             return
@@ -91,7 +89,7 @@ def read_range(
 def read_stream(stream: Readable, on_broken: OnBroken, offset: int = 0) -> Iterator[Chunk]:
     """Yield the lines of a stream.
 
-    What the stream raises comes after all lines that it gave.
+    An error of the stream is raised after all lines before it.
     """
     rest = b""
     is_skipping = False
@@ -137,7 +135,7 @@ def _end(last: Chunk, on_broken: OnBroken, *, is_growing: bool) -> Iterator[Chun
 
 
 def next_line(fd: int, at: int) -> int:
-    """Return the offset behind the first newline from `at` on; the end of the file if none."""
+    """Return the offset behind the first newline from `at` on; without one the end of the file."""
     while data := os.pread(fd, 8192, at):
         newline = data.find(b"\n")
         if newline >= 0:

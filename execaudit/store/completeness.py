@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether an answer is complete: what was read, and what is known to be missing.
+"""How complete an answer is: what was read, and what is known to be missing.
 
 Owns the meaning of the daemon's own records for a reader: `lost`, `start` with its gap, `stop`,
-`repair`, `summary`. Whoever reads gives them all; what does not touch the period is left out.
+`repair`, `summary`. Readers pass all of them; those outside of the period are left out.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ class Missing(NamedTuple):
     """A stretch of time in which something is missing.
 
     Attributes:
-        host: whose.
+        host: the host of the records.
         begin_ns: when it began.
         end_ns: when it ended; LATEST_NS where it goes on.
         kind: `lost`, `gap` (not traced), `stopped`, `repair` or `limited`.
-        why: reason, as the record has it.
-        events: how many; None where nobody knows.
+        why: the reason in the record.
+        events: how many are missing; None where nobody knows.
 
     """
 
@@ -39,10 +39,10 @@ class Completeness:
 
     Attributes:
         records: how many were read.
-        first_ns: of the first event of what was read; None without any.
-        last_ns: of the last.
-        begin_ns: by host or source, when what is still there begins: where retention has got to.
-        missing: in order of reading.
+        first_ns: time of the first event read; None without any.
+        last_ns: time of the last one.
+        begin_ns: by host or source, the time of the oldest record that retention has left.
+        missing: in the order of reading.
         stopped_ns: by host, when its daemon stopped; None where it was started again.
         is_partial: reading ended before the period did.
 
@@ -59,16 +59,16 @@ class Completeness:
         self.stopped_ns: dict[str, int | None] = {}
 
     def see(self, first_ns: int, last_ns: int) -> None:
-        """Take in times of events that were read."""
+        """Note the times of events that were read."""
         if self.first_ns is None or first_ns < self.first_ns:
             self.first_ns = first_ns
         if self.last_ns is None or last_ns > self.last_ns:
             self.last_ns = last_ns
 
     def add(self, fields: Mapping[str, Any], sink: str = "") -> None:
-        """Take in a record of the daemon's own, read from a `sink` (`file` or `journal`).
+        """Note a record of the daemon's own, read from a `sink` (`file` or `journal`).
 
-        Raises as reading a malformed record does.
+        Raises one of errors.MALFORMED.
         """
         kind, host = fields["type"], str(fields.get("host", ""))
         time_ns = read_time(fields["time"].encode())
@@ -106,7 +106,7 @@ class Completeness:
             self.missing.append(Missing(host, begin_ns, end_ns, kind, why, count))
 
     def merge(self, other: "Completeness", *, is_before: bool = False) -> None:
-        """Take in what another reader found, behind what this one has read or before it."""
+        """Add what another reader found, after what this one has read or before it."""
         self.records += other.records
         if other.first_ns is not None and other.last_ns is not None:
             self.see(other.first_ns, other.last_ns)
@@ -117,7 +117,7 @@ class Completeness:
             self.stopped_ns.update(other.stopped_ns)
 
     def all_missing(self, now_ns: int) -> list[Missing]:
-        """Return all that is missing, also what nothing was written about since a `stop`."""
+        """Return all that is missing, also the time since a `stop` without a start."""
         end_ns = min(self.span.end_ns, now_ns)
         stopped = [
             Missing(host, time_ns, LATEST_NS, "stopped", "", None)
@@ -127,7 +127,7 @@ class Completeness:
         return sorted({*self.missing, *stopped}, key=lambda each: (each.begin_ns, each.end_ns))
 
     def as_json(self, now_ns: int) -> dict[str, Any]:
-        """Return it for machines; times as records have them."""
+        """Return it as JSON values; times as in records."""
         shown: dict[str, Any] = {"records": self.records}
         for name, time_ns in (("first", self.first_ns), ("last", self.last_ns)):
             if time_ns is not None:
@@ -147,7 +147,7 @@ class Completeness:
         )
 
     def late_beginnings(self) -> dict[str, int]:
-        """Return, by source, when it begins, where that is within the period asked for."""
+        """Return when sources begin, for those that begin within the period asked for."""
         if not self._begins_late():
             return {}
         return {

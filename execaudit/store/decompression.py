@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compressed files as streams that give what they have up to where they are damaged.
+"""Compressed files as streams, which return the content up to where the file is damaged.
 
-Owns gzip at the speed of zlib and in bounded memory; zstd is `formats.zstd_file`'s. It knows no
-line.
+Owns gzip, at the speed of zlib and in bounded memory; `formats.zstd_file` owns zstd. It knows no
+lines.
 """
 
 import io
@@ -16,9 +16,9 @@ _INPUT_BYTES = 128 << 10
 
 
 class _Gzip(io.RawIOBase):
-    """What is in the members of a gzip file, which it closes.
+    """The content of the members of a gzip file. Closing it closes the file.
 
-    Reading raises EOFError where the file ends within a member, and OSError where it is damaged.
+    Reading raises EOFError if the file ends within a member, and OSError if it is damaged.
     """
 
     def __init__(self, file: io.FileIO) -> None:
@@ -57,7 +57,7 @@ class _Gzip(io.RawIOBase):
 
 
 def open_compressed(path: str, suffix: str) -> BinaryIO:
-    """Open the text of a compressed file; `suffix` says how. Raises OSError, NotConfigured."""
+    """Open the text of a file compressed as `suffix` says. Raises OSError or NotConfigured."""
     if suffix == ".zst":
         return cast("BinaryIO", open_zstd(path))
     return cast("BinaryIO", _Gzip(open(path, "rb", buffering=0)))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A log as it grows: lines as they are written, across rotation.
+"""Follows a log as it grows, across rotation.
 
-Owns when to look again, and which files came in between. Nothing is lost or given twice where the
-file is renamed away and a new one takes its name; of a file that is emptied in place (copytruncate)
-what was written between two looks may be lost.
+Owns when to look again, and which files came in between. No line is lost or repeated if the file is
+renamed and a new one takes its name. If it is emptied in place (copytruncate), lines written
+between two looks may be lost.
 """
 
 import os
@@ -23,14 +23,14 @@ INTERVAL_S = 0.2
 
 
 class Grown(NamedTuple):
-    """Lines that are new, and the file that they are in."""
+    """New lines, and their file."""
 
     part: Part
     chunk: Chunk
 
 
 def pause() -> bool:
-    """Wait a moment before the next look; True to go on."""
+    """Wait a moment before the next look; return True to go on."""
     time.sleep(INTERVAL_S)
     return True
 
@@ -38,9 +38,10 @@ def pause() -> bool:
 def follow(
     path: str, broken: Broken, begin: int | None = None, wait: Callable[[], bool] = pause
 ) -> Iterator[Grown]:
-    """Yield what is written to a log from an offset on, by default from its end.
+    """Yield lines written to a log from an offset on, by default from its end.
 
-    `wait` is called when there is nothing new; False ends it.
+    `wait` is called when there is nothing new; if it returns False, following ends. Raises
+    ExecauditError.
     """
     follower = Follower(path, broken, begin)
     try:
@@ -53,11 +54,11 @@ def follow(
 
 
 class Follower:
-    """The file that is being written to, and how far it was read: by default to its end.
+    """Follows the live file, by default from its end.
 
     Attributes:
         part: the file; None while there is none.
-        offset: how far.
+        offset: how far it was read.
 
     """
 
@@ -70,7 +71,7 @@ class Follower:
             self.offset = self.part.end_of_lines()
 
     def poll(self) -> Iterator[Grown]:
-        """Yield all that is new."""
+        """Yield all new lines."""
         yield from self._take()
         while self._is_rotated():
             yield from self._take()  # what was written between the look and the rename
@@ -81,7 +82,7 @@ class Follower:
             yield from self._take()
 
     def _take(self) -> Iterator[Grown]:
-        """Yield what is new in the file."""
+        """Yield the new lines of the file."""
         part = self.part
         if part is None:
             return
@@ -93,7 +94,7 @@ class Follower:
         self.offset = max(end, self.offset)
 
     def _is_rotated(self) -> bool:
-        """Return True where another file has the name now."""
+        """Return True if another file has the name now."""
         try:
             status = os.stat(self._path)  # noqa: PTH116 - beside the descriptor's own
         except OSError:
@@ -103,7 +104,7 @@ class Follower:
         return self.part is None or (status.st_dev, status.st_ino) != self.part.identity
 
     def _move_on(self) -> Iterator[Grown]:
-        """Yield what files hold that came and went since, and go on with the newest."""
+        """Yield the lines of files that were rotated since, and go on with the newest file."""
         try:
             parts = open_log(self._path, Broken()).parts
         except ExecauditError:
@@ -141,7 +142,7 @@ def _open(path: str) -> Part | None:
 
 
 def _index_of(parts: list[Part], part: Part) -> int | None:
-    """Return which of the files one is, also after it was compressed."""
+    """Return the index of a file among others, also after it was compressed; None if missing."""
     for index, each in enumerate(parts):
         if each.identity == part.identity:
             return index

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records in the systemd journal: this host's, a namespace's, or a directory of many hosts'.
 
-Owns asking the journal by its index, reading only the fields that are needed, and telling the
-daemon's own entries from those that anybody could have written. `formats.entries` makes records.
+Owns queries of the journal's index, reading only the fields that are needed, and the difference
+between the daemon's entries and those that anybody can write. `formats.entries` makes records.
 """
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
 from execaudit.errors import ExecauditError, NotConfigured
 from execaudit.formats.entries import entry_fields, genuine_matches
@@ -17,39 +17,28 @@ from execaudit.records.vocabulary import TYPES
 from execaudit.store.times import EARLIEST_NS, LATEST_NS, Span
 
 _LATE_NS = 300 * 10**9  # entries come later than their events: a stalled journald, a restart
-_EARLY_NS = 10 * 10**9  # and, by a clock that is set, earlier
+_EARLY_NS = 10 * 10**9  # after a step of the clock, entries come earlier
 _LOCAL_ONLY = 1  # SD_JOURNAL_LOCAL_ONLY, systemd/sd-journal.h
-
-
-class Place(NamedTuple):
-    """Which journal.
-
-    Attributes:
-        directory: of journal files; "" for this host's own.
-        namespace: its namespace (systemd-journald(8)); "" for the default one.
-
-    """
-
-    directory: str = ""
-    namespace: str = ""
-
-    @property
-    def name(self) -> str:
-        """What messages call it."""
-        if self.directory:
-            return f"the journal in '{self.directory}'"
-        return f"the journal '{self.namespace}'" if self.namespace else "the journal"
 
 
 class Journal:
     """An open journal. Close it after use.
 
-    `untrusted` takes entries that others wrote, too.
+    Attributes:
+        name: its name in messages.
+        limit_ns: entries that the journal took later are left out.
+
     """
 
-    def __init__(self, place: Place, *, untrusted: bool = False) -> None:
-        self.place = place
-        self.limit_ns = LATEST_NS  # what is taken in later is left out
+    def __init__(
+        self, *, directory: str = "", namespace: str = "", untrusted: bool = False
+    ) -> None:
+        """Open the journal files in a directory, a namespace (systemd-journald(8)), or this host's.
+
+        `untrusted`: entries that others wrote are read, too. Raises ExecauditError.
+        """
+        self.name = _name(directory, namespace)
+        self.limit_ns = LATEST_NS
         self._untrusted = untrusted
         try:
             reader_module = import_module(
@@ -57,13 +46,13 @@ class Journal:
             )  # the one of systemd.journal converts all
         except ImportError as error:
             raise NotConfigured(
-                f"Failed to read {place.name}: python3-systemd is not installed"
+                f"Failed to read {self.name}: python3-systemd is not installed"
             ) from error
         try:
-            if place.directory:
-                self._reader = reader_module._Reader(path=place.directory, flags=0)  # noqa: SLF001
-            elif place.namespace:
-                self._reader = reader_module._Reader(namespace=place.namespace)  # noqa: SLF001
+            if directory:
+                self._reader = reader_module._Reader(path=directory, flags=0)  # noqa: SLF001
+            elif namespace:
+                self._reader = reader_module._Reader(namespace=namespace)  # noqa: SLF001
             else:
                 self._reader = reader_module._Reader(_LOCAL_ONLY)  # noqa: SLF001
         except OSError as error:
@@ -71,17 +60,17 @@ class Journal:
         self._reader.data_threshold = 0  # whole fields; else they end after 64 KiB
 
     def _failure(self, error: OSError) -> ExecauditError:
-        return ExecauditError(f"Failed to read {self.place.name}: {error.strerror or error}")
+        return ExecauditError(f"Failed to read {self.name}: {error.strerror or error}")
 
     def close(self) -> None:
         """Close its files."""
         self._reader.close()
 
     def match(self, groups: Sequence[Sequence[tuple[str, Sequence[str]]]] = ()) -> None:
-        """Choose entries by exact fields, from now on.
+        """Select entries by exact fields, from now on.
 
-        `groups` are alternatives; each is a list of a record's field and values: it
-        must have one. Empty: every record.
+        `groups` are alternatives. Each is a list of fields with their values: an entry must have
+        one value of each field. Empty: every record.
         """
         reader = self._reader
         reader.flush_matches()
@@ -103,9 +92,9 @@ class Journal:
                     reader.add_match(f"{PREFIX}{field.upper()}={value}")
 
     def entries(self, span: Span, *, reverse: bool = False, after: str = "") -> Iterator[None]:
-        """Move through the entries of a period, and a little more on both sides.
+        """Step through the entries of a period, and a little more on both sides.
 
-        `after`: the cursor of an entry behind which to begin.
+        `after`: begin behind the entry of this cursor. Raises ExecauditError.
         """
         reader = self._reader
         step = reader._previous if reverse else reader._next  # noqa: SLF001
@@ -139,25 +128,25 @@ class Journal:
         else:
             reader.seek_realtime(early_ns // 1000)
 
-    # -- the entry that it stands at ------------------------------------------------------------
+    # -- the current entry ----------------------------------------------------------------------
 
     def received_ns(self) -> int:
-        """Return when the journal took the entry."""
+        """Return when the journal took the entry, in nanoseconds since 1970."""
         return int(self._reader._get_realtime()) * 1000  # noqa: SLF001
 
     def cursor(self) -> str:
-        """Return where the entry is."""
+        """Return the cursor of the entry."""
         return str(self._reader._get_cursor())  # noqa: SLF001
 
     def field(self, name: str) -> bytes | None:
-        """Return the bytes of one field of the record; None without it. Of several, the first."""
+        """Return the bytes of one field of the record, the first of several; None without it."""
         try:
             return bytes(self._reader._get(PREFIX + name.upper()))  # noqa: SLF001
         except KeyError:
             return None
 
     def record(self) -> dict[str, Any]:
-        """Return the whole record. Raises ValueError where the entry is none."""
+        """Return the whole record. Raises ValueError if the entry is none."""
         raw = self._reader._get_all()  # noqa: SLF001
         return entry_fields({name: _decode(value) for name, value in raw.items()})
 
@@ -166,7 +155,7 @@ class Journal:
         self._reader.wait(int(seconds * 1e6))
 
     def tail(self) -> tuple[str, int]:
-        """Return cursor and time of the last entry of all; "" and 0 where there is none."""
+        """Return cursor and time of the last entry; "" and 0 if there is none."""
         self.match()
         self._reader.seek_tail()
         if not self._reader._previous():  # noqa: SLF001
@@ -174,14 +163,20 @@ class Journal:
         return self.cursor(), self.received_ns()
 
     def values(self, name: str) -> set[str]:
-        """Return all values that a field of records has."""
+        """Return all values of a field of records."""
         found: Iterable[bytes] = self._reader.query_unique(PREFIX + name.upper())
         return {each.decode(errors="replace") for each in found}
 
     def begin_ns(self) -> int | None:
-        """Return when the first record that matches was taken in: where retention begins."""
+        """Return when the journal took the oldest record that matches; None if there is none."""
         self._reader.seek_head()
         return self.received_ns() if self._reader._next() else None  # noqa: SLF001
+
+
+def _name(directory: str, namespace: str) -> str:
+    if directory:
+        return f"the journal in '{directory}'"
+    return f"the journal '{namespace}'" if namespace else "the journal"
 
 
 def _decode(value: Any) -> Any:
@@ -191,7 +186,7 @@ def _decode(value: Any) -> Any:
 
 
 def has_journal_files(directory: str) -> bool:
-    """Return True where a directory holds files of a journal."""
+    """Return True if a directory has files of a journal."""
     try:
         return any(name.endswith((".journal", ".journal~")) for name in os.listdir(directory))  # noqa: PTH208
     except OSError:

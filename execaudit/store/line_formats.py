@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How lines of each format begin: with the record's time and type, at fixed places.
+"""How lines of each format begin: with the record's time and type, at fixed offsets.
 
-Owns these places (docs/record.md, formats/ecs.py, formats/ocsf.py), so that time and type of a line
-are known without parsing it. No argument of a traced program can stand there.
+Owns these offsets (docs/record.md, formats/ecs.py, formats/ocsf.py): time and type of a line are
+known without parsing it. No argument of a traced program can be there.
 """
 
 from typing import NamedTuple
@@ -16,10 +16,10 @@ class LineFormat(NamedTuple):
     """One format of lines.
 
     Attributes:
-        name: as the configuration has it.
-        before_time: what every line begins with, up to its time.
-        before_type: what stands between time and type.
-        after_type: what ends the type.
+        name: its name in the configuration.
+        before_time: the bytes of every line before its time.
+        before_type: the bytes between time and type.
+        after_type: the bytes after the type.
 
     """
 
@@ -30,18 +30,18 @@ class LineFormat(NamedTuple):
 
     @property
     def type_at(self) -> int:
-        """Where in a line the type begins."""
+        """The offset of the type in a line."""
         return len(self.before_time) + TEXT_BYTES + len(self.before_type)
 
     def fits(self, line: bytes) -> bool:
-        """Return True where a line begins as this format has it."""
+        """Return True if a line begins as lines of this format do."""
         end = self.type_at
         return line.startswith(self.before_time) and line.startswith(
             self.before_type, end - len(self.before_type)
         )
 
     def time_of(self, line: bytes) -> int:
-        """Return the time of a record whose line fits. Raises ValueError."""
+        """Return the time in a line that fits. Raises ValueError."""
         at = len(self.before_time)
         return read_time(line[at : at + TEXT_BYTES])
 
@@ -57,5 +57,5 @@ LINE_FORMATS = (NATIVE, ECS, OCSF)
 
 
 def find_format(line: bytes) -> LineFormat | None:
-    """Return the format of a line; None where it is none of these."""
+    """Return the format of a line; None if no format fits."""
     return next((each for each in LINE_FORMATS if each.fits(line)), None)

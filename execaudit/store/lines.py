@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Walking over the lines of a chunk: counts, what is broken, and the daemon's own records.
+"""Walks over the lines of a chunk: counts them, and finds broken lines and the daemon's records.
 
-Owns the sanity of lines that nobody parses: where a line of ours begins and ends, and its type at
-its fixed place. It decides nothing about what matches.
+Owns the quick check of lines that nobody parses: how a line of ours ends, and its type at the fixed
+offset. It does not decide what matches.
 """
 
 import json
@@ -16,7 +16,7 @@ from execaudit.store.line_formats import LineFormat
 
 
 class NotARecordError(ValueError):
-    """A line is no record; the message says why."""
+    """Raised for a line that is no record; the message says why."""
 
 
 def parse_line(line: bytes) -> dict[str, Any]:
@@ -41,10 +41,10 @@ def _refuse_constant(name: str) -> NoReturn:
 def walk(
     chunk: Chunk, line_format: LineFormat, path: str, broken: Broken, completeness: Completeness
 ) -> Iterator[tuple[int, bytes]]:
-    """Count the lines of a chunk, note what is broken, and yield the daemon's own.
+    """Count the lines of a chunk, note broken ones, and yield the daemon's own.
 
-    With each line goes where in the chunk it begins. Among them are lines in another format than
-    the file began in, and JSON objects that are no records: only looking at them can tell.
+    Each comes with its offset in the chunk. Among them are lines in another format than the file's
+    first lines, and JSON objects that are no records: only parsing can tell.
     """
     data, at_type = chunk.data, line_format.type_at
     at_end = at_type + 2
@@ -53,7 +53,7 @@ def walk(
     unusual: list[tuple[int, int]] = []
     count = 0
     while (end := find(b"\n", begin)) >= 0:
-        # "ex" of exec and exit; whatever else is looked at closely.
+        # "ex" of exec and exit; all other lines are parsed.
         if data[begin + at_type : begin + at_end] != b"ex" or data[end - 1] != 0x7D:
             unusual.append((begin, end))
         count += 1

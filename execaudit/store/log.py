@@ -2,9 +2,9 @@
 """A log: the live file and its rotated ones, oldest first, and what to read of them for a period.
 
 Owns which file holds which stretch of time. Names and first lines say it, unless the clock was set
-or the host rebooted within a file: then the file is looked into every 1 MiB, and a compressed one
-is read from beginning to end. What happened while the daemon was restarted is written after its
-`start` record, so that a little more is read before a period than its events need.
+or the host rebooted within a file: then a plain file is sampled every 1 MiB, and a compressed one
+is read as a whole. Events from the time of a restart come after the daemon's `start` record, so a
+little more is read before a period than its events need.
 """
 
 import contextlib
@@ -23,10 +23,10 @@ from execaudit.store.pipe import Pipe
 from execaudit.store.times import LATEST_NS, SECOND_NS, Span
 
 SLACK_NS = 10 * SECOND_NS
-"""How far from the order of their times events can be written: batches, held failures, losses."""
+"""The most that events can be out of order by time: batches, held failures, losses."""
 
 BEFORE_BYTES = 8 << 20
-"""What is read before a period: as much as a ring buffer holds, as lines."""
+"""How much is read before a period: the lines of a full ring buffer."""
 
 _SPLIT_BYTES = 48 << 20
 _LISTINGS_TRIED = 5
@@ -34,9 +34,9 @@ _is_rotated = re.compile(r"\.\d{8}T\d{6}Z(?:-\d+)?(?:\.gz|\.zst)?$").search
 
 
 class Piece(NamedTuple):
-    """What is to be read of a file: the lines that begin in a range of its text.
+    """The part of a file to read: the lines that begin in a range of its text.
 
-    `stop_ns`: what follows the first event after this time need not be read; None: read all.
+    `stop_ns`: reading may end after an event later than this; None: read all.
     """
 
     part: Part
@@ -57,7 +57,7 @@ class Piece(NamedTuple):
                     return
 
     def split(self, size: int = _SPLIT_BYTES) -> list["Piece"]:
-        """Return it in ranges of about `size` that can be read side by side, in order."""
+        """Return it as pieces of about `size` bytes, in order, for reading in parallel."""
         if self.part.is_compressed:
             return [self]
         end = self.part.size if self.end is None else self.end
@@ -71,9 +71,9 @@ class Log:
     """The files of one log, opened.
 
     Attributes:
-        path: the live file's.
-        parts: oldest first.
-        broken: what could not be opened.
+        path: path of the live file.
+        parts: its files, oldest first.
+        broken: files that could not be opened.
 
     """
 
@@ -84,14 +84,14 @@ class Log:
 
     @property
     def begin_ns(self) -> int | None:
-        """When its first event took place: where retention begins; None without events."""
+        """The time of its first event, the oldest that retention has left; None without events."""
         for part in self.parts:
             if part.head.time_ns is not None:
                 return part.head.time_ns
         return None
 
     def pieces(self, span: Span) -> list[Piece]:
-        """Return what has to be read for a period, oldest first."""
+        """Return the pieces to read for a period, oldest first."""
         if span.is_all:
             return [Piece(part) for part in self.parts]
         found: list[Piece] = []
@@ -100,7 +100,7 @@ class Log:
             after = self.parts[index + 1] if index + 1 < len(self.parts) else None
             pieces = _pieces_of(part, after, span)
             if not pieces and reaches_end:
-                pieces = [_before_events(part)]  # a `start` there says what was missed before
+                pieces = [_before_events(part)]  # a `start` there may name a gap before it
             reaches_end = bool(pieces) and pieces[-1].end is None
             found += pieces
         return found
@@ -114,8 +114,8 @@ class Log:
 def open_log(path: str, broken: Broken | None = None) -> Log:
     """Open a log and all its rotated files.
 
-    A rotated file that is named itself is opened alone, "-" is standard input. Files that cannot
-    be opened are noted; raises ExecauditError where there is none at all.
+    The path of a rotated file opens that file alone; "-" is standard input. Files that cannot be
+    opened are noted. Raises ExecauditError if there is none at all.
     """
     hold_memory()
     broken = Broken() if broken is None else broken
@@ -133,7 +133,7 @@ def open_log(path: str, broken: Broken | None = None) -> Log:
         parts = _open_generations(series, generations, live, broken)
         if live is None or _is_at(path, live):
             break
-        for part in (*parts, live):  # rotated meanwhile: what was listed is not all
+        for part in (*parts, live):  # rotated meanwhile: the list is not complete
             part.close()
     if live is not None:
         parts.append(live)
@@ -173,7 +173,7 @@ def _is_at(path: str, part: Part) -> bool:
 
 
 def _choose_readable(generations: list[Generation]) -> list[Generation]:
-    """Leave out what was set aside, and of a file both plain and compressed the latter."""
+    """Return the files without those set aside, and without compressed copies of plain ones."""
     plain = {one.name for one in generations if not one.suffix}
     return [
         one
@@ -206,10 +206,10 @@ def _open_generations(
 
 
 def _pieces_of(part: Part, after: Part | None, span: Span) -> list[Piece]:
-    """Return what is to be read of one file; `after` is the next one."""
+    """Return the pieces to read of one file; `after` is the next one."""
     head = part.head
     if head.time_ns is None:
-        return [Piece(part)]  # nothing in it says when it was
+        return [Piece(part)]  # its first lines have no time
     end_ns = LATEST_NS if after is None or after.head.time_ns is None else after.head.time_ns
     if not _is_steady(part, head.clock, after):
         return [Piece(part)] if part.is_compressed else _sampled(part, span)
@@ -223,19 +223,19 @@ def _pieces_of(part: Part, after: Part | None, span: Span) -> list[Piece]:
         begin = max(begin - BEFORE_BYTES, 0)
     if span.end_ns + SLACK_NS < end_ns:
         _, behind = part.find_time(span.end_ns + SLACK_NS, begin)
-        following = part.event_at(behind, part.size)  # what stands before it may be of the period
+        following = part.event_at(behind, part.size)  # records before it may be of the period
         end = None if following is None else following[0]
     return [Piece(part, begin, end)]
 
 
 def _before_events(part: Part) -> Piece:
-    """Return what stands in a file before its first event."""
+    """Return the lines of a file before its first event."""
     first = None if part.is_compressed else part.event_at(0, part.size)
     return Piece(part, 0, 1 if first is None else max(first[0], 1))
 
 
 def _is_steady(part: Part, clock: Clock | None, after: Part | None) -> bool:
-    """Return True where the clock was not set, nor the host rebooted, within a file."""
+    """Return True if the clock was not set, and the host not rebooted, within a file."""
     if clock is None:
         return False
     if not part.is_compressed:
@@ -244,7 +244,7 @@ def _is_steady(part: Part, clock: Clock | None, after: Part | None) -> bool:
 
 
 def _sampled(part: Part, span: Span) -> list[Piece]:
-    """Look into a plain file every 1 MiB, and return the ranges that may hold the period."""
+    """Sample a plain file every 1 MiB; return the ranges that may be of the period."""
     size = part.size
     # What begins after the next sample is found by that one.
     starts = range(0, size, CHUNK_BYTES)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Members of an exec or exit found by their bytes, without parsing the line.
+"""Finds members of an exec or exit by their bytes, without parsing the line.
 
-Owns when that is sound: in lines as our own encoder writes them (`Head.is_own`), whose quotes
-within texts are escaped. Names that also stand within `ancestors` or another member are refused:
-only parsing tells those apart.
+Owns when that is correct: in lines of our own encoder (`Head.is_own`), which escapes quotes within
+texts. Names that also occur within `ancestors` or another object are refused: there, only parsing
+can tell.
 """
 
 import json
@@ -38,22 +38,22 @@ UNSURE: Final = _Unsure()
 
 
 def is_findable(name: str) -> bool:
-    """Return True for a member of execs and exits that can be found by its bytes."""
+    """Return True for a member that can be found by its bytes."""
     return name in FIELDS and name not in _WITHIN
 
 
 def text_key(name: str) -> bytes:
-    """Return what stands before the value of a member that is a text."""
+    """Return the bytes before the value of a member that is a text."""
     return b'"' + name.encode() + b'":"'
 
 
 def number_key(name: str) -> bytes:
-    """Return what stands before the value of a member that is not a text."""
+    """Return the bytes before the value of a member that is not a text."""
     return b'"' + name.encode() + b'":'
 
 
 def find_text(data: bytes, key: bytes, begin: int, end: int) -> Any:
-    """Return the bytes of a text in the line data[begin:end], ABSENT, or UNSURE where escaped."""
+    """Return the bytes of a text in the line data[begin:end]; ABSENT, or UNSURE if escaped."""
     at = data.find(key, begin, end)
     if at < 0:
         return ABSENT
@@ -63,7 +63,7 @@ def find_text(data: bytes, key: bytes, begin: int, end: int) -> Any:
 
 
 def find_number(data: bytes, key: bytes, begin: int, end: int) -> Any:
-    """Return a number in the line data[begin:end], ABSENT, or UNSURE where it is none."""
+    """Return a number in the line data[begin:end]; ABSENT, or UNSURE if it is no number."""
     at = data.find(key, begin, end)
     if at < 0:
         return ABSENT

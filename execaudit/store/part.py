@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One file of a log: plain or compressed, read in chunks, searched by time.
 
-Owns what is known of a file from its first lines, and finding a time in a plain one by bisection
-with reads of 8 KiB. Only execs and exits count for that: the daemon's own records may have been
-written long after their time.
+Owns what the first lines of a file say, and finding a time in a plain file by bisection with reads
+of 8 KiB. Only execs and exits count for that: the daemon's own records may be written long after
+their time.
 """
 
 import contextlib
@@ -28,13 +28,13 @@ _COMPRESSED = (".gz", ".zst")
 
 
 class Clock(NamedTuple):
-    """Which boot a record is of, and what its wall clock was ahead of the time since boot."""
+    """The boot of a record, and how far its wall clock was ahead of the time since boot."""
 
     boot: str
     offset_ns: int
 
     def agrees(self, other: "Clock | None") -> bool:
-        """Return True where no step of a second or more lies between two records."""
+        """Return True if no step of a second or more is between two records."""
         return (
             other is not None
             and self.boot == other.boot
@@ -46,10 +46,10 @@ class Head(NamedTuple):
     """What the first lines of a file say.
 
     Attributes:
-        format: of its lines; None where they are of none of ours.
-        is_own: its lines are spelled as our encoder does, so that a literal can be looked for.
-        time_ns: of the first exec or exit; None where there is none.
-        clock: of the first exec that shows it.
+        format: the format of its lines; None if it is none of ours.
+        is_own: our encoder has written its lines, so they can be searched for literals.
+        time_ns: time of the first exec or exit; None if there is none.
+        clock: clock of the first exec that shows it.
 
     """
 
@@ -60,15 +60,15 @@ class Head(NamedTuple):
 
 
 class Part:
-    """A file, opened once: it can be read to its end when others have moved or removed it.
+    """An open file. It can be read to its end after others have moved or removed it.
 
     Attributes:
-        path: where it was when it was opened.
+        path: its path when it was opened.
         is_growing: it is being written to.
         is_compressed: it can be read from its beginning only.
-        limit: offset of a plain file from which on lines are left out; None: none are.
+        limit: offset in a plain file from which lines are left out; None for no limit.
 
-    Raises OSError, or ExecauditError where it is not a regular file.
+    Raises OSError, or ExecauditError if it is not a regular file.
 
     """
 
@@ -78,7 +78,7 @@ class Part:
         self.is_compressed = path.endswith(_COMPRESSED)
         self.limit: int | None = None
         self._head: Head | None = None
-        # A FIFO must not stop us; see whether it is one when it is open.
+        # O_NONBLOCK: a FIFO must not block us. fstat tells if it is one.
         self.fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         status = os.fstat(self.fd)
         if not stat.S_ISREG(status.st_mode):
@@ -94,8 +94,8 @@ class Part:
     def chunks(self, broken: Broken, begin: int = 0, end: int | None = None) -> Iterator[Chunk]:
         """Yield the lines that begin in a range of the file's text.
 
-        What cannot be read goes to `broken`. A compressed file is read from its beginning, and must
-        be given offsets at which lines begin.
+        Errors go to `broken`. In a compressed file, which is read from its beginning, both offsets
+        must be beginnings of lines.
         """
 
         def note(offset: int, problem: str) -> None:
@@ -119,12 +119,12 @@ class Part:
             broken.add_file(self.path, getattr(error, "strerror", None) or str(error))
 
     def _open_text(self) -> BinaryIO:
-        """Open the text of a compressed file from its beginning, wherever it is now."""
+        """Open the text of a compressed file at its beginning, also after it was moved."""
         return open_compressed(f"/proc/self/fd/{self.fd}", self.path[-4:])
 
     @property
     def head(self) -> Head:
-        """What its first lines say; read once."""
+        """What its first lines say. They are read once."""
         if self._head is None:
             self._head = read_head(self._first_lines())
         return self._head
@@ -143,7 +143,7 @@ class Part:
         return data.split(b"\n")[:-1][:_HEAD_LINES]
 
     def tail_clock(self) -> Clock | None:
-        """Return the clock that the last lines of a plain file show."""
+        """Return the clock of the last record of a plain file that shows one; None without."""
         for step in (_STEP_BYTES * 2, _HEAD_BYTES):
             begin = max(self.size - step, 0)
             lines = os.pread(self.fd, step, begin).split(b"\n")
@@ -167,10 +167,10 @@ class Part:
     # -- by time, in plain files ----------------------------------------------------------------
 
     def find_time(self, time_ns: int, begin: int = 0, end: int | None = None) -> tuple[int, int]:
-        """Return offsets between which the first event at or after a time begins.
+        """Return two offsets, between which the first event at or after a time begins.
 
-        Assumes that time grows from `begin` to `end`. All events before the first offset are
-        earlier; from the second on none is, or it is `end`.
+        Times must grow from `begin` to `end`. All events before the first offset are earlier; none
+        from the second on is, unless that is `end`.
         """
         low, high = begin, self.size if end is None else end
         while high - low > _STEP_BYTES:
@@ -185,7 +185,7 @@ class Part:
         return low, high
 
     def event_at(self, offset: int, end: int) -> tuple[int, int] | None:
-        """Return offset and time of the first event that begins from an offset on, before `end`."""
+        """Return offset and time of the first event from `offset` on, before `end`, if any."""
         line_format = self.head.format
         if line_format is None:
             return None
@@ -232,11 +232,11 @@ def _is_own_spelling(line: bytes) -> bool:
     try:
         return dumps(json.loads(line)) == line
     except (ValueError, RecursionError):
-        return True  # broken, which says nothing about how others are spelled
+        return True  # a broken line says nothing about the other lines
 
 
 def read_clock(line: bytes) -> Clock | None:
-    """Return the clock that a line shows: its process began at one time by two clocks."""
+    """Return the clock of an event: it has the start of its process by two clocks. None without."""
     line_format = find_format(line)
     if line_format is None or not line_format.is_event(line):
         return None

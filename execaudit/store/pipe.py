@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Standard input or a FIFO as a part of a log: read once, from its beginning.
 
-Owns what is already read of it to see what it holds.
+Owns the bytes that were read to learn its format.
 """
 
 import os
@@ -16,7 +16,7 @@ STDIN = "-"
 
 
 class _Reads:
-    """A descriptor as a stream; what is given back comes first."""
+    """A descriptor as a stream; `unread` is returned first."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -30,7 +30,7 @@ class _Reads:
 
 
 class Pipe(Part):
-    """What comes through a descriptor. Raises OSError."""
+    """The lines that come through a descriptor. Raises OSError."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -44,7 +44,7 @@ class Pipe(Part):
 
     @property
     def size(self) -> int:
-        """Nobody knows."""
+        """Zero: nobody knows its size."""
         return 0
 
     @property
@@ -64,7 +64,7 @@ class Pipe(Part):
         return self._head
 
     def chunks(self, broken: Broken, begin: int = 0, end: int | None = None) -> Iterator[Chunk]:
-        """Yield what comes, to its end; a range has no meaning here."""
+        """Yield all lines, to the end; a range has no meaning here."""
         del begin, end
 
         def note(offset: int, problem: str) -> None:

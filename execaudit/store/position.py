@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a reader of a log has got to: found again after rotation, compression and retention.
+"""How far a log was read: found again after rotation, compression and retention.
 
-Owns naming a file by its first line, which no other has, and a place in its text by its offset.
+Owns naming a file by its first line, which no other file has, and a place in it by the offset.
 """
 
 from typing import NamedTuple
@@ -19,7 +19,7 @@ class Position(NamedTuple):
 
     Attributes:
         file: SHA-256 of the first line of the file; "" for the beginning of the log.
-        offset: in the text of the file; -1 for all of it.
+        offset: in the text of the file; -1 for its end.
 
     """
 
@@ -28,12 +28,12 @@ class Position(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What is to be read from a position on.
+    """What to read from a position on.
 
     Attributes:
         pieces: in order.
-        end: where they end.
-        is_gone: the file of the position has been removed, and perhaps others behind it.
+        end: the position at their end.
+        is_gone: the file of the position was removed, and perhaps later ones.
 
     """
 
@@ -43,7 +43,7 @@ class Found(NamedTuple):
 
 
 def fingerprint(part: Part) -> str:
-    """Return what names a file whatever it is called; "" for one without a whole line."""
+    """Return the SHA-256 of a file's first line; "" without a whole line."""
     for chunk in part.chunks(Broken(), 0, 1):
         line, newline, _ = chunk.data.partition(b"\n")
         if newline:
@@ -54,7 +54,7 @@ def fingerprint(part: Part) -> str:
 
 
 def read_on(log: Log, position: Position) -> Found:
-    """Return what a log has behind a position, as far as whole lines are written now."""
+    """Return what a log has after a position, up to the last whole line now."""
     end = _end_of(log)
     if not position.file:
         return Found([_until(part, 0, end, log) for part in log.parts], end, is_gone=False)
@@ -67,13 +67,13 @@ def read_on(log: Log, position: Position) -> Found:
             return Found(later, end, is_gone=False)
         begin = position.offset
         if not part.is_compressed and begin > part.size:
-            begin = 0  # emptied and written again, with the same first line: what is there is new
+            begin = 0  # emptied and written again, with the same first line: all of it is new
         return Found([_until(part, begin, end, log), *later], end, is_gone=False)
     return Found([_until(part, 0, end, log) for part in log.parts], end, is_gone=True)
 
 
 def _end_of(log: Log) -> Position:
-    """Return the end of what is written of a log now."""
+    """Return the position behind the last whole line of a log now."""
     for part in reversed(log.parts):
         name = fingerprint(part)
         if not name:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which logs and journals to read: those named, or the ones that the configuration writes.
+"""Which logs and journals to read: named ones, or the ones that the daemon writes.
 
-Owns the choice and the opening. Reads no record.
+Owns choosing and opening them. It reads no record.
 """
 
 import os
@@ -13,8 +13,8 @@ from pathlib import Path
 
 from execaudit.errors import ExecauditError, InvalidArgument
 from execaudit.store.broken import Broken
-from execaudit.store.choice import Choice
-from execaudit.store.journal import Journal, Place, has_journal_files
+from execaudit.store.choice import SourceChoice
+from execaudit.store.journal import Journal, has_journal_files
 from execaudit.store.log import Log, open_log
 
 _ROTATED = r"\.(?:torn-)?\d{8}T\d{6}Z(?:-\d+)?(?:\.gz|\.zst)?"
@@ -25,7 +25,7 @@ _DEPTH = 4
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What was opened; `broken` has what could not be."""
+    """Open logs and journals; `broken` names what could not be opened."""
 
     logs: list[Log]
     journals: list[Journal]
@@ -40,8 +40,8 @@ class Sources:
 
 
 @contextmanager
-def opened(choice: Choice) -> Iterator[Sources]:
-    """Open what is to be read, for the length of a block. Raises ExecauditError."""
+def opened(choice: SourceChoice) -> Iterator[Sources]:
+    """Open what the user chose, for the length of a block. Raises ExecauditError."""
     sources = open_sources(choice)
     try:
         yield sources
@@ -49,8 +49,8 @@ def opened(choice: Choice) -> Iterator[Sources]:
         sources.close()
 
 
-def open_sources(choice: Choice) -> Sources:
-    """Open what is to be read. Raises ExecauditError where there is nothing."""
+def open_sources(choice: SourceChoice) -> Sources:
+    """Open what the user chose. Raises ExecauditError if there is nothing."""
     sources = Sources([], [], Broken())
     try:
         _open(choice, sources)
@@ -60,7 +60,7 @@ def open_sources(choice: Choice) -> Sources:
     return sources
 
 
-def _open(choice: Choice, sources: Sources) -> None:
+def _open(choice: SourceChoice, sources: Sources) -> None:
     named = bool(choice.files), choice.journal or bool(choice.namespace), bool(choice.directory)
     if sum(named) > 1 and not (choice.journal and choice.directory):
         raise InvalidArgument(
@@ -71,20 +71,18 @@ def _open(choice: Choice, sources: Sources) -> None:
     elif choice.directory:
         _open_directory(choice, sources)
     elif choice.journal or choice.namespace:
-        sources.journals.append(
-            Journal(Place(namespace=choice.namespace), untrusted=choice.untrusted)
-        )
+        sources.journals.append(Journal(namespace=choice.namespace, untrusted=choice.untrusted))
     else:
         _open_configured(choice, sources)
 
 
-def _open_directory(choice: Choice, sources: Sources) -> None:
+def _open_directory(choice: SourceChoice, sources: Sources) -> None:
     folder = choice.directory
     if not Path(folder).is_dir():
         raise InvalidArgument(f"Failed to read '{folder}': it is not a directory")
     journals, paths = _look_through(folder, sources.broken)
     for each in journals:
-        sources.journals.append(Journal(Place(directory=each), untrusted=choice.untrusted))
+        sources.journals.append(Journal(directory=each, untrusted=choice.untrusted))
     for path in () if choice.journal else paths:
         try:
             sources.logs.append(open_log(path, sources.broken))
@@ -118,7 +116,7 @@ def _look_through(folder: str, broken: Broken) -> tuple[list[str], list[str]]:
     return [each for each in journals if os.path.dirname(each) not in journals], list(logs)  # noqa: PTH120
 
 
-def _open_configured(choice: Choice, sources: Sources) -> None:
+def _open_configured(choice: SourceChoice, sources: Sources) -> None:
     from execaudit.config.configuration import load  # noqa: PLC0415 - only where it is asked for
     from execaudit.config.files import choose_paths  # noqa: PLC0415
 
@@ -130,7 +128,7 @@ def _open_configured(choice: Choice, sources: Sources) -> None:
             path = str(choice.root) + path
         sources.logs.append(open_log(path, sources.broken))
     elif config.journal.enabled:
-        sources.journals.append(Journal(Place(), untrusted=choice.untrusted))
+        sources.journals.append(Journal(untrusted=choice.untrusted))
     else:
         raise InvalidArgument(
             "Failed to choose what to read: the configuration writes neither a file nor to the"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Times of records as nanoseconds since 1970, and stretches of time.
 
-Owns the step from the text of a record's time to a number, at the speed of a cached second. It
-knows no file and no option.
+Owns converting the text of a record's time, quickly: seconds are cached. It knows no file and no
+option.
 """
 
 from datetime import UTC, datetime
@@ -25,11 +25,11 @@ class Span(NamedTuple):
     end_ns: int = LATEST_NS
 
     def has(self, time_ns: int) -> bool:
-        """Return True where a time lies within."""
+        """Return True if a time is within."""
         return self.begin_ns <= time_ns <= self.end_ns
 
     def meets(self, begin_ns: int, end_ns: int) -> bool:
-        """Return True where another stretch has a part in common with this one."""
+        """Return True if another stretch overlaps this one."""
         return begin_ns <= self.end_ns and end_ns >= self.begin_ns
 
     @property
@@ -44,8 +44,8 @@ ALWAYS = Span()
 def read_time(text: bytes) -> int:
     """Return the time of a record, such as b"2026-11-23T02:04:06.123456789Z".
 
-    Other spellings of RFC 3339 are read too. Raises ValueError, also for a time that has no room in
-    64 bits of nanoseconds: before 1678 or after 2261.
+    Other spellings of RFC 3339 are read too. Raises ValueError, also for a time that does not fit
+    into 64 bits of nanoseconds: before 1678 or after 2261.
     """
     second = text[:19]
     known = _seconds.get(second)
@@ -77,6 +77,6 @@ def _read_slowly(text: bytes) -> int:
 
 
 def show_time(time_ns: int) -> str:
-    """Return a time as records have it."""
+    """Return a time as text, as in records. `time_ns` must be within 64 bits."""
     second, fraction = divmod(time_ns, SECOND_NS)
     return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"

@@ -106,7 +106,7 @@ class Visit(NamedTuple):
             try:
                 self.take(_Entry(journal, fields), self.targets.matches(journal.record))
             except MALFORMED:
-                broken.add_line(journal.place.name, 0, f"entry {journal.cursor()} is no record")
+                broken.add_line(journal.name, 0, f"entry {journal.cursor()} is no record")
                 completeness.records -= 1
 
 

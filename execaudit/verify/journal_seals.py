@@ -2,7 +2,7 @@
 """Seals that the journal has: copies that whoever rewrote the file may have forgotten."""
 
 from execaudit.errors import InvalidArgument
-from execaudit.store.journal import Journal, Place
+from execaudit.store.journal import Journal
 from execaudit.store.times import ALWAYS
 from execaudit.verify.words import proof_of
 
@@ -11,7 +11,7 @@ def journal_seals(source: str, directory: str) -> list[tuple[str, int, str]]:
     """Return chain, epoch and proof of each seal in the journal. Raises ExecauditError."""
     if source != "journal":
         raise InvalidArgument(f"Failed to compare with '{source}': expected 'journal'")
-    journal = Journal(Place(directory=directory))
+    journal = Journal(directory=directory)
     found: list[tuple[str, int, str]] = []
     try:
         journal.match([[("type", ["seal"])]])

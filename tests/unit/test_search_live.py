@@ -8,7 +8,7 @@ from execaudit.query.live import follow_all
 from execaudit.query.matches import read_matches
 from execaudit.query.scan import Question, Scanner
 from execaudit.store.broken import Broken
-from execaudit.store.choice import Choice
+from execaudit.store.choice import SourceChoice
 from execaudit.store.completeness import Completeness
 from execaudit.store.sources import opened
 from execaudit.store.times import ALWAYS
@@ -37,7 +37,7 @@ def live(paths: list[Path], *steps: Callable[[], object]) -> tuple[list[bytes], 
             step()
         return step is not None
 
-    with opened(Choice(files=tuple(map(str, paths)))) as sources:
+    with opened(SourceChoice(files=tuple(map(str, paths)))) as sources:
 
         def first() -> None:
             steps[0]()
