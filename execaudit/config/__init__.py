@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The configuration: files, keys, values, and all that can be wrong with them."""
+"""The configuration: files, keys, values, and every mistake in them."""

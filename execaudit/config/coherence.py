@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values that are fine by themselves and make no sense together.
+"""Values that are right alone and make no sense together.
 
-Owns these rules and their words. A contradiction is reported at a key that somebody has set, and
-names the other.
+Owns these rules and their texts. A contradiction is reported at a key that somebody has set, and
+names the other key.
 """
 
 from collections.abc import Collection, Iterator
@@ -21,12 +21,12 @@ _SINKS = ("file", "journal", "stdout")
 def find_contradictions(
     config: Config, given: Collection[KeyPath], labels: set[str] | None
 ) -> list[Contradiction]:
-    """Return what contradicts what: the key to change, and what is wrong with it.
+    """Return the contradictions: the key to change, and what is wrong with it.
 
     Args:
         config: all values.
-        given: the keys, as (section, key), that are not defaults.
-        labels: all that rules give; None where that is not known.
+        given: the keys that files set, as (section, key).
+        labels: all labels that rules give; None where that is not known.
 
     """
     found = [
@@ -81,7 +81,7 @@ def _find_same_file(config: Config, given: Collection[KeyPath]) -> Iterator[Cont
             candidates.append((("seal", "state"), config.seal.state))
     if config.baseline.enabled:
         candidates.append((("baseline", "path"), config.baseline.path))
-    candidates.sort(key=lambda item: item[0] in given)  # defaults first: they are not to change
+    candidates.sort(key=lambda item: item[0] in given)  # defaults first: nobody has to change them
     for key, path in candidates:
         if path and path in paths:
             other = show_path(paths[path])

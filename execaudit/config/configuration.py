@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The configuration as the program uses it: `load` reads all files, or says all that is wrong.
+"""The configuration as the program uses it: `load` reads all files and returns every mistake.
 
-Owns the sequence: find the files (config.files), check and merge them (config.merge),
-compare values with each other (config.coherence), hash the whole. Rules are handed on as tables:
-the rules package reads them. Nothing here raises for what is on disk.
+Owns the sequence: find the files (config.files), check and merge them (config.merge), compare
+values with each other (config.coherence), hash all. Rules stay tables: the rules package reads
+them. Nothing here raises for what is on disk.
 """
 
 from collections.abc import Mapping
@@ -23,18 +23,19 @@ __all__ = ["Config", "Loaded", "Origin", "Paths", "Problem", "RuleTable", "load"
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """All that was found.
+    """The configuration that was read.
 
     Attributes:
-        config: the effective values. A key with a mistake has the value it had without that file.
-        rules: all rules in order.
-        problems: by file in order of reading, then by line. With any, the rest is not to be used.
+        config: the effective values. A key with a mistake has the value it has without that file.
+        rules: all rules that are not disabled, in order.
+        problems: by file in order of reading, then by line. With any, the rest must not be used.
         config_hash: SHA-256, in hexadecimal, over all files that count, in order: of each its
             name (conf.d/10-x.toml), a NUL, its length in decimal, a NUL, its bytes.
         sources: these files, in that order.
-        rules_from: index of the first that has rules.
-        origins: where values come from, by (section, key), of patterns by ("redact", "pattern",
+        rules_from: index of the first rules file among them.
+        origins: file and key of each value, by (section, key), of patterns by ("redact", "pattern",
             index). Defaults have none.
+        disabled: names of rules that files switch off, sorted.
 
     """
 
@@ -49,11 +50,11 @@ class Loaded:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Paths of the files that count, in order."""
+        """Return the paths of the files that count, in order."""
         return tuple(source.file for source in self.sources)
 
     def problem(self, path: KeyPath, text: str) -> Problem:
-        """Make a problem of an effective value, for checks that can be made later only."""
+        """Return a problem with an effective value, for checks that come later."""
         return _problem(self.origins, path, text)
 
 
@@ -65,7 +66,7 @@ def load(paths: Paths) -> Loaded:
 def load_sources(
     sources: list[Source], rule_sources: list[Source], problems: list[Problem]
 ) -> Loaded:
-    """Merge and check what was read; `problems` are about files as a whole."""
+    """Merge and check files that were read; `problems` are about files as a whole."""
     merged = Merged()
     for source in sources:
         merged.add(source, problems)
@@ -101,7 +102,7 @@ def _problem(origins: Mapping[KeyPath, Origin], path: KeyPath, text: str) -> Pro
 
 
 def _given_labels(rules: list[RuleTable]) -> set[str]:
-    """All labels that rules give, whatever else may be wrong with them."""
+    """Return all labels that rules give, whatever else is wrong with the rules."""
     lists = [rule.values.get("labels") for rule in rules]
     labels = [each for found in lists if isinstance(found, list) for each in found]
     return {label for label in labels if isinstance(label, str)}

@@ -8,10 +8,10 @@ _SHA_MODULES = ("_sha2", "_sha256", "hashlib")  # from 3.12 on; before; always
 
 
 def sha256() -> Any:
-    """Begin a digest as hashlib.sha256() does, without OpenSSL where Python can.
+    """Return a new digest as hashlib.sha256() does, without OpenSSL where Python can.
 
     hashlib loads OpenSSL, which costs the daemon 3.5 MiB for good. Python's own implementation has
-    no public name: it is taken where it is found, else hashlib does.
+    no public name: where it is not found, hashlib makes the digest.
     """
     for name in _SHA_MODULES:
         try:

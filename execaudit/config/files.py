@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which files make up the configuration, in what order, and whether they can be trusted.
 
-Owns the search in /usr/lib and /etc, precedence and masking, and the refusal of what others could
-have written, by owner and mode of a file and of every directory above it. Access control lists need
-no look of their own: what they grant beyond the owner shows in the group bits (acl(5)). What the
-files say is outside it.
+Owns the search in /usr/lib and /etc, precedence and masking, and the refusal of files that others
+could have written, by owner and mode of the file and of every directory above it. It need not look
+at access control lists: what they grant beyond the owner shows in the group bits (acl(5)). It does
+not know what the files say.
 """
 
 import errno
@@ -38,10 +38,10 @@ class Paths:
 
     Attributes:
         folders: each with execaudit.toml, conf.d and rules.d; any may be missing. A file in a later
-            one replaces, or masks, the one of the same name in earlier ones.
+            folder replaces, or masks, the file of the same name in earlier ones.
         main: name of the main file.
-        needs_main: whether it is a mistake if there is no main file.
-        root: what absolute links start from, and above which owners and modes do not matter.
+        needs_main: True if it is a mistake that there is no main file.
+        root: absolute links start from here; owners and modes above it do not matter.
 
     """
 
@@ -57,15 +57,15 @@ class Paths:
 
     @classmethod
     def of_file(cls, file: Path, root: Path = Path("/")) -> "Paths":
-        """One file, with conf.d and rules.d beside it, and nothing else."""
+        """Return the paths of one file, with conf.d and rules.d beside it."""
         return cls((file.parent,), file.name, needs_main=True, root=root)
 
 
 def read_sources(paths: Paths) -> tuple[list[Source], list[Source], list[Problem]]:
     """Read all files that count.
 
-    Returns the configuration in order of increasing precedence, the rules in order, and what is
-    wrong with files as a whole; such files are left out.
+    Returns the files of the configuration, later ones override earlier ones, the rules files in
+    order, and the problems with files as a whole. Files with problems are left out.
     """
     root = paths.root
     problems: list[Problem] = []
@@ -117,7 +117,7 @@ def _is_usable(folder: Path, root: Path, problems: list[Problem]) -> bool:
         problems.append(Problem(str(folder), 0, 0, "", "is no directory, expected one"))
         return False
     if not os.access(folder, os.R_OK | os.X_OK, effective_ids=True):
-        # Or else everything in it would look as if it did not exist.
+        # Or else the files in it would look as if they did not exist.
         problems.append(_unreadable(folder, PermissionError(errno.EACCES, "Permission denied")))
         return False
     doubts = _doubts_about_folder(folder, root)
@@ -126,7 +126,7 @@ def _is_usable(folder: Path, root: Path, problems: list[Problem]) -> bool:
 
 
 def _read(path: Path, name: str, root: Path, problems: list[Problem]) -> list[Source]:
-    """Return the file's content: none if it is masked, or if there is a problem with it."""
+    """Return the file in a list; an empty list if it is masked or empty, or has a problem."""
     try:
         target, folders = _follow_links(path, root)
         if target is None:
@@ -157,7 +157,7 @@ def _read_all(descriptor: int) -> bytes:
 def _follow_links(path: Path, root: Path) -> tuple[Path | None, list[Path]]:
     """Follow links as a system installed in `root` would.
 
-    Returns the file, None for a link to /dev/null, and the directories that links led into.
+    Returns the file (None: /dev/null) and the directories that links led into. Raises OSError.
     """
     folders: list[Path] = []
     for _ in range(_MAX_LINKS):
@@ -209,11 +209,11 @@ def _unreadable(path: Path, error: OSError) -> Problem:
 
 
 def _doubts_about_folder(folder: Path, root: Path) -> list[Problem]:
-    """Say why a directory is refused, for itself or one above it; nothing if it is trusted.
+    """Return why a directory is refused, for itself or one above it; [] if it is trusted.
 
-    A sticky directory above, such as /tmp, is fine: what is in it can be replaced by its owner
-    alone. That does not help the directory itself, where files could be added. What is above
-    `root` does not matter. Where links lead is judged, and where they stand.
+    A sticky directory above, such as /tmp, is fine: only the owner of a file can replace it. The
+    directory itself must not be: anybody could add files. Directories above `root` do not matter.
+    Both the place of a link and its target are judged.
     """
     root = root.resolve()
     problems = _doubts_about(folder.resolve(), folder.stat())
@@ -229,7 +229,7 @@ def _doubts_about_folder(folder: Path, root: Path) -> list[Problem]:
 def _doubts_about(
     path: Path, status: os.stat_result, *, is_sticky_fine: bool = False
 ) -> list[Problem]:
-    """Say why one file or directory is refused; nothing if its owner and mode are fine."""
+    """Return why one file or directory is refused; [] if its owner and mode are fine."""
     found = []
     uid = status.st_uid
     if uid not in (0, os.geteuid()) and uid != _service_uid():

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values of several configuration files made into one `Config`, with where each comes from.
+"""Values of several configuration files made into one `Config`, with the origin of each.
 
-Owns the check of every single key and that later files win, key by key. Values that do not fit
-together are found by config.coherence.
+Owns the check of every single key, and that later files win, key by key. config.coherence finds
+values that do not fit together.
 """
 
 from collections.abc import Mapping
@@ -17,6 +17,8 @@ from execaudit.config.toml_text import show_path, show_short
 from execaudit.config.values import Kind, ListOf, TablesOf, kinds, list_words, suggest
 
 WRONG = object()
+"""Stands for a value with a mistake, which has been reported."""
+
 _Tables = Source | RuleTable
 
 
@@ -27,12 +29,12 @@ class Origin(NamedTuple):
     path: KeyPath
 
     def problem(self, text: str, *below: str | int) -> Problem:
-        """Make a problem of it, or of an element of it."""
+        """Return a problem with this value, or with an element `below` it."""
         return self.source.problem((*self.path, *below), text)
 
 
 class Merged:
-    """What the files read so far say."""
+    """The values of all files so far."""
 
     __slots__ = ("_origins", "_patterns", "_values")
 
@@ -42,7 +44,7 @@ class Merged:
         self._patterns: dict[str, tuple[RedactPattern, Origin]] = {}
 
     def add(self, source: Source, problems: list[Problem]) -> None:
-        """Let a file replace what earlier ones said; keys with mistakes replace nothing."""
+        """Take the values of a file instead of earlier ones; keys with mistakes replace nothing."""
         for section, content in (source.parse(problems) or {}).items():
             path = (section,)
             if section not in SECTIONS:
@@ -62,7 +64,7 @@ class Merged:
     def _add_patterns(
         self, source: Source, patterns: tuple[object, ...], problems: list[Problem]
     ) -> None:
-        """Patterns of several files add up; one of the same name replaces the earlier file's."""
+        """Add patterns of another file; a pattern replaces an earlier one of its name."""
         here: dict[str, int] = {}
         for index, pattern in enumerate(patterns):
             path: KeyPath = ("redact", "pattern", index)
@@ -77,7 +79,7 @@ class Merged:
             self._patterns[pattern.name] = (pattern, Origin(source, path))
 
     def finish(self) -> tuple[Config, Mapping[KeyPath, Origin]]:
-        """Return the configuration, and origins by (section, key), of patterns (…, index)."""
+        """Return the configuration, and origins by (section, key), of patterns with their index."""
         if self._patterns:
             patterns, origins = zip(*self._patterns.values(), strict=True)
             self._values["redact"]["pattern"] = patterns
@@ -94,7 +96,7 @@ def _read_table(
     table: Mapping[str, Any],
     problems: list[Problem],
 ) -> dict[str, Any]:
-    """Return the values of the keys that are right."""
+    """Return the values of a table without mistakes, and report the others in `problems`."""
     known = kinds(form)
     values = {}
     for name, value in table.items():
@@ -109,7 +111,7 @@ def _read_table(
 def read_value(
     kind: Kind, source: _Tables, path: KeyPath, value: object, problems: list[Problem]
 ) -> Any:
-    """Return what the kind makes of a value; WRONG after adding at least one problem."""
+    """Return what a kind makes of a value; WRONG where it reported at least one problem."""
     if isinstance(kind, ListOf) and isinstance(value, list):
         each = [
             read_value(kind.element, source, (*path, index), element, problems)

@@ -28,7 +28,7 @@ _MAX_SECONDS = 1e12
 
 @dataclass(frozen=True, slots=True)
 class Count(Kind):
-    """A number in a range; 0 stands for what `zero` says."""
+    """A number in a range; 0 where `zero` says what it means."""
 
     low: float
     high: float
@@ -38,7 +38,7 @@ class Count(Kind):
 
     @staticmethod
     def parse(value: object) -> Any:
-        """Return the number that a value stands for, None where it is none."""
+        """Return the number that a value is spelled for; None where it is no such number."""
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
     @staticmethod

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The configuration: every section and key, with its kind, default, and why one would change it.
 
-Owns the names and defaults. Sample, reference page and the checks are made from these classes;
-nothing here reads a file. Times are seconds, sizes are bytes, 0 and "" switch off what they limit.
+Owns the names and defaults. The sample, the reference page and the checks are made of these
+classes; nothing here reads a file. Times are seconds, sizes are bytes, 0 and "" switch off a limit
+or a file.
 """
 
 import re
@@ -281,7 +282,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the daemon tells about itself."""
+    """What the daemon reports about itself."""
 
     path: str = key(
         AbsolutePath(empty="none"),

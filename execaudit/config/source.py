@@ -3,7 +3,7 @@
 
 Owns the way from a file's bytes to tables and [[rule]] tables, and from a key to the problem that
 names its line, in the form that editors and CI systems know: `file:line:column: key: what is wrong,
-what was expected`. What is in a rule is looked at by whoever compiles it.
+what was expected`. It does not look into rules: the rules package compiles them.
 """
 
 import tomllib
@@ -25,11 +25,11 @@ class Problem(NamedTuple):
 
     Attributes:
         file: path as it was opened.
-        line: from 1; 0 where the file as a whole is meant (its owner, say).
+        line: from 1; 0 for the file as a whole (its owner, say).
         column: from 1, in characters; 0 like `line`.
         key: the key from the top, such as `file.mode` or `rule[3].uid`; "" for none.
         text: what is wrong, and what was expected.
-        is_denied: it is a permission that is missing.
+        is_denied: True if a permission is missing.
 
     """
 
@@ -41,14 +41,14 @@ class Problem(NamedTuple):
     is_denied: bool = False
 
     def __str__(self) -> str:
-        """Return the line that is shown."""
+        """Return the line of text that users see."""
         where = f":{self.line}:{self.column}" if self.line else ""
         key = f"{self.key}: " if self.key else ""
         return f"{make_printable(self.file)}{where}: {key}{self.text}"
 
 
 def mistakes_error(problems: Iterable[Problem], heading: str = "") -> ExecauditError:
-    """Return what to raise for problems, each in a line: NoPermission where that is among them."""
+    """Return the error for problems, a line each: NoPermission if a permission is missing."""
     unique = list(dict.fromkeys(problems))
     lines = "\n".join([*([heading] if heading else []), *map(str, unique)])
     is_denied = any(each.is_denied for each in unique)
@@ -76,13 +76,13 @@ class Source:
         self._places: Places | None = None
 
     def place(self, path: KeyPath) -> Place:
-        """Line and column of a key, or of the nearest one above it."""
-        if self._places is None:  # only mistakes and listings ask: reading is faster without
+        """Return line and column of a key, or of the nearest key above it."""
+        if self._places is None:  # only mistakes and listings need it
             self._places = find_places(self.text)
         return self._places.place(path)
 
     def problem(self, path: KeyPath, text: str) -> Problem:
-        """Make a problem of a key in this file."""
+        """Return a problem with a key in this file."""
         return Problem(self.file, *self.place(path), show_path(path), text)
 
     def parse(self, problems: list[Problem]) -> dict[str, Any] | None:
@@ -124,7 +124,7 @@ class RuleTable:
     Attributes:
         source: the file it is in.
         index: its number in this file, from 0.
-        values: what it says, as tomllib gives it.
+        values: its keys and values, as tomllib gives them.
 
     """
 
@@ -134,26 +134,26 @@ class RuleTable:
 
     @property
     def file(self) -> str:
-        """Path of the file."""
+        """Return the path of the file."""
         return self.source.file
 
     @property
     def name(self) -> str:
-        """Its name; "" where it has none, or one that is no text."""
+        """Return its name; "" where it has none, or one that is no text."""
         name = self.values.get("name")
         return name if isinstance(name, str) else ""
 
     @property
     def line(self) -> int:
-        """Line of its [[rule]] header."""
+        """Return the line of its [[rule]] header."""
         return self.source.place(("rule", self.index)).line
 
     def place(self, path: KeyPath) -> tuple[str, int, int]:
-        """File, line and column of a key, given its path from the rule down; () is the rule."""
+        """Return file, line and column of a key, by its path from the rule down; () is the rule."""
         return self.source.file, *self.source.place(("rule", self.index, *path))
 
     def problem(self, path: KeyPath, text: str) -> Problem:
-        """Make a problem of a key in this rule: ("uid", 1) is its second uid."""
+        """Return a problem with a key in this rule: ("uid", 1) is its second uid."""
         return self.source.problem(("rule", self.index, *path), text)
 
 
@@ -166,7 +166,7 @@ def rule_tables(
 ) -> list[RuleTable]:
     """Return the rules of a file in order.
 
-    Adds to `problems` what is not a rule, and to `disabled` the names of rules it switches off.
+    What is no rule goes to `problems`, names of rules that the file switches off go to `disabled`.
     """
     found: list[RuleTable] = []
     for name, value in (source.parse(problems) or {}).items():
@@ -192,7 +192,7 @@ def rule_tables(
 
 
 def read_rules(text: str, file: str = "rules.toml") -> tuple[list[RuleTable], list[Problem]]:
-    """Return the rules of one text, and its problems, as of a file of this name."""
+    """Return the rules of a text, and its problems, which name `file`."""
     problems: list[Problem] = []
     return rule_tables(Source(file, file, text.encode()), problems), problems
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where in a TOML text each key and each element of an array stands.
 
-Owns positions only: values are tomllib's business, which has no positions. `find_places` walks text
-that tomllib accepted and then names exactly the paths that tomllib's result has. Of other text it
-stops where it no longer understands it, and what was found so far points at the mistake.
+Owns positions only: tomllib reads the values, and has no positions. `find_places` walks a text that
+tomllib accepted and finds exactly the paths of tomllib's result. In other text it stops where it no
+longer understands it: what it has found so far points at the mistake.
 """
 
 import contextlib
@@ -38,8 +38,8 @@ class Places:
     """The positions of all keys of one text.
 
     Attributes:
-        offsets: path to offset in the text; of a table that is opened in several places, the first.
-        repeated: keys that are set for a second time: path, offset of the second.
+        offsets: path to offset in the text; the first offset of a table with several headers.
+        repeated: path and second offset of keys that are set twice.
 
     """
 
@@ -51,18 +51,18 @@ class Places:
         self._line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
 
     def place(self, path: KeyPath) -> Place:
-        """Position of a path, or of the nearest part above it; line 1 for what is nowhere."""
+        """Return the position of a path, or of the nearest path above it; line 1 for neither."""
         while path and path not in self.offsets:
             path = path[:-1]
         return self.place_of_offset(self.offsets.get(path, 0))
 
     def last_path(self, line: int) -> KeyPath:
-        """Return the path that begins last in a line; () where none does."""
+        """Return the path that begins last in a line; () where none begins there."""
         found = [path for path in self.offsets if self.place(path).line == line]
         return max(found, key=self.offsets.__getitem__, default=())
 
     def place_of_offset(self, offset: int) -> Place:
-        """Position of a character."""
+        """Return the position of the character at an offset."""
         line = bisect_right(self._line_starts, offset)
         return Place(line, offset - self._line_starts[line - 1] + 1)
 
@@ -72,7 +72,7 @@ class _NotUnderstoodError(Exception):
 
 
 def find_places(text: str) -> Places:
-    """Return the positions of all keys and array elements; never raises for what is in the text."""
+    """Return the positions of all keys and array elements; never raises, whatever the text is."""
     walk = _Walk(text)
     with contextlib.suppress(_NotUnderstoodError, RecursionError):
         walk.document()
@@ -134,7 +134,7 @@ class _Walk:
         self.value(path)
 
     def enter(self, path: KeyPath, parts: list[tuple[str, int]]) -> KeyPath:
-        """Go down from a table; of an array made by headers, into its newest element."""
+        """Return the path of `parts` below a table; of an array of headers, the newest element."""
         for name, offset in parts:
             path = (*path, name)
             self.places.offsets.setdefault(path, offset)
@@ -206,7 +206,7 @@ class _Walk:
         self.at += 1
 
     def skip(self, blank: re.Pattern[str]) -> int:
-        """Skip what may stand between tokens; returns the new position."""
+        """Skip what may stand between tokens; return the new position."""
         match = blank.match(self.text, self.at)
         self.at = match.end() if match else self.at
         return self.at

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keys, values and syntax errors of TOML as text for people.
 
-Owns how they are spelled in messages and in `execaudit check --print`. Nothing it returns has a
-character that a terminal would obey.
+Owns their spelling in messages and in `execaudit check --print`. No text it returns has a character
+that a terminal would obey.
 """
 
 import re
@@ -17,7 +17,7 @@ _WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _LONG_NUMBER = re.compile(r"[0-9_]{4301,}")  # what int() refuses by default
 _SHORT = 60
 
-# What tomllib says, and what whoever made the mistake wants to know.
+# The beginnings of tomllib's messages, and what it expected there.
 _EXPECTED = (
     ("Invalid value", 'a text in quotes, a number, true, false, or a list in "[" and "]"'),
     ("Expected newline", "nothing more in this line"),
@@ -85,9 +85,9 @@ def show_short(value: object) -> str:
 
 
 def describe_syntax_error(text: str, error: ValueError) -> tuple[Place, str, str]:
-    """Say where and what an error of tomllib is about.
+    """Return what an error of tomllib is about: position, key there ("" for none), and the text.
 
-    Returns the position, the key that stands there ("" for none), and what is wrong and expected.
+    The text says what is wrong, and what was expected.
     """
     found = _WHERE.search(str(error))
     what = _WHERE.sub("", str(error))
@@ -111,7 +111,7 @@ def describe_syntax_error(text: str, error: ValueError) -> tuple[Place, str, str
 
 
 def _literal_string(text: str) -> str:
-    """'…' where that spares escapes, which keeps regular expressions readable."""
+    """Return text as '…' where that spares escapes, as in regular expressions; else ""."""
     if ("\\" in text or '"' in text) and "'" not in text and text.isprintable():
         return f"'{text}'"
     return ""

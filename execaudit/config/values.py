@@ -2,9 +2,9 @@
 # ruff: noqa: D102 - the methods are documented by Kind
 """What a configuration value can be: a choice, a path, a label, a regular expression, a list.
 
-Owns reading one TOML value, saying what was expected instead, and writing it back. A kind knows no
-key and no file. `read` raises ValueError with the text for the user: "is X, expected Y". Sizes,
-durations and other numbers are in config.quantities.
+Owns the reading of one TOML value, the text for a wrong one, and the way back to TOML. A kind knows
+no key and no file. `read` raises ValueError with the text for the user: "is X, expected Y".
+config.quantities has sizes, durations and other numbers.
 """
 
 import re
@@ -28,11 +28,11 @@ class Kind(ABC):
     @property
     @abstractmethod
     def expected(self) -> str:
-        """What follows "expected" in messages, and stands in the documentation."""
+        """Return the text behind "expected" in messages, which is in the documentation, too."""
 
     @abstractmethod
     def read(self, value: object) -> Any:
-        """Return what the program uses for a TOML value. Raises ValueError."""
+        """Return the program's value for a TOML value. Raises ValueError."""
 
     def show(self, value: Any) -> str:
         """Return TOML text that `read` turns into this value."""
@@ -53,7 +53,7 @@ def list_words(words: list[str], last: str) -> str:
 
 
 def mistake(value: object, expected: str) -> ValueError:
-    """Make the error for a value that is not as expected."""
+    """Return the error for a value that is not as expected."""
     return ValueError(f"is {show_short(value)}, expected {expected}")
 
 
@@ -71,7 +71,7 @@ class Flag(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Text(Kind):
-    """A text of a form; "" stands for what `empty` says."""
+    """A text of a form; or "" where `empty` says what it means."""
 
     form: re.Pattern[str]
     described: str
@@ -105,7 +105,7 @@ class AbsolutePath(Text):
 
 @dataclass(frozen=True, slots=True)
 class Choice(Kind):
-    """One of some words; "" among them stands for what `empty` says."""
+    """One of some words; or "" where `empty` says what it means."""
 
     words: tuple[str, ...]
     empty: str = ""
@@ -144,7 +144,7 @@ def compile_regex(regex: bytes, flags: int = 0) -> re.Pattern[bytes]:
     """Compile a regular expression over bytes. Raises ValueError with the reason."""
     try:
         with warnings.catch_warnings():
-            # About syntax that may change its meaning; nothing that a user can act on here.
+            # They are about syntax that may change its meaning: no user can do anything about it.
             warnings.simplefilter("ignore")
             return re.compile(regex, flags)
     except re.error as error:
@@ -222,7 +222,7 @@ class ChoiceOrList(Kind):
 
 @dataclass(frozen=True, slots=True)
 class TablesOf(Kind):
-    """[[tables]] of one form, a dataclass whose fields are made by `schema.key`."""
+    """[[tables]] of one form, a dataclass whose fields are made by `key` and `required_key`."""
 
     form: type
 
@@ -235,29 +235,29 @@ class TablesOf(Kind):
 
 
 def key(kind: Kind, default: object, doc: str) -> Any:
-    """Make the field of one key.
+    """Return the dataclass field of one key.
 
     Args:
-        kind: what values it takes.
-        default: as it would be written in TOML.
-        doc: what it does and why one would change it, for the sample and the reference.
+        kind: the values it takes.
+        default: its default as in TOML.
+        doc: what it does and why to change it, for the sample and the reference.
 
     """
     return field(default=kind.read(default), metadata={"kind": kind, "doc": doc})
 
 
 def required_key(kind: Kind, doc: str) -> Any:
-    """Make the field of a key that its table must have."""
+    """Return the dataclass field of a key that its table must have."""
     return field(metadata={"kind": kind, "doc": doc})
 
 
 def kinds(table: type) -> dict[str, Kind]:
-    """Key to kind, in order, of a section or of a form of tables."""
+    """Return the kinds of a section or a form of tables by key, in order."""
     return {each.name: each.metadata["kind"] for each in fields(table)}
 
 
 SEVERITIES = ("debug", "info", "notice", "warning", "err", "crit", "alert", "emerg")
-"""syslog's, least first."""
+"""The severities of syslog, least first."""
 
 SEVERITY = Choice(SEVERITIES, empty="any")
 

@@ -20,6 +20,7 @@ from execaudit.wire.event import Event
 
 # Words of these characters alone are shown as they are (execaudit.records.quoting).
 _BARE_OR_NUL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./^-\0"
+_IS_BARE = bytes(code if code in _BARE_OR_NUL else ord("?") for code in range(256))
 _WORDS_LIMIT = 4096
 _WORD_BYTES = 128
 _SHORT = 900  # bytes: a shorter command is never cut, even if each byte becomes four
@@ -74,7 +75,7 @@ class JournalEncoder(Encoder):
 
 def _is_bare(block: bytes) -> bool:
     """Return True if a block has words, none is empty, and none needs quotes."""
-    needs_none = not block.translate(None, _BARE_OR_NUL)
+    needs_none = block.translate(_IS_BARE) == block
     return needs_none and len(block) > 1 and bool(block[0]) and b"\0\0" not in block
 
 

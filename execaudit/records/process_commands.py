@@ -28,6 +28,7 @@ _STORM_NS = 5_000_000_000  # where the oldest is younger, to ask of each takes 1
 _UNKNOWN_NAME = record.FLAG_BAD_FILENAME | record.FLAG_CUT_FILENAME
 # struct ancestor begins with the same: the parent's part of a place is the key as it stands.
 _KEY = struct.Struct("@QII")
+_SHORT_BYTES = 512  # of arguments that may wait unsorted
 MOST_BYTES = 4096
 """Of the arguments of one image: what remember() keeps."""
 
@@ -75,23 +76,27 @@ class Command(NamedTuple):
 class ProcessCommands:
     """Commands of images. Bounded by number and bytes: the oldest go first, running ones last.
 
+    Most commands start nothing, and nobody ever asks for them. So they wait in a list, and only a
+    question sorts them into the table. In a storm the list forgets its older half unsorted.
+
     Attributes:
-        by_image: by start in ns, pid and number of execs, as image_key() packs them.
-        size: bytes of all, about.
+        size: bytes of all in the table, about.
 
     """
 
     def __init__(self) -> None:
-        self.by_image: OrderedDict[bytes, Command] = OrderedDict()
+        self._by_image: OrderedDict[bytes, Command] = OrderedDict()
+        self._unsorted: list[tuple[int, int, int, Program, bytes, int]] = []
         self.size = 0
         self._shown: dict[bytes, dict[str, Any]] = {}  # by image, where somebody asked
         self._redactor: Redactor | None = None
         self._most_shown = 0
-        self._most_images, self._most_bytes = FOR_RECORDS
+        self.set_bounds(FOR_RECORDS)
 
     def set_bounds(self, bounds: tuple[int, int]) -> None:
-        """Keep at most so many images, and bytes of them, from now on."""
-        self._most_images, self._most_bytes = bounds
+        """Keep at most so many images, and bytes of them, from now on; as much again unsorted."""
+        self._most_images, self._most_bytes = images, size = bounds
+        self._most_unsorted = min(images, size // (_IMAGE_BYTES + _SHORT_BYTES))
 
     def show(self, redactor: "Redactor | None", most_bytes: int) -> None:
         """Let records show so many bytes of command lines from now on; 0: none.
@@ -106,22 +111,53 @@ class ProcessCommands:
         start_ns = event.start_ns
         if not start_ns:
             return
-        argv, is_whole = event.argv, True
-        if argv is None or event.argv_gaps or len(argv) > MOST_BYTES:
-            argv, is_whole = _beginning(event), False
         made = event.place.made
         program = made.get(Program)
         if program is None:
             program = made[Program] = _program_of(event.place)
+        argv = event.argv
+        if argv is not None and len(argv) <= _SHORT_BYTES and not event.argv_gaps:
+            self._unsorted.append(
+                (start_ns, event.pid, event.exec_count, program, argv, event.time_ns)
+            )
+            if len(self._unsorted) > self._most_unsorted:
+                self._shorten(event.time_ns)
+            return
+        is_whole = argv is not None and len(argv) <= MOST_BYTES and not event.argv_gaps
+        if not is_whole:
+            argv = _beginning(event)
+        self._sort()
         key = _KEY.pack(start_ns, event.pid, event.exec_count)
-        by_image = self.by_image
+        self._add(key, Command(program, argv, is_whole, event.time_ns))
+
+    def _shorten(self, now_ns: int) -> None:
+        """Forget half of those that nobody asked for, where they are all of a storm."""
+        if now_ns - self._unsorted[0][-1] < _STORM_NS:
+            del self._unsorted[: self._most_unsorted // 2]
+        else:
+            self._sort()
+
+    @property
+    def by_image(self) -> OrderedDict[bytes, Command]:
+        """All commands, by start in ns, pid and number of execs, as image_key() packs them."""
+        if self._unsorted:
+            self._sort()
+        return self._by_image
+
+    def _sort(self) -> None:
+        unsorted, self._unsorted = self._unsorted, []
+        for start_ns, pid, exec_count, program, argv, time_ns in unsorted:
+            key = _KEY.pack(start_ns, pid, exec_count)
+            self._add(key, Command(program, argv, True, time_ns))
+
+    def _add(self, key: bytes, command: Command) -> None:
+        by_image = self._by_image
         if key in by_image:
             self._forgot(key, by_image.pop(key))
-        # A plain tuple is made in a third of the time.
-        by_image[key] = (program, argv, is_whole, event.time_ns)  # type: ignore[assignment]
-        self.size += len(argv or b"") + _IMAGE_BYTES
+        by_image[key] = command
+        self.size += command.size
         while self.size > self._most_bytes or len(by_image) > self._most_images:
-            self._make_room(event.time_ns)
+            self._make_room(command.time_ns)
 
     def remember_program(self, pid: int, start_ns: int, exec_count: int, exe: str) -> None:
         """Record what runs already: its arguments are not known, nor when it began."""
@@ -132,20 +168,19 @@ class ProcessCommands:
 
     def _make_room(self, now_ns: int) -> None:
         """Forget one. In a storm nobody asks whether it runs: most ended long ago."""
-        key = next(iter(self.by_image))
-        if now_ns - self.by_image[key][3] < _STORM_NS and key not in self._shown:
-            self._forgot(key, self.by_image.pop(key))
+        key = next(iter(self._by_image))
+        if now_ns - self._by_image[key].time_ns < _STORM_NS and key not in self._shown:
+            self._forgot(key, self._by_image.pop(key))
         else:
-            self._forgot(*forget_oldest(self.by_image, _pid_of))
+            self._forgot(*forget_oldest(self._by_image, _pid_of))
 
     def _forgot(self, key: bytes, command: Command) -> None:
-        self.size -= len(command[1] or b"") + _IMAGE_BYTES
+        self.size -= command.size
         self._shown.pop(key, None)
 
     def find(self, image: bytes) -> Command | None:
         """Return what an image was started with; None where that is not known."""
-        found = self.by_image.get(image)
-        return None if found is None else Command(*found)
+        return self.by_image.get(image)
 
     def image_of(self, ancestors: Sequence[Mapping[str, Any]], at: int) -> bytes | None:
         """Return the image whose command the ancestor at `at` runs: its own, or its forker's.
@@ -155,7 +190,7 @@ class ProcessCommands:
         index, image = find_program(ancestors, at, self._known_image)
         if image is not None and index != at:
             _, _, forked_ns, _ = split_identity(ancestors[index - 1]["id"])
-            if self.by_image[image][3] > forked_ns:  # executed since
+            if self.by_image[image].time_ns > forked_ns:  # executed since
                 return None
         return image
 

@@ -26,6 +26,7 @@ NAMED = (
     Named("url", "the password in a URL, or the token instead of the user"),
     Named("authorization", "the header Authorization"),
     Named("header", "other headers with a secret: Cookie, X-Api-Key, PRIVATE-TOKEN"),
+    Named("code", "an argument of a function that takes a secret: connect(host, user, secret)"),
     Named("login", "what follows -p right after a user's name: -u NAME -p secret"),
     Named("input", "what a command line pipes into an option such as --password-stdin"),
 )

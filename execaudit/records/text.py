@@ -17,7 +17,8 @@ FieldDict = dict[str, Any]
 SAFE = bytes(code for code in range(0x20, 0x7F) if code not in b'"\\')
 """ASCII that stands for itself in a JSON string."""
 
-_SAFE_OR_NUL = SAFE + b"\0"
+# To translate and compare takes half the time of deleting what is safe and looking at the rest.
+_IS_SAFE = bytes(code if code in SAFE + b"\0" else ord("?") for code in range(256))
 
 # Valid in JSON, but a terminal obeys them: DEL, C1 controls, bidirectional overrides.
 _ESCAPES = {
@@ -109,7 +110,7 @@ def json_strings(block: bytes) -> bytes | None:
     """Return NUL terminated strings as a JSON array; None where they are not UTF-8."""
     if not block:
         return b"[]"
-    if not block.translate(None, _SAFE_OR_NUL):
+    if block.translate(_IS_SAFE) == block:
         return b'["' + block[:-1].replace(b"\0", b'","') + b'"]'
     try:
         return dumps(block[:-1].decode().split("\0"))

@@ -2,8 +2,8 @@
 """Which terms an argument block may satisfy, by the texts that their patterns cannot match without.
 
 Owns the choice of one condition for each term, and where its texts are looked up: whole words in
-one table, longer texts by four bytes of them, what is left one by one. Blocks are looked at in
-lower case, with spaces between the arguments, so that a text may reach over several.
+one table, longer texts by four bytes of them, all others one by one. Blocks are in lower case, with
+spaces between the arguments: a text may reach over several arguments.
 """
 
 from collections.abc import Iterable
@@ -49,12 +49,12 @@ class ArgumentGates:
         return found
 
     def find_long(self, text: bytes, live: TermSet) -> TermSet:
-        """Return the same of a long text, only members of `live`."""
+        """Return the members of `live` that may hold for a long text in lower case."""
         return self._needles.find(text, live)
 
 
 def choose_literals(conditions: Iterable[SignedCondition]) -> tuple[bytes, ...]:
-    """Return texts, one at least must occur if all conditions hold; () for none known."""
+    """Return texts: if all conditions hold, at least one occurs; () where none are known."""
     chosen = [
         found
         for each in conditions

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What rules ask of the command that a parent or an ancestor was started with.
 
-Owns the values of these conditions. `records.process_commands` has the commands; what is not there
-is unknown, but for what a record read back says of its parent.
+Owns the values of these conditions. `records.process_commands` has the commands; a command that is
+not there is unknown, except where a record that was read back has its parent's.
 """
 
 import os
@@ -15,17 +15,17 @@ from execaudit.rules.field_values import UNKNOWN, of_ancestors
 from execaudit.wire.blocks import join_strings
 
 COMMAND_FIELDS = ("parent.argv", "parent.cmdline", "parent.filename", "ancestor.cmdline")
-"""What is answered from here."""
+"""The conditions that these values are for."""
 
 
 class CommandValues:
-    """Answers from a table of commands, which the daemon shares with what makes its records."""
+    """Takes values out of a table of commands, which the daemon's records share."""
 
     def __init__(self, commands: ProcessCommands) -> None:
         self.commands = commands
 
     def getter(self, field: str) -> Callable[[Mapping[str, Any]], Any] | None:
-        """Return what takes a field of COMMAND_FIELDS out of place_values()."""
+        """Return the function that takes a field out of place_values(); None for other fields."""
         return {
             "parent.argv": lambda fields: self._of_parent(fields, _argv),
             "parent.cmdline": lambda fields: self._of_parent(fields, _cmdlines),
@@ -56,7 +56,7 @@ class CommandValues:
 
 
 def _command_of_record(fields: Mapping[str, Any]) -> Command | None:
-    """Return what a record says of its parent; None where that is nothing, or not all."""
+    """Return the parent's command in a record that was read back; None where it lacks one."""
     text = fields.get("pcmdline")
     if not isinstance(text, str):
         return None

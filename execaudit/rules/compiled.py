@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One rule set, compiled: its terms, their tables, and how several rules add up to one decision.
 
-Owns what all partial decisions of a rule set look things up in, and the counts. It looks at no
-place.
+Owns the tables that all partial decisions of a rule set share, and the counts. It knows no place.
 """
 
 from collections.abc import Sequence
@@ -39,9 +38,9 @@ class Decision(NamedTuple):
         action: "drop" or "keep".
         labels: to add, in the order of the rules.
         severity: the most severe that a rule gave, "" for none.
-        rule: index of the rule that decided; None where none did, which keeps.
-        rules: indices of all that had a part in it, labeling ones too.
-        undecided: rules that could not be decided as a text was cut.
+        rule: index of the rule that decided; None where none did, which keeps the record.
+        rules: indices of all rules that matched, up to that one, labeling ones included.
+        undecided: indices of rules that could not be decided because a text was cut.
         technique: ATT&CK techniques to add, in the order of the rules.
         names: of the rules that add a label, a severity or a technique, the most severe first.
 
@@ -63,11 +62,11 @@ class Decision(NamedTuple):
 
 
 NOTHING = Decision("keep")
-"""No rule had anything to say."""
+"""The decision where no rule matches."""
 
 
 Tried = tuple[tuple[int, ...], tuple[int, ...]]
-"""Rules that match, and rules that could not be decided."""
+"""Indices of rules that match, and of rules that could not be decided."""
 
 
 def _names_of(rules: Sequence[Rule]) -> tuple[str, ...]:
@@ -78,28 +77,31 @@ def _names_of(rules: Sequence[Rule]) -> tuple[str, ...]:
 
 
 TriedKey = tuple[TermSet, bytes | None, bytes | None]
-"""Terms, and the arguments and the environment, as far as the terms ask for it."""
+"""Terms, then the arguments and the environment, which is b"" if no term asks for it."""
 
 
 class CompiledRules:
-    """Rules as terms, one must hold, and tables of what lets which term through.
+    """Rules as terms, and tables of the terms that a value lets through.
+
+    A rule matches where one of its terms holds. A value lets a term through if the term can hold
+    with it.
 
     Attributes:
-        rules: in order.
-        hits: how often each decided or labeled.
-        undecided: how often each could not be decided, as arguments were too long to be seen.
+        rules: all rules, in order.
+        hits: how often each rule decided or labeled.
+        undecided: how often each rule could not be decided because arguments were cut.
         inherited: which rules hold for which process trees.
-        programs: of processes seen, for `parent.exe` and `ancestor.exe`.
-        fields: all that any rule asks for.
+        programs: programs of processes, for conditions such as `parent.exe`.
+        fields: names of all fields that rules ask for.
         rule_of: index of the rule of each term.
-        event_terms: those that ask for something of EVENT_FIELDS; place_terms: all others.
-        text_terms: those that ask for arguments or environment; env_terms: for the latter.
-        tried: what terms came to with arguments.
-        texts: what each term asks of these.
-        arguments: which terms an argument block may satisfy.
-        place_tables: what takes a field out of place_values(), None for its own name; and which
-            terms its values let through.
-        number_tables: by field of the event.
+        event_terms: terms that ask for one of EVENT_FIELDS. `place_terms`: all others.
+        text_terms: terms that ask for arguments or environment. `env_terms`: for the environment.
+        tried: results of terms, by terms and texts.
+        texts: conditions of each term on arguments and environment.
+        arguments: the terms that an argument block may satisfy.
+        place_tables: for each field of a place the function that takes it out of place_values()
+            (None: the field of that name), its name, and the terms that its values let through.
+        number_tables: the terms that values of an event let through, by field.
 
     """
 
@@ -154,7 +156,7 @@ class CompiledRules:
         ]
 
     def decision(self, rules: tuple[int, ...], undecided: tuple[int, ...] = ()) -> Decision:
-        """Return what rules in order come to, where the last may end the search."""
+        """Return the decision of rules that match, in order; the last one may end the search."""
         known = self._decisions.get((rules, undecided))
         if known is not None:
             return known
@@ -177,7 +179,7 @@ class CompiledRules:
         return made
 
     def keep_tried(self, key: TriedKey, tried: Tried) -> None:
-        """Note what terms came to with arguments and environment."""
+        """Remember the result of terms with arguments and environment, unless these are long."""
         _, argv, env = key
         if len(argv or b"") + len(env or b"") > LONG_TEXT:
             return
@@ -186,13 +188,13 @@ class CompiledRules:
         self.tried[key] = tried
 
     def count(self, decision: Decision) -> Decision:
-        """Count a hit for every rule with a part in a decision; returns the decision."""
+        """Count a hit for every rule of a decision; return the decision."""
         for index in decision.rules:
             self.hits[index] += 1
         return decision
 
     def let_through(self, event: Event) -> TermSet:
-        """Return the terms that an exec's flags, error and number of arguments let through."""
+        """Return the terms that flags, error and number of arguments of an exec let through."""
         argc = 0
         if "argc" in self.number_tables:
             argc = event.argc if is_argc_known(event) else _NO_ARGC

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How conditions combine: all, any, not, in logic of three values.
+"""How conditions combine: all, any, not, in a logic of three values.
 
-Owns the tree of one rule, its plain evaluation, and its disjunctive normal form: a list of
-terms; one must hold. The index is built from that. A condition on something unknown
-is neither true nor false, and so is its opposite: a rule matches only what is known to match.
+Owns the tree of one rule, its plain evaluation, and its disjunctive normal form: terms, one of them
+must hold. The index is built of terms. A condition on something unknown is neither true
+nor false, like its opposite: a rule matches only what is known to match.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -20,21 +20,21 @@ MOST_TERMS = 256
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AllOf:
-    """Every part holds."""
+    """Holds where every part holds."""
 
     parts: "tuple[Node, ...]"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnyOf:
-    """Some part holds."""
+    """Holds where at least one part holds."""
 
     parts: "tuple[Node, ...]"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Not:
-    """The part does not hold."""
+    """Holds where the part does not."""
 
     part: "Node"
 
@@ -42,7 +42,7 @@ class Not:
 Node = Condition | AllOf | AnyOf | Not
 
 Values = Callable[[str], Any]
-"""Gives a field's value as conditions are tested on, or UNKNOWN."""
+"""Gives the value of a field in the form that conditions test, or UNKNOWN."""
 
 
 class SignedCondition(NamedTuple):
@@ -60,7 +60,7 @@ Term = tuple[SignedCondition, ...]
 
 
 def evaluate(node: Node, values: Values) -> Truth:
-    """Evaluate a tree plainly: what the index must agree with."""
+    """Evaluate a tree without the index, which must agree with this."""
     if isinstance(node, Condition):
         value = values(node.field)
         return None if value is UNKNOWN else node.test(value)
@@ -79,7 +79,10 @@ class TooManyTermsError(ValueError):
 
 
 def terms_of(node: Node) -> list[Term]:
-    """Return terms; one holds exactly where the tree does. Raises TooManyTermsError."""
+    """Return the terms of a tree: it holds exactly where one of them does.
+
+    Raises TooManyTermsError.
+    """
     terms = [term for term in _terms(node, wanted=True) if not _is_contradiction(term)]
     return list(dict.fromkeys(terms))
 
@@ -121,7 +124,7 @@ def conditions_of(node: Node) -> Iterator[Condition]:
 
 
 def deciding(node: Node, values: Values) -> Iterable[Condition]:
-    """Return conditions that by themselves make the tree what it is for these values."""
+    """Return conditions that are enough to make the tree true, false or unknown, as it is."""
     truth = evaluate(node, values)
     if isinstance(node, Condition):
         return [node]

@@ -2,7 +2,7 @@
 """Conditions of rules: from a field's name and a value in a rules file to a test.
 
 Owns one small function for each kind of condition, and the refusal of texts that no record can
-have. A test sees a value of `field_values` and says yes, no, or None where it cannot be known.
+have. A test takes a value of `field_values` and returns True, False, or None where it cannot know.
 `patterns` decides what one pattern matches.
 """
 
@@ -33,7 +33,7 @@ _RANGE = re.compile(r"([0-9]{1,10})-([0-9]{1,10})?")
 
 
 class Lookups(NamedTuple):
-    """What this host knows: ids of names, None for unknown ones; and real paths of directories."""
+    """Look-ups on this host: ids by name, None for unknown names; and real paths of directories."""
 
     user: Callable[[str], int | None]
     group: Callable[[str], int | None]
@@ -41,7 +41,7 @@ class Lookups(NamedTuple):
 
 
 class Source(NamedTuple):
-    """What a condition is made from, apart from its values."""
+    """All that a condition is made of besides its values."""
 
     field: str
     kind: Field
@@ -59,13 +59,13 @@ class Condition:
 
     Attributes:
         field: name in the vocabulary.
-        path: where in the rule it stands; () for one that is implied.
-        shown: as a rules file would say it; same text, same condition.
-        test: says whether a value (never UNKNOWN) is so.
-        exacts: the only values for which it is, where these can be listed.
-        patterns: one must match, where the condition is only that.
+        path: where in the rule it stands; () for an implied condition.
+        shown: its text in a rules file; conditions of the same text are the same.
+        test: returns whether a value (never UNKNOWN) meets it.
+        exacts: all values that meet it, where these can be listed.
+        patterns: one of these must match, where that is the whole condition.
         elements: its values as read: ranges of numbers (None: unset), patterns, words, flags. Paths
-            below links stand there as given, and as records have them.
+            below links stand there twice: as given, and as records have them.
 
     """
 
@@ -82,7 +82,7 @@ class ConditionError(ValueError):
     """Wrong values of one condition.
 
     Attributes:
-        mistakes: where in the rule, and what is wrong and expected.
+        mistakes: path in the rule of each mistake, and what is wrong and expected.
 
     """
 
@@ -99,10 +99,9 @@ def make_condition(
     regex_bytes: int = REGEX_BYTES,
     kind: Field | None = None,
 ) -> Condition:
-    """Make the condition that `field` has `value`, one of its elements if that is a list.
+    """Return the condition that `field` has `value`, or one of its elements if that is a list.
 
-    `kind`: how to ask for a field that rules do not know. Raises ConditionError with all that is
-    wrong.
+    `kind`: how to ask for a field that rules do not know. Raises ConditionError with all mistakes.
     """
     source = Source(field, FIELDS[field] if kind is None else kind, lookups, regex_bytes)
     if isinstance(value, list) and not value:
@@ -235,7 +234,7 @@ def _read_pattern(source: Source, value: object) -> Pattern:
 
 
 def _refuse_impossible(source: Source, pattern: Pattern) -> None:
-    """Refuse what no record can have: most such rules are slips, and never match silently."""
+    """Raise PatternError for a text that no record can have: a slip, which would never match."""
     kind, text, is_exact = source.kind, pattern.text, pattern.kind == "exact"
     if kind.is_absolute and not text.startswith(("/", "*", "?", "[")):
         raise PatternError(
@@ -257,14 +256,14 @@ def _refuse_impossible(source: Source, pattern: Pattern) -> None:
 
 
 def _read_text(source: Source, value: object) -> Pattern | bool:
-    """Read one text, or whether there is any. Raises PatternError."""
+    """Read one text, or a flag that asks if there is any. Raises PatternError."""
     if isinstance(value, bool) and source.kind.can_be_absent:
         return value
     return _read_pattern(source, value)
 
 
 def _make_text(source: Source, elements: list[Pattern | bool]) -> Made:
-    """Test a text that may be absent (None)."""
+    """Return the test of a text that may be absent (None)."""
     patterns = tuple(each for each in elements if isinstance(each, Pattern))
     presence = {each for each in elements if isinstance(each, bool)}
     below = source.field == "cgroup"
@@ -294,7 +293,7 @@ def _presence_test(patterns: tuple[Pattern, ...], presence: set[bool]) -> Test:
 
 
 def _subtree_test(patterns: tuple[Pattern, ...]) -> Test:
-    """Return a test of a control group and of every group it lies in."""
+    """Return a test of a control group and every group above it: one must match."""
 
     def test(path: bytes | None) -> Truth:
         if path is None:
@@ -307,7 +306,7 @@ def _subtree_test(patterns: tuple[Pattern, ...]) -> Test:
 
 
 def _make_texts(_: Source, patterns: list[Pattern]) -> Made:
-    """Test several texts: any of them counts."""
+    """Return the test of several texts: one must match."""
 
     def test(texts: Texts) -> Truth:
         found: Truth = False if texts.is_complete else None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which terms of rules a value lets through, found without trying them one by one.
 
-Owns the tables. What a value lets through is worked out when it is first seen, and cached; which
-patterns may match it, `pattern_gates` says. Every table is bounded.
+Owns the tables: terms by value, found when the value is first seen. `pattern_gates` says which
+patterns may match it. Every table is bounded.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,15 +16,16 @@ from execaudit.rules.patterns import Pattern
 from execaudit.rules.term_set import TermSet, numbers_in
 
 Wants = tuple[TermSet, tuple[SignedCondition, ...]]
-"""Terms, and what each of them asks."""
+"""Terms, and the conditions that each of them has."""
 
 _MAX_VALUES = 4096
 _MAX_BYTES = 8 << 20  # for the sets of one table
-LONG_TEXT = 1024  # longer ones are not worth keeping
+LONG_TEXT = 1024
+"""Bytes of the longest text whose terms are remembered: a longer one hardly ever comes again."""
 
 
 class _BoundedTable(dict[Any, TermSet]):
-    """Terms by value, worked out when a value is first seen."""
+    """Terms by value. Bounded."""
 
     def __init__(self, max_values: int) -> None:
         super().__init__()
@@ -45,16 +46,16 @@ def _text_bytes(value: Any) -> int:
 
 
 def _limit_values(all_terms: TermSet) -> int:
-    """How many values a table may keep, so that it stays below _MAX_BYTES."""
+    """Return how many values a table may keep so that it stays below _MAX_BYTES."""
     return max(64, min(_MAX_VALUES, _MAX_BYTES // (all_terms.bit_length() // 8 + 64)))
 
 
 def cheapest_patterns(
     conditions: Iterable[SignedCondition], fits: Callable[[Pattern], bool]
 ) -> tuple[Pattern, ...]:
-    """Return patterns, one must match, by the condition that has fewest.
+    """Return the patterns of the condition that has fewest; () where there is none.
 
-    Conditions count that are wanted and of whose patterns all fit; () where there is none.
+    Only conditions count that must hold, and whose patterns all fit.
     """
     chosen = [
         each.condition.patterns
@@ -65,9 +66,9 @@ def cheapest_patterns(
 
 
 def _opposite_patterns(conditions: tuple[SignedCondition, ...]) -> tuple[Pattern, ...]:
-    """Return the patterns of the only condition; none may match; () where it is not so.
+    """Return the patterns of the only condition if it must not hold, else ().
 
-    A regular expression may give no answer for a long text.
+    Nor with a regular expression: for a long text it may give no answer.
     """
     if len(conditions) > 1 or conditions[0].wanted:
         return ()
@@ -77,10 +78,10 @@ def _opposite_patterns(conditions: tuple[SignedCondition, ...]) -> tuple[Pattern
 
 
 class FieldTable(_BoundedTable):
-    """For each value of one field the terms that it lets through.
+    """The terms that each value of one field lets through.
 
-    Of each term it takes what the term wants of this field. Keys are values as `field_values` gives
-    them before they are made `testable`.
+    `wants` has the conditions of terms on this field. Keys are values as `field_values` gives them,
+    before `testable`.
     """
 
     def __init__(self, wants: Iterable[Wants], all_terms: TermSet) -> None:
@@ -129,7 +130,7 @@ class FieldTable(_BoundedTable):
         tested = testable(value)
         if self._exact and not isinstance(value, tuple):
             bits = self._exact.get(tested)
-            if bits:  # else a copy would be made of what is large
+            if bits:  # or else `|` copies a large number
                 found |= bits
         for bits, conditions in self._tests:
             if all(each.holds(tested) for each in conditions):
@@ -148,7 +149,7 @@ class FieldTable(_BoundedTable):
             if isinstance(tested, bytes):
                 for number in numbers_in(self._opposites & ~candidates):
                     found |= self._gated[number][0]
-            else:  # a part that is not known may match
+            else:  # something that is not known may match
                 candidates |= self._opposites
         for number in numbers_in(candidates):
             bits, conditions = self._gated[number]
@@ -158,11 +159,10 @@ class FieldTable(_BoundedTable):
 
 
 class ArgumentsTable(_BoundedTable):
-    """For each argument block the terms that may match it: those left out cannot.
+    """The terms that may match each argument block; the other terms cannot.
 
-    Of each term it takes one condition on arguments that must be true, where there is one whose
-    patterns contain a text to look up. All is looked up at once: of arguments that differ a little,
-    most were never seen.
+    Of each term it takes one condition on arguments that must hold and whose patterns contain a
+    text to look up. All texts are looked up at once: most argument blocks come only once.
     """
 
     def __init__(self, wants: Iterable[Wants], all_terms: TermSet) -> None:

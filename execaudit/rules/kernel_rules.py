@@ -65,14 +65,14 @@ class Key(NamedTuple):
 
 
 class KernelLookups:
-    """Finds what rules are about on this host: inodes of programs, ids of control groups.
+    """Finds what rules name on this host: inodes of programs, ids of control groups.
 
-    The number of an inode is given to another file as soon as nothing holds the first one: a
-    descriptor does, until close().
+    A file system reuses the number of an inode as soon as nothing holds the file: a descriptor
+    holds it, until close().
     """
 
     def __init__(self, cgroups: Path = _CGROUPS, named: Path = _NAMED_CGROUPS) -> None:
-        """Take where the v2 hierarchy and, if there is one, systemd's own are mounted."""
+        """Take the mount points of the v2 hierarchy and of systemd's own, if there is one."""
         self._cgroups = cgroups
         self._named = named
         self._fds: list[int] = []
@@ -109,7 +109,7 @@ class KernelLookups:
         """
         hierarchies = find_hierarchies()
         if path == "/" and hierarchies.are_old:
-            return []  # there all processes are, also those that records show elsewhere
+            return []  # all processes are in it, also those that records show elsewhere
         tops = [self._cgroups, *([self._named] if hierarchies.named else [])]
         found = []
         for is_named, top in enumerate(tops):
@@ -146,13 +146,13 @@ def _is_known_by_numbers(fd: int, device: int) -> bool:
 
 
 class KernelRules(NamedTuple):
-    """The kernel's part.
+    """The rules that the kernel decides.
 
     Attributes:
-        keys: each with the index of its rule, for its hits.
-        rules: indices of rules that the kernel decides.
-        watched: paths whose key changes when the file or control group is replaced, or appears:
-            they are looked up again from time to time.
+        keys: keys of the map, each with the index of its rule, for its hits.
+        rules: indices of these rules.
+        watched: paths of programs and control groups, whose keys change when these are replaced or
+            appear: they are looked up again from time to time.
 
     """
 
@@ -162,13 +162,13 @@ class KernelRules(NamedTuple):
 
 
 def translate_rules(rules: "Iterable[Rule]", lookups: KernelLookups) -> KernelRules:
-    """Find out what the kernel can decide."""
+    """Return the rules that the kernel can decide, as keys."""
     keys: dict[Key, int] = {}
     decided: set[int] = set()
     watched: set[str] = set()
     for index, rule in enumerate(rules):
         if rule.action == "keep" or rule.descendants:
-            break  # what follows depends on this rule, which the kernel knows nothing of
+            break  # rules after it depend on this one, which the kernel does not know
         if rule.action != "drop" or not is_for_kernel(rule):
             continue
         found: list[Key] = []
@@ -186,8 +186,8 @@ def translate_rules(rules: "Iterable[Rule]", lookups: KernelLookups) -> KernelRu
 
 def is_for_kernel(rule: "Rule") -> bool:
     """Return True if a rule has a form that the kernel can decide."""
-    # What is implied about the root directory is of no concern: the kernel compares the file
-    # itself, which is the same wherever it is seen.
+    # Implied conditions on the root directory do not matter: the kernel compares the file itself,
+    # which is the same in every root.
     return bool(rule.terms) and all(
         first.wanted
         and _is_for_kernel(first.condition)
@@ -223,7 +223,7 @@ def _keys(condition: "Condition", lookups: KernelLookups) -> list[Key]:
 
 
 def _comm_key(comm: bytes) -> Key:
-    """Return the 16 bytes of a task's comm as two numbers in the machine's byte order."""
+    """Return the key of a short name: 16 bytes as two numbers in the machine's byte order."""
     padded = comm[:COMM_BYTES].ljust(COMM_BYTES + 1, b"\0")
     return Key(
         Kind.COMM,

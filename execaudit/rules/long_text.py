@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which terms a long argument block may match, found by searches for a few bytes of each.
 
-Owns the order of these searches, by what they take in 60 KB: 0.4 µs to learn that a byte is
-missing, which rules out every pattern that contains it; 5 µs to search for five bytes in text as
-people write it, and up to 60 µs where all letters are as frequent, as in base64; 350 µs to look
-every fourth position up, for all patterns at once.
+Owns the order of these searches, by their cost in 60 KB: 0.4 µs to learn that a byte is missing,
+which rules out every pattern that contains it; 5 µs to search for five bytes in usual text, up to
+60 µs where all letters are equally frequent, as in base64; 350 µs to look up every fourth position,
+for all patterns at once.
 """
 
 from array import array
@@ -15,8 +15,7 @@ from execaudit.rules.regex_literals import WORD_BYTES
 from execaudit.rules.term_set import TermSet, numbers_in
 
 NEEDLE_BYTES = 5
-"""CPython prepares for longer ones, which takes as long as the search itself (3.11, fastsearch.h).
-"""
+"""For longer ones CPython builds a table, as slow as the search itself (fastsearch.h of 3.11)."""
 
 _MOST_SEARCHES = 12
 _MOST_SETS = 64
@@ -24,7 +23,7 @@ _USUAL = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789/")
 
 
 class NeedleIndex:
-    """Finds terms by text that must occur, for the terms that matter only."""
+    """Finds terms by texts that must occur, only for terms that can still hold."""
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[bytes, bytes], int] = {}
@@ -39,7 +38,7 @@ class NeedleIndex:
     def add(self, literal: bytes, bits: TermSet, word: bytes = b"") -> None:
         """List terms under a literal in lower case, which is not empty.
 
-        `word`: stands in the text as a word, where the literal does; b"" for none known.
+        `word`: a whole word of every text that contains the literal; b"" where none is known.
         """
         number = self._numbers.setdefault((literal, word), len(self._needles))
         if number < len(self._needles):
@@ -73,7 +72,7 @@ class NeedleIndex:
         return found
 
     def _choose(self, text: bytes, live: TermSet) -> Iterator[int]:
-        """Return the literals that are worth a search."""
+        """Yield the numbers of literals that are worth a search."""
         missing = 0
         for byte, literals in self._with_byte.items():
             if byte not in text:
@@ -84,7 +83,7 @@ class NeedleIndex:
         return numbers_in(wanted)
 
     def _needles_of(self, live: TermSet) -> int:
-        """Return the literals of these terms, a bit for each."""
+        """Return the literals of terms, a bit for each."""
         known = self._by_terms.get(live)
         if known is None:
             if len(self._by_terms) >= _MOST_SETS:
@@ -94,9 +93,9 @@ class NeedleIndex:
         return known
 
     def _seen_in(self, text: bytes, wanted: int) -> int:
-        """Return what four bytes of the text at once, or its words, do not rule out.
+        """Return the literals that neither four bytes at a time nor the words of the text rule out.
 
-        A pass over a text takes longer than a few searches.
+        Such a pass takes longer than a few searches: with few literals there is none.
         """
         seen = ~self._in_parts & ~self._as_words
         if (wanted & self._in_parts).bit_count() <= _MOST_SEARCHES:
@@ -113,10 +112,10 @@ class NeedleIndex:
 
 
 def choose_needle(literal: bytes) -> bytes:
-    """Return the part of a literal that is likely to be missing: the one with least usual bytes."""
+    """Return the part of a literal that is most likely missing: with the fewest usual bytes."""
     parts = [
         literal[begin : begin + NEEDLE_BYTES]
         for begin in range(max(1, len(literal) - NEEDLE_BYTES + 1))
     ]
-    # The end of a path or an option tells more than its beginning.
+    # The end of a path or an option is rarer than its beginning.
     return min(reversed(parts), key=lambda part: sum(byte in _USUAL for byte in part))

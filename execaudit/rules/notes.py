@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What in rules is no mistake, and still does nothing: links, missing programs, what is not seen.
+"""Rules that are right and match nothing: they name links, missing programs, unseen events.
 
 Owns the notes of `execaudit check`, `rules` and `reload`. It refuses nothing and decides nothing.
 """
@@ -31,10 +31,10 @@ def find_notes(
     failures_work: bool = True,
     is_of_host: bool = True,
 ) -> list[Problem]:
-    """Return a note for whatever cannot match, in order of the rules.
+    """Return notes on conditions and rules that cannot match, in order of the rules.
 
-    `rules` come from `loaded`; nothing is wrong in them. Where not `failures_work`, no hook for
-    failed execs does on this host. Not `is_of_host`: its files are elsewhere.
+    `rules` are the compiled rules of `loaded`. `failures_work`: a hook for failed execs works here.
+    `is_of_host`: the configuration is this host's, whose files can be looked at.
     """
     capture = loaded.config.capture
     if rules is None:
@@ -77,7 +77,7 @@ def _about_condition(condition: Condition) -> Iterator[str]:
 
 
 def _about_link(pattern: Pattern) -> Iterator[str]:
-    """Say what records have instead of links that a pattern names."""
+    """Yield what records have instead of the links that a pattern names."""
     if pattern.kind == "exact":
         real = real_path(pattern.text)
         if real != pattern.text and Path(real).exists() and Path(pattern.text).is_symlink():
@@ -109,13 +109,13 @@ def _exists(pattern: Pattern) -> bool | None:
 
 
 def _is_hidden(folder: Path) -> bool:
-    """Return True where a directory, or one above it, does not show what is in it."""
+    """Return True if we cannot list a directory, or the nearest one above it that exists."""
     known = next((each for each in (folder, *folder.parents) if os.access(each, os.F_OK)), None)
     return known is None or not os.access(known, os.R_OK | os.X_OK)
 
 
 def _entries(pattern: Pattern) -> list[Path] | None:
-    """Return the files that a pattern for one directory matches; None for all other patterns."""
+    """Return the files that a pattern for one directory matches; None where we cannot list them."""
     folder, _, name = pattern.text.rpartition("/")
     if not folder or "**" in name or any(char in folder for char in "*?["):
         return None
@@ -185,7 +185,7 @@ def _wants_first(term: Term) -> bool:
 
 
 def _covers(general: Term, special: Term, sees: dict[str, bool]) -> bool:
-    """Return True if all that one term lets through, another does as well."""
+    """Return True if all events that `special` lets through, `general` lets through, too."""
     return all(
         any(_implies(each, wanted) for each in special) or _always_holds(wanted, special, sees)
         for wanted in general
@@ -193,7 +193,7 @@ def _covers(general: Term, special: Term, sees: dict[str, bool]) -> bool:
 
 
 def _always_holds(wanted: SignedCondition, special: Term, sees: dict[str, bool]) -> bool:
-    """Return True for `type = "exec"` where nothing else comes to the rules."""
+    """Return True for `type = "exec"` where rules see nothing but execs."""
     is_exec = _has((wanted,), "type", b"exec")
     of_exec = any(FIELDS[each.condition.field].is_of_event for each in special)
     return is_exec and not _has(special, "type", b"exit") and (not sees["exit"] or of_exec)

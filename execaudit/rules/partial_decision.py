@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules partially evaluated: what a place decides, and what each exec from there has yet to.
+"""Rules partially evaluated: what a place decides, and what is left for each exec from there.
 
-Owns the hot path of rules: near nothing where the place decided it all, otherwise a few `&`, a
+Owns the hot path of rules: nearly nothing where the place decides all, otherwise a few `&`, a
 look-up of the arguments, and the trial of the few conditions that may hold.
 """
 
@@ -22,8 +22,8 @@ class PartialDecision:
     """What is decided about all execs from one place.
 
     Attributes:
-        settled: the decision where nothing is left to decide; None where something is.
-        epoch: an object that stands for all that this depends on beside the place.
+        settled: the decision where nothing is left to decide, else None.
+        epoch: an object that the rule set replaces when this is out of date.
         exe: path of the program, "" where it is unknown.
 
     """
@@ -50,7 +50,7 @@ class PartialDecision:
         epoch: object = None,
         exe: str = "",
     ) -> None:
-        """Take the terms that hold as far as the place goes, and the rules of ancestors."""
+        """Take the terms that the place lets through, and the rules that hold below ancestors."""
         self._rules = rules
         self._terms = terms
         self._inherited = inherited
@@ -64,7 +64,7 @@ class PartialDecision:
         self._base, end = _until_end(rules.rules, matched)
         live = terms & rules.event_terms
         if live and end is not None:
-            # Only terms of rules before the one that ends it.
+            # Only terms of rules before the one that ends the search.
             live &= (1 << bisect_left(rules.rule_of, end)) - 1
         self._live: TermSet = live
         self._asks_text = bool(live & rules.text_terms)
@@ -72,7 +72,7 @@ class PartialDecision:
         self.settled = None if live or rules.inherited.is_used else self._decided
 
     def decide(self, event: Event) -> Decision:
-        """Decide about one event of this place, where nothing is settled."""
+        """Decide about one event of this place, where `settled` is None."""
         inherited = self._rules.inherited
         if not inherited.is_used:
             return self._decide(event)
@@ -84,7 +84,7 @@ class PartialDecision:
         decision = self._decide(event)
         if event.error or not event.start_ns:
             return decision
-        # What holds for whole trees holds below a process that now runs what matched.
+        # A rule for whole trees holds below this process from now on, if it matched.
         passing = {index for index in decision.rules if self._rules.rules[index].descendants}
         passing.update(self._inherited)
         if passing and not passing.issubset(own):
@@ -107,7 +107,7 @@ class PartialDecision:
         return rules.count(self._decided)
 
     def _try_terms(self, live: TermSet, event: Event) -> Decision:
-        """Try what may hold, in order; what it came to is kept by arguments."""
+        """Try the conditions of terms on texts, in order, unless the result is remembered."""
         rules = self._rules
         argv = event.argv
         env = event.env if live & rules.env_terms else b""
@@ -129,7 +129,7 @@ class PartialDecision:
         return rules.count(rules.decision(decided_by, undecided))
 
     def _find_matches(self, live: TermSet, event: Event) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Return the rules that match, and those that cannot be decided."""
+        """Return the indices of rules that match, and of rules that cannot be decided."""
         rules = self._rules
         matched: list[int] = []
         undecided: list[int] = []
@@ -153,7 +153,7 @@ class PartialDecision:
 def _until_end(
     rules: tuple[Rule, ...], indices: Sequence[int]
 ) -> tuple[tuple[int, ...], int | None]:
-    """Return the indices up to the first rule that ends the search, and that one."""
+    """Return the indices up to the first rule that ends the search, and its index."""
     for at, index in enumerate(indices):
         if rules[index].action != "label":
             return tuple(indices[: at + 1]), index
@@ -170,7 +170,7 @@ _VALUES: dict[str, Callable[[Event], Any]] = {
 def _holds(
     conditions: tuple[SignedCondition, ...], event: Event, values: dict[str, Any]
 ) -> bool | None:
-    """Return whether all hold; None where some are not known and the others do."""
+    """Return True if all hold, False if one does not, None where that is not known."""
     found: bool | None = True
     for condition, wanted in conditions:
         field = condition.field

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Paths in rules as records have them: with the directories that links lead to.
 
-Owns the one step that rules take: on most systems /bin is a link to /usr/bin, and `exe = "/bin/*"`
-means what lies there. The last name of a path is left as it is: what `awk` leads to today is
-another program, and `notes` says so.
+Owns that step: on most systems /bin is a link to /usr/bin, and `exe = "/bin/*"` means what lies
+there. The last name of a path stays as it is: the program that `awk` is a link to may change any
+day, and `notes` says so.
 """
 
 import os
@@ -13,7 +13,7 @@ from execaudit.rules.patterns import Pattern, parse_pattern
 from execaudit.rules.wildcards import has_wildcards
 
 AS_PROGRAMS = ("exe", "parent.exe", "ancestor.exe")
-"""Fields whose paths records have resolved to the end."""
+"""Fields whose paths are fully resolved in records."""
 
 _AS_DIRECTORIES = ("cwd", "root")
 _AS_CALLED = ("filename", "script", "interp")
@@ -21,7 +21,7 @@ _RESOLVED = (*AS_PROGRAMS, *_AS_DIRECTORIES, *_AS_CALLED)
 
 
 def resolve_leading(field: str, text: str, resolve: Callable[[str], str]) -> str | None:
-    """Return a path or pattern with its leading directories resolved; None where that is the same.
+    """Return a path or pattern with its leading directories resolved; None if nothing changes.
 
     `resolve` gives the real path of a directory.
     """
@@ -52,7 +52,7 @@ def resolved_patterns(
 
 
 def real_path(path: str) -> str:
-    """Return the real path; what cannot be followed stays as it is."""
+    """Return the real path; the path itself where it cannot be followed."""
     try:
         return os.path.realpath(path)
     except (OSError, ValueError):

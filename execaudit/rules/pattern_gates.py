@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which patterns may match a text, found without trying them one by one.
 
-Owns the look-ups: by the whole text, its beginning or end, its last component, or four bytes of
-what a pattern must contain. It says what may match, never what does.
+Owns the look-ups: by the whole text, its beginning or end, its last component, or four bytes that a
+match must contain. It says which patterns may match, never which do.
 """
 
 import sys
@@ -12,15 +12,15 @@ from execaudit.rules.patterns import Pattern
 from execaudit.rules.term_set import TermSet
 
 GRAM = 4
-"""Bytes that are looked up. Shorter literals are in no index of substrings."""
+"""Bytes that are looked up at a time. Shorter literals are in no index of substrings."""
 
 
 class SubstringIndex:
-    """Finds terms by text that must occur: each by four bytes of it, or four times four.
+    """Finds terms by a literal that must occur: by four bytes of it, or four times four.
 
-    A text that must occur and has seven bytes or more contains, wherever it begins, four bytes that
-    lie at a multiple of four. Of these each of the four possible ones is listed, and of the text
-    looked at only every fourth position has to be looked up.
+    A literal of seven bytes or more contains, wherever it begins in a text, four bytes that lie at
+    a multiple of four. All four candidates for these are listed, and only every fourth position of
+    the text is looked up.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class SubstringIndex:
             self._anywhere[gram] = self._anywhere.get(gram, 0) | bits
 
     def find(self, text: bytes) -> TermSet:
-        """Return terms whose literal may occur in the text (in lower case)."""
+        """Return terms whose literal may occur in a text in lower case."""
         found = 0
         shifts = GRAM if self._anywhere else 1 if self._aligned else 0
         for shift in range(shifts):
@@ -51,13 +51,13 @@ class SubstringIndex:
 
 
 def aligned_grams(literal: bytes) -> list[int]:
-    """Return four bytes each, as numbers: one of them lies at a multiple of four in a text.
+    """Return four pieces of a literal, four bytes each, as numbers; none of a short literal.
 
-    A text has the literal only where it has one of them. Of a short literal there are none.
+    Where a text contains the literal, one of them lies at a multiple of four.
     """
     if len(literal) < 2 * GRAM - 1:
         return []
-    # The end of a path or an option tells more than its beginning.
+    # The end of a path or an option is rarer than its beginning.
     tail = literal[1 - 2 * GRAM :]
     return [_number(tail[shift : shift + GRAM]) for shift in range(GRAM)]
 
@@ -90,7 +90,7 @@ class PatternGates:
             self._parts.add(pattern.literal, bits)
 
     def find(self, text: bytes) -> TermSet:
-        """Return what may match a text in lower case."""
+        """Return the bits of patterns that may match a text in lower case."""
         found = self._parts.find(text)
         if self._whole:
             found |= self._whole.get(text, 0)
@@ -116,7 +116,7 @@ def is_gated(pattern: Pattern) -> bool:
 
 
 def _last_component(pattern: Pattern) -> bytes:
-    """Return what follows the last "/" of every text that matches, as with `**/NAME`."""
+    """Return what follows the last "/" of every match, as with `**/NAME`; b"" if that varies."""
     slash, name = pattern.text.rpartition("/")[1:]
     if pattern.kind not in ("glob", "endswith") or not slash:
         return b""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One text pattern of a rule: exact, with wildcards, or a regular expression, over bytes.
 
-Owns how a value in a rules file says which of them it is, and the promise that matching is done in
-bounded time whatever the text. It knows no field and no rule.
+Owns how a value in a rules file says which of them it is, and the bound on the time that matching
+takes, whatever the text. It knows no field and no rule.
 """
 
 import re
@@ -28,10 +28,10 @@ from execaudit.rules.regex_tree import (
 from execaudit.rules.wildcards import WildcardError, has_wildcards, translate_wildcards
 
 Truth = bool | None
-"""None: cannot be known, because something that matters is missing."""
+"""None: nobody can know, because something that matters is missing."""
 
 REGEX_BYTES = 4096
-"""How much of a text a regular expression sees whose time can grow with the square of it."""
+"""Bytes that a regular expression sees of a text if its time can grow with their square."""
 
 KINDS = ("exact", "glob", "contains", "startswith", "endswith", "regex")
 _IGNORE_CASE = "ignore_case"
@@ -44,7 +44,7 @@ class PatternError(ValueError):
     """A value that is no pattern; the message reads "is …, expected …".
 
     Attributes:
-        key: the member of the value that is meant; "" for the value itself.
+        key: the member of the value that is wrong; "" for the value itself.
 
     """
 
@@ -58,17 +58,17 @@ class Pattern(NamedTuple):
 
     Attributes:
         kind: one of KINDS.
-        text: as it was given.
-        exact: the bytes that alone match, None where it is not exact.
-        search: gives something true where bytes match.
-        literal: in lower case, what every match contains in whatever case; b"" for nothing known.
-        needs_before: what precedes a piece of text decides too.
-        needs_after: what follows it decides too.
-        most_bytes: longer text is seen only in part; 0: never.
+        text: as the rules file has it.
+        exact: the only bytes that match, None where others do.
+        search: returns something true where bytes match.
+        literal: text that every match contains, in any case; itself in lower case, b"" for none.
+        needs_before: a match depends on what precedes a piece of text.
+        needs_after: a match depends on what follows it.
+        most_bytes: of a longer text only the two ends are seen; 0: all of any text.
         lowers: `search` takes the text in lower case.
         ignores_case: letters of ASCII match in either case.
-        literals: in lower case, what every match contains one of, with `regex_literals.BORDER` at
-            borders of words; of a regular expression only, () for nothing known.
+        literals: texts in lower case, every match contains one of them; with
+            `regex_literals.BORDER` at borders of words. Only of regular expressions, () for none.
 
     """
 
@@ -89,7 +89,7 @@ class Pattern(NamedTuple):
         return self.matches_prepared(text.lower() if self.lowers else text)
 
     def matches_prepared(self, text: bytes) -> Truth:
-        """Return the same of a text that is in lower case already, if `lowers`."""
+        """Return what `matches` returns; the text is in lower case if `lowers`."""
         if self.most_bytes and len(text) > self.most_bytes:
             half = self.most_bytes // 2
             return self.matches_piece(text[:half], False, True) or self.matches_piece(
@@ -98,9 +98,9 @@ class Pattern(NamedTuple):
         return bool(self.search(text))
 
     def matches_piece(self, text: bytes, more_before: bool, more_after: bool) -> Truth:
-        """Return True if a piece of a text matches, None if that is not known.
+        """Return True if a text matches because this piece of it does; None if nobody can know.
 
-        More of the text was before or after the piece.
+        `more_before`, `more_after`: unseen text precedes or follows the piece.
         """
         if (more_before and self.needs_before) or (more_after and self.needs_after):
             return None
@@ -108,10 +108,10 @@ class Pattern(NamedTuple):
 
 
 def parse_pattern(value: object, *, is_path: bool, regex_bytes: int = REGEX_BYTES) -> Pattern:
-    """Make a pattern of a value of a rules file.
+    """Return the pattern for a value of a rules file.
 
-    A text is itself, or has wildcards if it holds `*`, `?` or `[…]`. A table says it outright, and
-    whether case matters. Raises PatternError.
+    A text has wildcards if it contains `*`, `?` or `[…]`, else it is exact. A table names its kind,
+    and may ignore case. Raises PatternError.
     """
     if isinstance(value, str):
         return _glob(value, is_path, "") if has_wildcards(value) else _exact(value)
@@ -140,7 +140,7 @@ def parse_pattern(value: object, *, is_path: bool, regex_bytes: int = REGEX_BYTE
 
 
 def _lower_ascii(text: str) -> str:
-    """Lower what bytes.lower() lowers."""
+    """Return text with letters of ASCII in lower case, as bytes.lower() does."""
     return text.encode("utf-8", "surrogateescape").lower().decode("utf-8", "surrogateescape")
 
 
@@ -218,7 +218,7 @@ def _regex(text: str, regex_bytes: int, ignores_case: bool) -> Pattern:
 
 
 def _in_order(searches: list[Search]) -> Callable[[bytes], bool]:
-    """Find parts one behind the other. Each is taken where it is first found, for good."""
+    """Return a search for parts one behind the other, each where it is first found, for good."""
 
     def search(text: bytes) -> bool:
         at = 0

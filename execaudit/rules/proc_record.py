@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What /proc says about a running process, in the form of an exec record.
 
-Owns the reading of /proc/PID. It is for trying out rules on what runs now: much of a record cannot
-be known afterwards (the file name as it was asked for, what a script was called by), and such
-fields are named as unreadable.
+Owns the reading of /proc/PID, to try rules on what runs now. Much of a record is not in /proc (the
+file name of the call, the name of a script): such fields are named as unreadable.
 """
 
 import os
@@ -22,10 +21,10 @@ _ANCESTORS = 8
 _PTS_MAJORS = range(136, 144)  # Documentation/admin-guide/devices.txt, like the next
 _TTY_MAJOR = 4
 _NOT_IN_PROC = ("script", "interp", "arch", "env")
-"""What a record can lack, but /proc never has."""
+"""Fields that a record can lack, and that /proc never has."""
 
 _CAN_LACK = ("flag", "errno")
-"""Kinds of conditions on what most records lack."""
+"""Kinds of conditions on fields that most records lack."""
 
 _DELETED = " (deleted)"
 
@@ -38,6 +37,11 @@ def read_process(pid: int, host: Host, proc: Path = Path("/proc")) -> FieldDict:
         fields |= _program(folder)
         fields |= _arguments(folder)
     except (FileNotFoundError, ProcessLookupError):
+        if folder.exists():
+            raise InvalidArgument(
+                f"Failed to read process '{pid}': it runs no program, since it is a thread of the"
+                " kernel or has ended"
+            ) from None
         raise InvalidArgument(f"Failed to read process '{pid}': there is no such process") from None
     except PermissionError as error:
         raise NoPermission(
@@ -62,12 +66,13 @@ _UNKNOWABLE = tuple(name for name, field in FIELDS.items() if _is_unknowable(fie
 
 
 def _status(folder: Path) -> dict[str, str]:
-    lines = (folder / "status").read_text(errors="replace").splitlines()
+    # Not splitlines(): the name of a process may have other line ends than the kernel's.
+    lines = (folder / "status").read_text(errors="replace").split("\n")
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 def _stat(folder: Path) -> list[str]:
-    """Members of /proc/PID/stat from the third on; the second may hold anything."""
+    """Return the members of /proc/PID/stat from the third on; the second may hold anything."""
     text = (folder / "stat").read_text(errors="replace")
     return text.rpartition(")")[2].split()
 
@@ -111,7 +116,7 @@ def _tty_name(number: int) -> str:
 
 
 def _cgroup(folder: Path) -> FieldDict:
-    for line in (folder / "cgroup").read_bytes().splitlines():
+    for line in (folder / "cgroup").read_bytes().split(b"\n"):
         if line.startswith(b"0::"):
             fields: FieldDict = {}
             add_text(fields, "cgroup", line[3:])
@@ -164,7 +169,7 @@ def _arguments(folder: Path) -> FieldDict:
 
 
 def _ancestors(folder: Path, proc: Path, host: Host) -> FieldDict:
-    """Return the chain of parents, without what only the kernel side knows of their identity."""
+    """Return the chain of parents; numbers of execs and exact times of start are not in /proc."""
     found: list[dict[str, Any]] = []
     try:
         pid = int(_stat(folder)[1])
@@ -181,16 +186,17 @@ def _ancestors(folder: Path, proc: Path, host: Host) -> FieldDict:
     if not found:
         return {}
     parent = found[0]
-    return {"parent_id": parent["id"], "pcomm": parent["comm"], "ancestors": found}
+    names = {f"p{name}": parent[name] for name in ("comm", "comm_b64") if name in parent}
+    return {"parent_id": parent["id"], **names, "ancestors": found}
 
 
 def running_programs(proc: Path = Path("/proc")) -> Iterator[tuple[int, int, str]]:
-    """Pid, start in ticks and program of every process that can be read, for `ProcessPrograms`."""
+    """Yield pid, start in ticks and program of every process that can be read."""
     for folder in proc.iterdir():
         if folder.name.isdigit():
             try:
                 exe = os.fsdecode(_link(folder / "exe"))
                 start = int(_stat(folder)[19])
-            except (OSError, IndexError):  # of the kernel's own, gone meanwhile, not ours to see
+            except (OSError, IndexError):  # a thread of the kernel, gone meanwhile, or not ours
                 continue
             yield int(folder.name), start, exe.removesuffix(_DELETED)

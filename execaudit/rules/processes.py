@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What rules need to know of processes: which rules hold for their trees, which programs they run.
+"""What rules need to know about processes: rules that hold for their trees, programs they run.
 
-Owns two bounded tables: for `descendants = true`, and for rules that ask for the program of a
-parent or an ancestor, since records name these by identity and short name only.
+Owns two bounded tables: one for `descendants = true`, one for rules that ask for the program of a
+parent or an ancestor, which records name by id and short name only.
 """
 
 import os
@@ -20,7 +20,7 @@ PROCESS_FIELDS = (
     "parent.exe", "parent.other_root", "ancestor.exe", "ancestor.other_root",
     "origin.exe", "origin.other_root", *COMMAND_FIELDS,
 )  # fmt: skip
-"""What is known of processes that were seen only."""
+"""Conditions on other processes. Their values are known only of processes that were seen."""
 
 _MAX_PROCESSES = 65536
 _MAX_IMAGES = 65536
@@ -34,11 +34,11 @@ Process = tuple[int, int]
 class InheritedRules:
     """Which rules the descendants of a process inherit.
 
-    Bounded: the least recently used go first, those that run last.
+    Bounded: the least recently used go first, running processes last.
 
     Attributes:
-        is_used: whether any rule has descendants.
-        by_process: indices of rules.
+        is_used: True if any rule has `descendants = true`.
+        by_process: indices of rules, by process.
         news: entries for `rules.remembered`, None where nobody wants them.
 
     """
@@ -67,7 +67,7 @@ class InheritedRules:
                 self.by_process[process] = known
 
     def from_ancestors(self, fields: Mapping[str, Any]) -> tuple[int, ...]:
-        """Return the rules that any ancestor passes on, or the process that forked it away."""
+        """Return the rules that any ancestor or the origin passes on."""
         found: set[int] = set()
         for identity in _ancestors(fields):
             process = split_identity(identity)[1:3]
@@ -78,16 +78,16 @@ class InheritedRules:
 
 
 class ProcessPrograms:
-    """Programs of images, which are what a process runs from one exec to the next.
+    """Programs of images. An image is what a process runs from one exec to the next.
 
-    Bounded: the oldest go first, running processes last. What is not here is unknown.
-    Images are named by the part of a record's `id` behind the boot.
+    Bounded: the oldest go first, running processes last. What is not here is unknown. Images are
+    named by the part of a record's `id` behind the boot.
 
     Attributes:
-        by_image: paths; "" where one was unreadable.
-        elsewhere: images whose path is one in another root directory than the host's.
-        running: by pid and start in ticks, where only /proc says what runs.
-        command_values: what rules ask of the commands of images.
+        by_image: path of the program; "" where it was unreadable.
+        elsewhere: images whose path is in another root directory than the host's.
+        running: path by pid and start in ticks, of processes that only /proc knows.
+        command_values: values of conditions on the commands of images.
         news: entries for `rules.remembered`, None where nobody wants them.
 
     """
@@ -113,7 +113,7 @@ class ProcessPrograms:
     ) -> bool:
         """Record what an image runs; return True if await_ancestors() found it missing before.
 
-        `is_elsewhere`: its path is one in another root directory than the host's.
+        `is_elsewhere`: its path is in another root directory than the host's.
         """
         image = f"{pid:x}-{start_ns:x}-{exec_count:x}"
         if len(self.by_image) >= _MAX_IMAGES:
@@ -124,7 +124,7 @@ class ProcessPrograms:
             self.elsewhere.add(image)
         if self.news is not None:
             self.news.append(image_entry(image, exe, is_elsewhere=is_elsewhere))
-        if self.running:  # it runs something else now
+        if self.running:  # the process runs something else now
             self.running.pop((pid, start_ns // _TICK_NS), None)
         if image not in self._awaited:
             return False
@@ -132,7 +132,7 @@ class ProcessPrograms:
         return True
 
     def remember_running(self, pid: int, start_ticks: int, exe: str) -> None:
-        """Record what a process runs that began before tracing did.
+        """Record the program of a process that began before tracing did.
 
         `start_ticks` is its start time in /proc/PID/stat.
         """
@@ -147,7 +147,7 @@ class ProcessPrograms:
         self.command_values.commands = old.command_values.commands
 
     def await_ancestors(self, fields: Fields) -> bool:
-        """Note ancestors whose programs are unknown; return True if earlier notes had to go."""
+        """Note ancestors whose programs are unknown; return True if older notes had to go."""
         is_full = len(self._awaited) >= _MAX_AWAITED
         if is_full:
             self._awaited.clear()
@@ -164,28 +164,28 @@ class ProcessPrograms:
         return exe
 
     def getter(self, field: str) -> Callable[[Fields], Any] | None:
-        """Return what takes a field out of place_values(), None where its own name does."""
+        """Return the function that takes a field out of place_values(), None for a plain member."""
         known = self._getters.get(field)
         return known or self.command_values.getter(field) or DERIVED.get(field)
 
     def _program_of(self, field: str) -> Callable[[Fields], Any]:
-        """Return what gives the program of the process whose id is in a field."""
+        """Return a function that gives the program of the process whose id is in a field."""
 
         def take(fields: Fields) -> Any:
             identity = fields.get(field)
             if identity is UNKNOWN:
                 return UNKNOWN
             if not identity and field == "origin":
-                return None  # no origin is known to be none; a parent there is always
+                return None  # without the field there is no origin; a parent there always is
             if field == "origin":
                 return self._find(identity or "") or UNKNOWN
             found = self._find(self._parent(fields))
-            return found or fields.get("pexe") or UNKNOWN  # `pexe`: as a record read back says
+            return found or fields.get("pexe") or UNKNOWN  # `pexe`: in a record read back
 
         return take
 
     def _is_elsewhere(self, field: str) -> Callable[[Fields], Any]:
-        """Return what says if that program is one of another root."""
+        """Return a function that says if the program of that process is in another root."""
 
         def take(fields: Fields) -> Any:
             identity = fields.get(field)
@@ -216,14 +216,14 @@ class ProcessPrograms:
         return (*found, ... if origin is UNKNOWN else self._find(origin) or ...)
 
     def _is_any_elsewhere(self, fields: Fields) -> Any:
-        """Return True if the program of an ancestor or the origin is one of another root."""
+        """Return True if the program of an ancestor or the origin is in another root."""
         if fields.get("ancestors") is UNKNOWN:
             return UNKNOWN
         return any(_image_of(identity) in self.elsewhere for identity in _ancestors(fields))
 
 
 def _ancestors(fields: Fields) -> Iterator[str]:
-    """Yield the ids of the ancestors and the origin, as far as they are known."""
+    """Yield the ids of the ancestors and the origin that are known."""
     ancestors = fields.get("ancestors") or ()
     for ancestor in ancestors if ancestors is not UNKNOWN else ():
         yield ancestor["id"]
@@ -233,13 +233,13 @@ def _ancestors(fields: Fields) -> Iterator[str]:
 
 
 def image_entry(image: str, exe: str, *, is_elsewhere: bool = False) -> bytes:
-    """Return the entry of what an image runs."""
+    """Return the entry for `rules.remembered` of the program of an image."""
     kind = b"e" if is_elsewhere else b"i"
     return b"%s%s\0%s\0" % (kind, image.encode(), os.fsencode(exe))
 
 
 def tree_entry(process: tuple[int, int], rules: tuple[int, ...]) -> bytes:
-    """Return the entry of the rules that hold below a process."""
+    """Return the entry for `rules.remembered` of the rules that hold below a process."""
     return b"t%x-%x\0%s\0" % (*process, ",".join(map(str, rules)).encode())
 
 

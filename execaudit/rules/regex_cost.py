@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long a regular expression may take in the worst case, found without running it.
 
-Arguments are chosen by whoever is watched, and Python's `re` tries alternatives one after the
-other: an expression that can divide the same text in many ways takes exponential or polynomial
-time over text made for that. Owns the estimate, which errs on the side of too long, and the
-refusal. What is repeated must be unambiguous, which rules out exponential time. For the rest, two
-repetitions *compete* where bytes exist that both, and all that must stand between them, can match:
-only then can the border between them wander. The number of loops in the longest chain of competing
-ones is the degree of the polynomial (after Weber and Seidl, On the degree of ambiguity of finite
-automata, 1991), the search for a place to begin being the first loop.
+Whoever is watched chooses the arguments, and Python's `re` tries alternatives one after the other:
+an expression that can divide a text in many ways takes exponential or polynomial time over text
+made for that. Owns the estimate, which errs on the side of too long, and the refusal. A repeated
+part must be unambiguous: that rules out exponential time. For the rest, two repetitions *compete*
+where bytes exist that both, and all that must stand between them, can match: only then can the
+border between them move. The number of loops in the longest chain of competing ones is the degree
+of the polynomial (after Weber and Seidl, On the degree of ambiguity of finite automata, 1991). The
+search for a place to begin is the first loop.
 """
 
 from itertools import combinations
@@ -29,15 +29,15 @@ from execaudit.rules.regex_tree import (
     width,
 )
 
-_LOOP_FROM = 32  # what can have more lengths than this counts as unbounded,
-_LONG = 256  # and so does a repetition that must be this long
+_LOOP_FROM = 32  # a repetition that can have more lengths than this counts as unbounded,
+_LONG = 256  # and so does one that must be this long
 _MAX_WAYS = 4096  # product of the bounded repetitions in one chain
 _MAX_SEQUENCES = 256
 _MAX_REGEX_BYTES = 2000
 _RESTART = Repeat(0, UNBOUNDED, (ONE_BYTE,))
 
 Weight = tuple[int, int]
-"""Number of loops, and in how many ways what is bounded divides a text."""
+"""Number of loops, and the number of ways in which bounded repetitions divide a text."""
 
 
 def worst_degree(nodes: Nodes, regex: bytes) -> int:
@@ -136,7 +136,7 @@ def _weigh(node: Node) -> Weight:
 
 
 def _weigh_repeat(node: Repeat) -> Weight:
-    """Weigh what is repeated: as each text is divided in one way only, by its lengths."""
+    """Weigh a repetition by its lengths. Raises CostlyRegexError if it is ambiguous."""
     if _can_be_empty(node.body):
         raise CostlyRegexError("repeats something that can be empty")
     _weigh_chains(node.body)
@@ -147,7 +147,7 @@ def _weigh_repeat(node: Repeat) -> Weight:
 
 
 def _refuse_ambiguous(nodes: Nodes, follow: int) -> None:
-    """Refuse, of what is repeated, all where the next byte leaves open which way to go.
+    """Raise CostlyRegexError where, in a repetition, the next byte does not decide which way to go.
 
     Where it always does (one-unambiguous expressions, after Brueggemann-Klein and Wood, 1998) each
     text is divided in one way only. `follow` are the bytes that may come next.

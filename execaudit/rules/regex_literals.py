@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Texts that matches of a regular expression contain: one at least of a list.
+"""Texts that matches of a regular expression contain: at least one of a list.
 
 Owns how alternatives, optional parts and small classes become a list of texts, and which of several
-such lists rules most out. It runs nothing.
+lists rules out most. It runs nothing.
 """
 
 import re
@@ -11,31 +11,31 @@ from collections.abc import Iterable
 from execaudit.rules.regex_tree import Anchor, Branch, Bytes, Node, Nodes, Repeat
 
 BORDER = b"\0"
-"""Stands in a literal for a border of a word. No argument has this byte."""
+"""Byte of a literal for a border of a word. No argument has this byte."""
 
 WORD_BYTES = (
     bytes(code if chr(code).isalnum() or code == ord("_") else ord(" ") for code in range(128))
     + b" " * 128
 )
-"""Leaves what a word has, as `\\w` in a regular expression over bytes, and spaces for all else."""
+"""Translation of all bytes to spaces that `\\w` does not match in an expression over bytes."""
 
 Literals = frozenset[bytes]
-"""In lower case; of an empty one nothing is known."""
+"""Texts in lower case, one of them occurs; empty where none are known."""
 
 NO_LITERALS: Literals = frozenset()
 NOTHING: Literals = frozenset({b""})
 _BORDER: Literals = frozenset({BORDER})
 _MOST_LITERALS = 64
 _MOST_CODES = 3
-_ENOUGH = 8  # bytes: longer literals rule no more out
+_ENOUGH = 8  # bytes: longer literals rule out no more
 _WORD_CODES = sum(1 << code for code in range(128) if re.match(rb"\w", bytes([code])))
 _WORD = re.compile(rb"(?<=\W)\w+(?=\W)")
 
 
 def required_literals(nodes: Nodes, before: Literals = NOTHING) -> Literals:
-    """Return the literals that rule most out; every match contains one of them.
+    """Return the literals that rule out most; every match contains one of them.
 
-    `before`: what may stand right before it.
+    `before`: texts, one of them stands right before the match.
     """
     best, run = NO_LITERALS, before
     for node in nodes:
@@ -119,7 +119,7 @@ def _codes_of(node: Bytes) -> Literals:
 
 
 def _is_border(nodes: Nodes, *, at_end: bool = False) -> bool:
-    """Return True if nothing that a word has stands at the beginning or end of every match."""
+    """Return True if no match begins (`at_end`: ends) with a byte of a word."""
     if not nodes:
         return False
     edge, rest = (nodes[-1], nodes[:-1]) if at_end else (nodes[0], nodes[1:])
@@ -134,7 +134,7 @@ def _is_border(nodes: Nodes, *, at_end: bool = False) -> bool:
 
 
 def _within(node: Node, before: Literals) -> Literals:
-    """Return literals of what a node cannot match without."""
+    """Return literals of parts of a node that every match of it needs."""
     if isinstance(node, Branch):
         found = [required_literals(each, before) for each in node.branches]
         joined = frozenset[bytes]().union(*found) if all(found) else NO_LITERALS

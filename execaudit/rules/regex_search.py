@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Searching long texts for a regular expression, only where a literal says a match may begin.
 
-Owns which literals these are, and how far behind the beginning of a match they stand. A plain
-search tries every byte of a text as the beginning, which takes 30 ns each.
+Owns which literals these are, and how far they stand from the beginning of a match. A plain search
+tries a match at every byte of a text, which takes 30 ns each.
 """
 
 import functools
@@ -44,7 +44,7 @@ class Lead(NamedTuple):
 
 
 def find_lead(nodes: Nodes) -> Lead | None:
-    """Return the rarest such texts, None where there are none."""
+    """Return the rarest texts near the beginning of matches, None where there are none."""
     best: Lead | None = None
     begin = at = (0, 0)
     run = NOTHING
@@ -74,7 +74,7 @@ def _rarer(best: Lead | None, run: Literals, begin: tuple[int, int]) -> Lead | N
 
 
 def make_search(part: re.Pattern[bytes], nodes: Nodes) -> Search:
-    """Return what finds the first match of a part at or behind an offset."""
+    """Return a function that finds the first match of a part at or behind an offset."""
     lead = find_lead(nodes)
     if lead is None:
         return part.search
@@ -107,11 +107,11 @@ def make_search(part: re.Pattern[bytes], nodes: Nodes) -> Search:
 
 @functools.lru_cache(maxsize=1)
 def _lower(text: bytes) -> bytes:
-    """Return a text in lower case: several expressions search the same one."""
+    """Return a text in lower case. Remembered: several expressions search the same text."""
     return text.lower()
 
 
 @functools.lru_cache(maxsize=1)
 def _vocabulary(text: bytes) -> bytes:
-    """Return the words of a text, each once: what a word has is in it, or not in the text."""
+    """Return the words of a text, each once: a part of a word is in it if it is in the text."""
     return b" ".join(set(text.translate(WORD_BYTES).split()))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Regular expressions over bytes taken apart, and what they say without being run.
+"""Regular expressions over bytes as trees, and what these say of matches.
 
-Owns the step from text that `re.compile` accepted to nodes (Python's own parser is private to
-`re`), text that must occur, lengths of matches, and what a match depends on around it.
-`regex_cost` decides how long matching may take. What cannot be bounded is refused here.
+Owns the parser, for text that `re.compile` has accepted (Python's own parser is private to `re`),
+text that must occur, lengths of matches, and what a match depends on around it. `regex_cost` says
+how long matching may take. The parser refuses expressions that nobody can bound.
 """
 
 import re
@@ -16,7 +16,7 @@ from execaudit.config.values import compile_regex
 
 ANY_BYTE = (1 << 256) - 1
 UNBOUNDED = 1 << 32
-"""More than any expression can ask for."""
+"""Number of repetitions without a bound: more than any expression can name."""
 
 
 class RegexError(ValueError):
@@ -32,9 +32,9 @@ class Bytes:
     """Exactly one byte.
 
     Attributes:
-        codes: those that match, as bits. Letters stand for both cases, so that expressions that
+        codes: the bytes that match, a bit for each. Letters stand for both cases: expressions that
             ignore case need no care.
-        literal: the only one that was written, None where there were several.
+        literal: the byte, where the expression names just one, else None.
 
     """
 
@@ -60,13 +60,14 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A position. What stands before or after it matters.
+    """A position, which depends on what stands before or after it.
 
-    A look-ahead or look-behind is one with a body.
+    A look-ahead or look-behind is an anchor with a body.
 
     Attributes:
-        is_start: nothing is before it.
-        is_border: a word that stands at it begins or ends there.
+        before, after: it depends on the text on this side.
+        is_start: it matches at the beginning of the text only.
+        is_border: no word reaches across it.
 
     """
 
@@ -82,7 +83,7 @@ Nodes = tuple[Node, ...]
 
 
 class Item(NamedTuple):
-    """What one piece of the text stands for: where it begins and ends, its repetition included."""
+    """The nodes of a piece of the expression, and its offsets there, its repetition included."""
 
     nodes: Nodes
     start: int
@@ -191,7 +192,7 @@ class _Parser:
             return self.group()
         found = _ATOM.match(self.text, self.at)
         if not found:
-            raise ValueError("not what re.compile accepts")
+            raise ValueError("re.compile accepts what this parser does not")
         if found["reference"]:
             raise CostlyRegexError("refers back to a group, which no bound on time allows")
         self.at = found.end()
@@ -207,7 +208,7 @@ class _Parser:
             raise RegexError("changes x or L for a group, expected (?x) at the beginning, no L")
         self.at = found.end()
         if b"m" in (found["flags"] or b""):
-            self.is_multiline = True  # that ^ is no start is what costs more: for the rest, too
+            self.is_multiline = True  # costs more, since ^ is no start: so for all that follows
         nodes = self.alternatives(self.sequence())
         self.at += 1  # the parenthesis
         around = found["around"]
@@ -221,7 +222,7 @@ class _Parser:
 
 @lru_cache(64)
 def _byte(atom: bytes) -> Bytes:
-    """Return the node of what matches one byte. Of a negated class, both cases match more."""
+    """Return the node of an atom that matches one byte, in either case."""
     if atom.startswith(b"[") and not atom.isascii():  # it would be a class of single bytes
         raise RegexError(
             f"has a class with a character beyond ASCII, {atom.decode()}, but is matched byte by "
@@ -258,7 +259,7 @@ def walk(nodes: Nodes) -> Iterator[Node]:
 
 
 def width(nodes: Nodes) -> tuple[int, int]:
-    """Return the least and the largest number of bytes that a match has."""
+    """Return the least and the largest number of bytes of a match."""
     least = most = 0
     for node in nodes:
         if isinstance(node, Bytes):
@@ -275,9 +276,9 @@ def width(nodes: Nodes) -> tuple[int, int]:
 
 
 def surroundings(nodes: Nodes) -> tuple[bool, bool]:
-    """Return whether a match depends on what stands before it, and after.
+    """Return True if a match depends on text before it, and True if on text after it.
 
-    Where not, what matches a piece of a text matches the whole text too.
+    Where it depends on neither, an expression that matches a piece of a text matches the text.
     """
     anchors = [node for node in walk(nodes) if isinstance(node, Anchor)]
     return any(one.before for one in anchors), any(one.after for one in anchors)

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What rules remember of processes, as bytes: for the next process to go on with.
+"""What rules remember of processes, as bytes: the next daemon goes on with it.
 
-Owns the form: pairs of NUL terminated texts; the first begins with a letter for its kind.
-What comes later replaces what came before, so that news are appended. The daemon decides
-where it is stored.
+Owns the form: entries of two NUL terminated texts; the first begins with a letter for its kind. A
+later entry replaces an earlier one, so that news are appended. The daemon decides where they go.
 """
 
 import json
@@ -20,7 +19,7 @@ _RULES, _IMAGE, _IMAGE_ELSEWHERE, _RUNNING, _TREE = b"d", b"i", b"e", b"r", b"t"
 
 
 def render_remembered(rules: "RuleSet") -> Iterator[bytes]:
-    """Yield all entries, the oldest of a kind first; the rules that they refer to before all."""
+    """Yield all entries: first the rules that the others refer to, then the oldest of each kind."""
     yield _RULES + b"\0" + json.dumps([rule.text for rule in rules.rules]).encode() + b"\0"
     for process, indices in rules.inherited.by_process.items():
         yield tree_entry(process, indices)
@@ -31,10 +30,10 @@ def render_remembered(rules: "RuleSet") -> Iterator[bytes]:
 
 
 def restore_remembered(rules: "RuleSet", data: bytes, *, is_traced: bool) -> None:
-    """Take over what another process remembered. Raises ValueError where it is of another form.
+    """Take over what another daemon remembered, of rules with the same text in both.
 
-    Of rules that say the same in both. Not `is_traced`: execs took place meanwhile that nobody saw,
-    so that what began before tracing did may run something else now.
+    `is_traced`: tracing went on meanwhile. If not, processes that began before tracing may run
+    something else now. Raises ValueError or IndexError where `data` has another form.
     """
     index_of: dict[str, int] = {}
     for index, rule in enumerate(rules.rules):

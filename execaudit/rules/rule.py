@@ -72,13 +72,13 @@ _HOMES = {
     },
     "parent.filename": (_AT_HOME, _implied("parent.other_root")),
 }
-"""Implied where a rule drops by a path: anybody can mount, in a namespace of his own, any file over
-any path. It is said of the process that the path is of."""
+"""Conditions that a rule implies if it drops by a path, by the field of the path: in a namespace of
+their own, users can mount any file over any path. They are about the process that has the path."""
 
 _ASKS_WHERE = {"other_root", "root", "exe_dev", "exe_ino", "exe_uid"} | {
     name for name in FIELDS if name.startswith("ns.") or name.endswith(".other_root")
 }
-"""A rule with one of these says itself where it holds."""
+"""A rule that has one of these says where it holds: nothing is implied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +89,13 @@ class Rule:
         action: one of ACTIONS.
         place: where it stands.
         tree: its conditions.
-        terms: the same as alternatives.
-        text: all of it in one line, the same for rules that say the same.
+        terms: its conditions as alternatives.
+        text: the whole rule in one line, by which rules of two files are the same.
+        name: "" for none.
         labels: to add to records.
         severity: one of SEVERITIES, "" for none.
         technique: ids of ATT&CK techniques to add to records.
-        descendants: holds for all processes below one that matched, too.
+        descendants: True if it holds for all processes below one that matched, too.
 
     """
 
@@ -118,7 +119,7 @@ class Rule:
 def read_rules(
     tables: Iterable[RuleTable], lookups: Lookups, regex_bytes: int = REGEX_BYTES
 ) -> tuple[list[Rule], list[Problem]]:
-    """Read rules in order. Of a table with mistakes there is no rule."""
+    """Return the rules of tables without mistakes, in order, and all problems."""
     rules: list[Rule] = []
     problems: list[Problem] = []
     names: dict[str, RulePlace] = {}
@@ -231,7 +232,7 @@ class _Reader:
         return nodes
 
     def _combination(self, key: str, value: object, path: KeyPath) -> Node:
-        """`all`, `any` and `not` take a table of conditions or a list of such tables."""
+        """Read `all`, `any` or `not`: a table of conditions, or a list of such tables."""
         tables = value if isinstance(value, list) else [value]
         if not tables or not all(isinstance(table, Mapping) and table for table in tables):
             self.report(
@@ -250,7 +251,7 @@ class _Reader:
 
 
 def _at_home(node: Node, *, wanted: bool = True) -> Node:
-    """Let conditions on paths hold for processes only that see the host's files there."""
+    """Return a tree whose conditions on paths hold only for processes that see the host's files."""
     if isinstance(node, Condition):
         implied = _HOMES.get(node.field, ()) if wanted else ()
         return AllOf((node, *implied)) if implied else node

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A set of rules, ready to decide: which records are dropped, kept, labeled.
 
-Owns the one way to decide about an event. What all execs from one place have in common is decided
-once and kept in the place.
+Owns the one way to decide about an event. All that execs from one place have in common is decided
+once, and kept in the place.
 """
 
 import grp
@@ -40,8 +40,8 @@ class Explanation(NamedTuple):
 
     Attributes:
         rule: its index.
-        matched: None where something it needs is unknown.
-        because: the conditions that made it so, each with whether it holds.
+        matched: None where it depends on something unknown.
+        because: the conditions that decided, each with True, False or None.
 
     """
 
@@ -70,7 +70,7 @@ OF_HOST = Lookups(user=_find_user, group=_find_group)
 def compile_rules(
     tables: Iterable[RuleTable], lookups: Lookups = OF_HOST, regex_bytes: int = REGEX_BYTES
 ) -> tuple["RuleSet | None", list[Problem]]:
-    """Make a rule set of tables in order; None where there are problems, all of them beside it."""
+    """Return the rule set of tables in order; or None, with all problems."""
     rules, problems = read_rules(tables, lookups, regex_bytes)
     return (None if problems else RuleSet(rules)), problems
 
@@ -85,9 +85,9 @@ class RuleSet(CompiledRules):
     """Rules that decide.
 
     Attributes:
-        kernel_hits: how often the kernel decided by each, before it was given the rules again.
-        wants_programs: whether any asks for programs or commands of other processes.
-        remembers: whether they know anything of processes.
+        kernel_hits: how often the kernel decided by each rule, until the rules were last set there.
+        wants_programs: True if any rule asks for programs or commands of other processes.
+        remembers: True if decisions depend on earlier execs.
 
     """
 
@@ -123,7 +123,7 @@ class RuleSet(CompiledRules):
         return decision
 
     def drops(self, event: Event) -> bool:
-        """Decide about an event, mark it as rules say, and return True if it is to be dropped."""
+        """Decide about an event and mark it as rules say; return True if it must be dropped."""
         decision = self.decide(event)
         if decision.action == "drop":
             return True
@@ -134,7 +134,7 @@ class RuleSet(CompiledRules):
         return False
 
     def _evaluate_place(self, place: Place) -> PartialDecision:
-        """Decide what the fields of a place decide."""
+        """Return what the fields of a place decide."""
         if place.type not in TYPES:
             return PartialDecision(self, 0, epoch=self._epoch)
         fields = place_values(place, self._marks)
@@ -170,9 +170,9 @@ class RuleSet(CompiledRules):
             self._epoch = object()
 
     def adopt(self, old: "RuleSet") -> None:
-        """Go on where a set that this one replaces ends: process trees, programs, counts.
+        """Take over process trees, programs and counts of the set that this one replaces.
 
-        Of rules that say the same in both.
+        Only rules with the same text in both keep their trees and counts.
         """
         known = {rule.text: index for index, rule in reversed(list(enumerate(self.rules)))}
         now = [known.get(rule.text) for rule in old.rules]
@@ -185,7 +185,7 @@ class RuleSet(CompiledRules):
         self.inherited.adopt(old.inherited, now)
 
     def share_commands(self, commands: ProcessCommands) -> None:
-        """Ask this table from now on. Whoever owns it remembers commands, before decide()."""
+        """Ask this table from now on. Its owner records commands there, before decide()."""
         if self._wants_commands:
             commands.set_bounds(FOR_RULES)
         self.programs.command_values.commands = commands
@@ -204,7 +204,7 @@ class RuleSet(CompiledRules):
         return news
 
     def explain(self, event: Event) -> list[Explanation]:
-        """Say how each rule by itself sees an event, and why. Not for the hot path."""
+        """Return how each rule alone sees an event, and why. Too slow for the hot path."""
         of_place, of_event = place_values(event.place), event_values(event)
 
         def value(field: str) -> Any:

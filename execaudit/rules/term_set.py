@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sets of terms as numbers: a bit for each.
 
-To combine what several fields say is one `&` each, whatever the number of rules.
+One `&` combines what two fields let through, whatever the number of rules.
 """
 
 from collections.abc import Iterator

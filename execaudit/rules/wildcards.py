@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Patterns with wildcards (`*`, `**`, `?`, `[a-z]`) as regular expressions over bytes.
 
-Owns their grammar and a translation that cannot backtrack its way into long run times: every part
-between two wildcards is taken where it is first found, for good, which is right for wildcards. It
-matches nothing itself.
+Owns their grammar and a translation that cannot backtrack into long run times: every part between
+two wildcards is taken where it is first found, for good, which is right for wildcards. It matches
+nothing itself.
 """
 
 import re
@@ -24,10 +24,10 @@ class Wildcards(NamedTuple):
     """A translated pattern.
 
     Attributes:
-        match: gives something true where the whole text matches.
-        literal: the longest text that must occur.
-        begins_open: the pattern begins with "anything".
-        ends_open: it ends with that.
+        match: returns something true where the whole text matches.
+        literal: the longest text that every match contains.
+        begins_open: the pattern begins with `**`.
+        ends_open: it ends with `**`.
 
     """
 
@@ -124,7 +124,7 @@ def _regex(tokens: list[bytes | str], is_path: bool) -> bytes:
 
 
 def _tokens(text: str, is_path: bool) -> list[bytes | str]:
-    """Single characters as regex source, except the wildcards that match several."""
+    """Return the pattern's characters as regex source, and its `*`, `**` and `**/` as they are."""
     tokens: list[bytes | str] = []
     at = 0
     while at < len(text):
@@ -153,7 +153,7 @@ def _is_whole_component(text: str, at: int, end: int) -> bool:
 
 
 def _class_end(text: str, at: int) -> int:
-    """Index of the `]` that closes the class at `at`; 0 if none does."""
+    """Return the index of the `]` that closes the class at `at`; 0 if none does."""
     first = at + 1
     if text[first : first + 1] in ("!", "^"):
         first += 1
@@ -182,7 +182,7 @@ def _class(content: str, is_path: bool) -> bytes:
 
 
 def _one_of(codes: set[int], beyond_ascii: bool, is_path: bool) -> bytes:
-    """One character out of a set of ASCII codes, or any beyond ASCII."""
+    """Return regex source for one of these ASCII codes or, if `beyond_ascii`, of any others."""
     if is_path:
         codes = codes - {ord("/")}
     ascii_part = b"[" + b"".join(rb"\x%02x" % code for code in sorted(codes)) + b"]"

@@ -44,7 +44,8 @@ class PlaceTable:
         self._describe = describe
         self._places: dict[bytes, Place] = {}
         self._older: dict[bytes, Place] = {}  # not seen since `_places` was begun
-        self._last: dict[int, Place] = {}  # by processor
+        # By processor: the place, and its bytes before and from the strings on.
+        self._last: dict[int, tuple[Place, bytes, bytes]] = {}
         self._bytes = 0
 
     def clear(self) -> None:
@@ -60,20 +61,27 @@ class PlaceTable:
         last = self._last.get(cpu)
         begin = at + _AT
         strings_at = at + record.EXEC_BYTES
-        if last is not None and flags == last.flags:
-            fixed = _FIXED + len(last.ancestors)
-            if last.raw == buf[begin : begin + fixed] + buf[strings_at:strings_end]:
-                return last
+        if last is not None:
+            place, head, strings = last
+            if (
+                len(strings) == strings_end - strings_at
+                and buf.startswith(head, begin)
+                and buf.startswith(strings, strings_at)
+                and flags == place.flags
+            ):
+                return place
         *lengths, chunks, ancestors = _LENGTHS(buf, begin)
         (script,) = _SCRIPT_BYTES(buf, begin + _SCRIPT_BYTES_AT)
         if strings_at + sum(lengths) + script != strings_end or ancestors > record.ANCESTORS:
             return None
-        fixed = _FIXED + ancestors * _ANCESTOR_BYTES
-        raw = buf[begin : begin + fixed] + buf[strings_at:strings_end]
+        head = buf[begin : begin + _FIXED + ancestors * _ANCESTOR_BYTES]
+        strings = buf[strings_at:strings_end]
+        raw = head + strings
         if chunks:  # this number is about the arguments, though it stands among these lengths
             raw = raw[:_CHUNKS_AT] + b"\0\0" + raw[_CHUNKS_AT + 2 :]
         key = raw + flags.to_bytes(8) if flags else raw  # unambiguous: lengths say where raw ends
-        place = self._last[cpu] = self._intern(key, raw, flags, cut_place)
+        place = self._intern(key, raw, flags, cut_place)
+        self._last[cpu] = place, head, strings
         return place
 
     def find_exit(self, buf: bytes, at: int, flags: int) -> Place:

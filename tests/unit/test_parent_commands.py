@@ -133,6 +133,45 @@ def test_what_no_longer_runs_is_forgotten_first() -> None:
     assert image_key(NO_PID + 1, 7_000, 2) not in commands.by_image
 
 
+def test_a_storm_makes_the_table_forget_only_what_nobody_asked_for() -> None:
+    host = make_host()
+    commands = ProcessCommands()
+    commands.set_bounds((10, 1 << 20))
+
+    def start(first: int, last: int) -> None:
+        for number in range(first, last):
+            (event,) = decode(shell(b"sh", pid=NO_PID + number, time_ns=number), host=host)
+            commands.remember(event)
+
+    def is_known(number: int) -> bool:
+        return commands.find(image_key(NO_PID + number, 7_000, 2)) is not None
+
+    start(0, 3)
+    assert is_known(0)  # which also sorts 1 and 2
+    start(3, 30)
+
+    assert [number for number in range(30) if is_known(number)] == [0, 1, 2, *range(23, 30)]
+    start(30, 36)
+    assert [number for number in range(36) if is_known(number)] == [*range(26, 36)]
+
+
+def test_what_records_show_outlives_a_storm_while_it_runs() -> None:
+    host = make_host()
+    commands = ProcessCommands()
+    commands.set_bounds((10, 1 << 20))
+    commands.show(None, 512)
+    (event,) = decode(shell(b"sh", b"-c", b"id", pid=1), host=host)
+    commands.remember(event)
+    shown = commands.shown_of(image_key(1, 7_000, 2))
+    for number in range(500):
+        (event,) = decode(shell(b"sh", pid=NO_PID + number, time_ns=number), host=host)
+        commands.remember(event)
+
+    assert shown["pcmdline"] == "sh -c id"
+    assert commands.find(image_key(NO_PID + 499, 7_000, 2)) is not None
+    assert commands.shown_of(image_key(1, 7_000, 2)) == shown
+
+
 PARENTS = [
     (b"sh", b"-c", b"id"), (b"sh", b""), (b"sh", b"-c", b"a\n'b' \"%s\" \\ \xc3\xa9"),
     (b"sh", b"\xff"), (b"sh", b"x" * 600),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,33 @@ def test_what_proc_does_not_tell_is_unknown_to_rules() -> None:
 def test_process_that_is_not_there_is_an_error() -> None:
     with pytest.raises(InvalidArgument, match="there is no such process"):
         read_process(4_194_304, Host.this())
+
+
+def test_process_that_ended_runs_no_program() -> None:
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    try:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        with pytest.raises(InvalidArgument, match="it runs no program"):
+            read_process(pid, Host.this())
+    finally:
+        os.waitpid(pid, 0)
+
+
+def test_name_of_the_parent_has_its_exact_bytes() -> None:
+    own = Path("/proc/self/comm")
+    name = own.read_bytes()
+    own.write_bytes(b"a\xff")
+    try:
+        with subprocess.Popen(["sleep", "60"]) as child:
+            try:
+                fields = read_process(child.pid, Host.this())
+            finally:
+                child.kill()
+    finally:
+        own.write_bytes(name)
+    assert (fields["pcomm"], fields["pcomm_b64"]) == ("a\ufffd", "Yf8=")
 
 
 def test_running_programs_are_found_by_pid_and_start() -> None:

@@ -243,6 +243,9 @@ HOSTILE_PIECES = [
     b"a", b"a-", b"password", b"PASSWORD_", b"://", b"://a:", b"eyJ", b"-----BEGIN ", b"x-a-",
     b"authorization:", b"curl -u a:b ", b'"', b"'\"", b"mysql -p", b"--token ", b"xoxb-", b"ghp_",
     b"password=", b'"password":', b"cookie ", b"$(", b"`", b"password a|", b"((", b"echo x|su;",
+    b"connect('", b"login(a,", b"pgpass a:1:", b"password send ", b"create secret (",
+    b'"name":"a","value"',
+    b"set token ", b"a:b1@", b":", b"['pass']=", b"$'", b"sudo ", b"|sudo ", b"secret,a=b,",
     b"token: ", b'key="a\\"', b"s/key=/", b"&key=", b":thin:a/", b"<<a\npass", b"\\a pass",
     b"echo " + b"a " * 200 + b"|su|su|su|su|su|su|su|su;",
 ]  # fmt: skip
@@ -360,7 +363,7 @@ def test_pattern_of_the_user_is_replaced_and_tells_digits_apart() -> None:
         ("sshpass", "sshpass -p hunter2 ssh h"),
         ("redis", "redis-cli -a hunter2"),
         ("curl", "curl -u bob:hunter2 h"),
-        ("openssl", "openssl rsa -passin pass:hunter2"),
+        ("openssl", "openssl passwd hunter2"),
         ("environment", "env PGPASSWORD=hunter2 psql"),
         ("password", "x --token hunter2"),
         ("url", "x http://bob:hunter2@h/"),

@@ -9,11 +9,12 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from execaudit.records.redaction.assignments import find_assignments
+from execaudit.records.redaction.code import find_in_code
 from execaudit.records.redaction.literals import may_show_secret
 from execaudit.records.redaction.names import is_secret_name, option_name
 from execaudit.records.redaction.texts import Pattern
-from execaudit.records.redaction.urls import find_in_urls
-from execaudit.records.redaction.values import is_harmless
+from execaudit.records.redaction.urls import find_in_addresses, find_in_urls
+from execaudit.records.redaction.values import is_harmless, looks_random
 
 _KEPT = 4096
 _LIMIT = 128  # bytes of the longest argument that is remembered
@@ -98,9 +99,17 @@ class ArgumentFinder:
                 start, end = match.span(group)
                 if not is_harmless(word[start : min(end, start + 1024)], b"password"):
                     yield Secret(start, end, pattern.name, "its looks")
-        if "url" in self._enabled and b"://" in word:
-            for start, end, name in find_in_urls(word):
-                yield Secret(start, end, name, "a URL")
+        if "url" in self._enabled:
+            yield from _find_in_urls(word)
+        yield from self.find_in_code(word)
+
+    def find_in_code(self, text: bytes) -> Iterator[Secret]:
+        """Find secrets in the calls of a text, where it is code."""
+        if "code" in self._enabled and (
+            b"(" in text or b"send" in text or b"pgpass" in text or b"alue" in text
+        ):
+            for start, end in find_in_code(text):
+                yield Secret(start, end, "code", "an argument of a function")
 
     def _examine(self, word: bytes) -> Look:
         secrets = list(self.find(word))
@@ -111,12 +120,21 @@ class ArgumentFinder:
             is_pair = name.lower() in _PAIRS
             announces = not is_pair and is_secret_name(name)
             return Look(tuple(secrets), announces, is_pair, leads=announces or is_pair)
-        if word[:2] == b"--":
-            name, _, value = word[2:].partition(b"=")
-            if name.lower() in _PAIRS:
-                secrets = [secret for secret in secrets if secret.start != len(name) + 3]
-                secrets += find_in_pair(value, len(name) + 3)
+        if word[:1] == b"-" and b"=" in word:
+            option, _, value = word.partition(b"=")
+            if option.lstrip(b"-").lower() in _PAIRS:
+                secrets = [secret for secret in secrets if secret.start != len(option) + 1]
+                secrets += find_in_pair(value, len(option) + 1)
         return Look(tuple(secrets))
+
+
+def _find_in_urls(word: bytes) -> Iterator[Secret]:
+    if b"@" in word:
+        for start, end, name in find_in_addresses(word):
+            yield Secret(start, end, name, "an address")
+    if b"://" in word:
+        for start, end, name in find_in_urls(word):
+            yield Secret(start, end, name, "a URL")
 
 
 def find_in_pair(value: bytes, at: int = 0) -> Iterator[Secret]:
@@ -125,3 +143,5 @@ def find_in_pair(value: bytes, at: int = 0) -> Iterator[Secret]:
     if colon and not secret.startswith(b"//") and not is_harmless(secret, b"password"):
         start = at + len(user) + 1
         yield Secret(start, start + len(secret), "password", "USER:X")
+    elif not colon and looks_random(user):
+        yield Secret(at, at + len(user), "password", "a token instead of USER:X")

@@ -14,13 +14,13 @@ from execaudit.records.redaction.names import (
     is_secret_name,
     is_secret_variable,
 )
-from execaudit.records.redaction.values import is_harmless
+from execaudit.records.redaction.values import is_harmless, looks_random
 
 Found = tuple[int, int, str]
 """(start, end, name of the pattern) of a secret in an argument."""
 
 # The last letter of each name of a secret, perhaps a digit, a quote and a blank behind it.
-_SIGN = re.compile(rb"(?<=[a-zA-Z0-9\"'\\ \t])[=:]")
+_SIGN = re.compile(rb"(?<=[a-zA-Z0-9\"'\\ \t])[=:]|(?<=[\]}])=")
 _LAST_LETTERS = frozenset(b"deklnrtyshwgvpSDEKLNRTYHWGVP0123456789")
 _QUOTES = b"\"'"
 # What ends a value, by the sign before its name. A run of blanks or brackets is tried where it
@@ -57,6 +57,9 @@ _HEADERS = {
     b"proxy-authorization": "authorization",
     b"cookie": "header",
     b"set-cookie": "header",
+    b"x-auth": "header",
+    b"x-key": "header",
+    b"x-honeycomb-team": "header",
 }
 _SUBSTITUTION = re.compile(rb"s([/|,#!@~%])")
 
@@ -95,7 +98,7 @@ def _name_before(word: bytes, at: int) -> tuple[int, int] | None:
     end = at
     if word[end - 1] not in _LAST_LETTERS:
         begin = max(0, at - 16)
-        end = begin + len(word[begin:at].rstrip(b" \t").rstrip(b"\"'\\]").rstrip(b" "))
+        end = begin + len(word[begin:at].rstrip(b" \t").rstrip(b"\"'\\]}").rstrip(b" "))
         if not end or word[end - 1] not in _LAST_LETTERS:
             return None
     begin = max(0, end - NAME_LIMIT)
@@ -109,7 +112,12 @@ def _find_value(word: bytes, start: int, name: bytes, end_of_name: int, at: int)
     if start == 0 and name[:2] == b"-o":  # mount -opassword=value,user=name
         start, bare = 2, name[2:]
     is_variable = is_secret_variable(bare)
-    if not is_variable and not is_secret_name(bare) and not _is_signature(bare, word, start):
+    if (
+        not is_variable
+        and not is_secret_name(bare)
+        and not _is_signature(bare, word, start)
+        and not _is_account_key(bare)
+    ):
         return None
     pattern = "environment" if is_variable else "password"
     if word[at : at + 1] in (b"=", b"~"):  # a comparison
@@ -176,6 +184,8 @@ def _find_member(
 ) -> Found | None:
     """Find the value behind `name:`, `"name":` or `Name: `."""
     bare = name.lstrip(b"-/$")
+    if start == 0 and name[:2] == b"-H" and name[2:3].isupper():  # curl -HCookie:value
+        start, bare, is_header = 2, name[2:], True
     header = _HEADERS.get(bare.lower())
     is_header = _is_header_at(word, start, is_header)
     found = None
@@ -187,8 +197,18 @@ def _find_member(
         if end_of_name < at - 1 or before in (b"{", b",", b"(", b"[", b"\n"):  # JSON, YAML
             limits = _member_limits(word, at, before)
             found = _checked(word, *limits, bare, "password") if limits else None
-        elif word[:start] == b"/" or (start == 0 and name[:1] == b"-"):  # /password:value
+        elif (word[:start] == b"/" and word[at : at + 1] != b"/") or (
+            start == 0 and name[:1] == b"-"
+        ):  # /password:value
             found = _checked(word, at, len(word), bare, "password")
+        elif (
+            name == b"pass"
+            and word[at : at + 1] not in (b"", b" ", b":")
+            and word[start - 1 : start] in (b"", b"=")
+        ):  # -passin pass:value
+            found = _checked(word, at, len(word), bare, "password")
+        elif start == 0 and word[at : at + 1] == b" " and looks_random(word[at:].strip()):  # YAML
+            found = at + 1, len(word), "password"
         elif is_header or (start == 0 and _is_header_name(bare)):
             found = _checked(word, *_header_limits(word, at), bare, "header")
     return found
@@ -232,6 +252,11 @@ def _checked(word: bytes, start: int, end: int, name: bytes, pattern: str) -> Fo
     if start >= end or is_harmless(word[start : min(end, start + 1024)], name):
         return None
     return start, end, pattern
+
+
+def _is_account_key(name: bytes) -> bool:
+    """Return True for fs.azure.account.key.ACCOUNT.blob.core.windows.net of Hadoop."""
+    return b".account.key." in name
 
 
 def _is_signature(name: bytes, word: bytes, start: int) -> bool:

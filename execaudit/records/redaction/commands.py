@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from execaudit.records.redaction import shell
+from execaudit.records.redaction.any_program import find_login, find_settings, option_text
 from execaudit.records.redaction.arguments import ArgumentFinder, Look, find_in_pair
 from execaudit.records.redaction.entries import Entry
 from execaudit.records.redaction.finding import FOLD, Finding
@@ -22,14 +23,16 @@ _SCRIPTS = 4  # a command line in one in one
 _INPUT_WORDS = 64  # of one echo: each command behind it in the pipeline looks at all of them
 _ASSIGNMENT = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*=")
 _BEFORE_SCRIPT = re.compile(rb"-[a-zA-Z]{0,16}c|--(?:session-)?command")
+# --metadata=startup-script=echo root:secret | chpasswd
+_PIPED = re.compile(
+    rb"(?:\||\bsudo )\s{0,8}(?:sudo )?(?:/usr/s?bin/)?(?:chg?passwd|passwd|smbpasswd)\b"
+    rb"|\bsudo\b[^|]{0,64} -S"
+    rb"|(?:password|token|pass)-stdin"
+)
+_OPTION_WITH_VALUE = re.compile(rb"(?:-{0,2}[A-Za-z][\w.-]{0,64}=){1,2}")
 _SCRIPT_OPTION = re.compile(rb"--(?:session-)?command=")
 _NO_SCRIPT = (b"-", b"{", b"[")
 _INTERPRETERS = frozenset(b"python perl ruby node nodejs php lua tclsh rscript java".split())
-_USER_OPTIONS = frozenset(
-    b"-u -U -l --user --username --login -user -username --login-name".split()
-)
-_PASSWORD_OPTIONS = frozenset((b"-p", b"-P"))
-_NO_PASSWORD = re.compile(rb"[-0-9.:,/]+|/.*|-.*|[\w.-]+:[0-9]+|[\w./-]+/[\w./:-]*")
 _STDIN_OPTION = re.compile(
     rb"--?[a-z-]*(?:pass(?:word|phrase|wd)?|token|secret|key|pin)-?(?:on-|from-)?(?:stdin|fd)[\w=-]*"
     rb"|--with-token|--stdin-(?:password|pass|key)|-stdinpass"
@@ -91,11 +94,15 @@ class CommandFinder:
             if look.secrets:
                 name = word.partition(b"=")[0] + b"="
                 found += [Finding(index, *secret) for secret in look.secrets if name not in plain]
-            if before is not None and before.leads and index not in told:
+            # An option that has its value in itself, as in -wSECRET, announces nothing.
+            if before is not None and before.leads and told.isdisjoint((index - 1, index)):
                 found += self._find_announced(index, words, before, plain)
             before = look
+        begin, name = (running[-1].at + 1, running[-1].name) if running else (0, b"")
+        if self._wants_options:
+            found += find_settings(words, begin)
         if self._wants_login and not entries and (b"-p" in words or b"-P" in words):
-            found += _find_login(words)
+            found += find_login(words, begin, name)
         return found
 
     def _find_by_table(
@@ -136,7 +143,7 @@ class CommandFinder:
         if option:
             return option.end(), []
         if word.startswith(_NO_SCRIPT):
-            return -1, []
+            return self._piped_at(word), []
         before = words[index - 1]
         is_announced = _BEFORE_SCRIPT.fullmatch(before)
         for program in running:
@@ -148,7 +155,15 @@ class CommandFinder:
             if before in entry.scripts or b"..." in entry.scripts:
                 return 0, [last.name]
         is_known = last.entries or last.name.rstrip(b"0.") in _INTERPRETERS
-        return (0, []) if is_announced and not is_known else (-1, [])
+        return (0, []) if is_announced and not is_known else (self._piped_at(word), [])
+
+    @staticmethod
+    def _piped_at(word: bytes) -> int:
+        """Return where a command line begins that pipes a secret, whatever the option; or -1."""
+        if (b"|" not in word and b"<<" not in word) or not _PIPED.search(word):
+            return -1
+        option = _OPTION_WITH_VALUE.match(word)
+        return option.end() if option else 0
 
     def _find_announced(
         self, index: int, words: Sequence[bytes], before: Look, plain: Collection[bytes]
@@ -159,7 +174,7 @@ class CommandFinder:
             return
         if before.announces and not _is_option(word):
             if not is_harmless(word, option.lstrip(b"-")):
-                yield Finding(index, 0, len(word), "password", f"behind {_text(option)}")
+                yield Finding(index, 0, len(word), "password", f"behind {option_text(option)}")
         elif before.is_pair:
             for secret in find_in_pair(word):
                 yield Finding(index, *secret)
@@ -177,7 +192,14 @@ class CommandFinder:
         commands = shell.read_commands(words[index][begin:]) if begin >= 0 else None
         if commands is None or depth >= _SCRIPTS:
             return None
-        found: list[Finding] = []
+        text = words[index][begin:]
+        is_shell = any(
+            program.prefix and (program.prefix.is_shell or program.prefix.is_runner)
+            for program in running
+        )
+        # `-c` of a program that is not known may be followed by SQL or other code.
+        by_itself = self._arguments.find_in_code(text) if is_shell else self._arguments.find(text)
+        found = [Finding(0, *secret) for secret in by_itself]
         for command in commands:
             inner = shell.strip_keywords(command)
             for secret in self.find([*leader, *(word.value for word in inner)], depth + 1):
@@ -196,6 +218,8 @@ class CommandFinder:
     ) -> Iterator[Finding]:
         """Find secrets that are piped into a command; offsets are those in the command line."""
         texts = list(command.input)
+        for writer in command.upstream[-1:]:  # cat <<< text | command
+            texts += writer.input
         for writer in command.upstream:
             texts += _written(shell.strip_keywords(writer))[:_INPUT_WORDS]
         if not texts:
@@ -207,6 +231,9 @@ class CommandFinder:
                 for place in entry.find_in_input(arguments, lines):
                     start, end = texts[place.argument].locate(place.start, place.end)
                     yield Finding(0, start, end, entry.program.name, _reason(entry, place.usage))
+                if entry.reads_pairs:
+                    for start, end in _find_formatted(command.upstream):
+                        yield Finding(0, start, end, entry.program.name, "printf USER:%s")
         if self._wants_input and any(map(_STDIN_OPTION.fullmatch, values)):
             for text in texts:
                 value = text.value.removesuffix(b"\\n")
@@ -240,20 +267,16 @@ def _written(words: Sequence[shell.Word]) -> Sequence[shell.Word]:
     return words[begin:]
 
 
+def _find_formatted(writers: Sequence[shell.Command]) -> Iterator[tuple[int, int]]:
+    """Find what `printf` writes behind a colon: `printf '%s:%s' USER SECRET`."""
+    for writer in writers:
+        words = shell.strip_keywords(writer)
+        if len(words) > 2 and program_name(words[0].value) == b"printf":
+            pieces = words[1].value.split(b"%s")
+            for before, word in zip(pieces, words[2:], strict=False):
+                if before.endswith(b":") and not is_harmless(word.value, b"password"):
+                    yield word.locate(0, len(word.value))
+
+
 def _is_option(word: bytes) -> bool:
-    return word[:2] == b"--" and word[2:3].isalpha()
-
-
-def _find_login(words: Sequence[bytes]) -> Iterator[Finding]:
-    """Find the password in `-u NAME -p X`, whatever the program."""
-    for index in range(len(words) - 3):
-        if words[index] not in _USER_OPTIONS or words[index + 2] not in _PASSWORD_OPTIONS:
-            continue
-        user, value = words[index + 1], words[index + 3]
-        if user[:1] != b"-" and not _NO_PASSWORD.fullmatch(value) and not is_harmless(value):
-            reason = f"{_text(words[index])} USER {_text(words[index + 2])} X"
-            yield Finding(index + 3, 0, len(value), "login", reason)
-
-
-def _text(option: bytes) -> str:
-    return option.decode(errors="replace")
+    return word[:1] == b"-" and (len(word) == 2 or (word[1:2] == b"-" and word[2:3].isalpha()))

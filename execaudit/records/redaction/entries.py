@@ -61,6 +61,11 @@ class Entry:
         return tuple(compile_usage(text) for text in self.program.usage if "<" in text)
 
     @cached_property
+    def reads_pairs(self) -> bool:
+        """True if it reads lines such as USER:SECRET."""
+        return any(usage.text.endswith(":X") for usage in self._input_usages)
+
+    @cached_property
     def _valued(self) -> frozenset[bytes]:
         return frozenset(self.program.valued.encode().translate(FOLD).split())
 

@@ -19,23 +19,25 @@ _PART = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _ALONE = frozenset(
     b"password passwd passphrase passcode passwort pass pwd pw psk secret token credential"
     b" credentials cred creds apikey authtoken pwdhash passw pword"
-    b" authkey".split()
+    b" authkey pin puk otp".split()
 )
 _GLUED = (
     b"password", b"passwd", b"passphrase", b"passcode", b"passwort", b"secret", b"token", b"apikey",
     b"secretkey", b"accesskey", b"privatekey", b"accountkey", b"authkey", b"sharedkey",
-    b"masterkey", b"encryptionkey", b"presharedkey", b"licensekey",
+    b"masterkey", b"encryptionkey", b"presharedkey", b"licensekey", b"securitykey", b"sessionkey",
+    b"subscriptionkey", b"storagekey", b"appkey",
 )  # fmt: skip
 _OWNERS = (
     b"store key user db my admin root sudo become ks ts trust ssl tls cert http https ftp smtp imap"
     b" pop mail ldap bind vnc rpc proxy auth login wifi account sql pg jmx dest src new old ansible"
-    b" repl master upload ssh pkey client server rcon sa sys".split()
+    b" repl master upload ssh pkey client server rcon sa sys require".split()
 )
 _BEFORE_PASS = frozenset(_OWNERS)
 _BEFORE_PW = frozenset((*_OWNERS, b"mgr", b"dm", b"rootdn", b"u", b"o", b"owner", b"olcroot"))
 _BEFORE_KEY = frozenset(
     b"api access secret private account auth master encryption encrypt decryption shared preshared"
     b" psk storage license licence setup unseal recovery consumer hmac webhook instrumentation"
+    b" functions function rapidapi mashape ingest"
     b" subscription session security app application sas wep wpa crypto cipher cookie".split()
 )
 # "--no-password", "--ask-become-pass" take no value; "--max-token", "--eos-token" no secret.
@@ -65,6 +67,8 @@ _NO_SECRET_LAST = frozenset(
 _IN_VARIABLE = re.compile(
     rb"PASSWORD|PASSWD|PASSPHRASE|PASSCODE|SECRET|TOKEN(?!I[ZS])|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY"
     rb"|ACCOUNT_?KEY|MASTER_?KEY|ENCRYPTION_?KEY|SECRET_?KEY|(?:^|_)(?:PASS|PWD|PSK|PW)(?:_|$)"
+    rb"|(?:^|_)(?:APP|JWT|SESSION|HMAC|AUTH|CIPHER|CRYPT|STRIPE|OPENAI|ANTHROPIC|SENDGRID|MAILGUN"
+    rb"|WEBHOOK|SERVICE|STORAGE|LICEN[SC]E|DEPLOY)_KEY(?:_|$)"
     rb"|SSHPASS|_AUTH$|(?:^|_)CRED(?:ENTIAL)?S?(?:_|$)"
 )
 _VARIABLE = re.compile(rb"[A-Z][A-Z0-9_]*")
@@ -91,6 +95,8 @@ def _is_secret(last: bytes, before: list[bytes]) -> bool:
     """Return True if a name is a secret's by its last part and those before it."""
     if last in _ALONE:
         is_secret = not (last == b"pass" and before and before[-1] in _NO_PASS)
+    elif last == b"cookie":
+        is_secret = bool(before) and before[-1] in (b"session", b"auth", b"login")
     elif last == b"bearer":
         is_secret = any(part.endswith(b"auth") for part in before)
     elif last == b"key":

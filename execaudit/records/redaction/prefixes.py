@@ -101,7 +101,7 @@ PREFIXES = (
     Prefix(
         "nohup setsid command builtin exec chronic unbuffer linux32 linux64 setarch i386 eatmydata"
         " dumb-init tini catatonit fakeroot fakechroot torsocks torify tsocks usewithtor busybox"
-        " toybox run-one dbus-run-session ts noti retry sponge rlwrap",
+        " toybox run-one dbus-run-session spawn ts noti retry sponge rlwrap",
         "-a -g -s -t -d",
     ),
     Prefix("time gtime", "-f -o"),
@@ -176,9 +176,15 @@ PREFIXES = (
     Prefix("npx bunx uvx pnpx", "-p --package --with --from"),
     # Interpreters: the kernel puts them before the script that names them
     Prefix(
-        "python python2 python3 pypy pypy3 perl ruby node nodejs php lua tclsh wish expect"
-        " rscript bun deno",
+        "python python2 python3 pypy pypy3 perl ruby node nodejs php lua tclsh wish rscript bun"
+        " deno",
         "-W -X -e -E -I -r",
+    ),
+    Prefix("expect", "-c -d -D -f -b"),
+    Prefix(
+        "pwsh powershell pwsh.exe powershell.exe pwsh-preview",
+        "-f -File -file -ep -ExecutionPolicy -wd -WorkingDirectory",
+        is_runner=True,
     ),
     Prefix("java", markers="-jar -cp -classpath"),
 )

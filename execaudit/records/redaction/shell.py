@@ -20,6 +20,7 @@ _TOKEN = re.compile(
     rb"|(?P<substitution>[$<>]\()"
     rb"|(?P<redirect>[0-9]?(?:<<-?|>>|<>|>\||[<>]&?))"
     rb"|(?P<plain>[^\s\"'\\|&;()<>`$]+)"
+    rb"|\$'(?P<ansi>(?:[^'\\]|\\(?s:.))*+)'?"
     rb"|'(?P<single>[^']*)'?"
     rb"|(?P<double>\")"
     rb"|(?P<escape>\\(?s:.)?)"
@@ -175,6 +176,8 @@ class _Reader:
             self._append(match[0], match.start())
         elif kind == "single":
             self._append(match["single"], match.start() + 1)
+        elif kind == "ansi":  # what \n and others stand for, readers of lines know
+            self._append(match["ansi"], match.start() + 2)
         elif kind == "escape":
             self._append(match[0][1:].replace(b"\n", b""), match.start() + 1)
         elif kind == "dollar":
@@ -247,4 +250,6 @@ def strip_keywords(command: Command) -> list[Word]:
     begin = 0
     while begin < len(command.words) and command.words[begin].value in _KEYWORDS:
         begin += 1
+    if len(command.words) > begin + 1 and command.words[begin + 1].value == b"=":
+        begin += 2  # $name = command, in PowerShell
     return command.words[begin:]

@@ -60,8 +60,8 @@ TEXTS = (
     # https://docs.gitlab.com/security/tokens/#token-prefixes
     _pattern(
         "gitlab",
-        r"gl(?:pat|ptt)-[A-Za-z0-9_.-]{20,255}",
-        "glpat-|glptt-",
+        r"gl(?:pat|ptt|dt|rt|cbt|ft|imt|agent|soat|ffct|wt)-[A-Za-z0-9_.=-]{20,255}",
+        "glpat-|glptt-|gldt-|glrt-|glcbt-|glft-|glimt-|glagent-|glsoat-|glffct-|glwt-",
     ),
     _pattern(
         "slack", r"xox[abeprs]-[A-Za-z0-9-]{10,255}|xapp-\d-[A-Za-z0-9-]{10,255}", "xox|xapp-"
@@ -86,18 +86,25 @@ TEXTS = (
     ),
     # Tokens with a prefix of their issuer: npm, PyPI, Docker, DigitalOcean, Hugging Face, OpenAI,
     # Anthropic, SendGrid, Shopify, Grafana, Vault, Linear, Tailscale, age, Sentry,
-    # PlanetScale, Postman, RubyGems, New Relic.
+    # PlanetScale, Postman, RubyGems, New Relic, Atlassian, Telegram, Figma,
+    # Notion, Groq, Supabase, PostHog, Sourcegraph, Render, 1Password, Netlify, LangSmith, Aiven,
+    # Clojars, Replicate.
     _pattern(
         "token",
         r"(?:npm_[A-Za-z0-9]{36}|pypi-[\w-]{50,512}|dckr_(?:pat|oat)_[\w-]{20,64}"
         r"|do[oprs]_v\d_[a-f0-9]{64}|hf_[A-Za-z0-9]{30,64}|sk-(?:proj-|ant-|svcacct-)?[\w-]{32,255}"
         r"|SG\.[\w-]{16,32}\.[\w-]{30,64}|shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}"
         r"|gl(?:c|sa)_[\w=-]{32,255}|hv[sbr]\.[\w-]{24,255}"
-        r"|lin_api_[A-Za-z0-9]{32,64}|tskey-[a-z]{3,10}-[\w-]{16,64}|AGE-SECRET-KEY-[A-Z0-9]{59}"
+        r"|lin_api_[A-Za-z0-9]{32,64}|tskey-[a-z]{3,10}-[\w-]{16,64}|AGE-SECRET-KEY-[A-Z0-9-]{50,1024}"
         r"|sntry[su]_[\w=+/-]{40,255}|pscale_(?:tkn|pw)_[\w.-]{32,64}"
-        r"|PMAK-[a-f0-9]{24}-[a-f0-9]{34}|rubygems_[a-f0-9]{48}|NRAK-[A-Z0-9]{27})",
+        r"|PMAK-[a-f0-9]{24}-[a-f0-9]{34}|rubygems_[a-f0-9]{48}|NRAK-[A-Z0-9]{27}"
+        r"|ATATT0x[\w=-]{20,512}|[0-9]{8,10}:AA[\w-]{33}"
+        r"|figd_[\w-]{20,64}|(?<!\w)(?:ntn|gsk|sbp|ph[cx]|sgp|rnd|ops|nfp)_(?=[A-Za-z]{0,64}0)\w{24,1024}|(?<!\w)r0_[A-Za-z0-9]{37}"
+        r"|lsv0_[\w-]{20,128}|AVNS_[\w-]{16,64}|CLOJARS_[a-f0-9]{40,128}"
+        r")",
         "npm_|pypi-|dckr_|_v0_|hf_|sk-|nrak-|pmak-|sg.|shpat_|shpca_|shppa_|shpss_|glc_|glsa_|hvs.|hvb.|hvr."
-        "|lin_api_|key-|sntrys_|sntryu_|pscale_|rubygems_",
+        "|lin_api_|key-|sntrys_|sntryu_|pscale_|rubygems_|atatt0x|:aa|figd_|ntn_|gsk_|sbp_|phc_|phx_|sgp_|rnd_|ops_|nfp_"
+        "|r0_|lsv0_|avns_|clojars_",
     ),
     # CREATE USER, ALTER USER, SET PASSWORD of MySQL, PostgreSQL, Oracle, SQL Server, ClickHouse.
     _pattern(
@@ -125,7 +132,29 @@ TEXTS = (
         "requirepass|masterauth",
     ),
     # jdbc:oracle:thin:user/secret@host
-    _pattern("url", r":thin:[^\s/@]{1,256}/(?P<secret>[^\s@]{1,1024})@", ":thin:"),
+    _pattern(
+        "url",
+        r":(?:thin|oci\d?):[^\s/@]{1,256}/(?P<secret>[^\s@]{1,1024})@",
+        ":thin:|:oci",
+    ),
+    # qemu -object secret,id=x,data=secret
+    _pattern(
+        "password", r"\bsecret,(?:[\w-]{1,32}=[^,]{0,256},){0,4}data=(?P<secret>[^,]+)", "secret,"
+    ),
+    # netrc: machine host login user password secret
+    _pattern(
+        "password",
+        r"(?i)\blogin\s{1,8}\S{1,256}\s{1,8}password\s{1,8}(?P<secret>[^\s\\\"']{1,1024})",
+        "password",
+    ),
+    # osascript -e 'do shell script "x" password "secret" with administrator privileges'
+    _pattern(
+        "password",
+        r"password\s{1,8}\\?\"(?P<secret>[^\"\\]{1,1024})\\?\"\s{1,8}with\s{1,8}administrator",
+        "password",
+    ),
+    # CREATE SECRET (TYPE s3, SECRET 'secret') of DuckDB
+    _pattern("sql", r"(?i)[(,]\s{0,8}secret\s{1,8}'(?P<secret>[^']{1,1024})", "secret"),
     # msfconsole -x "set SMBPass secret; run"
     _pattern(
         "password",

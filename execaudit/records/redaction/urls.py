@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from execaudit.records.redaction.assignments import Found
-from execaudit.records.redaction.values import is_harmless
+from execaudit.records.redaction.values import is_harmless, looks_random
 
 _LIMIT = 4096  # bytes of the longest authority
 _END = re.compile(rb"[\s\"'<>|\\^`]|://")
@@ -31,6 +31,29 @@ _WEBHOOK = re.compile(
     rb"|api\.telegram\.org/(?:file/)?bot(?P<telegram>[^\s\"'?#/]+)"
     rb"|webhook\.office\.com/webhookb2/(?P<office>[^\s\"'?#]+)"
 )
+
+
+# bob:secret@host:3306, bob:secret@tcp(host)/db
+_ADDRESS = re.compile(
+    rb"(?:--?[\w.-]{1,64}=)?(?P<user>[\w.+%\\-]{1,64}):"
+    rb"(?P<secret>(?!//)[^\s@/]{1,256}(?:@[^\s@/]{1,256}){0,4})"
+    rb"@(?:(?P<sure>(?:tcp|unix|udp)\(|\[?[A-Za-z0-9][\w.:-]{0,255}\]?:[0-9]{2,5}(?![\w.]))"
+    rb"|[A-Za-z0-9][\w-]{0,62}(?:\.[\w-]{1,63}){1,8}(?:/|$))"
+)
+_NO_USERS = frozenset(
+    b"mailto sip sips xmpp acct user users group domain serviceaccount principal principalset email"
+    b" mail from to cc bcc author committer owner ssh git http https npm docker tel im".split()
+)
+
+
+def find_in_addresses(word: bytes) -> Iterator[Found]:
+    """Find the password of an argument such as `bob:secret@host:3306`, which has no scheme."""
+    match = _ADDRESS.match(word)
+    if match is None or match["user"].lower() in _NO_USERS:
+        return
+    secret = match["secret"]
+    if (match["sure"] and not is_harmless(secret, b"password")) or looks_random(secret):
+        yield *match.span("secret"), "url"
 
 
 def find_in_urls(word: bytes) -> Iterator[Found]:
@@ -101,4 +124,4 @@ def is_token(user: bytes, host: bytes) -> bool:
     if _CODE_HOST.match(host):
         return len(user) >= 20 or (has_digit and len(user) >= 8)
     is_mixed = user != user.lower() and user != user.upper()
-    return has_digit and is_mixed and len(user) >= 10
+    return has_digit and len(user) >= (10 if is_mixed else 32)

@@ -22,6 +22,11 @@ _VARIABLES = re.compile(
     rb"|\x01\([^\x01]*\)|`[^`]*`|\$\(cat [^)]*\)"
     rb"|\$\{\{[^}]*\}\}|\{\{[^}]*\}\}|%[A-Za-z_][A-Za-z0-9_]*%|\$env:\w+)+[\"')}\]]*"
 )
+# password=os.getenv("PW"): code that reads it from elsewhere
+_READING = re.compile(
+    rb"(?:os\.(?:getenv|environ)|getenv|process\.env|ENV[\[.]|System\.getenv|getpass|secrets\."
+    rb"|env\(|args\.|self\.|cfg\.|config[.\[]|settings\.|input\(|request\.|params[.\[]|None\b).*"
+)
 _DIRECTORY = re.compile(rb"/[\w./~-]*")  # PWD=/srv
 _NUMBER = re.compile(rb"[+-]?[0-9]+(?:[.,][0-9]+)*(?:[eE][+-]?[0-9]+|[kKmMgGsh%]|ms)?")
 _FILE = re.compile(
@@ -46,6 +51,13 @@ _EXPRESSION = re.compile(
     rb"[(^]?(?:\.[*+]\??|\[[^\]]{1,32}\][*+]?|\\[wWsSdDb][*+]?|\\[0-9]|\\\(|\\\)|\.\{[0-9,]+\}"
     rb"|%[sdq]|[|)$])+[/\"']?[gi]?"
 )
+_PIN = re.compile(rb"[0-9]{4,10}")
+_PINS = (b"pin", b"puk", b"otp")
+_METHOD = re.compile(
+    rb"(?i)(?:oauth|sha|md|ntlm|krb|aes|rsa|ecdsa|ed|hs|rs|es|scram|tls|ssl|http|v|basic|digest|plain)"
+    rb"[a-z]{0,8}(?:[-_][a-z]{1,8}){0,2}[-_v]?[0-9.]{1,5}(?:[-_][a-z0-9]{1,8})*"
+)
+_RANDOM = re.compile(rb"[A-Za-z0-9_=+~-]{8,256}")
 _DEPENDS = (b"token", b"tokens", b"key", b"secret", b"credentials", b"credential", b"creds")
 
 
@@ -58,9 +70,23 @@ def is_harmless(value: bytes, name: bytes = b"") -> bool:
     bare = value.strip(b"\"'")
     if len(bare) == 1 or value.startswith(b"<redacted:") or bare.lower() in _WORDS:
         return True
-    if name.lower().endswith(b"pwd") and _DIRECTORY.fullmatch(bare):
-        return True
+    lower = name.lower()
+    if lower.endswith(_PINS):
+        return not _PIN.fullmatch(bare)
     if _NUMBER.fullmatch(bare):
         # A password may be 123456, a token is not 512.
-        return len(bare) <= 2 or name.lower().endswith(_DEPENDS)
-    return any(regex.fullmatch(bare) for regex in (_VARIABLES, _FILE, _PLACEHOLDER, _EXPRESSION))
+        return len(bare) <= 2 or lower.endswith(_DEPENDS)
+    return (lower.endswith(b"pwd") and _DIRECTORY.fullmatch(bare) is not None) or any(
+        regex.fullmatch(bare) for regex in (_VARIABLES, _READING, _FILE, _PLACEHOLDER, _EXPRESSION)
+    )
+
+
+def looks_random(value: bytes) -> bool:
+    """Return True if a value has digits between letters, as generated tokens have."""
+    return (
+        bool(_RANDOM.fullmatch(value))
+        and any(map(value.__contains__, b"0123456789"))
+        and value.lower() != value.upper()
+        and not _METHOD.fullmatch(value)
+        and not is_harmless(value, b"password")
+    )

@@ -48,6 +48,24 @@ PROGRAMS = (
         "vncpasswd(1)",
     ),
     Program(
+        "accounts",
+        "base64 argon2",
+        ("< USER:X", "SALT < X"),
+        "base64(1), argon2(1)",
+    ),
+    Program(
+        "accounts",
+        "ocpasswd pamtester newusers htdigest",
+        ("< X",),
+        "ocpasswd(8), pamtester(1)",
+    ),
+    Program(
+        "accounts",
+        "raspi-config",
+        ("do_change_pass USER X", "do_wifi_ssid_passphrase SSID X"),
+        "raspi-config nonint",
+    ),
+    Program(
         "sudo",
         "sudo",
         ("-*S* < X", "--stdin < X"),

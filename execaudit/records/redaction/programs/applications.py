@@ -121,6 +121,13 @@ PROGRAMS = (
         "airflow users create --help",
     ),
     Program(
+        "configuration",
+        "expect tclsh wish",
+        ("set SECRET_NAME X",),
+        "expect(1)",
+        scripts="-c",
+    ),
+    Program(
         "caddy",
         "caddy",
         ("hash-password --plaintext X", "hash-password -p X", "hash-password < X"),

@@ -55,6 +55,12 @@ PROGRAMS = (
     ),
     Program(
         "archive",
+        "lrzip lrunzip lrzcat lrztar",
+        ("--encrypt=X", "-eX"),
+        "lrzip(1)",
+    ),
+    Program(
+        "archive",
         "zpaq",
         ("-key X",),
         "zpaq(1)",

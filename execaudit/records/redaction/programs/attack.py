@@ -89,6 +89,24 @@ PROGRAMS = (
     ),
     Program(
         "attack",
+        "dirb whatweb",
+        ("-u USER:X", "--user USER:X"),
+        "dirb(1), whatweb(1)",
+    ),
+    Program(
+        "attack",
+        "crowbar",
+        ("-c X",),
+        "crowbar --help",
+    ),
+    Program(
+        "attack",
+        "o365spray trevorspray brutespray ruler smbspray gobuster kerbeus spray.py o365spray.py",
+        ("-p X", "-P X"),
+        "gobuster help, trevorspray --help",
+    ),
+    Program(
+        "attack",
         "msfrpc msfrpcd",
         ("-P X",),
         "msfrpcd -h",

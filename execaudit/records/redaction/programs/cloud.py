@@ -15,7 +15,11 @@ PROGRAMS = (
     Program(
         "azure",
         "az az.cmd azcopy",
-        ("login -*p X", "secret set --value X"),
+        (
+            "login -*p X",
+            "mysql|mariadb|postgres|sql|synapse|acr -*p X",
+            "secret set --value X",
+        ),
         "az login --help, az keyvault secret set --help",
     ),
     Program(
@@ -102,6 +106,12 @@ PROGRAMS = (
         plain="--secret",
     ),
     Program(
+        "cloud",
+        "aliyun tccli hcloud-cli bce jdc ucloud",
+        ("configure set SECRET_NAME X",),
+        "aliyun configure help, tccli configure help",
+    ),
+    Program(
         "object-store",
         "mc mcli",
         (
@@ -155,8 +165,27 @@ PROGRAMS = (
     ),
     Program(
         "backup",
-        "borg restic",
-        ("init < X",),
+        "duplicity duply duplicity-nice",
+        (),
+        "duplicity(1): the keys are names of GnuPG's",
+        plain="--encrypt-key --sign-key --hidden-encrypt-key --encrypt-sign-key",
+    ),
+    Program(
+        "backup",
+        "dsmadmc dsmc",
+        ("-pa=X", "-pas=X", "-pass=X"),
+        "IBM Storage Protect: dsmadmc",
+    ),
+    Program(
+        "backup",
+        "qlogin",
+        ("-clp X", "-ps X"),
+        "Commvault: qlogin",
+    ),
+    Program(
+        "backup",
+        "borg restic rustic borgmatic",
+        ("init < X", "--password-command echo~X"),
         "borg(1), restic(1)",
     ),
 )

@@ -24,6 +24,19 @@ PROGRAMS = (
         valued="-u -h -P -S -O -i -w -p --user --host --port --socket",
     ),
     Program(
+        "mysql",
+        "mysqlsh mysqlfrm mysqldbcompare mysqldbcopy mysqldiff mysqlreplicate mysqlrplshow",
+        ("USER:X@HOST", "--uri USER:X@HOST", "--uri=USER:X@HOST"),
+        "MySQL Shell: Connecting Using URI-Like Connection Strings",
+    ),
+    Program(
+        "mysql-tools",
+        "pt-query-digest pt-online-schema-change pt-table-checksum pt-table-sync pt-archiver"
+        " pt-show-grants pt-kill pt-heartbeat pt-slave-delay pt-upgrade pt-duplicate-key-checker",
+        ("HOST,USER,p=X", "HOST,p=X", "USER,p=X"),
+        "pt-table-sync(1), DSN options",
+    ),
+    Program(
         "mysql-tools",
         "mycli mytop innotop pt-query-digest pt-online-schema-change pt-table-checksum"
         " pt-table-sync pt-archiver pt-show-grants pt-mysql-summary pt-kill pt-heartbeat"
@@ -75,6 +88,24 @@ PROGRAMS = (
         " bsqldb bsqlodbc datacopy",
         ("-P X", "-PX", "-Z X", "-z X"),
         "sqlcmd(1), bcp(1), tsql(1), sqsh(1)",
+    ),
+    Program(
+        "isql",
+        "isql-v isql-vt",
+        ("PORT USER X",),
+        "OpenLink Virtuoso: isql",
+    ),
+    Program(
+        "sqlserver",
+        "sqlpackage sqlpackage.exe",
+        ("/tp:X", "/sp:X"),
+        "SqlPackage reference",
+    ),
+    Program(
+        "databases",
+        "asadm asinfo aql asbackup asrestore mclient exaplus ksql pinot-admin.sh",
+        ("-P X", "-PX", "-p X"),
+        "asadm --help, mclient(1), exaplus -help",
     ),
     Program(
         "isql",

@@ -79,7 +79,8 @@ PROGRAMS = (
         "samba",
         "smbclient rpcclient smbget smbcacls smbcquotas smbtree nmblookup sharesec smbspool"
         " winexe pth-winexe wmic pth-wmic pth-smbclient pth-rpcclient pth-net wmis regshell"
-        " regdiff regtree mdsearch cifsdd masktest smbtorture locktest gentest",
+        " regdiff regtree ldbsearch ldbmodify ldbadd ldbdel ldbedit ldbrename mdsearch cifsdd"
+        " masktest smbtorture locktest gentest",
         ("-*U USER%X", "-UUSER%X", "--user USER%X", "--username USER%X"),
         "smbclient(1), rpcclient(1)",
     ),
@@ -113,7 +114,7 @@ PROGRAMS = (
     Program(
         "samba",
         "smbpasswd",
-        ("-U USER X", "-*s* < X"),
+        ("-U USER X", "-w X", "-*s* < X"),
         "smbpasswd(8)",
         valued="-r -R -D -c",
     ),
@@ -145,6 +146,21 @@ PROGRAMS = (
         "mount.cifs(8), curlftpfs(1)",
     ),
     Program(
+        "mount",
+        "curlftpfs",
+        ("USER:X@HOST",),
+        "curlftpfs(1)",
+    ),
+    Program(
+        "mount",
+        "iscsiadm",
+        (
+            "node.session.auth.password|node.session.auth.password_in"
+            "|discovery.sendtargets.auth.password|discovery.sendtargets.auth.password_in -v X",
+        ),
+        "iscsiadm(8)",
+    ),
+    Program(
         "radius",
         "radtest",
         ("USER X", "USER PASS HOST PORT X"),
@@ -171,9 +187,21 @@ PROGRAMS = (
         "https://learn.microsoft.com/windows-server/administration/windows-commands",
     ),
     Program(
+        "windows",
+        "winrs wevtutil tasklist taskkill systeminfo getmac driverquery",
+        ("-p:X", "/p:X", "/p X", "/P X"),
+        "https://learn.microsoft.com/windows-server/administration/windows-commands",
+    ),
+    Program(
+        "windows",
+        "bitsadmin",
+        ("/setcredentials JOB SERVER BASIC USER X",),
+        "bitsadmin setcredentials",
+    ),
+    Program(
         "powershell",
-        "pwsh powershell",
-        ("-AsPlainText X",),
-        "pwsh(1)",
+        "convertto-securestring",
+        ("-String X", "X"),
+        "Microsoft.PowerShell.Security: ConvertTo-SecureString",
     ),
 )

@@ -51,8 +51,20 @@ PROGRAMS = (
     Program(
         "nss",
         "signtool cmsutil",
-        ("-p X",),
+        ("-p X", "/p X"),
         "signtool(1), cmsutil(1)",
+    ),
+    Program(
+        "keystore",
+        "gsk8capicmd gsk8capicmd_64 gsk7cmd gskkyman",
+        ("-pw X", "-target_pw X", "-new_pw X"),
+        "IBM GSKit: gsk8capicmd",
+    ),
+    Program(
+        "signing",
+        "osslsigncode jsign signapk",
+        ("-pass X",),
+        "osslsigncode(1)",
     ),
     Program(
         "gnutls",

@@ -52,6 +52,19 @@ PROGRAMS = (
         "artemis help",
     ),
     Program(
+        "activemq",
+        "qpid-config qpid-stat qpid-tool qpid-route qpid-printevents",
+        ("-a|-b|--broker USER/X@HOST",),
+        "qpid-config(1)",
+    ),
+    Program(
+        "phone",
+        "asterisk",
+        ("database put FAMILY SECRET_NAME X",),
+        "asterisk(8)",
+        scripts="-rx -x",
+    ),
+    Program(
         "xmpp",
         "prosodyctl",
         ("register USER HOST X",),
@@ -108,6 +121,12 @@ PROGRAMS = (
     ),
     Program(
         "mail",
+        "msmtp",
+        ("--passwordeval echo~X", "--passwordeval=echo~X"),
+        "msmtp(1)",
+    ),
+    Program(
+        "mail",
         "swaks",
         ("-ap X", "--ap X"),
         "swaks(1)",
@@ -117,6 +136,25 @@ PROGRAMS = (
         "sendemail sendEmail",
         ("-xp X",),
         "sendEmail(1)",
+    ),
+    Program(
+        "mail",
+        "ssmtp cyradm imtest smtptest pop3test mailsend",
+        ("-ap X", "-apX", "-w X", "-pass X"),
+        "ssmtp(8), cyradm(8), imtest(1)",
+    ),
+    Program(
+        "mail",
+        "v-add-user v-change-user-password",
+        ("USER X",),
+        "Hestia and Vesta: command line reference",
+    ),
+    Program(
+        "mail",
+        "v-add-mail-account v-change-mail-account-password v-add-database"
+        " v-change-database-password",
+        ("USER DOMAIN ACCOUNT X",),
+        "Hestia and Vesta: command line reference",
     ),
     Program(
         "mail",

@@ -69,6 +69,12 @@ PROGRAMS = (
     ),
     Program(
         "wifi",
+        "adb",
+        ("wifi connect-network SSID TYPE X",),
+        "adb shell cmd wifi help",
+    ),
+    Program(
+        "wifi",
         "airdecap-ng airtun-ng tkiptun-ng",
         ("-p X", "-w X", "-k X"),
         "airdecap-ng(1)",

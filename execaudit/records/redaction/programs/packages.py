@@ -178,6 +178,12 @@ PROGRAMS = (
         "travis help, drone --help, java -jar jenkins-cli.jar",
     ),
     Program(
+        "artifacts",
+        "suseconnect",
+        ("-r X", "--regcode X"),
+        "SUSEConnect(8)",
+    ),
+    Program(
         "ci",
         "drone woodpecker-cli",
         ("-t X",),

@@ -55,6 +55,24 @@ PROGRAMS = (
         "vncdo --help",
     ),
     Program(
+        "rdp",
+        "grdctl",
+        ("set-credentials USER X", "set-password X"),
+        "grdctl(1)",
+    ),
+    Program(
+        "rdp",
+        "sunshine",
+        ("--creds USER X",),
+        "sunshine --help",
+    ),
+    Program(
+        "vnc",
+        "spicy",
+        ("-w X", "-wX"),
+        "spicy(1)",
+    ),
+    Program(
         "teamviewer",
         "teamviewer anydesk rustdesk",
         ("passwd X", "--set-password < X", "--with-password < X"),
@@ -90,7 +108,13 @@ PROGRAMS = (
     ),
     Program(
         "snmp",
-        "onesixtyone braa snmp-check snmpenum snmpcheck snmp-brute",
+        "onesixtyone",
+        ("-c X", "HOST X"),
+        "onesixtyone(1)",
+    ),
+    Program(
+        "snmp",
+        "braa snmp-check snmpenum snmpcheck snmp-brute",
         ("-c X", "-cX"),
         "snmp-check -h",
     ),
@@ -128,6 +152,24 @@ PROGRAMS = (
             "-o cfgUserAdminPassword -i NUMBER X",
         ),
         "racadm help, redfishtool -h",
+    ),
+    Program(
+        "bmc",
+        "smcipmitool",
+        ("HOST USER X",),
+        "SMCIPMITool: HOST USER PASSWORD COMMAND",
+    ),
+    Program(
+        "bmc",
+        "ipmicfg",
+        ("setpwd ID X",),
+        "IPMICFG -help",
+    ),
+    Program(
+        "bmc",
+        "onecli asu asu64",
+        ("--bmc|--imm USER:X@HOST", "--bmc|--imm USER:X"),
+        "OneCLI user's guide",
     ),
     Program(
         "fence",

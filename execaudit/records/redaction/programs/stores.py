@@ -41,7 +41,7 @@ PROGRAMS = (
         (
             "login X",
             "token lookup|revoke|renew X",
-            "operator unseal X",
+            "operator unseal|rekey|generate-root X",
             "unwrap X",
             "kv put|patch value=X",
             "kv put|patch key=X",
@@ -51,7 +51,7 @@ PROGRAMS = (
             "kv put PATH KEY < X",
         ),
         "https://developer.hashicorp.com/vault/docs/commands",
-        valued="-address -namespace -path -method -mount -ca-cert -client-cert -client-key",
+        valued="-address -namespace -path -method -mount -ca-cert -client-cert -client-key -nonce",
     ),
     Program(
         "vault",

@@ -25,7 +25,13 @@ PROGRAMS = (
     Program(
         "httpie",
         "http https httpie xh xhs ht",
-        ("-*a USER:X", "-aUSER:X", "--auth USER:X", "-A|--auth-type bearer -a|--auth X"),
+        (
+            "-*a USER:X",
+            "-aUSER:X",
+            "--auth USER:X",
+            "-A|--auth-type bearer -a|--auth X",
+            "--auth-type=bearer --auth=X",
+        ),
         "http(1), xh(1)",
     ),
     Program(
@@ -63,6 +69,12 @@ PROGRAMS = (
         "ncftp ncftpput ncftpget ncftpls ncftpbatch",
         ("-p X", "-pX"),
         "ncftp(1)",
+    ),
+    Program(
+        "ftp",
+        "ftp tnftp inetutils-ftp",
+        ("< user~USER~X", "< quote~pass~X", "< pass~X"),
+        "ftp(1)",
     ),
     Program(
         "ftp",
