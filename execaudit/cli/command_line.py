@@ -27,7 +27,7 @@ from execaudit.cli.options import (
     add_trace_options,
     add_verify_options,
 )
-from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, failed_call
+from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument, NoPermission, failed_call
 
 _TROUBLE = 2  # as grep has it; of `verify` "cannot tell"
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -59,7 +59,7 @@ class _Verb(NamedTuple):
     add_options: Callable[[argparse.ArgumentParser], None]
     module: str  # with `function`, which carries it out; imported when it is run
     function: str = "run"
-    trouble: int | None = None  # exit status of all errors, where 1 is an answer
+    trouble: int | None = None  # exit status of errors but NoPermission, where 1 is an answer
 
 
 def _control(
@@ -137,8 +137,9 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:  # before the loop took the signal over
         return 130
     _print_error(str(failure))
-    trouble = None if verb is None else verb.trouble
-    return failure.exit_status if trouble is None else trouble
+    if verb is None or verb.trouble is None or isinstance(failure, NoPermission):
+        return failure.exit_status
+    return verb.trouble
 
 
 def _occupy_standard_files() -> None:

@@ -8,13 +8,14 @@ little more is read before a period than its events need.
 """
 
 import contextlib
+import errno
 import os
 import re
 import stat
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from execaudit.errors import ExecauditError, failed_call
+from execaudit.errors import ExecauditError, NoPermission, failed_call
 from execaudit.sinks.rotation import Generation, Series
 from execaudit.store.broken import Broken
 from execaudit.store.chunks import CHUNK_BYTES, Chunk, hold_memory
@@ -138,7 +139,11 @@ def open_log(path: str, broken: Broken | None = None) -> Log:
     if live is not None:
         parts.append(live)
     if not parts:
-        raise ExecauditError(f"Failed to open '{path}': {_why(path, broken)}")
+        why = _why(path, broken)
+        if why == os.strerror(errno.EACCES):
+            why = f"{why}; run as root, or as a member of its group"
+            raise NoPermission(f"Failed to open '{path}': {why}")
+        raise ExecauditError(f"Failed to open '{path}': {why}")
     return Log(path, parts, broken)
 
 

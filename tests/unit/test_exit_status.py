@@ -49,6 +49,10 @@ def place(tmp_path: Path) -> Iterator[Path]:
         ["convert", "--to", "ecs", "{}/secret"],
         ["trace", "--replay", "{}/secret"],
         ["redact", "{}/secret"],
+        ["search", "--file", "{}/secret"],
+        ["tree", "--file", "{}/secret"],
+        ["report", "--file", "{}/secret"],
+        ["verify", "{}/secret"],
     ],
     ids=" ".join,
 )
