@@ -86,7 +86,7 @@ class Key:
         self.is_secret, self.first = found[1] == "secret", bytes.fromhex(found[2])
         self.chain = blake2b(b"execaudit seal chain", self.first, 8).hexdigest()
         self.epoch, self.key = (0, self.first) if self.is_secret else (-1, b"")
-        self.marks = {0: (0, self.first)}  # each 65,536th: forged epochs cost the long way once
+        self.marks = {0: (0, self.first)}  # each 65,536th: forged epochs cost all steps only once
 
     def check(self, seal):
         """True: genuine. False: not made with the keys of this chain. None: cannot tell."""
