@@ -9,7 +9,7 @@ from pathlib import Path
 def add_arguments(
     parser: argparse.ArgumentParser, add_configuration: Callable[[argparse.ArgumentParser], None]
 ) -> None:
-    """Add what `execaudit baseline` takes; `add_configuration` adds what all verbs have."""
+    """Add the options of `execaudit baseline`; `add_configuration` adds the common ones."""
     parser.description = "Show or change what counts as run before on this host."
     verbs = parser.add_subparsers(dest="baseline_verb", metavar="VERB", required=True)
 

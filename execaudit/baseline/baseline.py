@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Says what of an exec is new to this host, and remembers it.
+"""Says what about an exec is new to this host, and remembers it.
 
-Owns when a place is looked at: at its first sight, and once an hour after that, so that what is
-still in use is not forgotten. The modules beside it own what is known and how it is stored.
+Owns when a place is looked at: when it is first seen, and then once an hour, so that nothing in use
+is forgotten. The other modules own what is known and how it is stored.
 """
 
 import time
@@ -27,14 +27,14 @@ _BITS = {
 
 
 class Baseline:
-    """What this host has run, in a file where that can be.
+    """What this host has run; kept in a file if possible.
 
     Attributes:
-        period: stands for the current hour, in `looked_at` of each place seen in it.
-        said: how many execs were said to be new in some respect.
-        trouble: what is wrong with the file, once it is: to be taken by whoever logs it.
-        programs: reads programs for their records; None where nobody can.
-        reads_programs: whether it is to.
+        period: an object for the current hour, in `looked_at` of each place seen in it.
+        said: how many execs were reported as new in some respect.
+        trouble: what is wrong with the file; "" for nothing. The daemon takes and logs it.
+        programs: reads programs for their records; None if nothing does.
+        reads_programs: True if it is to read them.
 
     """
 
@@ -71,11 +71,11 @@ class Baseline:
 
     @property
     def is_learning(self) -> bool:
-        """Return True if it says nothing yet."""
+        """True while it only learns, and reports nothing."""
         return self._now_s < self._file.begun_s + self.learning_s
 
     def status(self) -> dict[str, int | bool]:
-        """Return what the daemon's status shows."""
+        """Return the members for the daemon's status."""
         entries = self._file.entries
         return {
             "is_learning": self.is_learning,
@@ -86,7 +86,7 @@ class Baseline:
         }
 
     def follow(self, now_s: int | None = None) -> None:
-        """Take over the time, and a file that replaced ours. Every half minute."""
+        """Note the time, and open a file that replaced ours. Call it every half minute."""
         self._now_s = int(time.time()) if now_s is None else now_s
         if self._now_s // HOUR_S != self._hour:
             self._hour = self._now_s // HOUR_S
@@ -100,12 +100,12 @@ class Baseline:
             self._open(self._now_s)
 
     def take_trouble(self) -> str:
-        """Return what is wrong, once."""
+        """Return what is wrong with the file, once; "" for nothing."""
         trouble, self.trouble = self.trouble, ""
         return trouble
 
     def look(self, event: Event) -> None:
-        """Say in a successful exec what of it is new, and remember that."""
+        """Mark in a successful exec what about it is new, and remember that."""
         place = event.place
         place.looked_at = self.period
         sight = _sight_of(place)
@@ -124,7 +124,7 @@ class Baseline:
             self.said += 1
 
     def _see(self, event: Event, traits: keys.Traits) -> int:
-        """Remember what an exec is known by; return the bits of what was not known."""
+        """Remember the keys of an exec; return the bits of unknown ones."""
         see = self._file.entries.see
         new = 0
         programs = self.programs if self.reads_programs else None
@@ -140,18 +140,18 @@ class Baseline:
         return new
 
     def _knows_file(self, traits: keys.Traits) -> bool:
-        """Return True if a program of the path of the file has run, itself or for a script."""
+        """Return True if the program at the file's path has run before, itself or for a script."""
         of_exe = traits._replace(program=traits.exe)
         return self._file.entries.last_seen(self._hasher.keys(of_exe)[keys.EXE]) is not None
 
     def close(self) -> list[FieldDict]:
-        """Close the file; return the records of programs that were still to be read."""
+        """Close the file; return the records of programs that were waiting to be read."""
         self._file.close()
         return self.programs.close() if self.programs is not None else []
 
 
 def _sight_of(place: Place) -> int:
-    """Return a hash of all that the baseline looks at; others cannot choose one that is known."""
+    """Return a hash of all that the baseline looks at, which nobody can predict."""
     script = None
     if place.flags & record.FLAG_SCRIPT:
         script = place.filename, place.cwd, place.script

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A bounded set of 64-bit keys, each with the hour when it was last seen.
 
-Owns the table: buckets of 16 keys and their hours, found by bits of the key. A bucket that is full
-doubles the table; at its largest the key goes that was not seen for the longest time of those in
-the bucket. To double it is to copy it behind itself: of the two copies of a key one lies where it
-belongs, and the room of the other counts as free. It opens no file.
+Owns the table: buckets of 16 keys and their hours, found by bits of the key. If a bucket is full,
+the table is doubled; at its largest size, the key of the bucket that was not seen for the longest
+time is replaced. Doubling copies the table behind itself: of the two copies of a key one is where
+it belongs, and the room of the other counts as free. It opens no file.
 """
 
 import struct
@@ -15,7 +15,7 @@ BUCKET = struct.Struct("<16Q16I")  # keys, 0: none; hours since 1970
 FIRST_BUCKETS = 1 << 8  # 48 KiB
 MOST_BUCKETS = 1 << 17  # 24 MiB: two million keys; a million hardly ever fill a bucket
 HOUR_S = 3600
-KIND_BITS = 2  # the lowest ones of a key say what it is of, and do not choose the bucket
+KIND_BITS = 2  # the lowest bits of a key are its kind, and do not choose the bucket
 
 _KEYS = struct.Struct("<16Q").unpack_from
 _HOURS_AT = 16 * 8
@@ -24,7 +24,7 @@ _pack_key = struct.Struct("<Q").pack_into
 _pack_hour = struct.Struct("<I").pack_into
 
 Write = Callable[[int, bytes], None]
-"""Takes an offset in the table and what stands there now."""
+"""Takes an offset in the table and the new bytes there."""
 
 
 class Entries:
@@ -32,7 +32,7 @@ class Entries:
 
     Attributes:
         data: the table; its length is a power of two of buckets.
-        forgotten: how many keys had to go for others.
+        forgotten: how many keys were replaced by others.
 
     """
 
@@ -87,7 +87,7 @@ class Entries:
         self._write(at, bytes(self.data[at : at + BUCKET.size]))
 
     def _grow(self) -> bool:
-        """Double the table; False where it has its largest size."""
+        """Double the table; return False if it has its largest size."""
         if self.buckets >= MOST_BUCKETS:
             return False
         end = len(self.data)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The file of the baseline: a header, then the table, written through as it changes.
 
-Owns the form of the file. What was written is there after the process was killed: each change is
-one write of a bucket. After a power cut single entries of the last seconds may be missing, and what
-they stood for counts as new once more. Where nothing can be written, it goes on in memory.
+Owns the form of the file. Changes survive the end of the process: each is one write of a bucket.
+After a power cut, entries of the last seconds may be missing, and count as new again. If nothing
+can be written, it goes on in memory.
 """
 
 import fcntl
@@ -24,12 +24,12 @@ _MOST_BYTES = _TABLE_AT + MOST_BUCKETS * BUCKET.size
 
 
 class BaselineFile:
-    """What is in the file, in memory, and the file, where there is one.
+    """The content of the file, in memory, and the file, if there is one.
 
     Attributes:
-        secret: goes into every key, so that nobody elsewhere can look for one that is known.
-        begun_s: when the baseline was set up, in seconds since 1970: what learning counts from.
-        files_begun_s: the same for which files programs are; another host's are other files.
+        secret: part of every key, so that nobody elsewhere can compute one.
+        begun_s: when the baseline was set up, in seconds since 1970: learning starts then.
+        files_begun_s: the same for keys of files: on another host, programs are other files.
         entries: the keys.
         trouble: why the file is not written any more, "" while it is.
 
@@ -47,12 +47,12 @@ class BaselineFile:
 
     @classmethod
     def empty(cls, now_s: int) -> Self:
-        """Return one that knows nothing, in memory."""
+        """Return an empty one, in memory."""
         return cls(os.urandom(SECRET_BYTES), now_s, now_s)
 
     @classmethod
     def parse(cls, data: bytes, name: str) -> Self:
-        """Return what the bytes of a file say. Raises ExecauditError for what is none."""
+        """Return the baseline in the bytes of a file. Raises ExecauditError if it is none."""
         try:
             magic, secret, buckets, begun_s, files_begun_s = _HEADER.unpack_from(data)
         except struct.error:
@@ -65,7 +65,7 @@ class BaselineFile:
         return cls(secret, begun_s, files_begun_s, table)
 
     def pack(self) -> bytes:
-        """Return it as the file has it."""
+        """Return the bytes of the file."""
         head = _HEADER.pack(
             _MAGIC, self.secret, self.entries.buckets, self.begun_s, self.files_begun_s
         )
@@ -73,11 +73,11 @@ class BaselineFile:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a file, and it is written."""
+        """True if there is a file, and it can be written."""
         return self._fd >= 0
 
     def is_at(self, path: str) -> bool:
-        """Return True if the open file is the one that has this name, or there is none."""
+        """Return True if the open file has this path, or no file has."""
         try:
             return os.path.samestat(os.stat(path), os.fstat(self._fd))  # noqa: PTH116 - beside fstat
         except OSError:
@@ -95,18 +95,18 @@ class BaselineFile:
             self.close()
 
     def attach(self, fd: int) -> None:
-        """Write to an open file from now on, which is the baseline's then."""
+        """Write to an open file from now on; the baseline owns its descriptor."""
         self._fd = fd
 
     def close(self) -> None:
-        """Close the file; what is known stays."""
+        """Close the file; the content stays in memory."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
 
 def open_baseline(path: str, now_s: int) -> BaselineFile:
-    """Open a baseline to be written, or make one where there is none. Raises ExecauditError."""
+    """Open a baseline for writing, or make one if there is none. Raises ExecauditError."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     try:
         fd = os.open(path, flags, 0o600)
@@ -136,7 +136,7 @@ def _read(fd: int) -> bytes:
 
 
 def read_baseline(path: str) -> BaselineFile:
-    """Read a baseline without holding it. Raises ExecauditError."""
+    """Read a baseline without locking it. Raises ExecauditError."""
     try:
         with Path(path).open("rb") as file:
             return BaselineFile.parse(file.read(_MOST_BYTES), path)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a place to the keys by which the baseline knows it.
 
-Owns what makes two execs the same program, file, pair or user. A key is 64 bits: 32 that all keys
-of a program have in common, so that a path can be looked up and forgotten, 30 of the whole, and 2
-for what it is of. It reads no file.
+Owns what makes two execs the same program, file, pair or user. A key has 64 bits: 32 that all keys
+of a program share, so that a path can be looked up and forgotten, 30 of the whole, and 2 for its
+kind. It reads no file.
 """
 
 import os.path
@@ -35,16 +35,16 @@ _UNKNOWN_CWD = record.FLAG_BAD_CWD | record.FLAG_CUT_CWD | record.FLAG_CWD_UNREA
 
 
 class Traits(NamedTuple):
-    """What the baseline knows an exec by.
+    """The properties by which the baseline knows an exec.
 
     Attributes:
-        program: path of what was run: of a script, the script's.
-        exe: path of the program's file; of a script, the interpreter's.
+        program: path of the program; of a script, the script's.
+        exe: path of the executed file; of a script, the interpreter's.
         is_elsewhere: the paths belong to another root directory.
         is_in_layer: the file lies in a layer of overlayfs.
         identity: which file it is: inode, size and change time; None where that is not known.
-        parent: short name of the parent, numbers in it as one; None where it is not known.
-        uid: real user; None where it is not known.
+        parent: short name of the parent, with each number as 0; None if it is not known.
+        uid: real user; None if it is not known.
 
     """
 
@@ -58,7 +58,7 @@ class Traits(NamedTuple):
 
 
 def traits_of(place: Place) -> Traits | None:
-    """Return what a successful exec is known by; None where its program is not known."""
+    """Return the traits of a successful exec; None if its program is not known."""
     flags = place.flags
     if flags & _UNKNOWN_EXE:
         return None
@@ -79,13 +79,13 @@ def traits_of(place: Place) -> Traits | None:
 
 
 def unpack_identity(traits: Traits) -> tuple[int, int, int]:
-    """Return inode, size and change time in nanoseconds since 1970, where they are known."""
+    """Return inode, size and change time in nanoseconds since 1970; zeros if not known."""
     ino, size, changed_ns = _IDENTITY.unpack(traits.identity or bytes(_IDENTITY.size))
     return ino, size, changed_ns
 
 
 def _script_path(place: Place) -> bytes:
-    """Return the path of the script; b"" where it is none, or not known."""
+    """Return the path of the script; b"" if it is none, or not known."""
     flags = place.flags
     if not flags & record.FLAG_SCRIPT or flags & _UNKNOWN_NAME:
         return b""
@@ -112,12 +112,12 @@ class Hasher:
         return self._hash(b"program", b"\1" if is_elsewhere else b"\0", path) >> 32
 
     def key(self, program: int, kind: int, path: bytes, rest: bytes = b"") -> int:
-        """Return a key of a program with this number and path; `rest` is what else it is of."""
+        """Return a key of a program with this number and path; `rest` is its other property."""
         lower = self._hash(b"%d" % kind, program.to_bytes(4), b"%d:" % len(rest), rest, path)
         return program << 32 | (lower & 0xFFFFFFFF) >> KIND_BITS << KIND_BITS | kind
 
     def keys(self, traits: Traits) -> dict[int, int]:
-        """Return the keys of what is known, by kind."""
+        """Return the keys of traits by kind; unknown traits have none."""
         path = traits.program
         program = self.program(path, is_elsewhere=traits.is_elsewhere)
         keys = {EXE: self.key(program, EXE, path)}

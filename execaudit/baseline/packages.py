@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which package a file belongs to, by the databases of dpkg, rpm and pacman.
 
-Owns the reading of these databases. They give packages and their files, a line each, and are
-searched as they are: what lines taken apart occupy would stay with the process. It runs in a
-thread, for several files at once: to ask dpkg is to read the lists of all packages, some 30 ms.
-It starts no program.
+Owns reading these databases. Each gives the files of a package as lines, which are searched as one
+text: memory for split lines would stay with the process. It runs in a thread, for several files at
+once, as asking dpkg means reading the lists of all packages, some 30 ms. It starts no program.
 """
 
 import contextlib
@@ -16,7 +15,7 @@ from pathlib import Path
 
 _PAUSE_LISTS, _PAUSE_S = 50, 0.002  # the thread has the daemon's priority
 _MOST_BYTES = 16 << 20  # of a list
-_MERGED = (b"/bin/", b"/sbin/", b"/lib")  # in /usr now; lists may still name them without
+_MERGED = (b"/bin/", b"/sbin/", b"/lib")  # in /usr now; lists may still have them without it
 _RPM = ("usr/lib/sysimage/rpm/rpmdb.sqlite", "var/lib/rpm/rpmdb.sqlite")
 _ENTRY = struct.Struct(">4I")
 # Tags of an RPM header, include/rpm/rpmtag.h.
@@ -25,7 +24,7 @@ _TAGS = (_NAME, _DIR_INDEXES, _BASE_NAMES, _DIR_NAMES)
 
 
 def find_owners(paths: Iterable[bytes], root: Path = Path("/")) -> dict[bytes, str] | None:
-    """Return the names of packages by path, of those that have one; None where nothing can say."""
+    """Return the packages of paths that have one, by path; None if there is no database."""
     known = {name: path for path in paths for name in _names_of(path)}
     found: dict[bytes, str] = {}
     sources = [

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads programs that ran for the first time, for their `program` records.
 
-Owns the thread, the queue before it and its bound. A program that cannot be read, or that
-changed since it ran, has a record that says so. Nothing here is on the way of an exec.
+Owns the thread, its queue and the bound of that. The record of a program that cannot be read, or
+that has changed since it ran, says so. No exec waits for anything here.
 """
 
 import os
@@ -22,7 +22,7 @@ from execaudit.wire.event import Event
 
 _MOST_WAITING = 1024
 _BATCH = 64  # programs for which the databases of packages are read once
-_MOST_BYTES = 512 << 20  # of a program: more are hashed for too long
+_MOST_BYTES = 512 << 20  # of a program: hashing more takes too long
 _CHUNK_BYTES = 128 << 10
 _PAUSE_S = 0.001  # after each chunk: at most 90 MB/s, a third of a processor
 _OF_FILE = ("modified", "sha256")
@@ -32,7 +32,7 @@ class Program(NamedTuple):
     """A program to be read.
 
     Attributes:
-        record: what is known of it already.
+        record: the known members of its record.
         path: its file.
         identity: inode, size and change time that it had when it ran; an inode of 0 is any.
 
@@ -44,7 +44,7 @@ class Program(NamedTuple):
 
 
 class ProgramReader:
-    """Gives the record of each program that it was handed, some time later."""
+    """Takes programs, and returns their records some time later."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -55,17 +55,17 @@ class ProgramReader:
 
     @property
     def is_busy(self) -> bool:
-        """Return True if there are records to come."""
+        """True if records will come."""
         return bool(self._is_reading or self._waiting or self._done)
 
     def add(self, event: Event, traits: Traits, *, is_first: bool) -> None:
-        """Have the program of an exec read, which has an identity.
+        """Read the program of an exec later; the traits must have its identity.
 
-        Where too many wait, or it is in another root directory, its record is complete at once.
+        If too many wait, or it is in another root directory, its record is complete at once.
         """
         ino, size, changed_ns = unpack_identity(traits)
         record = program_fields(self._host, event, (size, changed_ns), is_first=is_first)
-        # Where overlayfs has inodes of its own, stat(2) does not give its layers' inodes.
+        # On overlayfs, stat(2) may return other inodes than its layers have.
         identity = (0 if traits.is_in_layer else ino, size, changed_ns)
         program = Program(record, traits.exe, identity)
         if traits.is_elsewhere or len(self._waiting) >= _MOST_WAITING:
@@ -76,11 +76,11 @@ class ProgramReader:
             self._is_reading = self._background.submit(self._read_all)
 
     def take(self) -> list[FieldDict]:
-        """Return the records that are complete."""
+        """Remove and return the complete records."""
         return [self._done.popleft() for _ in range(len(self._done))]
 
     def close(self) -> list[FieldDict]:
-        """End; return all records that there are, of what was not read without what is in it."""
+        """End; return all records; records of unread programs lack the members of the file."""
         self._background.stop(0.5)
         waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
         return [*self.take(), *map(_without_file, waiting)]
@@ -113,7 +113,7 @@ def _with_unreadable(record: FieldDict, names: tuple[str, ...]) -> FieldDict:
 
 
 def _read(program: Program) -> dict[str, Any]:
-    """Return what stands in the file; {} where it cannot be read or is another one by now."""
+    """Return members about the file; {} if it cannot be read or is another one by now."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     try:
         fd = os.open(program.path, flags)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`execaudit baseline`: what counts as run before on this host.
+"""`execaudit baseline`: shows and changes what counts as run before on this host.
 
-Owns the four verbs. A change replaces the file: the daemon takes it over within half a minute,
-or with a reload.
+Owns the four verbs. A change replaces the file: the daemon opens it within half a minute, or with a
+reload.
 """
 
 import argparse
@@ -32,7 +32,7 @@ _NOT_JOINED = (
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show, forget, export or import; return the exit status."""
+    """Show, forget, export or import; return the exit status. Raises ExecauditError."""
     config = load(choose_paths(args.config, args.root)).config
     path = config.baseline.path
     if args.root != Path("/"):
@@ -146,7 +146,7 @@ def _import(args: argparse.Namespace, _: Config, path: str) -> None:
 
 
 def _put(file: BaselineFile, path: str) -> None:
-    """Replace the daemon's file, and keep its owner."""
+    """Replace the daemon's file; keep its owner. Raises ExecauditError."""
     at = Path(path)
     try:
         status = at.stat() if at.exists() else at.parent.stat()

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sealing: what makes a log that was altered afterwards recognizable (docs/evidence.md)."""
+"""Seals, which show if a log was altered afterwards (docs/evidence.md)."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""BLAKE2b (RFC 7693) without OpenSSL where Python has it.
+"""BLAKE2b (RFC 7693), without OpenSSL if Python has its own.
 
 hashlib loads OpenSSL, which costs the daemon 3.5 MiB for good. Python's own implementation has no
-public name: it is taken where it is found, else hashlib does.
+public name: it is used if it is found, else hashlib is.
 """
 
 import functools
@@ -15,10 +15,10 @@ _MODULES = ("_blake2", "hashlib")
 
 
 class Hash(Protocol):
-    """What hashlib.blake2b() gives."""
+    """The object that hashlib.blake2b() returns."""
 
     def update(self, data: bytes, /) -> None:
-        """Take more bytes."""
+        """Add bytes."""
 
     def digest(self) -> bytes:
         """Return the hash of all so far."""
@@ -28,7 +28,7 @@ class Hash(Protocol):
 
 
 def blake2b(data: bytes = b"", *, key: bytes | bytearray = b"", size: int = HASH_BYTES) -> Hash:
-    """Begin a hash of `size` bytes; with a key it is a MAC."""
+    """Return a hash of `size` bytes over `data` so far; with a key it is a MAC."""
     return _find()(data, digest_size=size, key=key)  # type: ignore[no-any-return]
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The chain of seals over what is written to a log.
 
-Owns the running hash since the last seal and what a seal says of it, and the keys' going on. It
-writes no file: the sink that owns the log does, and reports how that went.
+Owns the running hash since the last seal, the content of a seal, and the step to the next key. It
+writes no file: the sink that owns the log does, and reports the result.
 """
 
 from collections.abc import Callable
@@ -28,12 +28,12 @@ class Chain:
     Attributes:
         file: the key state.
         lines: written since the last seal.
-        taken: seals that were written to the log, for other sinks to have as well.
+        taken: seals that the log has and the other sinks have not.
 
     """
 
     def __init__(self, file: StateFile, describe: Callable[[], Fields]) -> None:
-        """`describe` gives what every record begins with: time, type, host, boot."""
+        """`describe` returns the first members of every record: time, type, host, boot."""
         self.file = file
         self.taken: list[Fields] = []
         self._describe = describe
@@ -50,7 +50,7 @@ class Chain:
         self._last = b""
 
     def update(self, data: bytes) -> None:
-        """Take whole lines that were written."""
+        """Add whole lines that were written to the log."""
         self._hash.update(data)
         if not self.lines:
             self._first = data[:_BEGINNING_BYTES]
@@ -60,15 +60,15 @@ class Chain:
         self._last = data[at : at + _BEGINNING_BYTES]
 
     def mark(self, **marks: Any) -> None:
-        """Have the next seal say something more of the lines that it covers."""
+        """Add members to `covers` of the next seal."""
         self._marks |= marks
 
     def mark_next_chain(self, chain: str) -> None:
-        """Have the next seal name the chain that follows this one."""
+        """Name the chain that follows this one in the next seal."""
         self._next_chain = chain
 
     def note_removed(self, names: list[str], before: int | None) -> None:
-        """Have seals say what retention removed; `before`: first epoch that is still there."""
+        """Note in seals what retention removed; `before`: the first epoch that is still there."""
         self._removed += names
         state = self.file.state
         state.removed_before = max(state.removed_before, before or 0)
@@ -118,7 +118,7 @@ class Chain:
         return fields
 
     def _certify(self, fields: Fields, public: bytes) -> "signing.Signer | None":
-        """Have a seal that begins a file or a run show whose key it is; return who endorses it."""
+        """Add a certificate to a seal that begins a file or a run; return the endorsing key."""
         from execaudit.evidence import signing  # noqa: PLC0415
 
         state = self.file.state
@@ -138,7 +138,7 @@ class Chain:
         return endorser
 
     def sealed(self, fields: Fields, line: bytes) -> None:
-        """Go on behind a seal: its line is in the log. Other sinks are to get its record."""
+        """Go on with the next epoch: the line of the seal is in the log."""
         self.file.state.evolve(blake2b(line).digest())
         self.taken.append(fields)
         self._removed = []
@@ -146,12 +146,12 @@ class Chain:
         self._begin()
 
     def start_apart(self) -> None:
-        """Seal nothing of what stands in the log so far: the seal before was not found there."""
+        """Cover no line that the log has so far, as its last seal was not found there."""
         self._begin()
         self._marks["apart"] = True
 
     def take(self) -> list[Fields]:
-        """Remove and return the seals that other sinks have not got."""
+        """Remove and return the seals that other sinks do not have."""
         taken, self.taken = self.taken, []
         return taken
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keys of seals: how one follows from the other, and the verifying key as a person keeps it.
+"""Keys of seals: deriving the next key, and the verifying key as a person keeps it.
 
-Owns the derivation. The key of an epoch gives the keys of all later epochs and none
-before it: who takes it from the host cannot make seals of the past.
+Owns the derivation. The key of an epoch gives the keys of all later epochs and of no earlier one:
+whoever takes it from the host cannot make seals of the past.
 """
 
 import re
@@ -31,11 +31,11 @@ def chain_of(first_key: bytes | bytearray) -> str:
 
 
 class VerifyingKey:
-    """What an auditor keeps.
+    """The key that an auditor keeps.
 
     Attributes:
-        is_secret: it is the first key itself: who has it can make seals. Else it is the public key
-            that certifies the keys of the chain.
+        is_secret: it is the first key itself, and its owner can make seals. Else it is the public
+            key that certifies the keys of the chain.
         key: 32 bytes.
         chain: name of the chain.
 
@@ -53,7 +53,7 @@ class VerifyingKey:
 
 
 def read_verifying_key(text: str) -> VerifyingKey:
-    """Return the key that a text shows. Raises InvalidArgument."""
+    """Return the key in a text. Raises InvalidArgument."""
     found = _is_text(re.sub(r"[\s-]", "", text).lower())
     if found is None:
         raise InvalidArgument(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A QR code for terminals, where libqrencode is installed."""
+"""A QR code for terminals, if libqrencode is installed."""
 
 import ctypes
 
@@ -18,7 +18,7 @@ class _Code(ctypes.Structure):
 
 
 def draw(text: str) -> str:
-    """Return the code of a text, light on dark; empty without the library."""
+    """Return the code of a text, light on dark; "" without the library."""
     try:
         library = ctypes.CDLL(_LIBRARY)
     except OSError:

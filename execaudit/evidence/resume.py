@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Going on with a log that another run sealed: where its last seal is, and which key comes next.
+"""Goes on with a log that another run sealed: finds its last seal and the next key.
 
-Owns the three cases: the state is where the log is; the log is further (a crash came between the
-two, and the state follows); the state is further (the log was cut, put back, or lost its end in a
-power cut, and the next seal says so).
+Owns the three cases. The state and the log agree; the log is ahead (a crash came between the two
+writes, and the state catches up); or the state is ahead (the log was cut, put back, or lost its end
+in a power cut, and the next seal says so).
 """
 
 import os
@@ -25,10 +25,10 @@ def _nothing() -> None:
 
 
 def resume(chain: Chain, fd: int, open_before: Callable[[], int | None] = _nothing) -> str:
-    """Take up a log that is open; return what is wrong with it, for the daemon's log.
+    """Go on with an open log; return what is wrong with it, for the daemon's log, or "".
 
-    What stands behind its last seal is covered by the next one. `open_before` opens the file that
-    was written to before, where others moved it away. Raises OSError.
+    The next seal covers the lines behind its last one. `open_before` opens the previous file, for a
+    log without a seal; it returns None if there is none. Raises OSError.
     """
     state = chain.file.state
     found, where = _last_seals(fd, state), fd
@@ -63,7 +63,7 @@ def resume(chain: Chain, fd: int, open_before: Callable[[], int | None] = _nothi
 
 
 def _follow(state: KeyState, found: list[tuple[int, bytes, Fields]]) -> bool:
-    """Have the state follow the log's seals, as far as these are made with its keys."""
+    """Advance the state to the log's seals; return False if they were made with other keys."""
     newest = found[-1][2]["epoch"]
     if newest - state.epoch > _MOST_BEHIND:
         return False

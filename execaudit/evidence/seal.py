@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The `seal` record: its line in each format, and the text that its MAC is made of.
+"""The `seal` record: its line in each format, and the text that its MAC is over.
 
-Owns what is sealed and how it is found in a log (docs/evidence.md, "The seal"). The text is made of
-the record's members, not of its line, so that a copy in the journal or in another format proves as
+Owns the sealed text, and how seals are found in a log (docs/evidence.md, "The seal"). The text is
+made of the record's members, not of its line: a copy in the journal or in another format proves as
 much.
 """
 
@@ -18,7 +18,7 @@ from execaudit.evidence.blake2 import blake2b
 Fields = dict[str, Any]
 
 PROOFS = ("mac", "signature", "endorsement")
-"""Members that are made of all others."""
+"""Members that are computed from all others."""
 
 # Beginnings of lines, which no argument of a traced program can imitate (formats/event_key.py).
 _is_seal = re.compile(
@@ -28,7 +28,7 @@ _is_seal = re.compile(
 ).match
 _BEGINNINGS = {"execaudit": b'{"time"', "ecs": b'{"@timestamp"', "ocsf": b'{"metadata"'}
 MARK = b'seal"'
-"""Stands in the line of every seal, and seldom elsewhere."""
+"""Bytes in the line of every seal, and rarely elsewhere."""
 
 _MAC = b"execaudit seal mac\n"
 
@@ -72,7 +72,7 @@ def _is_sound(fields: Fields) -> bool:
 
 
 def sealed_text(fields: Mapping[str, Any]) -> bytes:
-    """Return what the MAC and the signature of a seal are of: JSON, members sorted, no blanks."""
+    """Return the text that MAC and signature of a seal are over: JSON, sorted, without blanks."""
     content = {name: value for name, value in fields.items() if name not in PROOFS}
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Making the first key of a chain, and what an auditor gets of it.
+"""`execaudit seal setup`: makes the first key of a chain, and shows the auditor's key.
 
-Owns `execaudit seal setup`. The verifying key is shown once and stored nowhere.
+Owns the verb. The verifying key is shown once and stored nowhere.
 """
 
 import argparse
@@ -29,7 +29,7 @@ _USER = "execaudit"
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make a key state and show the verifying key."""
+    """Make a key state and show the verifying key; return the exit status."""
     path = load(choose_paths(args.config, args.root)).config.seal.state
     if args.root != Path("/"):
         path = str(args.root) + path
@@ -48,9 +48,9 @@ def run(args: argparse.Namespace) -> int:
 def make_state(
     path: str, *, is_public: bool, owner: tuple[int, int], periods: int = MOST_PERIODS
 ) -> VerifyingKey:
-    """Write the key state of a new chain; return what verifies it. Raises ExecauditError.
+    """Write the key state of a new chain; return its verifying key. Raises ExecauditError.
 
-    `periods`: for how many hours signatures are certified.
+    `periods`: the number of hours to certify, for signatures.
     """
     first = os.urandom(KEY_BYTES)
     try:
@@ -75,7 +75,10 @@ def make_state(
 
 
 def certify(seed: bytes, hour: int, count: int) -> tuple[VerifyingKey, bytes]:
-    """Certify the keys of all hours with a key that nobody keeps; return it, and certificates."""
+    """Certify the keys of `count` hours with a key that nobody keeps; return its public part.
+
+    Also return the certificates, of 64 bytes each. Raises NotConfigured without libsodium.
+    """
     from execaudit.evidence import signing  # noqa: PLC0415 - loads libsodium
 
     root = signing.Signer(os.urandom(signing.SEED_BYTES))
@@ -89,7 +92,7 @@ def certify(seed: bytes, hour: int, count: int) -> tuple[VerifyingKey, bytes]:
 
 
 def _owner(path: str) -> tuple[int, int]:
-    """Return uid and gid of whom the daemon runs as."""
+    """Return uid and gid of the daemon's user."""
     try:
         user = pwd.getpwnam(_USER)
     except KeyError:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ed25519 (RFC 8032) by libsodium: seals that a public key verifies.
+"""Ed25519 (RFC 8032) with libsodium: seals that a public key verifies.
 
-Owns the calls of the library, which is loaded where seals are signed and nowhere else.
+Owns the calls of the library, which is loaded only if seals are signed.
 """
 
 import ctypes
@@ -46,17 +46,17 @@ class Signer:
 
 
 def seal_signer(key: bytes | bytearray) -> Signer:
-    """Return the key pair of an epoch, made of its key. Raises NotConfigured."""
+    """Return the key pair that follows from the key of an epoch. Raises NotConfigured."""
     return Signer(blake2b(_PAIR, key=key, size=SEED_BYTES).digest())
 
 
 def seal_message(text: bytes) -> bytes:
-    """Return what a seal's signature is of; `text` is its `sealed_text`."""
+    """Return the message that a seal's signature is over; `text` is its `sealed_text`."""
     return _SEAL + text
 
 
 def certificate_message(period: int, public: bytes) -> bytes:
-    """Return what the certificate of an hour is a signature of."""
+    """Return the message that the certificate of an hour signs."""
     return _CERTIFICATE + b"%d\n" % period + public
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The key of the next seal, in a file that is overwritten in place.
 
-Owns the file's layout, its permissions and its lock, and how the key goes on from epoch to epoch.
-When it is written, the sink decides: after the seal made with the key before is on the disk.
+Owns the file's layout, its permissions and its lock, and the step of the key from epoch to epoch.
+The sink decides when to write it: after the seal made with the previous key is on the disk.
 """
 
 import fcntl
@@ -18,7 +18,7 @@ from execaudit.evidence.keys import KEY_BYTES, next_key
 SECRET, PUBLIC = 1, 2
 
 MOST_PERIODS = 1 << 16
-"""Hours that certificates are made for: seven years."""
+"""Hours that certificates cover: seven years."""
 
 # Magic, mode, hour of the seed, first hour, chain, epoch, its key, hash of the seal before, first
 # epoch that is not removed, seed.
@@ -30,18 +30,18 @@ _LOCK = struct.Struct("@hhqqi")  # struct flock
 
 
 class KeyState:
-    """What a daemon needs to make its next seal.
+    """All that a daemon needs to make its next seal.
 
     Attributes:
         is_secret: seals have a MAC; else a signature.
         chain: name of the chain of seals.
         epoch: number of the next seal.
-        key: its key; for a signature, what its key pair is made of.
-        previous: hash of the line of the seal before; zeros where there is none.
+        key: its key; for signatures, the seed of its key pair.
+        previous: hash of the line of the previous seal; zeros if there is none.
         removed_before: seals of lower epochs are not in the log any more.
-        period: of signed seals: the hour, since 1970, that `seed` is of.
+        period: for signatures, the hour of `seed`, since 1970.
         first_period: the hour of the first certificate.
-        seed: what the key pair of the hour is made of.
+        seed: the seed of the hour's key pair.
 
     """
 
@@ -56,27 +56,27 @@ class KeyState:
         self.seed = bytearray(KEY_BYTES)
 
     def evolve(self, line_hash: bytes) -> None:
-        """Go on to the next epoch; the seal of this one has been written, with this hash."""
+        """Go on to the next epoch; `line_hash` is the hash of this epoch's written seal."""
         self.key[:] = next_key(self.key)
         self.epoch += 1
         self.previous = line_hash
 
     def enter_period(self, period: int) -> None:
-        """Go on to an hour; the key pairs of those before are gone."""
+        """Go on to an hour; key pairs of earlier hours are gone then."""
         for _ in range(min(period - self.period, MOST_PERIODS)):
             self.seed[:] = next_key(self.seed)
             self.period += 1
 
     def copy(self) -> "KeyState":
-        """Return another one like it."""
+        """Return a copy."""
         return unpack(self.pack())
 
     def take(self, other: "KeyState") -> None:
-        """Become like another one."""
+        """Take over all values of another state."""
         self.__dict__ = other.__dict__
 
     def pack(self) -> bytes:
-        """Return it as the file has it."""
+        """Return the bytes of the file."""
         data = _LAYOUT.pack(
             _MAGIC, SECRET if self.is_secret else PUBLIC, self.period, self.first_period,
             bytes.fromhex(self.chain), self.epoch, bytes(self.key), self.previous,
@@ -86,7 +86,7 @@ class KeyState:
 
 
 def unpack(data: bytes) -> KeyState:
-    """Return what a file says. Raises ValueError where it is damaged."""
+    """Return the state in the bytes of a file. Raises ValueError if it is damaged."""
     body, check = data[: _LAYOUT.size], data[_LAYOUT.size : _LAYOUT.size + _CHECK_BYTES]
     if len(body) != _LAYOUT.size or blake2b(body, size=_CHECK_BYTES).digest() != check:
         raise ValueError("its checksum is wrong")
@@ -103,7 +103,7 @@ class StateFile:
     """The file of a key state, locked: no second daemon seals with the same keys."""
 
     def __init__(self, path: str) -> None:
-        """Raise ExecauditError where it is not there, damaged, open to others, or in use."""
+        """Raise ExecauditError if it is missing, damaged, readable by others, or in use."""
         self.path = path
         try:
             self._fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -135,12 +135,12 @@ class StateFile:
             raise ValueError("another process makes seals with it") from None
 
     def write(self, data: bytes) -> None:
-        """Overwrite it, and have it on the disk: the key before is gone. Raises OSError."""
+        """Overwrite the file and sync it: the previous key is gone then. Raises OSError."""
         os.pwrite(self._fd, data, 0)
         os.fdatasync(self._fd)
 
     def certificate(self) -> bytes:
-        """Return the certificate of the hour that the state is in; empty where there is none."""
+        """Return the certificate of the state's hour; empty if there is none."""
         try:
             with Path(certificates_path(self.path)).open("rb") as file:
                 file.seek((self.state.period - self.state.first_period) * _CERTIFICATE_BYTES)
@@ -155,17 +155,17 @@ class StateFile:
 
 
 def certificates_path(path: str) -> str:
-    """Where the certificates of a key state lie."""
+    """Return the path of the certificates of a key state."""
     return f"{path}.certificates"
 
 
 def new_path(path: str) -> str:
-    """Where the key state lies that is to take the place of the one in use."""
+    """Return the path of the key state that will replace the one in use."""
     return f"{path}.new"
 
 
 def read_new_chain(path: str) -> str:
-    """Return the name of the chain that is to take the place of the one in use. Raises as usual."""
+    """Return the name of the chain that will replace the one in use. Raises ExecauditError."""
     file = StateFile(new_path(path))
     file.close()
     return file.state.chain
@@ -174,7 +174,7 @@ def read_new_chain(path: str) -> str:
 def take_new_state(path: str) -> None:
     """Replace the key state in use by a new one. Raises OSError.
 
-    What lay there is overwritten: a new file would leave the old key on the disk.
+    The old file is overwritten first: else the old key would stay on the disk.
     """
     for old, new in (
         (certificates_path(path), certificates_path(new_path(path))),
@@ -192,7 +192,7 @@ def take_new_state(path: str) -> None:
 
 
 def make_folder(folder: Path, owner: tuple[int, int]) -> None:
-    """Make the folder of the key state where there is none. Raises OSError."""
+    """Make the folder of the key state if there is none. Raises OSError."""
     if not folder.exists():
         folder.mkdir(mode=0o700)
         if os.geteuid() == 0:

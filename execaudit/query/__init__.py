@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions to what was logged: search, and what else looks back."""
+"""Searches what was logged, and serves the other verbs that look back."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is said behind an answer, on standard error: what could not be read, and what is missing."""
+"""The account after an answer, on standard error: what could not be read, and what is missing."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ from execaudit.store.completeness import Completeness
 def print_account(
     args: argparse.Namespace, broken: Broken, completeness: Completeness, found: int
 ) -> None:
-    """Say it as the options `summary` and `quiet` want."""
+    """Print the account as the options `summary` and `quiet` want it."""
     for text in broken.named:
         print(f"execaudit: {text}", file=sys.stderr)
     if broken.lines > len(broken.named):

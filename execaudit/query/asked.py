@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole condition of a question, which can depend on what there is to be read: --boot=-1.
+"""The whole condition of a question, which can depend on the logs: --boot=-1.
 
 Owns which boot a number means.
 """
@@ -18,10 +18,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def read_asked(args: argparse.Namespace, sources: Sources) -> Node | None:
-    """Return the condition that the arguments make; None for every record.
-
-    Raises InvalidArgument.
-    """
+    """Return the condition of the arguments; None for every record. Raises InvalidArgument."""
     node = read_condition(args)
     if args.boot is None:
         return node

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`execaudit rules backtest`: how often each rule would have matched what was logged.
+"""`execaudit rules backtest`: counts how often each rule would have matched past records.
 
-Owns the pass over a period and the report. Rules are applied as the daemon does, in order and with
-all they remember of processes; what was dropped at that time is not in the log.
+Owns the pass over a period and the report. Rules are applied as the daemon does it, in order and
+with all they remember of processes. Records that were dropped at that time are not in the log.
 """
 
 import argparse
@@ -39,7 +39,7 @@ _EXAMPLE_BYTES = 160
 
 
 def run(args: argparse.Namespace) -> int:
-    """Apply the rules to the past; the exit status."""
+    """Apply the rules to past records; return the exit status. Raises ExecauditError."""
     rules = _load_rules(args)
     span = read_span(args)
     completeness = Completeness(span)

@@ -9,7 +9,7 @@ _EXAMPLES = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what `execaudit rules backtest` takes."""
+    """Add the options of `execaudit rules backtest`."""
     parser.description = (
         "Say how often each rule would have matched what was logged in a period, and show examples."
     )

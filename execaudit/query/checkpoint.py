@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far searches with a checkpoint file have got.
+"""How far searches with a checkpoint file have read.
 
-Owns the file: JSON, written whole or not at all. What a place in a log or journal is, `store` says.
+Owns the file: JSON, written as a whole or not at all. `store` defines positions in a log.
 """
 
 import json
@@ -16,9 +16,9 @@ _VERSION = 1
 
 
 class Checkpoint:
-    """Places by source: of logs a Position, of journals a cursor.
+    """Positions by source: of logs a Position, of journals a cursor.
 
-    Raises InvalidArgument where the file is none of ours, ExecauditError where it cannot be read.
+    Raises InvalidArgument if the file is no checkpoint, ExecauditError if it cannot be read.
     """
 
     def __init__(self, path: str) -> None:
@@ -48,7 +48,7 @@ class Checkpoint:
         return self._logs.get(path, Position())
 
     def cursor(self, name: str) -> str:
-        """Return how far a journal has been read; "" for not at all."""
+        """Return the cursor up to which a journal has been read; "" if it was not read."""
         return self._cursors.get(name, "")
 
     def set_position(self, path: str, position: Position) -> None:
@@ -60,7 +60,7 @@ class Checkpoint:
         self._cursors[name] = cursor
 
     def write(self) -> None:
-        """Write the file. Raises ExecauditError; then it is as it was."""
+        """Write the file. Raises ExecauditError; the file does not change then."""
         content: dict[str, Any] = {
             "version": _VERSION,
             "logs": self._logs,

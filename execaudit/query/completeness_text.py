@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The line behind a result: what was read, and what is missing of the period.
+"""The line after a result: what was read, and what is missing of the period.
 
-Owns its words. What is missing is found in `store.completeness`.
+Owns its words. `store.completeness` finds what is missing.
 """
 
 import time
@@ -20,17 +20,17 @@ _KINDS = {
 
 
 def show_local(time_ns: int) -> str:
-    """Return a time for people, in local time."""
+    """Return a time as text, in local time."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time_ns // SECOND_NS))
 
 
 def describe(completeness: Completeness, now_ns: int) -> str:
-    """Return the line."""
+    """Return the line; `now_ns` is the present, in nanoseconds since 1970."""
     count = completeness.records
     read = "1 record read" if count == 1 else f"{count} records read"
     if completeness.first_ns is None or completeness.last_ns is None:
         return f"{read}; nothing is known of the period" if not completeness.records else read
-    # Where reading ended early, only what was read is spoken of.
+    # If reading ended early, the line is about the part that was read.
     span = ALWAYS if completeness.is_partial else completeness.span
     begin_ns = span.begin_ns if span.begin_ns != EARLIEST_NS else completeness.first_ns
     end_ns = min(span.end_ns, now_ns) if span.end_ns != LATEST_NS else completeness.last_ns

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Conditions of a search: what rules can ask, and the few kinds that only a search has.
 
-Owns numbers of any size and the types of all records. What a condition of a rule means is defined
-in `rules.conditions`, and nowhere else.
+Owns numbers of any size and the types of all records. `rules.conditions` defines what a condition
+of a rule means.
 """
 
 import re
@@ -74,12 +74,12 @@ def _read_range(field: str, value: Any) -> range:
 
 
 def all_of(nodes: Sequence[Node]) -> Node:
-    """Return what holds where all parts do; without any, always."""
+    """Return the condition that all parts hold."""
     return nodes[0] if len(nodes) == 1 else AllOf(tuple(nodes))
 
 
 def any_of(nodes: Sequence[Node]) -> Node:
-    """Return what holds where a part does."""
+    """Return the condition that one part holds."""
     return nodes[0] if len(nodes) == 1 else AnyOf(tuple(nodes))
 
 

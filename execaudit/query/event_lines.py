@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Execs and exits of a period, one after another: by their bytes where that is certain.
+"""Execs and exits of a period, one after another: by their bytes if that is certain.
 
-Owns which lines can be read by their bytes: lines of our own spelling that begin and end as the
-line of an event. All others are parsed; what the daemon says of itself goes to the account of what
-was read, what is no record to the broken ones.
+Owns which lines can be read by their bytes: lines of our own encoder that begin and end as the line
+of an event. All others are parsed: the daemon's own records go to the account of what was read, all
+else to the broken lines.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ _BRACE = ord("}")
 
 
 EventLine = tuple[int, int, dict[str, Any] | None]
-"""Begin and end of a record in a chunk, and its fields: None for an event to read by its bytes."""
+"""Begin and end of a record in a chunk, and its fields; None: read the event by its bytes."""
 
 
 class Bounds(NamedTuple):
@@ -42,7 +42,7 @@ class Bounds(NamedTuple):
 
 
 def bounds_of(span: Span) -> Bounds | None:
-    """Return the bounds of a period as texts; None where it has none."""
+    """Return the bounds of a period as texts; None if it has none."""
     if span.is_all:
         return None
     return Bounds(
@@ -54,7 +54,7 @@ def bounds_of(span: Span) -> Bounds | None:
 def chunk_events(
     chunk: Chunk, part: Part, span: Span, broken: Broken, completeness: Completeness
 ) -> Iterator[EventLine]:
-    """Yield the records of a chunk that are of a period, in order."""
+    """Yield the records of a chunk within a period, in order."""
     data = chunk.data
     find, startswith = data.find, data.startswith
     by_bytes = part.head.format is NATIVE and part.head.is_own
@@ -81,7 +81,7 @@ def chunk_events(
 
 
 def _see_times(data: bytes, completeness: Completeness) -> None:
-    """Take in the times of the first and the last line."""
+    """Note the times of the first and the last line."""
     last = data.rfind(b"\n", 0, -1) + 1
     for at in (0, last):
         if data.startswith(NATIVE.before_time, at):
@@ -95,7 +95,7 @@ def _see_times(data: bytes, completeness: Completeness) -> None:
 def _parse(
     line: bytes, part: Part, offset: int, broken: Broken, completeness: Completeness
 ) -> dict[str, Any] | None:
-    """Return the record of a line, accounted for; None for what is none."""
+    """Return the record of a line and account for it; None if it is no record."""
     line_format = find_format(line) or part.head.format or NATIVE
     try:
         fields = restore(line_format.name, parse_line(line))
@@ -123,8 +123,8 @@ def journal_events(
 ) -> Iterator[dict[str, Any]]:
     """Yield the records of a journal in a period.
 
-    Events have the fields `names` only, besides `time` and `type`; the whole one is
-    `journal.record()` at that moment.
+    Events have only the fields `names`, `time` and `type`; `journal.record()` returns the whole one
+    until the next is asked for. Raises ExecauditError.
     """
     journal.match()
     begin_ns = journal.begin_ns()

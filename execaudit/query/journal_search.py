@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The journal searched: exact fields by its index, all else by the few fields that are needed.
+"""Searches the journal: exact fields by its index, all else by the few fields needed.
 
-Owns which conditions the index can narrow, and which fields decide the others. What an entry's
-record is, and whether it matches, is decided as for lines.
+Owns which conditions the index can narrow, and which fields decide the others. Records of entries
+are matched as records of lines are.
 """
 
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ _NOT_INDEXED = (*_NEEDS, "type", "hook", "cgroup")
 
 
 def index_matches(node: Node | None) -> list[tuple[str, list[str]]]:
-    """Return fields with values; an entry must have one of them: what the index can find."""
+    """Return fields with values that the index can find: an entry must have one value of each."""
     parts = node.parts if isinstance(node, AllOf) else () if node is None else (node,)
     found: list[tuple[str, list[str]]] = []
     for part in parts:
@@ -84,7 +84,7 @@ class JournalSearch:
     """Searches one journal for one question.
 
     Attributes:
-        last_cursor: of the last entry that was looked at.
+        last_cursor: cursor of the last entry read.
 
     """
 
@@ -100,14 +100,17 @@ class JournalSearch:
         self.last_cursor = ""
 
     def hits(self, *, reverse: bool = False, after: str = "") -> Iterator[Hit]:
-        """Yield the records of a period that match, as lines of our own format."""
+        """Yield the records of a period that match, as lines of our own format.
+
+        Raises ExecauditError.
+        """
         groups = [] if self._programs else index_matches(self._question.node)
         self._journal.match([groups] if groups else ())
         for _ in self._journal.entries(self._question.span, reverse=reverse, after=after):
             yield from self.look()
 
     def look(self) -> Iterator[Hit]:
-        """Yield the entry that the journal stands at, if it matches."""
+        """Yield the current entry of the journal, if it matches."""
         journal, span = self._journal, self._question.span
         self.last_cursor = journal.cursor()
         self._completeness.records += 1
@@ -144,7 +147,7 @@ class JournalSearch:
         return truth
 
     def account(self) -> None:
-        """Take in what the daemon says of itself, and where the journal begins."""
+        """Account for the daemon's own records, and for the beginning of the journal."""
         self._journal.match()
         begin_ns = self._journal.begin_ns()
         if begin_ns is not None:

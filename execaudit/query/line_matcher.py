@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which records of a chunk match, for whoever goes through all of them.
+"""Which records of a chunk match, for a reader that goes through all of them.
 
-Owns lining up what a search finds in a chunk with the lines that are gone through.
+Owns relating the hits of a search in a chunk to the lines of the chunk.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from execaudit.query.needles import Alternatives
 
 IsMatch = Callable[[int], bool]
-"""Takes where in its chunk a record's line begins; asked in order."""
+"""Takes the offset of a record's line in its chunk; calls must be in order."""
 
 _NEWLINE = ord("\n")
 
@@ -30,12 +30,12 @@ class LineMatcher:
     def __init__(self, node: Node, span: Span) -> None:
         question = Question(node, span)
         self.wants_order = question.wants_programs
-        # What it finds of losses and broken lines is found by whoever reads the chunk, too.
+        # The reader of the chunk accounts for losses and broken lines.
         self._scanner = Scanner(question, Broken(), Completeness(span))
         self._needles: dict[int, Alternatives] = {}  # of the file that is being read
 
     def matcher(self, chunk: Chunk, part: Part) -> IsMatch:
-        """Return what says of the records of a chunk whether they match."""
+        """Return a function that tells which records of a chunk match."""
         head, needles = part.head, self._needles.get(id(part))
         if needles is None and head.format is not None:
             needles = self._scanner.choose(chunk, head.format, is_own=head.is_own)
@@ -53,12 +53,12 @@ class LineMatcher:
         return is_match
 
     def matches(self, record: dict[str, Any]) -> bool:
-        """Return True for a record that matches."""
+        """Return True if a record matches. Raises one of errors.MALFORMED."""
         return self._scanner.matches(record)
 
 
 def _begins(data: bytes, lines: Iterator[bytes]) -> Iterator[int]:
-    """Yield where lines begin that stand in a chunk in this order."""
+    """Yield the offsets of lines, which are in a chunk in this order."""
     at = 0
     for line in lines:
         at = data.find(line + b"\n", at)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records that match as they are written, in logs and journals.
+"""Yields matching records as they are written, in logs and journals.
 
 Owns taking turns among several sources.
 """
@@ -21,9 +21,10 @@ def follow_all(
     first: Callable[[], None],
     wait: Callable[[], bool] = pause,
 ) -> Iterator[Hit]:
-    """Yield what is written from now on and matches.
+    """Yield records that are written from now on and match.
 
-    `first` is called once it is settled where "now" is in each log: what stands before is its.
+    `first` is called once the position of "now" is fixed in each source: it reads up to there.
+    Raises ExecauditError.
     """
     followers = [Follower(log.path, sources.broken) for log in sources.logs]
     for log, follower in zip(sources.logs, followers, strict=True):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Matches as the command line has them, read into conditions.
+"""Reads the matches of a command line into conditions.
 
 Owns their grammar: FIELD=VALUE, FIELD~REGEX, `!=` and `!~`, the word `not` before one, `--any`
 between groups. Values of one field are alternatives; different fields must all match, as with
@@ -22,11 +22,11 @@ _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 
 
 class Match(NamedTuple):
-    """One match, read.
+    """One match.
 
     Attributes:
         field: its name in the vocabulary.
-        value: as a rules file would have it.
+        value: as in a rules file.
         is_wanted: False after `not`.
 
     """
@@ -71,7 +71,7 @@ def _value(field: str, operator: str, text: str) -> Any:
 
 
 def read_matches(words: Sequence[str], lookups: Lookups) -> Node | None:
-    """Return the condition that words of the command line make; None for no words.
+    """Return the condition of words of the command line; None for no words.
 
     Raises InvalidArgument.
     """
@@ -98,7 +98,7 @@ def read_matches(words: Sequence[str], lookups: Lookups) -> Node | None:
 
 
 def group_condition(matches: Sequence[Match], lookups: Lookups) -> Node:
-    """Return the condition that each field has one of the values wanted, and none of the others."""
+    """Return the condition that each field has a wanted value, and no refused one."""
     wanted: dict[str, list[Any]] = {}
     refused: dict[str, list[Any]] = {}
     for match in matches:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bytes that a line must hold if its record matches: what is looked for before anything is parsed.
+"""Bytes that a line must contain if its record matches: searched for before lines are parsed.
 
 Owns the step from conditions to such needles, in the spelling of each format. They are necessary,
 never sufficient: the record decides.
@@ -25,25 +25,25 @@ _MOST_ALTERNATIVES = 16
 _LISTS = ("argv", "cmdline", "env", *REPEATED, "path_search", "unreadable", "programs")
 _MEMBERS = {"parent.comm": ("pcomm",), "ancestor.comm": ("comm",), "euser": ("euser", "user"),
             "tid": ("tid", "pid"), "nspid": ("nspid", "pid"), "errno": ("errno_code",)}  # fmt: skip
-"""Members of a line that can hold what is asked for, where not the one of the same name."""
+"""Members of a line that can have the value of a field, if not the one of the same name."""
 _UNSPELLED = (*PROCESS_FIELDS, "program", "hook", "time", "start", "first", "last")
 _NATIVE_ONLY = ("result", "errno", "boot", "caps", "ns", "exe_mode", "arch")
 _ignores_case = re.compile(r"\(\?[aLmsux]*i").search
 
 
 class Needle(NamedTuple):
-    """Bytes to look for; a number ends where a digit does not follow."""
+    """Bytes to search for; no digit may follow a number."""
 
     text: bytes
     is_number: bool = False
 
 
 Alternatives = tuple[Needle, ...]
-"""One of them must be there."""
+"""A line must contain one of them."""
 
 
 def needles_of(node: Node | None, line_format: LineFormat) -> list[Alternatives]:
-    """Return all that must be there: of each of the lists returned, one needle at least."""
+    """Return needles: a line must contain one of each tuple."""
     if node is None or isinstance(node, Not):
         return []
     if isinstance(node, Condition):
@@ -66,7 +66,7 @@ def _joined(node: AnyOf, line_format: LineFormat) -> list[Alternatives]:
 
 
 def _condition_needles(condition: Condition, line_format: LineFormat) -> list[Needle] | None:
-    """Return alternatives for one condition; None where there are none."""
+    """Return the needles of one condition; None if it has no such bytes."""
     field, elements = condition.field, condition.elements
     outer, _, member = field.partition(".")
     is_native = line_format is NATIVE
@@ -126,7 +126,7 @@ def _text_needles(
 
 
 def _list_needle(pattern: Pattern, field: str) -> Needle | None:
-    """Return a needle for texts in a list; a command line has its blanks between elements."""
+    """Return a needle for texts in a list; blanks of a command line are between its elements."""
     if field == "cmdline":
         return _partial(max(_literal(pattern, field).split(b" "), key=len))
     if pattern.kind != "exact" or pattern.ignores_case:
@@ -171,14 +171,14 @@ def _literal(pattern: Pattern, field: str) -> bytes:
 
 
 def _partial(literal: bytes) -> Needle | None:
-    """Return a needle for a part of a text; None where it says too little."""
+    """Return a needle for a part of a text; None if it is too short."""
     whole = literal.decode(errors="replace").split("\ufffd")  # may have been cut within a character
     text = _encode(max(whole, key=len))
     return Needle(text) if text is not None and len(text) >= _LEAST_BYTES else None
 
 
 def _encode(text: str) -> bytes | None:
-    """Return how a text stands between the quotes of a line; None for what is not UTF-8."""
+    """Return a text as JSON spells it between quotes; None if it is not UTF-8."""
     try:
         return dumps(text)[1:-1]
     except (UnicodeEncodeError, TypeError):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records that were found, printed: as table, JSON, CSV, sentences or some fields.
+"""Prints the records found: as table, JSON, CSV, sentences or some fields.
 
-Owns what each looks like. Nothing but our own colors reaches a terminal unescaped.
+Owns the look of each form. Only our own colors reach a terminal unescaped.
 """
 
 import csv
@@ -27,16 +27,16 @@ CSV_FIELDS = (
 )  # fmt: skip
 
 Print = Callable[[bytes, Mapping[str, Any] | None], bytes]
-"""Makes what is printed of a line and, where `needs_fields`, its record."""
+"""Takes a line and, if `needs_fields`, its record; returns the bytes to print."""
 
 
 class Output:
     """How results are printed.
 
     Attributes:
-        head: what is printed before them.
+        head: bytes printed before the results.
         needs_fields: `text` wants the parsed record.
-        text: makes the bytes of one.
+        text: returns the bytes of one result.
 
     """
 
@@ -47,7 +47,7 @@ class Output:
 
 
 def as_lines(*, is_terminal: bool) -> Output:
-    """Print lines as they are; on a terminal without what it would obey."""
+    """Print lines as they are; on a terminal without characters that it would obey."""
 
     def text(line: bytes, _: Mapping[str, Any] | None) -> bytes:
         if is_terminal and not (line.isascii() and line.decode("ascii").isprintable()):
@@ -110,7 +110,7 @@ def read_names(text: str) -> list[str]:
 
 
 def field_value(fields: Mapping[str, Any], name: str) -> Any:
-    """Return a field of a record by its name; None without it."""
+    """Return a field of a record by its name; None if the record lacks it."""
     if name == "cmdline":
         return command_line(restore_argv(fields)) if "argv" in fields else None
     outer, _, member = name.partition(".")
@@ -121,7 +121,7 @@ def field_value(fields: Mapping[str, Any], name: str) -> Any:
 
 
 def field_text(fields: Mapping[str, Any], name: str) -> str:
-    """Return a field of a record as printable text; "" without it."""
+    """Return a field of a record as printable text; "" if the record lacks it."""
     value = field_value(fields, name)
     if value is None:
         return ""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Output through a pager, as journalctl(1) does.
 
-Owns which pager and how it is started: without a shell, and such that it starts nothing else.
+Owns the choice of the pager and how it is started: without a shell, and not able to start others.
 """
 
 import os

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pieces of logs scanned by all processors, with the hits in the order of the pieces.
+"""Scans pieces of logs on all processors; the hits come in the order of the pieces.
 
-Owns the child processes: each takes every n-th piece and sends what matches through a pipe, which
-holds it back until its turn. A child that dies is noted as a piece that could not be read.
+Owns the child processes: each takes every n-th piece and sends its hits through a pipe, which
+blocks it until its turn. If a child dies, its pieces are noted as unreadable.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tempfile import SpooledTemporaryFile
 
 LEAST_BYTES = 32 << 20
-"""Below this, another process costs more than it saves."""
+"""With less to read, another process costs more than it saves."""
 
 _FRAME = struct.Struct("<qi")  # time and length; length -1: a JSON report follows as a frame
 _END = -1
@@ -36,14 +36,14 @@ _SLOT = struct.Struct("<q")
 
 
 class Progress:
-    """How many bytes have been scanned, by all processes together."""
+    """Counts the bytes scanned, by all processes together."""
 
     def __init__(self, slots: int) -> None:
         self._memory = mmap.mmap(-1, max(slots, 1) * _SLOT.size)
         self._slots = slots
 
     def add(self, slot: int, size: int) -> None:
-        """Note that a process has scanned so many bytes more."""
+        """Note that a process has scanned `size` more bytes."""
         at = slot * _SLOT.size
         _SLOT.pack_into(self._memory, at, _SLOT.unpack_from(self._memory, at)[0] + size)
 
@@ -62,9 +62,9 @@ class Search:
     """Scans pieces for a question.
 
     Attributes:
-        broken: what could not be read, complete when all hits have been taken.
-        completeness: what was read, likewise.
-        count: how many matched, likewise.
+        broken: what could not be read; complete once all hits were taken.
+        completeness: what was read; complete once all hits were taken.
+        count: how many matched; complete once all hits were taken.
         progress: bytes scanned so far.
 
     """
@@ -82,7 +82,7 @@ class Search:
     def hits(
         self, pieces: Sequence[Piece], *, reverse: bool = False, count_only: bool = False
     ) -> Iterator[Hit]:
-        """Yield the hits of all pieces in order, or backwards. With `count_only` none."""
+        """Yield the hits of all pieces, in order or backwards; with `count_only` yield none."""
         ordered = list(reversed(pieces)) if reverse else list(pieces)
         workers = min(self._workers, len(ordered))
         if self._question.wants_programs and reverse:
@@ -198,7 +198,7 @@ class Search:
 
 
 def bytes_of(piece: Piece) -> int:
-    """Return about how much text a piece has."""
+    """Return about how many bytes of text a piece has."""
     if piece.part.is_compressed:
         return piece.part.size * 8
     return (piece.part.size if piece.end is None else piece.end) - piece.begin
@@ -223,7 +223,7 @@ def _make_spool() -> "SpooledTemporaryFile[bytes]":
 
 
 def _backwards(hits: Iterator[Hit], done: Callable[[], None] = lambda: None) -> Iterator[Hit]:
-    """Yield hits last first; what does not fit into memory waits in a file without a name."""
+    """Yield hits in reverse; many of them wait in a file without a name."""
     with _make_spool() as spool:
         times, ends = array("q"), array("q")
         end = 0
@@ -240,7 +240,7 @@ def _backwards(hits: Iterator[Hit], done: Callable[[], None] = lambda: None) -> 
 
 
 def account_as_json(broken: Broken, completeness: Completeness) -> dict[str, Any]:
-    """Return for another process what was read, and what could not be."""
+    """Return the account of what was read, in a form for another process."""
     return {
         "broken": [broken.lines, broken.files, broken.named],
         "records": completeness.records,
@@ -251,7 +251,7 @@ def account_as_json(broken: Broken, completeness: Completeness) -> dict[str, Any
 
 
 def read_account(account: dict[str, Any], span: Span) -> tuple[Broken, Completeness]:
-    """Return what another process has read, and what it could not."""
+    """Return the account of another process."""
     broken = Broken()
     broken.lines, broken.files, broken.named = account["broken"]
     completeness = Completeness(span)
@@ -263,7 +263,7 @@ def read_account(account: dict[str, Any], span: Span) -> tuple[Broken, Completen
 
 
 def spooled(hits: Iterator[Hit]) -> Iterator[Hit]:
-    """Take all hits at once, and yield them from a file without a name."""
+    """Take all hits now, and return an iterator over them, from a file without a name."""
     spool = _make_spool()
     for time_ns, line in hits:
         spool.write(_FRAME.pack(time_ns, len(line)))

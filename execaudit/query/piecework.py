@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Work on pieces of logs by all processors, with the results in the order of the pieces.
+"""Works on pieces of logs on all processors; the results come in the order of the pieces.
 
-Owns the child processes: each takes every n-th piece, and its result comes through a pipe. A child
-that dies leaves its pieces without a result.
+Owns the child processes: each takes every n-th piece, and sends its results through a pipe. If a
+child dies, its pieces have no result.
 """
 
 import contextlib
@@ -18,22 +18,22 @@ from execaudit.store.log import Piece
 _SIZE_BYTES = 8
 
 Work = Callable[[Piece, Callable[[int], None]], Any]
-"""Takes a piece, and what is called with how many bytes were read; gives what marshal takes."""
+"""Takes a piece and a function to report bytes read; returns a value for marshal."""
 
 
 class Done(NamedTuple):
-    """What became of a piece; `result` is None where the process that had it ended early."""
+    """The result of a piece; None if its process ended early."""
 
     piece: Piece
     result: Any
 
 
 class Piecework:
-    """Pieces to be worked on.
+    """Work to be done on pieces.
 
     Attributes:
         progress: bytes read so far.
-        total_bytes: to be read.
+        total_bytes: bytes to be read.
 
     """
 
@@ -46,7 +46,7 @@ class Piecework:
         self.progress = Progress(max(self._workers, 1))
 
     def results(self) -> Iterator[Done]:
-        """Yield what becomes of each piece, in order."""
+        """Yield the result of each piece, in order."""
         if self._workers < 2:
             for piece in self._pieces:
                 yield Done(piece, self._work(piece, lambda size: self.progress.add(0, size)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A progress bar on standard error, where something takes more than a second.
+"""A progress bar on standard error, for work that takes more than a second.
 
 Owns the timer and the line on the terminal, which it clears before anything else is written there.
 """
@@ -16,9 +16,9 @@ _WIDTH = 30
 
 
 class ProgressBar:
-    """Shows how much of `total` has been done; a context manager.
+    """Shows how much of `total` is done; a context manager.
 
-    `done` returns how much. Nothing is shown unless standard error is a terminal.
+    `done` returns how much. Without a terminal as standard error, nothing is shown.
     """
 
     def __init__(self, total: int, done: Callable[[], int]) -> None:
@@ -38,7 +38,7 @@ class ProgressBar:
         self.stop()
 
     def stop(self) -> None:
-        """Show nothing from now on."""
+        """Remove the bar, and show it no more."""
         if self._is_active:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, signal.SIG_DFL)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conditions decided on the bytes of an exec's line, where that is certain.
+"""Decides conditions on the bytes of an exec's line, if that is certain.
 
-Owns when it is: in our own spelling, for members that stand once, in lines that say of nothing
-that it was cut, unreadable or not UTF-8. Whatever else there is, parsing decides.
+Owns when it is: in lines of our own encoder, for members that occur once, if nothing in the line is
+cut, unreadable or not UTF-8. Otherwise parsing decides.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from execaudit.store.members import (
 )
 
 RawTest = Callable[[bytes, int, int], Truth]
-"""Takes data, begin and end of a line; None where the line has to be parsed."""
+"""Takes data, begin and end of a line; returns None if the line must be parsed."""
 
 _MARKS = (b'b64":', b'"truncated":', b'"unreadable":')
 _EXEC = NATIVE.before_type + b"exec" + NATIVE.after_type
@@ -35,7 +35,7 @@ _DEFAULTED = ("tid", "nspid", "hook")
 
 
 def make_raw_test(node: Node | None) -> RawTest | None:
-    """Return a test of lines of native execs; None where it could decide nothing."""
+    """Return a test of lines of native execs; None if it could decide nothing."""
     if node is None:
         return None
     test = _compile(node)
@@ -79,7 +79,7 @@ def _compile(node: Node) -> RawTest | None:
 
 
 def _combine(tests: list[RawTest], *, decisive: bool, is_partial: bool) -> RawTest:
-    """Combine tests: one that gives `decisive` decides; without it, all must have decided."""
+    """Combine tests: one that returns `decisive` decides; else all must have decided."""
     otherwise: Truth = None if is_partial else not decisive
 
     def combined(data: bytes, begin: int, end: int) -> Truth:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The values of a record read back, as conditions are tested on.
+"""The values of a record read back, for testing conditions.
 
-Owns the step from a parsed line to values: of execs and exits what rules see, of all other fields
-what the record says. What a record of its type does not have is unknown, and so matches nothing,
-not even with `not`.
+Owns the step from a parsed line to values: for execs and exits the values that rules see, for all
+other fields the values in the record. Fields that records of a type do not have are unknown: they
+match nothing, not even with `not`.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ _ALWAYS = ("time", "type", "host", "boot")
 
 
 class RecordValues:
-    """Values of one record. Raises, as reading a malformed record does."""
+    """Values of one record. Its methods raise one of errors.MALFORMED."""
 
     def __init__(self, fields: Mapping[str, Any], programs: ProcessPrograms | None = None) -> None:
         self._fields = fields
@@ -49,7 +49,7 @@ class RecordValues:
         return self._own_value(name)
 
     def remember_program(self, programs: ProcessPrograms) -> None:
-        """Note which program an exec started, for its descendants."""
+        """Remember which program an exec started, for its descendants."""
         exe = self.value("exe")
         _, pid, start_ns, exec_count = split_identity(self._fields.get("id", ""))
         if start_ns:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One pass over a piece of a log: the lines that match, in order.
+"""One pass over a piece of a log: yields the lines that match, in order.
 
-Owns the order of what is tried on a line: the bytes that it must hold, what its bytes decide, the
-parsed record. What the daemon says of itself goes to the account of what was read.
+Owns the order of tests on a line: the needles it must contain, the test of its bytes, the parsed
+record. The daemon's own records go to the account of what was read.
 """
 
 import re
@@ -29,7 +29,7 @@ _EVENTS = ("exec", "exit")
 
 
 class Hit(NamedTuple):
-    """A line that matches, without its newline, and when its record was."""
+    """A line that matches, without its newline, and the time of its record."""
 
     time_ns: int
     line: bytes
@@ -43,14 +43,14 @@ class _Fault(NamedTuple):
 
 
 class Question(NamedTuple):
-    """What is searched for: a condition, None for everything, within a period."""
+    """What to search for: a condition, None for everything, within a period."""
 
     node: Node | None
     span: Span
 
     @property
     def wants_programs(self) -> bool:
-        """Whether it asks for programs of ancestors, which takes every exec in order."""
+        """True if it asks for programs of ancestors, which needs every exec in order."""
         return self.node is not None and any(
             each.field in PROCESS_FIELDS for each in conditions_of(self.node)
         )
@@ -78,7 +78,7 @@ class Scanner:
             self.on_chunk(len(chunk.data))
 
     def chunk_hits(self, chunk: Chunk, part: Part, needles: Alternatives = ()) -> Iterator[Hit]:
-        """Yield the lines of a chunk that match; they hold one of the needles, if there are any."""
+        """Yield the lines of a chunk that match; `needles`, if any, narrow what is tested."""
         if part.head.format is None:
             yield from self._of_any_format(chunk, part.path)
             return
@@ -89,7 +89,7 @@ class Scanner:
         yield from self._of_format(chunk, part, part.head.format, candidates)
 
     def _account(self, chunk: Chunk, line_format: LineFormat, path: str) -> list[tuple[int, int]]:
-        """Take in what the daemon says of itself; return where lines of other formats stand."""
+        """Account for the daemon's own records; return begin and end of lines of other formats."""
         others: list[tuple[int, int]] = []
         for begin, line in walk(chunk, line_format, path, self._broken, self._completeness):
             own_format = find_format(line)
@@ -104,7 +104,7 @@ class Scanner:
         try:
             self._completeness.add(fields, "file")
         except MALFORMED:
-            return  # broken, and counted as that where it is looked at
+            return  # broken: whoever tests the line counts it
 
     def choose(self, chunk: Chunk, line_format: LineFormat, *, is_own: bool) -> Alternatives:
         """Choose needles that are rare in a chunk; () to look at every line."""
@@ -151,7 +151,7 @@ class Scanner:
             yield from self._parsed(data[begin:end], line_format, part, chunk.offset + begin)
 
     def _of_any_format(self, chunk: Chunk, path: str) -> Iterator[Hit]:
-        """Yield what matches of lines in no format, or in several."""
+        """Yield the lines that match in a chunk of no format, or of several."""
         for begin, end in _candidates(chunk.data, ()):
             line = chunk.data[begin:end]
             found = self._decide(line, NATIVE)
@@ -169,11 +169,11 @@ class Scanner:
         if not isinstance(found, _Fault):
             yield from found
         elif found.is_json or (line_format.is_event(line) and line.endswith(b"}")):
-            self._broken.add_line(part.path, offset, found.text)  # else walk() has done so
+            self._broken.add_line(part.path, offset, found.text)  # of others, walk() has done so
             self._completeness.records -= 1
 
     def _decide(self, line: bytes, line_format: LineFormat) -> "tuple[Hit, ...] | _Fault":
-        """Return the line as a hit, nothing, or what is wrong with it."""
+        """Return the line as a hit, nothing if it does not match, or what is wrong with it."""
         try:
             fields = restore((find_format(line) or line_format).name, parse_line(line))
             time_ns = read_time(fields["time"].encode())
@@ -187,7 +187,7 @@ class Scanner:
         return ()
 
     def matches(self, fields: dict[str, Any]) -> bool:
-        """Return True where a record matches, whenever it was."""
+        """Return True if a record matches, at any time. Raises one of errors.MALFORMED."""
         node = self._question.node
         values = RecordValues(fields, self._programs)
         truth = node is None or evaluate(node, values.value) is True
@@ -197,7 +197,7 @@ class Scanner:
 
 
 def restore_line(line_format: LineFormat, line: bytes) -> dict[str, Any] | None:
-    """Return the record of a line; None for what is none."""
+    """Return the record of a line; None if it is none."""
     try:
         return restore(line_format.name, parse_line(line))
     except MALFORMED:
@@ -212,7 +212,7 @@ def _time_of(line_format: LineFormat, data: bytes, begin: int) -> int | None:
 
 
 def _candidates(data: bytes, needles: Alternatives) -> Iterator[tuple[int, int]]:
-    """Yield begin and end of the lines that hold one of the needles; of all without needles."""
+    """Yield begin and end of lines with one of the needles; of all lines without needles."""
     if not needles:
         begin = 0
         while (end := data.find(b"\n", begin)) >= 0:

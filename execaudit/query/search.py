@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`execaudit search`: the verb.
 
-Owns the order of things: what is asked, what is read, in which order results come, how they are
-printed, and what is said of them at the end.
+Owns the order of the steps: the question, the sources, the order of results, their output, and the
+account at the end.
 """
 
 import argparse
@@ -77,7 +77,7 @@ class _Run:
         self._found = 0
 
     def run(self) -> int:
-        """Search and print; the exit status."""
+        """Search and print; return the exit status. Raises ExecauditError."""
         args = self._args
         with paged(is_wanted=not (args.no_pager or args.follow or args.count)) as out:
             shown = choose_output(args, has_hosts=bool(args.directory))
@@ -149,7 +149,7 @@ class _Run:
         return [each for piece in pieces for each in piece.split(*size)]
 
     def _arranged(self, streams: list[Iterator[Hit]]) -> Iterator[Hit]:
-        """Return all hits in the order in which they are shown."""
+        """Return all hits in the order of output."""
         args = self._args
         is_backwards = args.reverse or args.lines is not None
         if len(streams) == 1 or args.count:
@@ -190,7 +190,7 @@ class _Run:
 
 
 def print_hit(hit: Hit, shown: output.Output) -> bytes:
-    """Return what is printed of a hit. What no output understands is printed as it is, escaped."""
+    """Return the bytes to print of a hit; of a malformed record its line, escaped."""
     try:
         if not shown.needs_fields:
             return shown.text(hit.line, None)
@@ -201,7 +201,7 @@ def print_hit(hit: Hit, shown: output.Output) -> bytes:
 
 
 def choose_output(args: argparse.Namespace, *, has_hosts: bool) -> output.Output:
-    """Return how the options want results to be printed."""
+    """Return the output that the options choose. Raises InvalidArgument."""
     is_terminal = sys.stdout.isatty()
     names = output.read_names(args.fields) if args.fields else []
     if args.csv:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arguments of `execaudit search`, and of others that choose records as it does.
+"""Arguments of `execaudit search`, and of other verbs that choose records as it does.
 
-Owns the options and their help. Matches and options may stand in any order; the order among
-matches, `not` and `--any` is kept.
+Owns the options and their help. Matches and options may be in any order; the order among matches,
+`not` and `--any` is kept.
 """
 
 import argparse
@@ -28,7 +28,7 @@ FIELD!=VALUE, turns it round. Exit status: 0 found, 1 none, 2 trouble.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what `execaudit search` takes."""
+    """Add the options of `execaudit search`."""
     parser.description = "Search the log, with all its rotated files, or the journal."
     parser.epilog = _EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -76,7 +76,7 @@ def add_time_arguments(parser: argparse.ArgumentParser) -> list[argparse.Action]
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> list[argparse.Action]:
-    """Add the options for what is read."""
+    """Add the options that choose what to read."""
     add = parser.add_argument_group("what to read").add_argument
     return [
         add("--file", action="append", default=[], metavar="FILE",
@@ -109,28 +109,36 @@ def _add_output_arguments(parser: argparse.ArgumentParser) -> list[argparse.Acti
         shape.add_argument("-c", "--count", action="store_true", help="only how many there are"),
         add("--fields", metavar="LIST",
             help="only these, with tabs between; with --json or --csv in that form"),
-        add("-n", "--lines", type=_count, metavar="N", help="only the last N"),
+        add("-n", "--lines", type=count, metavar="N", help="only the last N"),
         add("-r", "--reverse", action="store_true", help="newest first"),
         add("-f", "--follow", action="store_true", help="go on as records are written"),
         add("--checkpoint", metavar="FILE",
             help="begin where the last search with this FILE ended, and note there how far it got"),
-        add("--summary", action="store_true", help="the account of what was read as JSON"),
-        add("-q", "--quiet", action="store_true", help="no account of what was read"),
-        add("--no-pager", action="store_true", help="do not use a pager"),
-        add("--color", choices=("auto", "always", "never"), default="auto",
-            help="default: auto"),
+        *add_answer_arguments(group),
     ]  # fmt: skip
 
 
+def add_answer_arguments(group: "argparse._ArgumentGroup") -> list[argparse.Action]:
+    """Add the options of all verbs that print an answer and an account."""
+    add = group.add_argument
+    return [
+        add("--summary", action="store_true", help="the account of what was read as JSON"),
+        add("-q", "--quiet", action="store_true", help="no account of what was read"),
+        add("--no-pager", action="store_true", help="do not use a pager"),
+        add("--color", choices=("auto", "always", "never"), default="auto", help="default: auto"),
+    ]
+
+
 def choice_of(args: argparse.Namespace) -> SourceChoice:
-    """Return what the options say about what to read."""
+    """Return the choice of sources that the options make."""
     return SourceChoice(
         tuple(args.file), args.journal, args.namespace, args.directory, args.untrusted,
         args.config, args.root,
     )  # fmt: skip
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """Return a number from 1 up. Raises ArgumentTypeError."""
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1 up")
     return int(text)
@@ -139,9 +147,9 @@ def _count(text: str) -> int:
 def keep_order(
     parser: argparse.ArgumentParser, options: Sequence[argparse.Action], *, has_matches: bool = True
 ) -> None:
-    """Let matches stand anywhere among the options, in an order that is kept.
+    """Accept matches anywhere among the options, and keep their order.
 
-    argparse takes them in one block only, and values such as "-2h" for options.
+    argparse accepts them in one block only, and takes values such as "-2h" for options.
     """
     original = parser.parse_known_args
     before_match = "--match=" if has_matches else ""
@@ -155,7 +163,7 @@ def keep_order(
 def _join_words(
     words: list[str], options: Sequence[argparse.Action], before_match: str
 ) -> list[str]:
-    """Make of every MATCH an option, and of an option and its value one word."""
+    """Return words with each MATCH as an option, and each option and its value as one word."""
     with_value = {
         name for option in options for name in option.option_strings if option.nargs is None
     }

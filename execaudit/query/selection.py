@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From arguments to the question: matches, short forms and rules as one condition; the period.
+"""From arguments to a question: matches, short forms and rules as one condition; the period.
 
 Owns what each short form means in the vocabulary.
 """
@@ -22,10 +22,7 @@ from execaudit.store.times import EARLIEST_NS, LATEST_NS, Span
 
 
 def read_condition(args: argparse.Namespace) -> Node | None:
-    """Return the condition that the arguments make; None for every record.
-
-    Raises InvalidArgument.
-    """
+    """Return the condition of the arguments; None for every record. Raises InvalidArgument."""
     lookups = OF_HOST
     nodes = _short_forms(args, lookups)
     matched = read_matches(args.match or (), lookups)
@@ -37,7 +34,7 @@ def read_condition(args: argparse.Namespace) -> Node | None:
 
 
 def read_span(args: argparse.Namespace) -> Span:
-    """Return the period that --since and --until mean. Raises InvalidArgument."""
+    """Return the period of --since and --until. Raises InvalidArgument."""
     now_ns = time.time_ns()
     begin_ns = read_moment(args.since, now_ns) if args.since else EARLIEST_NS
     end_ns = read_moment(args.until, now_ns) if args.until else LATEST_NS

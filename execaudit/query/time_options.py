@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Times as users write them: the forms of systemd.time(7).
+"""Reads times as users write them, in the forms of systemd.time(7).
 
 Owns absolute times (`2026-11-28 10:00`, RFC 3339, `@SECONDS`), words (`now`, `today`, `yesterday`,
 `tomorrow`) and relative ones (`-2h`, `+5min`, `2h ago`, `2h left`). Times without a zone are local.
@@ -33,7 +33,7 @@ _WORDS = {"today": 0, "yesterday": -1, "tomorrow": 1}
 
 
 def read_duration_ns(text: str) -> int:
-    """Return nanoseconds of "2h", "1h 30min", "90". Raises ValueError."""
+    """Return the nanoseconds of "2h", "1h 30min" or "90". Raises ValueError."""
     total_us, at = 0.0, 0
     if not text.strip():
         raise ValueError(text)
@@ -47,7 +47,7 @@ def read_duration_ns(text: str) -> int:
 
 
 def read_moment(text: str, now_ns: int | None = None) -> int:
-    """Return the time that a text means, in nanoseconds since 1970. Raises InvalidArgument."""
+    """Return the time of a text, in nanoseconds since 1970. Raises InvalidArgument."""
     now_ns = time.time_ns() if now_ns is None else now_ns
     stripped = text.strip()
     try:

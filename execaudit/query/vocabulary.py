@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which fields a search can ask for: what rules can ask, and all other fields of a record.
+"""Which fields a search can ask for: fields of rules, and all others of a record.
 
-Owns how the others are asked for. Members of an object have a dot in their names: `ns.pid`.
+Owns the conditions on the others. Members of an object have a dot in their names: `ns.pid`.
 """
 
 from execaudit.records.vocabulary import CONDITIONS, FIELDS, Condition
@@ -13,7 +13,7 @@ FLAG = CONDITIONS["privileged"]
 TEXTS = Condition("texts")
 
 ALIASES = {"label": "labels"}
-"""Other names, for the singular that one asks for."""
+"""Other names of fields, in the singular."""
 
 _BY_KIND = {
     "string": SOME_TEXT,
@@ -36,4 +36,4 @@ def _others() -> dict[str, Condition]:
 
 
 ASKED: dict[str, Condition] = {**_others(), **CONDITIONS, "type": TYPE}
-"""How each field is asked for, by its name."""
+"""The kind of condition on each field, by its name."""

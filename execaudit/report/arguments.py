@@ -4,6 +4,7 @@
 import argparse
 
 from execaudit.query.search_arguments import (
+    add_answer_arguments,
     add_match_arguments,
     add_source_arguments,
     add_time_arguments,
@@ -16,7 +17,7 @@ Matches and short forms are as in execaudit search: only what they find is count
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what `execaudit report` takes."""
+    """Add the options of `execaudit report`."""
     parser.description = "Show a period at a glance: who ran what, what failed, what is new."
     parser.epilog = _EPILOG
     options = [*add_source_arguments(parser), *add_match_arguments(parser)]
@@ -33,10 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help="at most N lines of each kind, 0 for all (default: 10, of documents 100)"),
         add("--no-history", action="store_true",
             help="do not look at what was before the period, for what is new in it"),
-        add("--summary", action="store_true", help="the account of what was read as JSON"),
-        add("-q", "--quiet", action="store_true", help="no account of what was read"),
-        add("--no-pager", action="store_true", help="do not use a pager"),
-        add("--color", choices=("auto", "always", "never"), default="auto", help="default: auto"),
+        *add_answer_arguments(group),
     ]  # fmt: skip
     keep_order(parser, options)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Charts of a report as SVG: a timeline, and bars within the cells of a table.
+"""Charts of a report as SVG: a timeline, and bars in the cells of a table.
 
-Owns scales and axes. Colors are the style sheet's; every shape says in words what it shows.
+Owns scales and axes. The style sheet has the colors; every shape has a title with its numbers.
 """
 
 import time
@@ -20,7 +20,7 @@ _DAY_S = 86400
 
 
 def timeline(stretches: Sequence[dict[str, Any]], step_s: int) -> Markup:
-    """Return execs by time as bars, with the failed ones at their foot."""
+    """Return a chart of execs by time, as bars with the failed ones at their foot."""
     most = _round_up(max(each["execs"] for each in stretches))
     plot_width, plot_height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
     slot = plot_width / len(stretches)
@@ -40,7 +40,7 @@ def timeline(stretches: Sequence[dict[str, Any]], step_s: int) -> Markup:
             ),
             _rect(x, plot_height, each["failed"], 0, most, slot, "failed"),
         ]
-        # So that one need not hit a bar that is small.
+        # The pointer need not hit a small bar.
         whole = element("rect", x=_n(x), y=_TOP, width=_n(slot), height=plot_height, class_="whole")
         parts.append(element("g", element("title", said), whole, *shapes, class_="stretch"))
     label_format = "%H:%M" if step_s * len(stretches) <= _DAY_S else "%b %d %H:%M"
@@ -56,7 +56,7 @@ def timeline(stretches: Sequence[dict[str, Any]], step_s: int) -> Markup:
 
 
 def bar(execs: int, failed: int, most: int) -> Markup:
-    """Return a bar for a cell, its failed part at the end."""
+    """Return a bar for a cell of a table, its failed part at the end."""
     full = _BAR_WIDTH * execs / most if most else 0.0
     bad = full * failed / execs if execs else 0.0
     shapes = [
@@ -93,7 +93,7 @@ def _n(number: float) -> str:
 
 
 def _round_up(number: int) -> int:
-    """Return the next number that divides well, from 4 up."""
+    """Return the next number with round quarters, from 4 up."""
     size = 1
     while True:
         for factor in (4, 8, 12, 20, 32):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a report says, as values: the same for text, JSON, CSV and HTML.
+"""The contents of a report as values, the same for text, JSON, CSV and HTML.
 
-Owns which sections there are, how long each is, and what counts as rare, new or busy.
+Owns the sections, how long each is, and what counts as rare, new or busy.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from execaudit.report.tables import Row, Table
 from execaudit.store.times import EARLIEST_NS, LATEST_NS, SECOND_NS, show_time
 
 RARE_AT_MOST = 3
-"""How often a pair of parent and program may occur to be called rare."""
+"""A pair of parent and program that occurs so often at most is rare."""
 
 _BARS = 60
 _MINUTE_S = 60
@@ -57,7 +57,7 @@ def make_contents(reader: Reader, now_ns: int, length: int) -> dict[str, Any]:
 
 
 def _period(reader: Reader, now_ns: int) -> dict[str, Any]:
-    """Return the period, its length and the rate in it."""
+    """Return the period, its length and the rate of execs."""
     begin_ns, end_ns = bounds(reader, now_ns)
     if begin_ns is None or end_ns is None:
         return {"seconds": 0.0, "execs_per_second": 0.0}
@@ -70,7 +70,7 @@ def _period(reader: Reader, now_ns: int) -> dict[str, Any]:
 
 
 def bounds(reader: Reader, now_ns: int) -> tuple[int | None, int | None]:
-    """Return when the period begins and ends: as asked for, else as there are records."""
+    """Return begin and end of the period: as asked for, else of the records read."""
     span, completeness = reader.completeness.span, reader.completeness
     begin_ns = span.begin_ns if span.begin_ns != EARLIEST_NS else completeness.first_ns
     end_ns = min(span.end_ns, now_ns) if span.end_ns != LATEST_NS else completeness.last_ns
@@ -110,7 +110,7 @@ def _row(row: Row, names: Sequence[str], *, with_failed: bool = True) -> dict[st
 
 def _rare(table: Table, length: int) -> list[dict[str, Any]]:
     if table.others[0]:
-        return []  # there are so many that rarity means nothing
+        return []  # the counts are incomplete, as there are too many pairs
     rows = [row for row in reversed(table.rows()) if row.execs <= RARE_AT_MOST]
     return [_row(row, ("parent", "program"), with_failed=False) for row in rows[: length or None]]
 
@@ -137,7 +137,7 @@ def _timeline(reader: Reader, now_ns: int) -> dict[str, Any]:
     begin_ns, end_ns = bounds(reader, now_ns)
     if not minutes or begin_ns is None or end_ns is None:
         return {"step_seconds": _MINUTE_S, "stretches": []}
-    # Events can be a little outside of what their files' ends say.
+    # Events can be a little before or after the first and last line of their files.
     first = min(begin_ns // SECOND_NS // _MINUTE_S, minutes[0][0])
     last = max(end_ns // SECOND_NS // _MINUTE_S, minutes[-1][0])
     step = -(-(last - first + 1) // _BARS)

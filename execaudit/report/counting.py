@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counting execs and exits into sums.
+"""Counts execs and exits into sums.
 
-Owns the short cut: lines whose bytes say the same are counted together and looked at once, the
-first time. There every line is parsed; if that says something else than its bytes, all such lines
-are parsed.
+Owns the fast path: lines whose bytes say the same are counted together, and only the first is
+parsed. If parsing it gives something else than its bytes, all such lines are parsed.
 """
 
 from typing import Any
@@ -28,7 +27,7 @@ _NOTE_NAMES = (
 
 
 class _Count:
-    """How many lines say the same, besides the first."""
+    """How many lines say the same as the first, which is not counted here."""
 
     __slots__ = ("execs", "facts", "is_failed")
 
@@ -39,7 +38,7 @@ class _Count:
 
 
 class Counting:
-    """Counts into a summary, which is complete after `finish`."""
+    """Counts records into a summary, which is complete after `finish`."""
 
     def __init__(self, summary: Summary) -> None:
         self._summary = summary
@@ -49,10 +48,7 @@ class Counting:
         self._failed_minutes: dict[bytes, int] = {}
 
     def take_line(self, data: bytes, begin: int, end: int) -> None:
-        """Count an exec or exit by the bytes of its line.
-
-        Raises as reading a malformed record does.
-        """
+        """Count an exec or exit by the bytes of its line. Raises one of errors.MALFORMED."""
         if data[begin + _KIND_AT] == _EXIT:
             self._summary.exits += 1
             return
@@ -93,7 +89,7 @@ class Counting:
         self._same[found] = _Count(facts)
 
     def take(self, fields: dict[str, Any]) -> None:
-        """Count a record. Raises as reading a malformed record does."""
+        """Count a record. Raises one of errors.MALFORMED."""
         kind = fields["type"]
         if kind == "exec":
             self._take_event(fields)
@@ -121,7 +117,7 @@ class Counting:
         self._usual.clear()
 
     def finish(self) -> None:
-        """Bring all that was counted into the summary."""
+        """Add all counts to the summary."""
         self._settle()
         for minute, count in self._minutes.items():
             number = read_time(minute + b":00.000000000Z") // _MINUTE_NS

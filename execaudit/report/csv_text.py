@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A report as comma separated values (RFC 4180): one table, its first column names the section."""
+"""A report as comma separated values (RFC 4180): one table; its first column is the section."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_csv(contents: dict[str, Any]) -> Iterator[bytes]:
-    """Yield its lines."""
+    """Yield the lines of a report."""
     yield _line(_HEAD)
     for name in ("execs", "failed", "exits", "records"):
         yield _line(("total", name, "", contents[name], "", ""))
@@ -57,5 +57,5 @@ def _cell(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     shown = make_printable(value)
-    # A spreadsheet takes these for the beginning of a formula.
+    # A spreadsheet would take it for a formula.
     return f"'{shown}" if shown.startswith(_FORMULA) else shown

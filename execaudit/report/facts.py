@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a report counts of an exec: found by the bytes of its line, or read from its fields.
 
-Owns which members these are. Both ways give the same texts, unless a value has an escape: what is
-found then differs from what is read, and only reading counts.
+Owns which members these are. Both ways give the same texts, unless a value has an escape: then they
+differ, and only the fields count.
 """
 
 import json
@@ -24,7 +24,7 @@ _ANCESTORS = 8
 
 
 class Facts(NamedTuple):
-    """What is counted; "" for what a record does not have.
+    """The values that are counted; "" for what a record lacks.
 
     Attributes:
         host: its name.
@@ -35,10 +35,10 @@ class Facts(NamedTuple):
         terminal: controlling terminal.
         parent: the parent's short name.
         errno: name of the error; "" for success.
-        filename: what was to be executed, of failures only.
+        filename: the file to be executed; of failures only.
         privileged: "true" where privilege was gained.
-        labels: as the inside of a JSON array.
-        severity: as rules gave it.
+        labels: the inside of a JSON array.
+        severity: the severity that rules gave.
 
     """
 
@@ -57,7 +57,7 @@ class Facts(NamedTuple):
 
     @property
     def program(self) -> str:
-        """What was executed, or was to be."""
+        """The program that was executed, or that was to be."""
         return self.filename if self.errno else self.exe
 
     @property
@@ -67,11 +67,11 @@ class Facts(NamedTuple):
 
 
 Found = tuple[bytes, ...]
-"""The same as bytes, in the same order."""
+"""The members of Facts as bytes, in the same order."""
 
 
 def find_facts(data: bytes, begin: int, end: int) -> Found:
-    """Find the facts of the exec in the line data[begin:end], of our own spelling."""
+    """Return the facts of the exec in the line data[begin:end], by our own encoder."""
     find = data.find
     at = find(b'"host":"', begin, end) + 8
     host = data[at : find(b'"', at, end)] if at > 7 else b""
@@ -109,7 +109,7 @@ def find_facts(data: bytes, begin: int, end: int) -> Found:
 
 
 def read_facts(fields: Mapping[str, Any]) -> Facts:
-    """Read the facts of an exec's record. Raises as reading a malformed record does."""
+    """Return the facts of an exec's record. Raises one of errors.MALFORMED."""
     user = _text(fields, "user") or ("uid" in fields and f"{fields['uid']:d}") or ""
     errno = _text(fields, "errno")
     labels = fields.get("labels", [])
@@ -130,7 +130,7 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
 
 
 def make_example(fields: Mapping[str, Any], facts: Facts) -> dict[str, Any]:
-    """Return what is shown of the record of an exec, as an example."""
+    """Return an example for a report: some members of an exec's record."""
     words, _ = command_words(
         restore_text(fields, "filename"), restore_argv(fields), is_script="script" in fields
     )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What of a period was there before it: looked for among the records before, by their bytes.
+"""Which values of a period occurred before it: searched for in the records before, by their bytes.
 
-Owns the search, which ends where nothing is left to look for. What is frequent is found in the
-first megabytes, so that a look at each line costs little.
+Owns the search, which ends when all values were found. Frequent ones are found in the first
+megabytes, so most lines need no look.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,10 +26,10 @@ _EXEC = NATIVE.before_type + b'exec","'
 
 
 class History:
-    """Looks for values.
+    """Looks for values in the records before a period.
 
     Attributes:
-        wanted: values that have not been found, by name.
+        wanted: values not found so far, by name.
 
     """
 
@@ -41,7 +41,7 @@ class History:
     def look(
         self, piece: Piece, matcher: LineMatcher | None, progressed: Callable[[int], None]
     ) -> dict[str, list[str]]:
-        """Look through a piece of a log; what was found is not wanted any more."""
+        """Look through a piece of a log; return the values found, which are not wanted any more."""
         before = {name: set(values) for name, values in self.wanted.items()}
         broken, completeness = Broken(), Completeness(self._span)
         by_bytes = piece.part.head.format is NATIVE and piece.part.head.is_own and matcher is None
@@ -99,7 +99,7 @@ class History:
         return bounds is None or line[TIME_AT:TIME_END] <= bounds.last
 
     def look_at(self, fields: Mapping[str, Any]) -> None:
-        """Look at one record of the time before."""
+        """Look at one record from before the period."""
         try:
             if fields["type"] != "exec":
                 return
@@ -110,6 +110,6 @@ class History:
             self.wanted[name].discard(value)
 
     def remove(self, found: Mapping[str, list[str]]) -> None:
-        """Take in what another process has found."""
+        """Remove values that another process has found."""
         for name, values in found.items():
             self.wanted[name].difference_update(values)

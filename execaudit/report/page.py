@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A report as one HTML page, which needs nothing besides itself.
+"""A report as one HTML page without other files.
 
 Owns the sections of the page and its content security policy: nothing is loaded, and no style or
-script but our own is used, whatever stands in the page.
+script but our own is used, whatever the page contains.
 """
 
 import base64
@@ -198,7 +198,7 @@ def _unknown(contents: dict[str, Any]) -> list[Markup]:
 
 
 def _chain(row: dict[str, Any]) -> Markup:
-    """Return a command that unfolds to what led to it."""
+    """Return a command that unfolds to its ancestors."""
     failed = f" ({row['errno']})" if "errno" in row else ""
     inner = element("ul", element("li", row["command"] + failed))
     for comm in row["ancestors"]:
@@ -207,7 +207,7 @@ def _chain(row: dict[str, Any]) -> Markup:
 
 
 def _tree(pairs: Sequence[dict[str, Any]]) -> Markup:
-    """Return which programs were started by whom, as trees that unfold."""
+    """Return the programs that each parent started, as trees that unfold."""
     below: dict[str, list[dict[str, Any]]] = {}
     for row in pairs:
         if "others" not in row:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From logs and journals to the sums of a period.
 
-Owns the passes: one over the period, by all processors, and one over what was before it, where
-something in the period looks new. Of the latter only what is looked for is read.
+Owns the passes: one over the period, on all processors, and one over the time before it, if
+something in the period looks new. The second looks only for that.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ _FOR_EXAMPLES = ("argv", "argv_b64", "filename_b64", "script", "ancestors")
 
 
 class Question(NamedTuple):
-    """What is counted: records that match, of a period."""
+    """What to count: records of a period that match."""
 
     node: Node | None
     span: Span
@@ -43,8 +43,8 @@ class Reader:
     Attributes:
         summary: the sums.
         completeness: what was read.
-        known: values that were met before the period, by name of `Summary.firsts`; None where
-            nothing is known of the time before it.
+        known: values that occurred before the period, by name of `Summary.firsts`; None if there
+            are no records from before it.
 
     """
 
@@ -56,7 +56,7 @@ class Reader:
         self.known: dict[str, set[str]] | None = None
 
     def read(self, *, with_history: bool) -> None:
-        """Read it all."""
+        """Read all sources. Raises ExecauditError."""
         self._read_logs()
         for number, journal in enumerate(self._sources.journals):
             self._read_journal(journal, len(self._sources.logs) + number)
@@ -144,7 +144,7 @@ class Reader:
     # -- what was before the period -------------------------------------------------------------
 
     def _read_history(self) -> None:
-        """Find out what of the period was met before it."""
+        """Find which values of the period occurred before it."""
         before = Span(end_ns=self._question.span.begin_ns - 1)
         history = History(
             {name: set(firsts.found) for name, firsts in self.summary.firsts.items()}, before

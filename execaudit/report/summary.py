@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sums of a period: all that a report is made of, but for what was read and what is missing.
+"""The sums of a period: the data of a report, without the account of what was read.
 
-Owns which tables there are and which facts go into each.
+Owns the tables, and which facts go into each.
 """
 
 from typing import Any
@@ -21,10 +21,10 @@ class Summary:
     """Sums.
 
     Attributes:
-        execs: all, failed ones among them.
-        failed: those that failed.
-        exits: ends of programs.
-        tables: by name.
+        execs: number of execs, failed ones included.
+        failed: number of failed ones.
+        exits: number of ends of programs.
+        tables: tables by name.
         minutes: execs by minute.
         firsts: the first record with each program, user and unit.
         notes: records of the daemon itself: starts, stops, reloads, repairs.
@@ -39,7 +39,7 @@ class Summary:
         self.notes: list[dict[str, Any]] = []
 
     def add(self, facts: Facts, count: int) -> None:
-        """Count execs that are all the same."""
+        """Count `count` execs of the same facts."""
         failed = count if facts.errno else 0
         self.execs += count
         self.failed += failed
@@ -69,7 +69,7 @@ class Summary:
             self.notes.append(fields)
 
     def plain(self) -> dict[str, Any]:
-        """Return it for another process."""
+        """Return the sums in a form for another process."""
         return {
             "counts": [self.execs, self.failed, self.exits],
             "tables": {name: table.plain() for name, table in self.tables.items()},
@@ -79,7 +79,7 @@ class Summary:
         }
 
     def merge(self, plain: dict[str, Any], log: int) -> None:
-        """Add what another process counted in what comes behind, of a log."""
+        """Add the `plain` form of a later part of a log."""
         execs, failed, exits = plain["counts"]
         self.execs += execs
         self.failed += failed

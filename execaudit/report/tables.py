@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts of a period: by user, program and so on, by minute, and what was met first.
+"""Counts of a period: by user, program and so on, by minute, and first occurrences.
 
-Owns their bounds: beyond a limit of different values, those counted least are summed up as others.
-Everything is exact below it. All of it can be sent to another process and merged there.
+Owns their bounds: above a limit of different values, the least frequent are summed up as others.
+Below it everything is exact. All can be sent to another process and merged there.
 """
 
 from array import array
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 VALUES_LIMIT = 4_000
 FIRSTS_LIMIT = 1_000
 CHARACTERS_LIMIT = 500_000
-"""Of the values of a table that are kept when it gets too large."""
+"""Characters of all values that a table keeps when it gets too large."""
 
 MINUTES_OF_DAY = 1440
 
@@ -32,7 +32,7 @@ class Table:
 
     Attributes:
         counts: execs and failures, by value.
-        others: how many values were given up, their execs and their failures.
+        others: how many values were dropped, their execs and their failures.
 
     """
 
@@ -43,7 +43,7 @@ class Table:
         self.others = [0, 0, 0]
 
     def add(self, value: Value, execs: int, failed: int) -> None:
-        """Count execs of a value, failures among them."""
+        """Count execs of a value, failures included."""
         found = self.counts.get(value)
         if found is None:
             self._characters += _length(value)
@@ -70,16 +70,16 @@ class Table:
             self.others[2] += failed
 
     def rows(self) -> list[Row]:
-        """Return all, most frequent first."""
+        """Return all rows, most frequent first."""
         rows = [Row(value, *counts) for value, counts in self.counts.items()]
         return sorted(rows, key=lambda row: (-row.execs, row.value))
 
     def plain(self) -> Any:
-        """Return it for another process."""
+        """Return the counts in a form for another process."""
         return [self.counts, self.others]
 
     def merge(self, plain: Any) -> None:
-        """Add what another process counted."""
+        """Add the counts of another process."""
         counts, others = plain
         for value, (execs, failed) in counts.items():
             self.add(value, execs, failed)
@@ -117,11 +117,11 @@ class Minutes:
 
 
 class Firsts:
-    """For each value the record that had it first: in the order of a log, of several the earliest.
+    """For each value the first record with it: in the order of a log; of several logs the earliest.
 
     Attributes:
-        found: what is shown of these records, by value.
-        is_full: there was no room for further values.
+        found: examples of these records, by value.
+        is_full: there was no room for more values.
 
     """
 
@@ -132,14 +132,14 @@ class Firsts:
         self.is_full = False
 
     def has(self, value: str) -> bool:
-        """Return True where a value needs no further record."""
+        """Return True if a value needs no record any more."""
         if value in self.found:
             return True
         self.is_full = self.is_full or len(self.found) >= self._limit
         return self.is_full
 
     def add(self, value: str, example: dict[str, Any], log: int = 0) -> None:
-        """Note a record of a log; records of one log come in its order."""
+        """Note a record of a log; records of one log must come in order."""
         known = self.found.get(value)
         if known is None and len(self.found) >= self._limit:
             self.is_full = True
@@ -148,6 +148,6 @@ class Firsts:
             self._logs[value] = log
 
     def merge(self, plain: dict[str, dict[str, Any]], log: int) -> None:
-        """Add what another process found in what comes behind, of a log."""
+        """Add what another process found in a later part of a log."""
         for value, example in plain.items():
             self.add(value, example, log)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A report as text: bars and sparklines, fitted to a terminal. Owns its looks."""
+"""A report as text: bars and sparklines, fitted to a terminal. Owns its layout."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -42,12 +42,12 @@ class TextOptions(NamedTuple):
 
 
 def count_text(number: int) -> str:
-    """Return a number with its thousands apart."""
+    """Return a number with commas between thousands."""
     return f"{number:,}"
 
 
 def period_text(seconds: float) -> str:
-    """Return how long a period is, in its two largest units."""
+    """Return the length of a period in its two largest units."""
     units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
     parts: list[str] = []
     left = round(seconds)
@@ -59,7 +59,7 @@ def period_text(seconds: float) -> str:
 
 
 def bar(number: int, most: int, *, ascii_only: bool = False) -> str:
-    """Return a bar; not empty for anything but 0."""
+    """Return a bar, which is empty only for 0."""
     eighths = -(-number * _BAR_WIDTH * 8 // most) if most else 0
     if ascii_only:
         return "#" * -(-eighths // 8)
@@ -203,7 +203,7 @@ class ReportText:
 
 
 def _fitted(text: str, columns: int) -> str:
-    """Return text in exactly so many columns; its end counts more than its beginning."""
+    """Return text in exactly `columns` columns; if it is longer, its end."""
     if width(text) <= columns:
         return text + " " * (columns - width(text))
     while width(text) > columns - 1:
@@ -216,7 +216,7 @@ def _local(text: str) -> str:
 
 
 def rate_text(per_second: float) -> tuple[str, str]:
-    """Return how many, and for which unit of time."""
+    """Return a rate as number and unit of time."""
     for unit, seconds in (("second", 1), ("minute", 60)):
         if per_second * seconds >= 1:
             return f"{per_second * seconds:,.1f}", unit
@@ -224,7 +224,7 @@ def rate_text(per_second: float) -> tuple[str, str]:
 
 
 def missing_text(missing: dict[str, Any]) -> str:
-    """Return a line on something that is missing."""
+    """Return a line about a stretch of time with something missing."""
     parts = [missing["kind"]]
     if "count" in missing:
         parts.append(f"{missing['count']} events")
@@ -235,7 +235,7 @@ def missing_text(missing: dict[str, Any]) -> str:
 
 
 def note_text(kind: str, note: dict[str, Any]) -> str:
-    """Return a line on a record of the daemon itself."""
+    """Return a line about a record of the daemon itself."""
     parts = [_local(note["time"]), kind]
     parts += [str(note[name]) for name in ("version", "result", "reason") if name in note]
     return " ".join([*parts, str(note.get("host", ""))])

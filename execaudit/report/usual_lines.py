@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-r"""Lines of execs that differ only in what no report counts.
+r"""Lines of execs that differ only in members that no report counts.
 
-Owns what that is: boot, processor, sequence number, identity, process number, arguments, start, the
-parent's identity and command, and the ancestors, where they stand as our encoder puts them. All
-other bytes of a line are its key: lines of one key say the same to a report. A line that is not so
-has no key.
+Owns which these are: boot, processor, sequence number, identity, process number, arguments, start,
+the parent's identity and command, and the ancestors, in the order of our encoder. All other bytes
+of a line are its key: to a report, lines of one key say the same. Other lines have no key.
 
-Where a value ends is sure: no text holds a quote that is not escaped.
+The end of a value is certain: in a text, quotes are escaped.
 """
 
 import re
@@ -34,7 +33,7 @@ Key = tuple[bytes, bytes, bytes, bytes, bytes]
 
 
 def usual_key(data: bytes, begin: int, end: int) -> Key | None:
-    """Return the key of the exec in the line data[begin:end] of our own spelling, if it has one."""
+    """Return the key of the exec in the line data[begin:end], by our encoder; None without one."""
     find = data.find
     head = _match_head(data, begin + _HEAD_AT, end)
     if head is None:

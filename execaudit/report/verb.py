@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`execaudit report`: the verb. Owns what is read, and which form the report takes."""
+"""`execaudit report`: the verb. Owns what is read, and the form of the report."""
 
 import argparse
 import os
@@ -82,7 +82,7 @@ def _page(contents: dict[str, object]) -> bytes:
 
 
 def _write_page(path: str, contents: dict[str, object]) -> None:
-    """Write the page beside its place first, readable for nobody else."""
+    """Write the page as a new file that nobody else can read. Raises ExecauditError."""
     beside = f"{path}.{os.getpid()}.tmp"
     try:
         fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ARGS column of the table: the words of a command, marked where cut, fitted to a width.
 
-Owns which words are shown and the marks for those that are not. It knows no other
-column and no color. Marks are the only unquoted text with '…' or '<' in it: an argument that
-holds such a character is always quoted, so that no program can write a mark.
+Owns which words are shown, and the marks for the others. It knows no other column and no color.
+Only marks have an unquoted '…' or '<': an argument with such a character is always quoted, so no
+program can imitate a mark.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class ArgumentsStyle:
 
     @property
     def ellipsis(self) -> str:
-        """The mark of something cut."""
+        """The mark for cut text."""
         return "<...>" if self.ascii_only else "…"
 
 
@@ -34,7 +34,7 @@ class ArgumentsStyle:
 class _Word:
     """An argument, and how it was cut."""
 
-    text: str | None  # None: only a mark
+    text: str | None  # None: there is only a mark
     mark: str = ""
 
 
@@ -71,7 +71,7 @@ def _words(record: Record, style: ArgumentsStyle) -> list[_Word]:
         marks[0] = style.ellipsis
     for gap in _gaps(record):
         if gap.get("reason") != "display":
-            # Gaps among what the file name stands for are marked behind it.
+            # Gaps among the arguments that the file name replaces are marked behind it.
             index = max(gap["index"] - max(replaced - 1, 0), 0)
             marks[min(index, len(marks) - 1)] += _describe_gap(gap, style.ellipsis)
     words = [_Word(text, mark) for text, mark in zip(texts, marks, strict=False)]
@@ -103,7 +103,7 @@ def _limit(words: list[_Word], record: Record, max_args: int | None) -> tuple[li
 
 
 def _fit(words: list[_Word], hidden: _Hidden, style: ArgumentsStyle, room: int | None) -> str:
-    """Join the words; those that do not fit into the room give way to a mark."""
+    """Join the words; a mark replaces those that do not fit into `room`."""
     parts: list[str] = []
     starts = []
     used = 0
@@ -122,7 +122,7 @@ def _fit(words: list[_Word], hidden: _Hidden, style: ArgumentsStyle, room: int |
             used += width(parts[-1]) + 1
         if room is None or used - 1 <= room:
             return " ".join(parts)
-    # The last word that leaves room for itself or a part of it, and for the mark.
+    # Find the last word that fits, itself or a part of it, with the mark behind it.
     for index in reversed(range(len(starts))):
         behind = hidden.plus(len(words) - index - 1)
         cut = _cut(words[index], behind, style, room - starts[index])
@@ -138,10 +138,10 @@ def _describe_hidden(hidden: _Hidden, style: ArgumentsStyle) -> str:
 
 
 def _cut(word: _Word, behind: _Hidden, style: ArgumentsStyle, room: int) -> str:
-    """Return what fits of the word and the mark for what does not; '' if not even the mark."""
+    """Return the part of a word that fits, and a mark for the rest; '' if not even that fits."""
     if word.text is not None:
         mark = _describe_hidden(behind, style)
-        # A mark on the whole word would say that something is missing of it.
+        # Behind the whole word, the mark would say that the word is cut.
         head = quote_head(
             word.text[:-1], room - width(mark), always=style.quote, ascii_only=style.ascii_only
         )

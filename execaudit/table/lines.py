@@ -2,9 +2,8 @@
 """The table of records: one record in, one line of execsnoop's columns out.
 
 Owns the columns, their alignment and the colors. It reads no terminal and writes nothing: the
-caller says how wide the terminal is and whether colors are wanted, and prints the line. No text
-of a traced program reaches a line except through execaudit.quoting, and no color is ever switched
-inside such text.
+caller passes the width of the terminal and the choice of colors, and prints the line. Text of a
+traced program reaches a line only through records.quoting, and no color changes within it.
 """
 
 import time
@@ -26,8 +25,8 @@ _BOLD_YELLOW = "\x1b[1;33m"
 
 # With fewer columns left than this, cut arguments say nothing: the terminal wraps the line.
 _MIN_ARGS_WIDTH = 16
-# Fields that need no note: they have a column, where what is missing is marked; or are always cut
-# at the same place, as a record has no more room, and not by whoever was traced.
+# Fields that need no note: a missing one is marked in its column; or it is always cut at the same
+# length, for lack of room in a record, which no traced program can influence.
 _UNNOTED = frozenset({"comm", "pcomm", "pid", "ppid", "uid", "filename", "argv", "ancestors"})
 _LOST_REASONS = {
     "ring": "the ring buffer was full",
@@ -38,7 +37,7 @@ _LOST_REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class TableOptions:
-    """What the table shows, named as execsnoop's options are."""
+    """What the table shows, with the names of execsnoop's options."""
 
     date: bool = False
     print_host: bool = False
@@ -63,14 +62,14 @@ class _Column:
 
 
 class Table:
-    """Turns records into lines. `width` is the terminal's; None where nothing is to be cut."""
+    """Turns records into lines. `width` is the terminal's; with None nothing is cut."""
 
     def __init__(self, options: TableOptions, terminal_width: int | None = None) -> None:
         self.width = terminal_width
         self._options = options
         self._columns = _choose_columns(options)
         self._start_ns = options.start_ns
-        # The second last seen: as text, since 1970, as time of day, with the date.
+        # The latest second: as text, since 1970, as time of day, with the date.
         self._clock = ("", 0, "", "")
 
     def header(self) -> str:
@@ -78,7 +77,10 @@ class Table:
         return self._lay_out([(column.title, "") for column in self._columns])[0] + "ARGS"
 
     def line(self, record: Record) -> str:
-        """Return one line, without its end, for a record of any type of docs/record.md."""
+        """Return one line, without its end, for a record of any type of docs/record.md.
+
+        Raises one of errors.MALFORMED.
+        """
         if record["type"] == "lost":
             return self._paint(self._describe_loss(record), _BOLD_RED)
         if record["type"] not in ("exec", "exit"):
@@ -102,7 +104,7 @@ class Table:
         return f"{color}{text}{_RESET}" if color and self._options.color else text
 
     def _lay_out(self, cells: list[tuple[str, str]]) -> tuple[str, int]:
-        """Return text and width of padded cells. What is too wide eats later cells' padding."""
+        """Return text and width of padded cells. A cell that is too wide uses later padding."""
         parts = []
         position = end = 0
         for column, (text, color) in zip(self._columns, cells, strict=True):
@@ -184,7 +186,7 @@ def _choose_columns(options: TableOptions) -> list[_Column]:
 
 
 def _absent(title: str, record: Record) -> str:
-    """Return what stands for a missing value: unreadable, or there is none in such a record."""
+    """Return the mark for a missing value: "?" if it was unreadable, else "-"."""
     return "?" if title.lower() in record.get("unreadable", ()) else "-"
 
 
@@ -197,7 +199,7 @@ def _color(title: str, record: Record) -> str:
 
 
 def _describe_missing(record: Record) -> str:
-    """Return the mark for what is missing of fields that have no column."""
+    """Return the note about unreadable and cut fields that have no column."""
     unreadable = [name for name in record.get("unreadable", ()) if name not in _UNNOTED]
     cut = [name for name in record.get("truncated", {}) if name not in _UNNOTED]
     note = f" <unreadable: {', '.join(unreadable)}>" if unreadable else ""
@@ -217,7 +219,7 @@ def _describe_exit(record: Record) -> str:
 
 
 def describe_duration(duration_ns: int) -> str:
-    """Return a duration for people, in a few characters."""
+    """Return a duration in a few characters."""
     if duration_ns < 10**6:
         return f"{duration_ns // 1000}us"
     if duration_ns < 10**9:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is written now, from logs and journals, into the last minute.
+"""Feeds the window of `execaudit top` with records of logs and journals as they are written.
 
-Owns how far each has been read. What was written in the hour before says which programs are known.
+Owns how far each source was read. The records of the hour before tell which programs are known.
 """
 
 from collections.abc import Mapping
@@ -39,16 +39,16 @@ class Feed:
         self._followers = [Follower(log.path, Broken()) for log in sources.logs]
         self._tails = [journal.tail() for journal in sources.journals]
         self._cursors = [cursor for cursor, _ in self._tails]
-        # What is missing is not this verb's to say; the status of the daemon is.
+        # This verb does not show what is missing; `execaudit status` does.
         self._completeness = Completeness(ALWAYS)
 
     def close(self) -> None:
-        """Close what is followed."""
+        """Close the logs."""
         for follower in self._followers:
             follower.close()
 
     def start(self, now_ns: int) -> None:
-        """Read what was written before."""
+        """Read the records of the last hour, up to `now_ns`. Raises ExecauditError."""
         span = Span(now_ns - _BEFORE_S * SECOND_NS)
         for log, follower in zip(self._sources.logs, self._followers, strict=True):
             if log.parts and follower.part and log.parts[-1].identity == follower.part.identity:
@@ -64,7 +64,7 @@ class Feed:
         self._window.watch()
 
     def poll(self) -> None:
-        """Take in all that is new."""
+        """Add all new records to the window. Raises ExecauditError."""
         for follower in self._followers:
             for grown in follower.poll():
                 self._take_chunk(grown.chunk, grown.part, ALWAYS)

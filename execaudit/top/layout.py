@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands on the screen, as lines of text. Owns columns and words; writes nothing."""
+"""The screen as lines of text. Owns columns and words; writes nothing."""
 
 import time
 from typing import NamedTuple
@@ -29,7 +29,7 @@ HELP = (
 
 
 class Screen(NamedTuple):
-    """Lines of a screen; the lines of the head are marked."""
+    """Lines of a screen: the head, the titles of the columns, the rows."""
 
     head: list[str]
     titles: str
@@ -39,7 +39,7 @@ class Screen(NamedTuple):
 def make_screen(
     window: Window, view: str, now_ns: int, columns: int, *, ascii_only: bool = False
 ) -> Screen:
-    """Return what is to be shown."""
+    """Return the screen for a view, `columns` wide."""
     execs, failed = window.totals()
     when = time.strftime("%H:%M:%S", time.localtime(now_ns // SECOND_NS))
     head = [
@@ -81,7 +81,7 @@ def _spark(numbers: list[int], *, ascii_only: bool) -> str:
 
 
 def fit(text: str, columns: int) -> str:
-    """Return what of a text has room."""
+    """Return the beginning of a text that fits into `columns` columns."""
     if width(text) <= columns:
         return text
     text = text[:columns]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The terminal of `execaudit top`: keys and drawing, with curses.
 
-Owns what each key does. Nothing reaches the terminal but through `layout`.
+Owns what each key does. Text reaches the terminal only through `layout`.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ _QUIT = ("q", "Q", "\x03")
 
 
 class Terminal:
-    """Shows the last minute until somebody quits."""
+    """Shows the last minute until the user quits."""
 
     def __init__(
         self, feed: Feed, window: Window, delay_s: float, looks: int | None, view: str
@@ -33,7 +33,7 @@ class Terminal:
         self._ascii_only = is_ascii_only()
 
     def run(self) -> None:
-        """Take the terminal until the end."""
+        """Use the terminal until the user quits, or after `looks` looks."""
         curses.wrapper(self._loop)
 
     def _loop(self, window: "curses.window") -> None:
@@ -116,7 +116,7 @@ class Terminal:
 
 
 def _put(window: "curses.window", row: int, text: str, attribute: int) -> None:
-    """Write a line, where it has room."""
+    """Write a line, if the window has room."""
     if row < curses.LINES:
         with contextlib.suppress(curses.error):  # the window has just become smaller
             window.addstr(row, 0, fit(text, curses.COLS - 1), attribute)

@@ -18,7 +18,7 @@ from execaudit.top.window import Window
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show the last minute until somebody quits; the exit status."""
+    """Show the last minute until the user quits; return the exit status. Raises ExecauditError."""
     if not args.batch and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InvalidArgument("Failed to use the terminal: there is none; --batch prints instead")
     with opened(choice_of(args)) as sources:

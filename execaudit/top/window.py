@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The last minute: execs by second, and by what is asked for.
+"""The last minute: execs by second, and by program, user and so on.
 
-Owns what is forgotten when. It reads nothing and knows no terminal.
+Owns what is forgotten, and when. It reads nothing and knows no terminal.
 """
 
 from collections import Counter, OrderedDict
@@ -22,7 +22,7 @@ _COMMAND_LENGTH = 300
 
 
 class Seen(NamedTuple):
-    """What is counted of an exec; "" for what its record does not have."""
+    """The values of an exec that are counted; "" for what its record lacks."""
 
     program: str
     user: str
@@ -32,7 +32,7 @@ class Seen(NamedTuple):
 
 
 class New(NamedTuple):
-    """A program that was not met before."""
+    """The first exec of a program."""
 
     time_ns: int
     program: str
@@ -52,7 +52,7 @@ class Window:
     """The last minute.
 
     Attributes:
-        new: programs met since `watch`, newest last.
+        new: programs first seen since `watch`, newest last.
 
     """
 
@@ -63,11 +63,11 @@ class Window:
         self.new: list[New] = []
 
     def watch(self) -> None:
-        """Take programs that come from now on, and were not met before, for new."""
+        """Count programs as new if their first exec comes from now on."""
         self._is_watching = True
 
     def take(self, fields: Mapping[str, Any]) -> None:
-        """Take in the record of an exec. Raises as reading a malformed record does."""
+        """Count the record of an exec. Raises one of errors.MALFORMED."""
         if fields["type"] != "exec":
             return
         time_ns = read_time(fields["time"].encode())
@@ -111,12 +111,12 @@ class Window:
         ]
 
     def totals(self) -> tuple[int, int]:
-        """Return all execs, and those that failed."""
+        """Return the number of execs, and of failed ones."""
         lines = self.lines("user")
         return sum(line.execs for line in lines), sum(line.failed for line in lines)
 
     def lines(self, view: str) -> list[Line]:
-        """Return the lines of a view by counts, most frequent first. Of `failed` only failures."""
+        """Return the lines of a view, most frequent first; of the view `failed` only failures."""
         execs: Counter[str] = Counter()
         failed: Counter[str] = Counter()
         for second in self._seconds.values():

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What led to the processes that were asked for: their chains of parents, with what they executed.
+"""Collects what led to the wanted processes: their chains of parents, with their execs.
 
 Owns the passes over the log. The first finds the processes, with the ancestors that their records
-name (up to eight); the next take in the records of these, and so the ancestors of the topmost one,
-until nobody is above.
+name (up to eight). Each further pass reads the records of these, which name the ancestors of the
+topmost one, until there are no more.
 """
 
 from execaudit.tree.forest import Forest, Process
@@ -25,7 +25,7 @@ class Above:
         self._wanted: frozenset[bytes] = frozenset()
 
     def find(self, record: Record, matches: bool) -> None:
-        """Note the chain of a record, where its process was asked for: the first pass."""
+        """Add the chain of a record, if its process is wanted: the first pass."""
         lineage = record.lineage()
         parent = lineage.parent
         if matches or self._targets.has_process(lineage):
@@ -41,7 +41,7 @@ class Above:
                     self._build(ancestors[index:])
 
     def is_looked_up(self, key: bytes, pid: bytes, parent: bytes) -> bool:
-        """Return True for a process that was not asked for, nor was any above it."""
+        """Return True for a process that is not wanted, nor is any above it."""
         return parent in self._looked_up and not self._targets.has_found(key, pid)
 
     def is_unwanted(self, key: bytes, pid: bytes, parent: bytes) -> bool:
@@ -63,13 +63,13 @@ class Above:
             parent = process
 
     def has_more(self) -> bool:
-        """Return True where records of further processes are to be taken in: another pass."""
+        """Return True if another pass is needed, for records of more processes."""
         self._wanted = frozenset(self._forest.processes.keys() - self._filled)
         self._filled |= self._wanted
         return bool(self._wanted)
 
     def fill(self, record: Record, matches: bool) -> None:
-        """Take in a record of a process that is wanted, and who is above it."""
+        """Add a record of a wanted process, and its ancestors: all further passes."""
         del matches
         lineage = record.lineage()
         if lineage.key not in self._wanted:

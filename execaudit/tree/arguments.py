@@ -4,6 +4,7 @@
 import argparse
 
 from execaudit.query.search_arguments import (
+    add_answer_arguments,
     add_match_arguments,
     add_source_arguments,
     add_time_arguments,
@@ -18,7 +19,7 @@ them, all processes of the period are.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what `execaudit tree` takes."""
+    """Add the options of `execaudit tree`."""
     parser.description = "Show what processes started, as trees, or what led to them."
     parser.epilog = _EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -34,17 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         shape.add_argument("--json", action="store_true",
             help="nested JSON with whole records, a line for each tree"),
         shape.add_argument("--dot", action="store_true", help="a graph for dot(1)"),
-        *add_common_output_arguments(group),
+        *add_answer_arguments(group),
     ]  # fmt: skip
     keep_order(parser, options)
-
-
-def add_common_output_arguments(group: "argparse._ArgumentGroup") -> list[argparse.Action]:
-    """Add what all that print an answer take."""
-    add = group.add_argument
-    return [
-        add("--summary", action="store_true", help="the account of what was read as JSON"),
-        add("-q", "--quiet", action="store_true", help="no account of what was read"),
-        add("--no-pager", action="store_true", help="do not use a pager"),
-        add("--color", choices=("auto", "always", "never"), default="auto", help="default: auto"),
-    ]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What lies below the processes that were asked for: one forward pass.
+"""Collects what the wanted processes started, in one forward pass.
 
-Owns which processes belong to a tree. A process belongs if its parent does. A parent that never
-executed anything has no record: of one that is unknown, the ancestors are looked through once, and
-the answer is remembered.
+Owns which processes belong to a tree. A process belongs if its parent does. A parent that executed
+nothing has no record: for an unknown one, the ancestors are searched once, and the answer is
+remembered.
 """
 
 from execaudit.tree.forest import Forest, Process
@@ -24,7 +24,7 @@ class Below:
         self._above_outside: set[bytes] = set()  # all ancestors of these
 
     def take(self, record: Record, matches: bool) -> None:
-        """Take in a record, where it belongs to a tree."""
+        """Add a record, if it belongs to a tree."""
         process = self._find(record, matches=matches)
         if process is not None:
             self._forest.add_record(process, record.line(), is_exit=record.is_exit)
@@ -62,7 +62,7 @@ class Below:
         return self._forest.add(key, pid, above, comm, start)
 
     def _bridge(self, ancestors: list[Ancestor]) -> Process | None:
-        """Return the parent, below an ancestor that belongs; None where none does."""
+        """Add the ancestors below one that belongs; return the parent, None if none belongs."""
         above, first = self._root_among(ancestors)
         for each in reversed(ancestors[:first]):
             above = self._add(each, above)
@@ -71,7 +71,7 @@ class Below:
         return above
 
     def _root_among(self, ancestors: list[Ancestor]) -> tuple[Process | None, int]:
-        """Return the nearest process that belongs, and how many ancestors are to be added."""
+        """Return the nearest ancestor that is in a tree, and how many ancestors to add below it."""
         for index, ancestor in enumerate(ancestors):
             known = self._forest.processes.get(ancestor.key)
             if known is not None:
@@ -89,6 +89,6 @@ class Below:
         self._above_outside.update(each.key for each in ancestors)
 
     def _forget_outside(self) -> None:
-        """Have all parents looked up again."""
+        """Look up all parents again."""
         self._outside.clear()
         self._above_outside.clear()

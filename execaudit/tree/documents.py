@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trees for programs: nested JSON, and the language of Graphviz.
 
-Owns both forms. Trees can be deeper than a program may recurse.
+Owns both forms. It does not recurse: trees can be deeper than Python permits.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def as_json(forest: Forest) -> Iterator[bytes]:
 
 
 def _head(forest: Forest, process: Process) -> bytes:
-    """Return a process as an object that is still open."""
+    """Return a process as a JSON object without its end."""
     shown: dict[str, object] = {"process": process.key.decode(errors="replace")}
     shown["pid"] = process.pid
     if not process.records and process.comm:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processes with what they executed, as trees.
 
-Owns how they hang together and where their records wait: in a file without a name, which is in
-memory while it is small, so that a process costs a few hundred bytes. A process is the `id` of a
-record without its last part.
+Owns their relations, and their records: these are in a file without a name, in memory while it is
+small, so a process costs a few hundred bytes. The `id` of a record without its last part identifies
+a process.
 """
 
 from array import array
@@ -27,9 +27,9 @@ class Process:
         comm: its name as an ancestor; None where it has records of its own.
         start: when it was forked, as an ancestor; None likewise.
         parent: None for a root.
-        children: in the order in which they were met.
-        records: places of its execs in the forest's spool.
-        exit: place of its exit there; None where it was not recorded.
+        children: in the order of their first records.
+        records: indexes of its execs in the forest's spool.
+        exit: index of its exit there; None if it was not recorded.
 
     """
 
@@ -53,8 +53,8 @@ class Forest:
     """Trees of processes.
 
     Attributes:
-        processes: by their identities.
-        roots: in the order in which they were met.
+        processes: processes by identity.
+        roots: in the order of their first records.
         has_exits: ends of processes were recorded.
         is_full: some were left out, since there are too many.
 
@@ -74,7 +74,7 @@ class Forest:
         self, key: bytes, pid: int, parent: Process | None, comm: str | None = None,
         start: str | None = None,
     ) -> Process | None:  # fmt: skip
-        """Add a process below another one, or as a root; None where there are too many."""
+        """Add a process below another one, or as a root; return it, None if there are too many."""
         if len(self.processes) >= self._limit:
             self.is_full = True
             return None
@@ -84,13 +84,13 @@ class Forest:
         return process
 
     def hang(self, process: Process, parent: Process) -> None:
-        """Put a root below another process."""
+        """Move a root below another process."""
         self.roots.remove(process)
         process.parent = parent
         parent.children.append(process)
 
     def add_record(self, process: Process, line: bytes, *, is_exit: bool = False) -> None:
-        """Note a record of a process, as a line of our own format."""
+        """Add a record of a process, as a line of our own format."""
         if is_exit:
             process.exit = len(self._begins)
             self.has_exits = True
@@ -102,7 +102,7 @@ class Forest:
         self._end += len(line)
 
     def record(self, place: int) -> dict[str, Any]:
-        """Return a record by its place. Raises NotARecordError where its line is damaged."""
+        """Return a record by its index. Raises NotARecordError if its line is damaged."""
         begin = self._begins[place]
         end = self._begins[place + 1] if place + 1 < len(self._begins) else self._end
         self._spool.seek(begin)
@@ -114,12 +114,12 @@ class Forest:
 
 
 class Step(NamedTuple):
-    """A process as it is met from the roots on.
+    """A process in a walk from the roots down.
 
     Attributes:
-        process: itself.
-        depth: how many are above.
-        levels: for each of the lowest levels, True where it is the last of its siblings.
+        process: the process.
+        depth: how many processes are above it.
+        levels: for each of the lowest levels, True if it is the last of its siblings.
 
     """
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which process a record is about and who its parent is: by the line's bytes, or its fields.
+"""Finds the process of a record and its parent: by the line's bytes, or its fields.
 
-Owns finding them. `id` stands within `ancestors` too: found by its bytes, it counts only where no
-object or list has begun before it.
+Owns finding them. `id` occurs within `ancestors` too: found by its bytes, it counts only if no
+object or list begins before it.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class Ancestor(NamedTuple):
 
 
 class Lineage(NamedTuple):
-    """A process and its parent; `parent` is None where the record names none."""
+    """A process and its parent; `parent` is None if the record names none."""
 
     key: bytes
     pid: int
@@ -34,7 +34,7 @@ class Lineage(NamedTuple):
 
 
 Found = tuple[bytes, bytes, bytes]
-"""Process, digits of its number, and parent, as they stand in a line."""
+"""Process, digits of its number, and parent, as bytes of a line."""
 
 
 def process_of(identity: bytes) -> bytes:
@@ -43,7 +43,7 @@ def process_of(identity: bytes) -> bytes:
 
 
 def find_lineage(data: bytes, begin: int, end: int) -> Found | None:
-    """Return the lineage of the line data[begin:end]; None where only parsing can say."""
+    """Return the lineage of the line data[begin:end]; None if only parsing can tell."""
     at = data.find(_ID, begin, end)
     if at < 0 or data.find(b"{", begin + 1, at) >= 0 or data.find(b"[", begin, at) >= 0:
         return None
@@ -64,7 +64,7 @@ def find_lineage(data: bytes, begin: int, end: int) -> Found | None:
 
 
 def read_lineage(fields: Mapping[str, Any]) -> Lineage:
-    """Return the lineage of a record. Raises as reading a malformed record does."""
+    """Return the lineage of a record. Raises one of errors.MALFORMED."""
     parent = fields.get("parent_id")
     return Lineage(
         process_of(fields["id"].encode()),
@@ -74,7 +74,7 @@ def read_lineage(fields: Mapping[str, Any]) -> Lineage:
 
 
 def find_ancestors(data: bytes, begin: int, end: int) -> list[Ancestor]:
-    """Return the ancestors of a line, parent first. Raises as reading a malformed record does."""
+    """Return the ancestors in a line, parent first. Raises one of errors.MALFORMED."""
     found = find_json(data, _ANCESTORS, begin, end)
     if isinstance(found, list):
         return [_ancestor(each) for each in found]
@@ -83,7 +83,7 @@ def find_ancestors(data: bytes, begin: int, end: int) -> list[Ancestor]:
 
 
 def read_ancestors(fields: Mapping[str, Any]) -> list[Ancestor]:
-    """Return the ancestors of a record, parent first."""
+    """Return the ancestors of a record, parent first. Raises one of errors.MALFORMED."""
     return [_ancestor(each) for each in fields.get("ancestors", ())]
 
 

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a tree is asked for: identities, process numbers, matches; nothing for everything.
+"""Which processes a tree is for: by identity, number or match; without any, all.
 
-Owns telling them apart among the words of the command line, and which records of a chunk they
-mean.
+Owns sorting the words of the command line, and which records of a chunk they mean.
 """
 
 import re
@@ -23,7 +22,7 @@ _MOST_DIGITS = 64  # Python converts no number of many thousands
 
 
 class Words(NamedTuple):
-    """The words of the command line, by what they are."""
+    """The words of the command line, sorted: identities, numbers, matches."""
 
     keys: frozenset[bytes]
     pids: frozenset[int]
@@ -31,7 +30,7 @@ class Words(NamedTuple):
 
 
 def read_words(words: Sequence[str]) -> Words:
-    """Tell ids and process numbers from matches. Raises InvalidArgument."""
+    """Return words sorted into identities, numbers and matches. Raises InvalidArgument."""
     keys: set[bytes] = set()
     pids: set[int] = set()
     matches: list[str] = []
@@ -65,17 +64,17 @@ class Targets:
         return lineage.key in self._keys or lineage.pid in self._pids
 
     def has_found(self, key: bytes, pid: bytes) -> bool:
-        """Return True for such a process, found by its bytes."""
+        """Return True for such a process, by the bytes of a line."""
         return key in self._keys or pid in self._pid_texts
 
     def matcher(self, chunk: Chunk, part: Part) -> IsMatch:
-        """Return what says of the records of a chunk whether they match."""
+        """Return a function that tells which records of a chunk match."""
         if self._matcher is None:
             return lambda _: self.is_everything
         return self._matcher.matcher(chunk, part)
 
     def matches(self, record: Callable[[], dict[str, Any]]) -> bool:
-        """Return True for a record that matches."""
+        """Return True if a record matches. Raises one of errors.MALFORMED."""
         return self.is_everything if self._matcher is None else self._matcher.matches(record())
 
 

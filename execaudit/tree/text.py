@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trees as text: a line for each exec, with the branches before it, fitted to the terminal.
 
-Owns columns, branches and colors. Nothing but our own colors reaches a terminal unescaped.
+Owns columns, branches and colors. Only our own colors reach a terminal unescaped.
 """
 
 import time
@@ -26,7 +26,7 @@ _LEAST_ROOM = 16
 
 
 class Branches(NamedTuple):
-    """What trees are drawn with."""
+    """The characters of branches."""
 
     child: str
     last: str
@@ -130,7 +130,7 @@ class TreeText:
         )
 
     def _end(self, process: Process) -> tuple[str, str]:
-        """Return how long the process ran and how it ended, where that was recorded."""
+        """Return how long the process ran and how it ended; "" if that was not recorded."""
         if process.exit is None:
             return "", ""
         try:
@@ -146,13 +146,13 @@ class TreeText:
 
 
 def _below(step: Step, branches: Branches) -> str:
-    """Return what stands before further execs of a process."""
+    """Return the branches before later execs of a process."""
     stems = [branches.none if is_last else branches.beside for is_last in step.levels]
     return _hidden(step) + "".join(stems) + (branches.beside if step.process.children else "")
 
 
 def _hidden(step: Step) -> str:
-    """Return how many levels are not drawn."""
+    """Return a note of how many levels are not drawn."""
     hidden = step.depth - DRAWN_LEVELS
     return f"(+{hidden}) " if hidden > 0 else ""
 

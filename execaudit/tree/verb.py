@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`execaudit tree`: the verb.
 
-Owns the order of things: what is asked, the passes over what is read, what is printed.
+Owns the order of the steps: the question, the passes over the sources, the output.
 """
 
 import argparse
@@ -71,7 +71,7 @@ class _Run:
             raise InvalidArgument("Failed to use --up: it reads several times, which a pipe cannot")
 
     def run(self) -> int:
-        """Collect and print; the exit status."""
+        """Collect and print; return the exit status. Raises ExecauditError."""
         args, broken = self._args, self._sources.broken
         forest = Forest(PROCESSES_LIMIT)
         try:
@@ -115,7 +115,7 @@ class _Run:
         return Visit(self._span, self._targets, take, is_outside, broken, self._completeness)
 
     def _visit(self, visit: Visit) -> None:
-        """Go through all that is to be read."""
+        """Make one pass over all sources."""
         pieces = [piece for log in self._sources.logs for piece in log.pieces(visit.span)]
         done = 0
         with ProgressBar(sum(map(bytes_of, pieces)), lambda: done):

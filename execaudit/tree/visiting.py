@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One pass over execs and exits, each as a record whose process and parent can be asked for.
+"""One pass over execs and exits, as records with process and parent.
 
-Owns going through pieces of logs and through journals in the same way. What turns out to be no
-record when it is looked at is counted as broken.
+Owns reading pieces of logs and journals in the same way. A line that turns out to be no record is
+counted as broken.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,37 +34,37 @@ _NAMES = ("id", "pid", "parent_id")
 
 
 class Record(Protocol):
-    """An exec or an exit; its methods raise as reading a malformed record does."""
+    """An exec or an exit. Its methods raise one of errors.MALFORMED."""
 
     @property
     def is_exit(self) -> bool:
-        """Whether a program ended."""
+        """True for an exit."""
 
     def lineage(self) -> Lineage:
         """Return process and parent."""
 
     def ancestors(self) -> list[Ancestor]:
-        """Return all above, parent first."""
+        """Return the ancestors, parent first."""
 
     def line(self) -> bytes:
         """Return it as a line of our own format."""
 
 
 Take = Callable[[Record, bool], None]
-"""Takes a record, and whether it matches what was asked for."""
+"""Takes a record, and True if it matches the question."""
 
 IsOutside = Callable[[bytes, bytes, bytes], bool]
 """Takes a process, the digits of its number and its parent."""
 
 
 class Visit(NamedTuple):
-    """What a pass needs.
+    """One pass.
 
     Attributes:
-        span: records of this period only.
-        targets: what is asked for.
-        take: is given the records.
-        is_outside: says which processes are of no interest unless they match.
+        span: the period; other records are left out.
+        targets: the wanted processes.
+        take: takes the records.
+        is_outside: returns True for processes that are not wanted, unless they match.
         broken: what could not be read.
         completeness: what was read.
 
@@ -78,7 +78,7 @@ class Visit(NamedTuple):
     completeness: Completeness
 
     def piece(self, piece: Piece) -> Iterator[int]:
-        """Go through a piece of a log; yield how many bytes have been read, chunk by chunk."""
+        """Read a piece of a log; yield the number of bytes of each chunk read."""
         part, broken, completeness = piece.part, self.broken, self.completeness
         is_outside = self.is_outside
         for chunk in piece.chunks(broken):
@@ -98,7 +98,7 @@ class Visit(NamedTuple):
             yield len(chunk.data)
 
     def journal(self, journal: Journal) -> None:
-        """Go through a journal."""
+        """Read a journal. Raises ExecauditError."""
         broken, completeness = self.broken, self.completeness
         for fields in journal_events(journal, self.span, _NAMES, broken, completeness):
             if fields["type"] not in EVENTS:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`execaudit verify`: what of a log can be trusted, and up to when (docs/evidence.md)."""
+"""`execaudit verify`: says which parts of a log can be trusted (docs/evidence.md)."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Verifying Ed25519 signatures (RFC 8032, section 5.1.7): by libsodium, or in Python without it.
+"""Verifies Ed25519 signatures (RFC 8032, section 5.1.7): with libsodium, or in Python without it.
 
-Owns verification alone, which needs no secret. In Python it takes 3 ms instead of 0.1.
+Owns verification only, which needs no secret. In Python it takes 3 ms instead of 0.1.
 """
 
 import ctypes
@@ -22,7 +22,7 @@ _Point = tuple[int, int, int, int]  # extended coordinates: x = X/Z, y = Y/Z, xy
 
 
 def verifies(public: bytes, signature: bytes, message: bytes) -> bool:
-    """Return True if a signature of 64 bytes is of a message and a public key of 32."""
+    """Return True if `signature` (64 bytes) signs `message` with the key `public` (32 bytes)."""
     return len(public) == 32 and len(signature) == 64 and _find()(public, signature, message)
 
 
@@ -41,7 +41,7 @@ def _find() -> Callable[[bytes, bytes, bytes], bool]:
 
 
 def verifies_slowly(public: bytes, signature: bytes, message: bytes) -> bool:
-    """Return the same without a library."""
+    """Return the same as `verifies`, without a library."""
     key, commitment = _decode(public), _decode(signature[:32])
     response = int.from_bytes(signature[32:], "little")
     base = _decode(_BASE_Y.to_bytes(32, "little"))
@@ -76,7 +76,7 @@ def _multiply(factor: int, point: _Point) -> _Point:
 
 
 def _decode(data: bytes) -> _Point | None:
-    """Return the point of 32 bytes; None where there is none."""
+    """Return the point that 32 bytes encode; None if they encode none."""
     number = int.from_bytes(data, "little")
     sign, y = number >> 255, number & (2**255 - 1)
     if y >= _P:

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is true of a log as a whole, once all its seals were judged.
+"""Judges a log as a whole, after all its seals.
 
-Owns its beginning, its end, the proofs of its seals, and the comparison with seals that are known
-elsewhere.
+Owns findings about its beginning, its end, the proofs of its seals, and seals known from elsewhere.
 """
 
 from collections.abc import Iterable
@@ -24,22 +23,22 @@ from execaudit.verify.words import (
 _LATE_S = 120.0
 
 Expected = list[tuple[str, int, str]]
-"""Seals known elsewhere: chain ("" for the log's), epoch, beginning of the proof ("" for any)."""
+"""Seals known from elsewhere: chain ("" for the log's), epoch, start of the proof ("" for any)."""
 
 
 def judge_all(
     judge: Judge, proofs: Proofs, rest: Stretch, last_line: bytes, *, is_part: bool
 ) -> None:
-    """Judge beginning, proofs and end.
+    """Judge beginning, proofs and end; add to the findings of `judge`.
 
-    `rest` stands behind the last seal. `is_part`: somebody asked for a rotated file alone; others
-    are not expected to be there.
+    `rest` is behind the last seal. `is_part`: the user named a rotated file alone, so the other
+    files are not expected.
     """
     if judge.first is None or judge.last is None:
         text = "the log is not sealed: nothing shows what was done to it"
         judge.findings.add("not-sealed", UNKNOWN, text)
         return
-    # Files that retention removed may be there in part: removing them takes time.
+    # Of the files that retention removes, some may still be there: removing them takes time.
     lasting = [gap for gap in judge.gaps if gap.epochs and gap.epochs[1] >= judge.removed_before]
     judge.findings.extend(lasting)
     _judge_beginning(judge, judge.first["epoch"], is_part=is_part)
@@ -121,7 +120,7 @@ def _judge_rest(judge: Judge, rest: Stretch, last_line: bytes) -> None:
 
 
 def compare(judge: Judge, wanted: Iterable[tuple[str, int, str]], source: str) -> None:
-    """Look for seals that are known elsewhere."""
+    """Add findings about seals known from elsewhere that are missing or different."""
     last = judge.last
     if last is None:
         return

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files of logs, by the chains that seal them, in the order in which they were written.
+"""The files of logs, by the chains that seal them, in the order of writing.
 
-Owns the choice of files and their order. Names say little of it: files are renamed, copied and
-rotated by others, so that the first seal of each decides where one is known.
+Owns the choice of files and their order. Names say little: others rename, copy and rotate files. If
+a file has a seal, its first one decides.
 """
 
 import os
@@ -25,10 +25,10 @@ class LogFiles(NamedTuple):
     """The files of one log.
 
     Attributes:
-        chain: name of the chain of the first seal; empty where nothing is sealed.
-        parts: in the order of writing.
-        copies: files that are left out, as another one has their seals; each with that one.
-        torn: names of files with what a crash left.
+        chain: name of the chain of the first seal; "" if nothing is sealed.
+        parts: the files in the order of writing.
+        copies: files left out, as another one has their seals; each with the other one.
+        torn: names of files with lines that a crash tore.
 
     """
 
@@ -41,7 +41,7 @@ class LogFiles(NamedTuple):
 def find_logs(paths: Iterable[str], broken: Broken) -> list[LogFiles]:
     """Open files, logs with all their rotated files, and directories of them.
 
-    Raises ExecauditError where there is none.
+    Raises ExecauditError if there is none.
     """
     parts: dict[tuple[int, int], Part] = {}
     torn: list[str] = []
@@ -105,7 +105,7 @@ def _find_below(folder: str, broken: Broken) -> Iterator[str]:
 
 
 def first_seal(part: Part, broken: Broken) -> tuple[dict[str, Any], bytes] | None:
-    """Return the first seal of a file and its line; None where it has none."""
+    """Return the first seal of a file and its line; None if it has none."""
     for chunk in part.chunks(broken):
         at = 0
         while (at := chunk.data.find(MARK, at)) >= 0:
@@ -118,7 +118,7 @@ def first_seal(part: Part, broken: Broken) -> tuple[dict[str, Any], bytes] | Non
 
 
 class _Head(NamedTuple):
-    """A file, and its first seal where it has one."""
+    """A file, and its first seal if it has one."""
 
     part: Part
     seal: dict[str, Any]
@@ -168,7 +168,7 @@ def _order(heads: list[_Head], torn: list[str], broken: Broken) -> LogFiles:
 
 
 def _stem(path: str) -> str:
-    """Return what names of one log have in common."""
+    """Return the part that names of one log have in common."""
     at = path.find(".jsonl")
     return path[: at + len(".jsonl")] if at >= 0 else path
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was found in a log, and what it comes to.
+"""Findings about a log, and the verdict over all.
 
-Owns the three verdicts and the order of their weight. Whoever finds something writes the sentence.
+Owns the three verdicts and the order of their weight. The code that finds something writes the
+sentence.
 """
 
 from typing import Any, NamedTuple
@@ -16,15 +17,15 @@ _MOST = 200
 
 
 class Finding(NamedTuple):
-    """One thing that there is to say.
+    """One finding.
 
     Attributes:
         kind: a word for machines (docs/evidence.md lists all).
-        verdict: what the log is for it: WHOLE for what is merely worth saying.
+        verdict: its verdict on the log: WHOLE for a mere note.
         text: a sentence.
-        where: file and lines; empty where it is of the log as a whole.
+        where: file and lines; "" if it is about the log as a whole.
         epochs: the first and last seal that it is about.
-        lines: how many lines or records.
+        lines: how many lines or records it is about.
 
     """
 
@@ -36,7 +37,7 @@ class Finding(NamedTuple):
     lines: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for machines."""
+        """Return the finding as JSON values."""
         shown: dict[str, Any] = {
             "kind": self.kind, "verdict": VERDICTS[self.verdict], "text": self.text,
         }  # fmt: skip
@@ -50,7 +51,7 @@ class Finding(NamedTuple):
 
 
 class Findings(list[Finding]):
-    """All that there is to say of a log, up to a bound."""
+    """The findings about a log, up to 200."""
 
     def add(
         self,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Seals that the journal has: copies that whoever rewrote the file may have forgotten."""
+"""Seals in the journal: copies that somebody who rewrites the file may forget."""
 
 from execaudit.errors import InvalidArgument
 from execaudit.store.journal import Journal

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the seals of a log say about its lines.
+"""Judges the lines of a log by its seals.
 
-Owns the judgment: each seal against the one before it, against what stands between, and against
-its keys. docs/evidence.md has the table of attacks, each with the sentence that is said here.
+Owns the judgment: it compares each seal with the previous one, with the lines between, and with its
+keys. docs/evidence.md has the table of attacks, each with its sentence from here.
 """
 
 from typing import Any
@@ -28,14 +28,17 @@ _COPY_S = 120.0
 
 
 class Judge:
-    """Takes the seals of a log in order; `findings` is what there is to say.
+    """Takes the seals of a log in order, and collects `findings`.
 
     Attributes:
         seals: how many were found.
-        proved: how many of these are genuine beyond doubt.
+        proved: how many of these are proved by their keys.
+        sealed_lines: how many lines they cover that are unaltered.
         first, last: records of the first and last seal.
-        gaps: what is missing between two seals, unless retention removed it.
+        gaps: findings about seals missing in between, which retention may have removed.
         by_epoch: proof of each seal by chain and epoch, for comparison with copies elsewhere.
+        removed_files, removed_before, removed_on: what retention removed, by the seals.
+        disproved, unproved: seals that their keys disprove, and those that nobody can prove.
 
     """
 
@@ -63,7 +66,7 @@ class Judge:
     # -- one seal after the other -------------------------------------------------------------
 
     def take(self, found: Found) -> None:
-        """Judge a seal and what stands before it."""
+        """Judge a seal and the lines before it."""
         fields = found.fields
         before = self.last
         self.seals += 1
@@ -74,7 +77,7 @@ class Judge:
             self._change_chain(found, before)
         elif fields["epoch"] <= before["epoch"]:
             self._go_back(found, before)
-            return  # it seals nothing that is judged by the next one
+            return  # the next seal is compared with the one before it
         else:
             self._follow(found, before)
         self.by_epoch[str(fields.get("chain")), fields["epoch"]] = proof_of(fields)
@@ -94,7 +97,7 @@ class Judge:
         self.first = found.fields
         stretch, lines = found.stretch, covers_of(found.fields).get("lines", 0)
         if stretch.lines < lines and found.fields["epoch"]:
-            return  # what it covers stood in a file that is gone, which `end` looks at
+            return  # its lines were in a file that is gone: `ending` judges that
         if stretch.lines > lines:
             self.findings.add(
                 "unsealed-before", WHOLE,
@@ -185,7 +188,7 @@ class Judge:
     # -- what a seal covers -------------------------------------------------------------------
 
     def _compare(self, found: Found, *, epochs: Span) -> None:
-        """Compare the lines that stand before a seal with those that it covers."""
+        """Compare the lines before a seal with the lines that it covers."""
         stretch, covers = found.stretch, covers_of(found.fields)
         lines, wanted = covers.get("lines", 0), found.fields.get("hash")
         if stretch.lines == lines and stretch.hash == wanted:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A verdict in words and as JSON.
+"""A verdict as text and as JSON.
 
-Owns how it is laid out: the verdict of each log first, then what there is to say, gravest first.
+Owns the layout: the verdict of each log first, then its findings, gravest first.
 """
 
 from typing import Any, NamedTuple
@@ -12,17 +12,17 @@ from execaudit.verify.words import proof_of, say_time
 
 
 class LogVerdict(NamedTuple):
-    """What is to be said of one log.
+    """The verdict on one log.
 
     Attributes:
-        name: what messages call it.
+        name: its name in messages.
         files: names of its files.
-        first, last: first and last seal; None where there is none.
-        lines: how many are sealed and unaltered.
+        first, last: first and last seal; None if there is none.
+        lines: how many lines are sealed and unaltered.
         is_proved: all seals are proved by their keys.
-        findings: what there is to say.
+        findings: the findings about it.
         events: how many records of execs and ends were read.
-        lost: how many are lost as recorded.
+        lost: how many events are lost by its own records.
 
     """
 
@@ -42,7 +42,7 @@ class LogVerdict(NamedTuple):
         return weigh([finding.verdict for finding in self.findings])
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for machines."""
+        """Return the verdict as JSON values."""
         shown: dict[str, Any] = {"log": self.name, "verdict": VERDICTS[self.verdict]}
         if self.first is not None and self.last is not None:
             shown |= {
@@ -59,7 +59,7 @@ class LogVerdict(NamedTuple):
         return {**shown, "findings": [finding.as_json() for finding in self.findings]}
 
     def as_text(self) -> str:
-        """Return it for a person."""
+        """Return the verdict as text, without control characters."""
         lines = [f"{self.name}: {self._headline()}"]
         order = (ALTERED, UNKNOWN, WHOLE)
         for finding in sorted(self.findings, key=lambda one: order.index(one.verdict)):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether events are missing that no record explains: by their numbers, not by seals.
+"""Finds missing events that no record explains: by their numbers, not by seals.
 
-Owns following `seq` per processor and hook over starts, stops and restarts, and comparing what is
-missing with what the log's own records say was lost, dropped, limited or put together.
+Owns following `seq` per processor and hook over starts, stops and restarts, and comparing the gaps
+with events that the log's own records count as lost, dropped, limited or put together.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from execaudit.errors import MALFORMED
 from execaudit.verify.findings import UNKNOWN, WHOLE, Finding
 
 _HOST = rb'"(?:[^"\\]|\\.)*"'
-# By the encoders' order of members: nothing that a traced program chose stands before these.
+# By the encoders' order of members: nothing that a traced program chose comes before these.
 _native = re.compile(
     rb'\{"time":"[^"]*","type":"(?:exec|exit)","host":' + _HOST
     + rb',"boot":"([^"]*)",(?:"hook":"([a-z_]+)",)?"cpu":(\d{1,9}),"seq":(\d{1,20})[,}]'
@@ -36,15 +36,15 @@ _FAILED = b'"failure"'
 
 
 class _Run:
-    """Numbers of one kernel side: from the loading of the programs to their end."""
+    """Numbers of one kernel side, from loading the programs to their end."""
 
     def __init__(self, boot: bytes, *, begins: bool) -> None:
         self.boot = boot
-        self.begins = begins  # in this log, so that the first number must be 1
+        self.begins = begins  # in this log: the first number must be 1
         self.streams: dict[tuple[bytes, bytes], list[int]] = {}  # first, newest, how many
         self.explained = 0
-        self.bounded = 0  # dropped, limited: counts of whole runs of the daemon
-        self.is_open = False  # the daemon has not said yet how many it dropped
+        self.bounded = 0  # the most that was dropped or limited, by counts of whole runs
+        self.is_open = False  # the daemon has not recorded yet how many it dropped
         self.is_inexact = False
 
     def add(self, hook: bytes, cpu: bytes, seq: int) -> None:
@@ -66,7 +66,7 @@ class _Run:
 
 
 class Sequence:
-    """Takes all lines of a log but the seals."""
+    """Takes all lines of a log except the seals."""
 
     def __init__(self) -> None:
         self.events = 0
@@ -101,7 +101,7 @@ class Sequence:
         self._take_searches(data, searched, len(data))
 
     def _take_searches(self, data: bytes, at: int, end: int) -> None:
-        """Count failures that are part of another record."""
+        """Count failures that are part of another record, as explained."""
         while (at := data.find(_SEARCHED, at, end)) >= 0:
             at += len(_SEARCHED)
             found = _names(data, at)
@@ -120,7 +120,7 @@ class Sequence:
             self._explain(json.loads(line))
 
     def _explain(self, document: dict[str, Any]) -> None:
-        # What ECS and OCSF have no field for stands there by its own name.
+        # ECS and OCSF keep members without a field of theirs under our names.
         fields: dict[str, Any] = {
             **document, **document.get("execaudit", {}), **document.get("unmapped", {}),
         }  # fmt: skip
@@ -148,7 +148,7 @@ class Sequence:
             self._change(_boot_of(document), begins=False).is_open = is_open
 
     def _judge(self) -> None:
-        """Compare what is missing of a run with what its records explain."""
+        """Compare the missing events of a run with those that its records explain."""
         run = self._run
         missing = run.missing() - run.explained
         if missing <= run.bounded:
@@ -174,7 +174,7 @@ class Sequence:
         self.findings.append(Finding(kind, verdict, f"{subject} {text}", lines=count))
 
     def end(self, *, is_sealed: bool) -> list[Finding]:
-        """Return what there is to say. Where seals show that no line was removed, it is a note."""
+        """Return the findings. If seals show that no line was removed, they are notes."""
         self._judge()
         if not is_sealed:
             return self.findings
@@ -198,5 +198,5 @@ def _boot_of(document: dict[str, Any]) -> bytes:
 
 
 def _unrecorded(totals: dict[str, Any]) -> int:
-    """Return how many events of a run have a number and no record, as far as that is counted."""
+    """Return how many events of a run have a number and no record, as far as counted."""
     return sum(int(totals.get(name, 0)) for name in ("dropped", "limited", "checks"))

@@ -28,7 +28,7 @@ from execaudit.verify.walk import Found, Stretch, walk
 
 
 def _ignore(_: int) -> None:
-    """Take no notice of progress."""
+    """Ignore progress."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,7 +65,7 @@ def verify_all(
     elsewhere: Expected,
     progress: Callable[[int], None] = _ignore,
 ) -> list[LogVerdict]:
-    """Return the verdict of each log of what was found at `paths`."""
+    """Return the verdicts on logs, which were found at `paths`."""
     is_part = all(not path.endswith(".jsonl") and Path(path).is_file() for path in paths)
     verdicts = [
         _verify_log(log, keys, expected, elsewhere, progress, is_part=is_part) for log in logs
@@ -128,7 +128,7 @@ def _about_files(log: LogFiles, broken: Broken) -> Iterator[Finding]:
 
 
 def _compare_keys(verdict: LogVerdict, keys: list[VerifyingKey]) -> LogVerdict:
-    """Say so where the only log is of none of the keys given."""
+    """Return the verdict; add a finding if no given key belongs to the only log."""
     chain = (verdict.last or {}).get("chain")
     if not keys or chain is None or any(key.chain == chain for key in keys):
         return verdict
@@ -153,7 +153,7 @@ def _print(verdicts: list[LogVerdict], broken: Broken, *, is_json: bool) -> None
 
 
 def _read_key(text: str) -> VerifyingKey:
-    """Return a verifying key, given as text or as a file."""
+    """Return a verifying key, given as text or as a file. Raises ExecauditError."""
     if ":" not in text or text.startswith("/"):
         try:
             text = Path(text).read_text(encoding="ascii", errors="replace")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Walking over the lines of a log from seal to seal.
+"""Walks over the lines of a log from seal to seal.
 
-Owns what stands between two seals: its hash, its counts, where it is. It judges nothing.
+Owns the stretch between two seals: its hash, its counts, its location. It judges nothing.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from execaudit.store.part import Part
 
 
 class Range(NamedTuple):
-    """Lines of a file: offsets in its text, and numbers from 1, both with the first and behind."""
+    """Lines of a file: offsets in its text, and line numbers from 1; each first and behind last."""
 
     part: Part
     begin: int
@@ -30,11 +30,11 @@ class Range(NamedTuple):
 
 
 class Stretch:
-    """What stands between two seals.
+    """The lines between two seals.
 
     Attributes:
-        lines, bytes: how much that is.
-        ranges: where it is.
+        lines, bytes: how many.
+        ranges: where they are.
 
     """
 
@@ -45,7 +45,7 @@ class Stretch:
         self._hash: Hash = blake2b()
 
     def add(self, data: bytes, where: Range) -> None:
-        """Take whole lines."""
+        """Add whole lines."""
         self._hash.update(data)
         self.lines += where.behind_line - where.first_line
         self.bytes += len(data)
@@ -57,11 +57,11 @@ class Stretch:
 
     @property
     def hash(self) -> str:
-        """Hash of all of it."""
+        """The hash of all lines, in hexadecimal digits."""
         return self._hash.hexdigest()
 
     def hash_of_last(self, lines: int, broken: Broken) -> str:
-        """Return the hash of the last lines alone, which takes reading them again."""
+        """Return the hash of the last `lines` lines alone; it reads them again."""
         skip = self.lines - lines
         result = blake2b()
         for where in self.ranges:
@@ -81,7 +81,7 @@ class Stretch:
 
 
 class Found(NamedTuple):
-    """A seal that was found: what stands before it, itself, and where."""
+    """A seal: the lines before it, its record, its line, and where it is."""
 
     stretch: Stretch
     fields: dict[str, Any]
@@ -92,9 +92,9 @@ class Found(NamedTuple):
 def walk(
     parts: list[Part], broken: Broken, see: Callable[[bytes], None], progress: Callable[[int], None]
 ) -> Iterator[Found | Stretch]:
-    """Yield each seal; at the end what stands behind the last one.
+    """Yield each seal; at the end yield the stretch behind the last one.
 
-    `see` is given all lines that are no seals, `progress` how many bytes of text were read.
+    `see` takes all lines that are no seals, `progress` the number of bytes of text read.
     """
     stretch = Stretch()
     for part in parts:
