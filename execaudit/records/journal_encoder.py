@@ -14,13 +14,10 @@ from execaudit.records.host import Host
 from execaudit.records.journal import MESSAGE_LIMIT, command_line, shorten, wire_entry
 from execaudit.records.journal_fields import chosen_fields
 from execaudit.records.record import strings_of
-from execaudit.records.words import quote_word
+from execaudit.records.words import is_bare_block, quote_word
 from execaudit.wire import record
 from execaudit.wire.event import Event
 
-# Words of these characters alone are shown as they are (execaudit.records.quoting).
-_BARE_OR_NUL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./^-\0"
-_IS_BARE = bytes(code if code in _BARE_OR_NUL else ord("?") for code in range(256))
 _WORDS_LIMIT = 4096
 _WORD_BYTES = 128
 _SHORT = 900  # bytes: a shorter command is never cut, even if each byte becomes four
@@ -51,9 +48,9 @@ class JournalEncoder(Encoder):
         is_script = bool(place.flags & record.FLAG_SCRIPT)
         filename = place.filename
         is_short = 0 < len(block) + len(filename) < _SHORT
-        is_bare = not is_script and _is_bare(block)
+        is_bare = not is_script and is_bare_block(block)
         if place.flags & record.FLAG_BAD_FILENAME or not (
-            is_short or (is_bare and _is_bare(filename + b"\0"))
+            is_short or (is_bare and is_bare_block(filename + b"\0"))
         ):
             return _command(event, is_script=is_script)
         words = self._words
@@ -71,12 +68,6 @@ class JournalEncoder(Encoder):
             return name + line[len(words[strings[0]]) :], line
         command = command_words(place.filename, strings, is_script=True)[0]
         return b" ".join([words[string] for string in command]), line
-
-
-def _is_bare(block: bytes) -> bool:
-    """Return True if a block has words, none is empty, and none needs quotes."""
-    needs_none = block.translate(_IS_BARE) == block
-    return needs_none and len(block) > 1 and bool(block[0]) and b"\0\0" not in block
 
 
 def _command(event: Event, *, is_script: bool) -> tuple[bytes, bytes]:

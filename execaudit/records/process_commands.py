@@ -239,10 +239,14 @@ class ProcessCommands:
             add_text(fields, "pexe", os.fsencode(exe))
         if not self._most_shown or argv is None:
             return fields
-        from execaudit.records.words import quote_head  # noqa: PLC0415 - not for all
+        from execaudit.records.words import is_bare_block, quote_head  # noqa: PLC0415 - not for all
 
-        words = argv[:-1].split(b"\0") if argv else []
-        text, is_cut = quote_head(words, self._most_shown)
+        is_cut = False
+        if len(argv) <= self._most_shown and is_bare_block(argv):
+            text = argv[:-1].replace(b"\0", b" ").decode()
+        else:
+            words = argv[:-1].split(b"\0") if argv else []
+            text, is_cut = quote_head(words, self._most_shown)
         if text:
             fields["pcmdline"] = text
         if is_cut or not command.is_whole:

@@ -34,7 +34,7 @@ def event_of_record(fields: Mapping[str, Any]) -> Event:
     kind = fields["type"]
     place = Place()
     place.type = kind
-    place.fields = _with_sibling_bytes(fields)
+    place.described = _with_sibling_bytes(fields)
     place.flags = 0
     place.uid = fields.get("uid", record.UNSET_ID)
     place.ppid = fields.get("ppid", 0)

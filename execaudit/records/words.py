@@ -10,6 +10,8 @@ import re
 import sys
 
 _BARE = re.compile(r"[\w@%+=:,./^-]+", re.ASCII).fullmatch
+_BARE_OR_NUL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./^-\0"
+_IS_BARE = bytes(code if code in _BARE_OR_NUL else ord("?") for code in range(256))
 _BARE_WORDS = frozenset({"[", "]", "{}"})
 _ESCAPES = str.maketrans(
     {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)}
@@ -32,6 +34,12 @@ def quote_word(word: str) -> str:
     if "'" in word or not word.isprintable():
         return "$'" + word.translate(_ESCAPES) + "'"
     return word if _BARE(word) or word in _BARE_WORDS else f"'{word}'"
+
+
+def is_bare_block(block: bytes) -> bool:
+    """Return True if NUL terminated words need no quotes: there are any, and none is empty."""
+    is_bare = block.translate(_IS_BARE) == block
+    return is_bare and len(block) > 1 and bool(block[0]) and b"\0\0" not in block
 
 
 def join_quoted(words: list[bytes]) -> str:

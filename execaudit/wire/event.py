@@ -46,18 +46,18 @@ class Place:
     interp: bytes  # without NUL; empty where no interpreter was chosen
     cwd: bytes
     root: bytes
-    fields: dict[str, Any]  # the record members of the place, as `records` describes them
     made: dict[Any, Any]  # what encoders keep of it, by encoder
     residue: Any  # what rules have left to decide, None before they have looked at it
     looked_at: Any  # the baseline's mark of when it looked at this, None before that
-    describe: Callable[["Place"], dict[str, Any]]  # makes `fields` when they are first asked for
+    describe: Callable[["Place"], dict[str, Any]]  # makes `fields`
+    described: dict[str, Any] | None  # `fields`, None while nobody has asked for them
 
-    def __getattr__(self, name: str) -> Any:
-        """Make `fields`, the one slot that is empty at first: most places never need them."""
-        if name != "fields":
-            raise AttributeError(name)
-        self.fields = self.describe(self)
-        return self.fields
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The record members of the place, as `records` describes them; many never need them."""
+        if self.described is None:
+            self.described = self.describe(self)
+        return self.described
 
 
 @dataclass(init=False, repr=False, eq=False, slots=True)

@@ -157,6 +157,7 @@ def _new_place(kind: str, raw: bytes, flags: int) -> Place:
     place.raw = raw
     place.flags = flags
     place.made = {}
+    place.described = None
     place.residue = None
     place.looked_at = None
     return place

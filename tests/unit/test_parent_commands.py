@@ -17,7 +17,13 @@ from execaudit.records.place import PlaceDescriber
 from execaudit.records.process_commands import Command, ProcessCommands, image_key
 from execaudit.records.record import record_fields
 from execaudit.records.redact import Redactor
-from execaudit.records.words import join_quoted, quote_head, split_words
+from execaudit.records.words import (
+    is_bare_block,
+    join_quoted,
+    quote_head,
+    quote_word,
+    split_words,
+)
 from execaudit.wire.decoder import Decoder
 from tests.events import decode
 from tests.flows import made_benches
@@ -243,6 +249,21 @@ def test_words_come_back_from_their_text(words: list[bytes]) -> None:
 
     assert split_words(text) == words
     assert quote_head(words, len(text.encode())) == (text, False)
+
+
+@given(words=st.lists(st.text("a-/=[]{}'~ \t\\é", max_size=6).map(str.encode), max_size=4))
+def test_block_is_bare_where_quoting_changes_nothing(words: list[bytes]) -> None:
+    block = b"".join(word + b"\0" for word in words)
+
+    if is_bare_block(block):
+        assert join_quoted(words) == block[:-1].replace(b"\0", b" ").decode()
+    else:
+        rare = (b"[", b"]", b"{}")  # bare as whole words alone
+        assert (
+            not words
+            or any(quote_word(word.decode()).encode() != word for word in words)
+            or (any(word in rare for word in words))
+        )
 
 
 def test_text_of_others_is_split_whatever_it_says() -> None:
