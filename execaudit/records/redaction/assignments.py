@@ -111,6 +111,8 @@ def _find_value(word: bytes, start: int, name: bytes, end_of_name: int, at: int)
     bare = name.lstrip(b"-/").rpartition(b":")[2]
     if start == 0 and name[:2] == b"-o":  # mount -opassword=value,user=name
         start, bare = 2, name[2:]
+    elif start == 0 and name[:2] == b"-D":  # java -Dapi.key=value
+        bare = name[2:]
     is_variable = is_secret_variable(bare)
     if (
         not is_variable

@@ -18,6 +18,7 @@ PROGRAMS = (
         (
             "login -*p X",
             "mysql|mariadb|postgres|sql|synapse|acr -*p X",
+            "user update|reset -*p X",
             "secret set --value X",
         ),
         "az login --help, az keyvault secret set --help",
