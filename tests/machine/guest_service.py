@@ -123,6 +123,32 @@ def outcome(record: Record) -> tuple[str, str, list[str], str | None]:
     return record["result"], named, record["argv"], record.get("errno")
 
 
+def test_records_say_unit_slice_and_container_however_groups_are_arranged(
+    service: Service,
+) -> None:
+    word, identity = secrets.token_hex(12), secrets.token_hex(32)
+    program = ["/usr/bin/true", word]
+    service.run("systemd-run", "--quiet", "--wait", "--unit=probe", "--slice=outer-inner", *program)
+    scope = f"--unit=docker-{identity}.scope"
+    service.run("systemd-run", "--quiet", "--scope", scope, "--slice=system", *program)
+
+    def mine() -> list[Record]:
+        return [r for r in service.records(word) if r["exe"] == exe("true")]
+
+    wait_until(lambda: len(mine()) == len(("unit", "scope")), "the records")
+    in_unit, in_scope = mine()
+    assert (in_unit["unit"], in_unit["slice"]) == ("probe.service", "outer-inner.slice")
+    assert in_unit["cgroup"] == "/outer.slice/outer-inner.slice/probe.service"
+    assert "container" not in in_unit
+    assert in_scope["container"] == identity
+    assert "unreadable" not in in_unit | in_scope
+    is_unified = Path("/sys/fs/cgroup/cgroup.controllers").exists()
+    (start,) = service.of_type("start")[-1:]
+    assert start.get("cgroups") == (None if is_unified else "named")
+    said = service.output("execaudit", "doctor")
+    assert ("version 1 (legacy or hybrid)" in said) is not is_unified
+
+
 def test_storm_across_a_restart_is_recorded_whole(service: Service) -> None:
     before, word = service.pid, secrets.token_hex(8)
     with subprocess.Popen(["sh", "-c", script(word, STORM_EXECS)]) as storm:
