@@ -127,10 +127,18 @@ def test_records_say_unit_slice_and_container_however_groups_are_arranged(
     service: Service,
 ) -> None:
     word, identity = secrets.token_hex(12), secrets.token_hex(32)
-    program = ["/usr/bin/true", word]
-    service.run("systemd-run", "--quiet", "--wait", "--unit=probe", "--slice=outer-inner", *program)
-    scope = f"--unit=docker-{identity}.scope"
-    service.run("systemd-run", "--quiet", "--scope", scope, "--slice=system", *program)
+    is_unified = Path("/sys/fs/cgroup/cgroup.controllers").exists()
+    groups = Path("/sys/fs/cgroup" if is_unified else "/sys/fs/cgroup/systemd")
+    Path("/run/systemd/system/probe.service").write_text(
+        f"[Service]\nType=oneshot\nSlice=outer-inner.slice\nExecStart=/usr/bin/true {word}\n"
+    )
+    service.run("systemctl", "daemon-reload")
+    service.run("systemctl", "start", "probe.service")
+    scope = groups / "system.slice" / f"docker-{identity}.scope"
+    scope.mkdir()
+    enter = f"echo $$ >{scope}/cgroup.procs && exec /usr/bin/true {word}"
+    service.run("sh", "-c", enter)
+    scope.rmdir()
 
     def mine() -> list[Record]:
         return [r for r in service.records(word) if r["exe"] == exe("true")]
@@ -142,7 +150,6 @@ def test_records_say_unit_slice_and_container_however_groups_are_arranged(
     assert "container" not in in_unit
     assert in_scope["container"] == identity
     assert "unreadable" not in in_unit | in_scope
-    is_unified = Path("/sys/fs/cgroup/cgroup.controllers").exists()
     (start,) = service.of_type("start")[-1:]
     assert start.get("cgroups") == (None if is_unified else "named")
     said = service.output("execaudit", "doctor")
