@@ -120,15 +120,16 @@ def _entries(pattern: Pattern) -> list[Path] | None:
     if not folder or "**" in name or any(char in folder for char in "*?["):
         return None
     try:
-        names = os.listdir(folder)  # noqa: PTH208 - names, not paths
+        names = os.listdir(os.fsencode(folder))  # noqa: PTH208 - names, not paths
     except PermissionError:
         return None
     except OSError:
         return [] if not _is_hidden(Path(folder)) else None
     if len(names) > _MOST_ENTRIES:
         return None
-    paths = [Path(folder, each) for each in sorted(names)]
-    return [path for path in paths if pattern.matches(os.fsencode(path))]
+    prefix = os.fsencode(folder) + b"/"
+    matching = [name for name in sorted(names) if pattern.matches(prefix + name)]
+    return [Path(folder, os.fsdecode(name)) for name in matching]
 
 
 # -- rules --------------------------------------------------------------------------------------
@@ -194,9 +195,9 @@ def _covers(general: Term, special: Term, sees: dict[str, bool]) -> bool:
 
 def _always_holds(wanted: SignedCondition, special: Term, sees: dict[str, bool]) -> bool:
     """Return True for `type = "exec"` where rules see nothing but execs."""
-    is_exec = _has((wanted,), "type", b"exec")
-    of_exec = any(FIELDS[each.condition.field].is_of_event for each in special)
-    return is_exec and not _has(special, "type", b"exit") and (not sees["exit"] or of_exec)
+    if not _has((wanted,), "type", b"exec") or _has(special, "type", b"exit"):
+        return False
+    return not sees["exit"] or any(FIELDS[each.condition.field].is_of_event for each in special)
 
 
 def _implies(special: SignedCondition, general: SignedCondition) -> bool:
