@@ -5,13 +5,15 @@ Raised low, printed once by the command line. Messages read "Failed to X 'object
 what to do where there is something to do.
 """
 
+import struct
+
 EXIT_OK = 0
 
 MALFORMED = (
     *(TypeError, ValueError, KeyError, IndexError),
-    *(AttributeError, OverflowError, RecursionError),
+    *(AttributeError, OverflowError, RecursionError, struct.error),
 )
-"""What parsing a record, or reading its members, raises where they are not of the right types."""
+"""Errors of parsing a record, or reading its members, where these are of wrong types or sizes."""
 
 
 class ExecauditError(Exception):

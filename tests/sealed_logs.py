@@ -168,7 +168,8 @@ def seal_lines(lines: list[bytes]) -> list[int]:
     return [at for at, line in enumerate(lines) if b'"type":"seal"' in line[:60]]
 
 
-def _single_file() -> Any:
+def load_single_file() -> Any:
+    """Return the single file as a module."""
     spec = importlib.util.spec_from_file_location("execaudit_verify", SINGLE_FILE)
     assert spec
     assert spec.loader
@@ -186,7 +187,7 @@ def verify(
     names, known = [str(path) for path in paths], list(keys)
     broken = Broken()
     verdicts = verify_all(find_logs(names, broken), names, known, list(expected), [])
-    single = _single_file()
+    single = load_single_file()
     log, worst = single.judge(
         [part for each in verdicts for part in each.files],
         [single.Key(str(key)) for key in known],

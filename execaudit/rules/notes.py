@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules that are right and match nothing: they name links, missing programs, unseen events.
+"""Notes on what is no mistake: rules that match nothing, patterns for secrets that may take long.
 
 Owns the notes of `execaudit check`, `rules` and `reload`. It refuses nothing and decides nothing.
 """
@@ -16,6 +16,8 @@ from execaudit.rules.conditions import Condition
 from execaudit.rules.field_values import FIELDS
 from execaudit.rules.paths import AS_PROGRAMS, real_path, resolve_leading
 from execaudit.rules.patterns import Pattern
+from execaudit.rules.regex_cost import worst_degree
+from execaudit.rules.regex_tree import CostlyRegexError, RegexError, join, parse_regex
 from execaudit.rules.rule import Rule
 from execaudit.rules.rule_set import RuleSet, compile_rules
 
@@ -31,7 +33,7 @@ def find_notes(
     failures_work: bool = True,
     is_of_host: bool = True,
 ) -> list[Problem]:
-    """Return notes on conditions and rules that cannot match, in order of the rules.
+    """Return notes on slow patterns, then on conditions and rules that cannot match, in order.
 
     `rules` are the compiled rules of `loaded`. `failures_work`: a hook for failed execs works here.
     `is_of_host`: the configuration is this host's, whose files can be looked at.
@@ -46,13 +48,33 @@ def find_notes(
         "exit": capture.exits,
         "first": loaded.config.baseline.enabled,
     }
-    notes: list[Problem] = []
+    notes = list(_about_patterns(loaded))
     for index, (table, rule) in enumerate(zip(loaded.rules, rules.rules, strict=True)):
         for condition in conditions_of(rule.tree) if is_of_host else ():
             notes += [table.problem(condition.path, f"note: {text}")
                       for text in _about_condition(condition)]  # fmt: skip
         notes += _about_rule(table, rule, rules.rules[:index], sees)
     return list(dict.fromkeys(notes))
+
+
+def _about_patterns(loaded: Loaded) -> Iterator[Problem]:
+    for index, pattern in enumerate(loaded.config.redact.pattern):
+        path = ("redact", "pattern", index, "regex")
+        try:
+            degree = worst_degree(join(parse_regex(pattern.regex)), pattern.regex.pattern)
+        except CostlyRegexError as error:
+            yield loaded.problem(
+                path, f"note: it {error}; an argument made for it can hold up the daemon for hours"
+            )
+        except (RegexError, RecursionError):  # nothing is known of its cost
+            continue
+        else:
+            if degree > 1:
+                yield loaded.problem(
+                    path,
+                    "note: its time grows with the square of the length of an argument: 64 KB made"
+                    " for it take seconds",
+                )
 
 
 # -- conditions ---------------------------------------------------------------------------------
@@ -120,15 +142,16 @@ def _entries(pattern: Pattern) -> list[Path] | None:
     if not folder or "**" in name or any(char in folder for char in "*?["):
         return None
     try:
-        names = os.listdir(folder)  # noqa: PTH208 - names, not paths
+        names = os.listdir(os.fsencode(folder))  # noqa: PTH208 - names, not paths
     except PermissionError:
         return None
     except OSError:
         return [] if not _is_hidden(Path(folder)) else None
     if len(names) > _MOST_ENTRIES:
         return None
-    paths = [Path(folder, each) for each in sorted(names)]
-    return [path for path in paths if pattern.matches(os.fsencode(path))]
+    prefix = os.fsencode(folder) + b"/"
+    matching = [name for name in sorted(names) if pattern.matches(prefix + name)]
+    return [Path(folder, os.fsdecode(name)) for name in matching]
 
 
 # -- rules --------------------------------------------------------------------------------------
@@ -194,9 +217,9 @@ def _covers(general: Term, special: Term, sees: dict[str, bool]) -> bool:
 
 def _always_holds(wanted: SignedCondition, special: Term, sees: dict[str, bool]) -> bool:
     """Return True for `type = "exec"` where rules see nothing but execs."""
-    is_exec = _has((wanted,), "type", b"exec")
-    of_exec = any(FIELDS[each.condition.field].is_of_event for each in special)
-    return is_exec and not _has(special, "type", b"exit") and (not sees["exit"] or of_exec)
+    if not _has((wanted,), "type", b"exec") or _has(special, "type", b"exit"):
+        return False
+    return not sees["exit"] or any(FIELDS[each.condition.field].is_of_event for each in special)
 
 
 def _implies(special: SignedCondition, general: SignedCondition) -> bool:

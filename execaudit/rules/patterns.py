@@ -187,8 +187,8 @@ def _glob(text: str, is_path: bool, key: str) -> Pattern:
 
 def _regex(text: str, regex_bytes: int, ignores_case: bool) -> Pattern:
     try:
-        parts = _split_at_anything(_compile(text, re.IGNORECASE if ignores_case else re.NOFLAG))
-        degree = max(worst_degree(nodes, part.pattern) for part, nodes in parts)
+        whole = _compile(text, re.IGNORECASE if ignores_case else re.NOFLAG)
+        parts, degree = _take_apart(whole)
         around = [surroundings(nodes) for _, nodes in parts]
     except CostlyRegexError as error:
         raise PatternError(
@@ -240,9 +240,16 @@ def _compile(text: str, flags: re.RegexFlag) -> re.Pattern[bytes]:
         raise RegexError(f"is not a regular expression: {error}") from None
     if compiled.flags & re.LOCALE:
         raise RegexError("depends on the locale, expected no (?L)")
-    if compiled.search(b"") and compiled.search(_NO_TEXT):
-        raise RegexError("matches every text, expected one that can fail to match")
     return compiled
+
+
+def _take_apart(whole: re.Pattern[bytes]) -> tuple[list[tuple[re.Pattern[bytes], Nodes]], int]:
+    """Return the parts of a regular expression, and the degree of its cost. Raises RegexError."""
+    parts = _split_at_anything(whole)
+    degree = max((worst_degree(nodes, part.pattern) for part, nodes in parts), default=0)
+    if whole.search(b"") and whole.search(_NO_TEXT):  # its cost is known: the search ends
+        raise RegexError("matches every text, expected one that can fail to match")
+    return parts, degree
 
 
 def _split_at_anything(whole: re.Pattern[bytes]) -> list[tuple[re.Pattern[bytes], Nodes]]:

@@ -58,7 +58,7 @@ class Above:
                 process = self._forest.add(key, pid, parent, comm, start)
                 if process is None:
                     return
-            elif process.parent is None and parent is not None and process is not parent:
+            elif process.parent is None and parent is not None:
                 self._forest.hang(process, parent)
             parent = process
 

@@ -7,7 +7,7 @@ a process.
 """
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from tempfile import SpooledTemporaryFile
 from typing import Any, NamedTuple
 
@@ -66,7 +66,7 @@ class Forest:
         self._begins = array("q")
         self._end = 0
         self.processes: dict[bytes, Process] = {}
-        self.roots: list[Process] = []
+        self.roots: dict[Process, None] = {}
         self.is_full = False
         self.has_exits = False
 
@@ -80,12 +80,20 @@ class Forest:
             return None
         process = Process(key, pid, parent, comm, start)
         self.processes[key] = process
-        (self.roots if parent is None else parent.children).append(process)
+        if parent is None:
+            self.roots[process] = None
+        else:
+            parent.children.append(process)
         return process
 
     def hang(self, process: Process, parent: Process) -> None:
-        """Move a root below another process."""
-        self.roots.remove(process)
+        """Move a root below another process, unless records contradict: that one is below it."""
+        above: Process | None = parent
+        while above is not None:
+            if above is process:
+                return
+            above = above.parent
+        del self.roots[process]
         process.parent = parent
         parent.children.append(process)
 
@@ -128,9 +136,9 @@ class Step(NamedTuple):
     levels: tuple[bool, ...]
 
 
-def walk(roots: list[Process]) -> Iterator[Step]:
+def walk(roots: Iterable[Process]) -> Iterator[Step]:
     """Yield processes, parents first."""
-    waiting = [Step(root, 0, ()) for root in reversed(roots)]
+    waiting = [Step(root, 0, ()) for root in roots][::-1]
     while waiting:
         step = waiting.pop()
         yield step

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes completion for a shell from the command line's own parser, so that they cannot differ.
+"""Writes the completion of a shell from the command line's parser: they cannot differ.
 
     generate.py bash|zsh|fish >file
 
-Owns what is completed and how each shell is told. What a value is (a file, a user, a process)
-is seen by its name in the help.
+Owns what is completed, and the text for each shell. The name of a value in the help tells its kind:
+a file, a user, a process.
 """
 
 import argparse
+import functools
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ _KINDS = {"FILE": "file", "PATH": "file", "DIR": "directory", "USER": "user", "P
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """An option: its spellings, its help, and if it takes a value what kind and which."""
+    """An option: its spellings and its help; with a value also its name, kind and choices."""
 
     strings: tuple[str, ...]
     text: str
@@ -36,7 +37,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """A verb or a verb's subject, by its words (none: the command itself)."""
+    """A verb or the subject of one, by its words. The command itself has no words."""
 
     words: tuple[str, ...]
     text: str
@@ -44,13 +45,14 @@ class Verb:
     has_arguments: bool
 
 
-def verbs() -> list[Verb]:
-    """Return the command itself and all that can follow it, parents first."""
-    return list(_walk(build_parser(), (), ""))
+@functools.cache
+def verbs() -> tuple[Verb, ...]:
+    """Return the command itself, its verbs and their subjects; each before what follows it."""
+    return tuple(_walk(build_parser(), (), ""))
 
 
 def _walk(parser: argparse.ArgumentParser, words: tuple[str, ...], text: str) -> Iterator[Verb]:
-    formatter = parser._get_formatter()  # noqa: SLF001 - argparse tells what it knows nowhere else
+    formatter = parser._get_formatter()  # noqa: SLF001 - argparse has no public way
     options: list[Option] = []
     below: list[Verb] = []
     has_arguments = False
@@ -77,11 +79,11 @@ def _option(action: argparse.Action, text: str) -> Option:
 
 
 def children(words: tuple[str, ...]) -> list[Verb]:
-    """Return what can follow these words."""
+    """Return the verbs or subjects that can follow these words."""
     return [verb for verb in verbs() if verb.words and verb.words[:-1] == words]
 
 
-# bash: no function of bash-completion is used, which may not be there.
+# bash: the package bash-completion may be missing, so none of its functions is used.
 _BASH = """\
 _execaudit()
 {
@@ -162,7 +164,7 @@ _ZSH_KINDS = {
 def zsh() -> str:
     """Return zsh's completion: a function per verb that has options."""
     parts = [f"#compdef execaudit\n{HEAD}"]
-    for verb in reversed(verbs()):  # what is called stands before what calls it
+    for verb in reversed(verbs()):  # a function stands before the one that calls it
         below = children(verb.words)
         specs = [_zsh_spec(option) for option in verb.options]
         if below:
@@ -247,12 +249,11 @@ def _fish_quoted(text: str) -> str:
 
 def _fish(option: Option) -> str:
     spellings = [f"-l {s[2:]}" if s.startswith("--") else f"-s {s[1:]}" for s in option.strings]
-    parts = [*spellings]
     if option.choices:
-        parts.append(f"-x -a '{' '.join(option.choices)}'")
+        spellings.append(f"-x -a '{' '.join(option.choices)}'")
     elif option.value is not None:
-        parts.append(_FISH_KINDS[option.kind])
-    return " ".join([*parts, f"-d {_fish_quoted(option.text)}"])
+        spellings.append(_FISH_KINDS[option.kind])
+    return " ".join([*spellings, f"-d {_fish_quoted(option.text)}"])
 
 
 SHELLS = {"bash": bash, "zsh": zsh, "fish": fish}

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the manual pages of section 5 from the guides in docs/: one text, read in two places.
+"""Makes the manual pages of section 5 from the guides in docs/: one text for two places.
 
     from_markdown.py execaudit.toml|execaudit-rules|execaudit-record VERSION >page
 
-Owns the translation into man(7) macros of the Markdown that the guides use: headings, paragraphs,
-fenced code, lists, tables, links and emphasis. A table becomes a list of terms, as cells of several
-sentences do not fit a terminal. A construct that it does not know is an error, never left as it is.
+Owns the translation of Markdown into man(7) macros: headings, paragraphs, fenced code, lists,
+tables, links and emphasis, as the guides use them. A table becomes a list of terms: cells of
+several sentences do not fit a terminal.
 
-Packaged converters do not serve: lowdown makes boxes of tables, in which 22 columns are left for
-each text; pandoc needs 168 MB to build with.
+Packaged converters do not serve: lowdown draws tables as boxes with 22 columns for each text;
+pandoc adds 168 MB to the build.
 """
 
 import os
@@ -28,8 +28,8 @@ class Page:
     """A manual page of section 5.
 
     Attributes:
-        guides: the files in docs/ it is made from.
-        what: what stands behind the name, for apropos(1).
+        guides: its sources, files in docs/.
+        what: the text after its name, for apropos(1).
         see_also: other pages, in the order of man-pages(7).
 
     """
@@ -67,14 +67,14 @@ _ITEM = re.compile(r"( *)(-|\d+\.) +(.*)")
 
 
 def escape(text: str) -> str:
-    """Escape what roff would take for its own; a hyphen is a minus, as users copy options."""
+    """Escape roff's characters; a hyphen becomes a minus, because users copy options."""
     text = text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq")
     text = text.replace("`", "\\(ga").replace("^", "\\(ha").replace("~", "\\(ti")
     return re.sub(r"^\.", r"\\&.", text, flags=re.MULTILINE)
 
 
 def inline(text: str) -> str:
-    """Translate what stands within a paragraph."""
+    """Translate the text of a paragraph."""
     parts, end = [], 0
     for match in _INLINE.finditer(text):
         parts += [_plain(text[end : match.start()]), _marked(match)]
@@ -111,7 +111,7 @@ def _link(label: str, target: str) -> str:
 
 
 def blocks(lines: list[str], *, in_item: bool = False) -> Iterator[str]:
-    """Translate lines of Markdown, without their headings' place in the page."""
+    """Translate lines of Markdown. `in_item`: the first paragraph is the text of a list item."""
     at = 0
     while at < len(lines):
         line = lines[at]
@@ -160,7 +160,7 @@ def _heading(line: str) -> Iterator[str]:
 
 
 def _item_end(lines: list[str], at: int) -> int:
-    """Where a list item ends: at the next item, or at what is not indented."""
+    """Return where a list item ends: at the next line that is not indented."""
     at += 1
     while at < len(lines) and (lines[at].startswith(" ") or not lines[at].strip()):
         at += 1
@@ -172,12 +172,10 @@ def _item(lines: list[str]) -> Iterator[str]:
     indent = len(lines[0]) - len(text)
     yield ".IP \\(bu 2" if mark == "-" else f".IP {mark} 4"
     inner = [text, *(line[indent:] for line in lines[1:])]
-    nested = list(blocks(inner, in_item=True))
-    if len(nested) == 1:
-        yield nested[0]
-        return
-    yield nested[0]
-    yield from (".RS", *nested[1:], ".RE")
+    first, *others = blocks(inner, in_item=True)
+    yield first
+    if others:
+        yield from (".RS", *others, ".RE")
 
 
 def _cells(line: str) -> list[str]:
@@ -185,7 +183,7 @@ def _cells(line: str) -> list[str]:
 
 
 def _table(lines: list[str]) -> Iterator[str]:
-    """Write a row as a term, and what the other cells say of it."""
+    """Write each row as a term and its description, which the other cells give."""
     head = _cells(lines[0])
     for line in lines[2:]:
         term, *others = _cells(line)
@@ -203,7 +201,7 @@ def _term(head: list[str], term: str, others: list[str]) -> str:
 
 
 def _description(head: list[str], others: list[str]) -> str:
-    """Write the last cell, which explains, and before or behind it what the columns between say."""
+    """Return the last cell, which explains, with the cells of the columns before it."""
     if head[1] == "type":
         return _sentence(others[-1])
     if "takes" in head:
@@ -238,7 +236,7 @@ def render(name: str, version: str, date: str) -> str:
 
 
 def _without_first_break(lines: Iterator[str]) -> Iterator[str]:
-    """Drop paragraph breaks right below a heading, where there is one anyway."""
+    """Drop paragraph breaks right below a heading, which makes one itself."""
     after_heading = True
     for line in lines:
         if not (after_heading and line == ".PP"):
@@ -247,7 +245,7 @@ def _without_first_break(lines: Iterator[str]) -> Iterator[str]:
 
 
 def title(page: tuple[str, str, str], what: str, version: str, date: str) -> list[str]:
-    """Return how a page begins, its NAME included; `page` is name, section and manual."""
+    """Return the beginning of a page, up to its NAME; `page` is name, section and manual."""
     name, section, manual = page
     return [
         f'.TH "{escape(name).upper()}" {section} "{date}" "execaudit {version}" "{manual}"',
@@ -259,7 +257,7 @@ def title(page: tuple[str, str, str], what: str, version: str, date: str) -> lis
 
 
 def print_page(make: Callable[[str, str, str], str]) -> None:
-    """Print the page that the command line names, with the date that builds are given."""
+    """Print the page that the command line names, dated by SOURCE_DATE_EPOCH or today."""
     name, version = sys.argv[1:]
     seconds = int(os.environ.get("SOURCE_DATE_EPOCH", time.time()))
     sys.stdout.write(make(name, version, time.strftime("%Y-%m-%d", time.gmtime(seconds))))

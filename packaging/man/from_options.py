@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the manual pages of verbs from the command line itself, so that their options stay true.
+"""Makes the manual pages of verbs from the command line's parser, which has their options.
 
     from_options.py execaudit-search|… VERSION >page
 
-Owns what the command line does not say: examples, files, exit statuses and what to read next.
+Owns the rest of the pages: examples, files, exit statuses and what to read next.
 """
 
 import argparse
@@ -37,12 +37,12 @@ class Page:
     """A manual page of section 8.
 
     Attributes:
-        verbs: what stands behind `execaudit`, for each list of options.
-        what: what stands behind the name, for apropos(1).
-        examples: what a command does, and the command.
-        statuses: exit statuses.
+        verbs: the words after `execaudit`, for each list of options.
+        what: the text after its name, for apropos(1).
+        examples: pairs of what a command does, and the command.
+        statuses: pairs of an exit status and what it means.
         guide: the document in docs/ that explains more.
-        files: what it reads.
+        files: pairs of a file and its use.
 
     """
 
@@ -181,7 +181,7 @@ def subparser(words: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _option(action: argparse.Action) -> Iterator[str]:
+def _option(action: argparse.Action, formatter: argparse.HelpFormatter) -> Iterator[str]:
     value = action.metavar if isinstance(action.metavar, str) else ""
     if action.choices:
         value = "|".join(map(str, action.choices))
@@ -194,11 +194,8 @@ def _option(action: argparse.Action) -> Iterator[str]:
         heads = bold if action.nargs == 0 else [*bold[:-1], f"{bold[-1]} {shown}"]
         if action.nargs == "?":
             heads = [*bold[:-1], f"{bold[-1]}[={shown}]"]
-    text = (action.help or "").replace("%%", "%")
-    text = text.replace("%(default)s", str(action.default))
+    text = formatter._expand_help(action)  # noqa: SLF001 - argparse has no public way
     sentence = text[:1].upper() + text[1:]
-    if not sentence:
-        sentence = "See below"
     yield from (".TP", ", ".join(heads), escape(sentence.rstrip(".") + "."))
 
 
@@ -214,7 +211,7 @@ def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
         if group.title not in ("options", "positional arguments"):
             yield f'.SS "{escape((group.title or "").capitalize())}"'
         for action in actions:
-            yield from _option(action)
+            yield from _option(action, parser._get_formatter())  # noqa: SLF001
 
 
 def _terms(heading: str, terms: tuple[tuple[str, str], ...], font: str) -> Iterator[str]:

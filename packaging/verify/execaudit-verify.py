@@ -18,19 +18,26 @@ SEAL = re.compile(
     rb'\{"(?:time":"[^"]*","type":"|@timestamp":"[^"]*","event":\{"dataset":"execaudit\.'
     rb'|metadata":\{"original_time":"[^"]*","event_code":")seal"')
 TIME = re.compile(rb'[^"]*"(?:time|@timestamp|metadata":\{"original_time)":"([^"]*)"')
-LATE_S, MOST_STEPS, NEXT, TROUBLE = 120, 100_000_000, b"execaudit seal next", {}
+LATE_S, MOST_STEPS, STRIDE, NEXT, TROUBLE = 120, 100_000_000, 1 << 16, b"execaudit seal next", {}
+MALFORMED = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 def blake2b(data=b"", key=b"", size=32):
     return hashlib.blake2b(data, key=key, digest_size=size)
 def moment(time):
-    return datetime.fromisoformat(time[:26].rstrip("Z") + "Z").timestamp()
+    try:
+        return datetime.fromisoformat(time[:26].rstrip("Z") + "Z").timestamp()
+    except MALFORMED:
+        return 0
+def show(text):
+    """A log and its names are made by others: no control characters, no second line."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 def stop(text):
     sys.exit(print(text, file=sys.stderr) or UNKNOWN)
 def proof_of(seal):
     return str(seal.get("mac") or seal.get("signature"))
 
 def read_seal(line):
-    """The record of a seal in our own format, ECS or OCSF; None for any other line."""
+    """The record of a seal in our own format, ECS or OCSF; None for any other or malformed line."""
     if not SEAL.match(line):
         return None
     try:
@@ -43,22 +50,24 @@ def read_seal(line):
             doc = {**doc["unmapped"], "time": doc["metadata"]["original_time"], "type": "seal",
                    "boot": doc["device"]["boot_uid"], "host": doc["device"]["hostname"],
                    "reason": doc["status_code"]}
-        return doc if isinstance(doc["epoch"], int) else None
-    except (ValueError, KeyError, TypeError, AttributeError):
+        counts = doc["epoch"], doc["covers"]["lines"], (doc.get("removed") or {}).get("before", 0)
+        texts = [doc[name] for name in ("chain", "host", "reason", "hash")]
+        is_sound = (all(type(each) is int and each >= 0 for each in counts) and moment(doc["time"])
+                    and all(isinstance(each, str) for each in texts))
+        return doc if is_sound else None
+    except MALFORMED:
         return None
-
 def lines_of(path):
-    """Whole lines, and a last one that lacks nothing but its newline; half a line is none."""
+    """Whole lines, and a last one that lacks only its newline; half a line is left out."""
     try:
         with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
             for line in file:
                 if not line.endswith(b"\n"):
                     json.loads(line)
                 yield line.rstrip(b"\n") + b"\n"
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        if not (isinstance(error, ValueError) and path.endswith(".jsonl")):  # being written
+    except (OSError, EOFError, zlib.error, *MALFORMED) as error:
+        if not (isinstance(error, MALFORMED) and path.endswith(".jsonl")):  # being written
             TROUBLE[path] = str(error)
-
 def in_order(paths):
     """Files in the order of their first seals; those without stand first."""
     heads = {path: next(filter(None, map(read_seal, lines_of(path))), None) for path in paths}
@@ -77,25 +86,27 @@ class Key:
         self.is_secret, self.first = found[1] == "secret", bytes.fromhex(found[2])
         self.chain = blake2b(b"execaudit seal chain", self.first, 8).hexdigest()
         self.epoch, self.key = (0, self.first) if self.is_secret else (-1, b"")
+        self.marks = {0: (0, self.first)}  # each 65,536th: forged epochs cost all steps only once
 
     def check(self, seal):
         """True: genuine. False: not made with the keys of this chain. None: cannot tell."""
         # MAC and signatures are of all other members: as JSON, sorted, without blanks.
         content = {name: value for name, value in seal.items() if name not in PROOFS}
-        text = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
         try:
+            text = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
             return (self.check_mac if self.is_secret else self.check_signature)(seal, text)
-        except (ValueError, KeyError, TypeError):
+        except MALFORMED:
             return False
-
     def check_mac(self, seal, text):
         """The key of an epoch follows from the one before, and never the other way round."""
-        if seal["epoch"] < self.epoch:
-            self.epoch, self.key = 0, self.first
-        while self.epoch < min(seal["epoch"], MOST_STEPS):
+        epoch = min(seal["epoch"], MOST_STEPS)
+        mark = self.marks[min(epoch // STRIDE, len(self.marks) - 1)]
+        if not mark[0] <= self.epoch <= epoch:
+            self.epoch, self.key = mark
+        while self.epoch < epoch:
             self.epoch, self.key = self.epoch + 1, blake2b(NEXT, self.key).digest()
+            self.marks.setdefault(self.epoch // STRIDE, (self.epoch, self.key))
         return blake2b(b"execaudit seal mac\n" + text, self.key).hexdigest() == seal["mac"]
-
     def check_signature(self, seal, text):
         """The key of an epoch is named by the seal before, or certified for an hour."""
         message, public = b"execaudit seal signature\n" + text, self.key
@@ -119,20 +130,17 @@ class Key:
 # Ed25519, RFC 8032 section 5.1.7, in extended coordinates
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 D, BASE_Y = -121665 * pow(121666, -1, P) % P, 4 * pow(5, -1, P) % P
-
 def add(a, b):
     s, t = (a[1] - a[0]) * (b[1] - b[0]) % P, (a[1] + a[0]) * (b[1] + b[0]) % P
     u, v = 2 * a[3] * b[3] * D % P, 2 * a[2] * b[2] % P
     e, f, g, h = t - s, v - u, v + u, t + s
     return e * f % P, g * h % P, f * g % P, e * h % P
-
 def multiply(factor, point):
     result = (0, 1, 1, 0)
     while factor:
         result = add(result, point) if factor & 1 else result
         point, factor = add(point, point), factor >> 1
     return result
-
 def decode(data):
     number = int.from_bytes(data, "little")
     y, sign = number & (2**255 - 1), number >> 255
@@ -143,7 +151,6 @@ def decode(data):
         raise ValueError
     x = x if x & 1 == sign else P - x
     return x, y, 1, x * y % P
-
 def ed25519(public, signature, message):
     raw = bytes.fromhex(signature)
     response = int.from_bytes(raw[32:], "little")
@@ -155,7 +162,7 @@ def ed25519(public, signature, message):
     return not ((a[0] * b[2] - b[0] * a[2]) % P or (a[1] * b[2] - b[1] * a[2]) % P)
 
 class Log:
-    """Judges the seals of a log one after the other; `found` is what there is to say."""
+    """Judges the seals of a log one after the other; `found` has the findings."""
     def __init__(self, keys):
         self.keys, self.found, self.seen, self.lines, self.gaps = keys, [], {}, [], []
         self.first = self.last = None  # seals
@@ -163,12 +170,9 @@ class Log:
 
     def say(self, kind, verdict, text):
         self.found.append((kind, verdict, f"{text} ({self.place})" if self.place else text))
-
     def take(self, line, place):
-        seal = read_seal(line)
-        if seal is None:
-            self.lines.append(line)
-            return
+        if (seal := read_seal(line)) is None:
+            return self.lines.append(line)
         self.place = place
         key = next((key for key in self.keys if key.chain == seal["chain"]), None)
         proof = key.check(seal) if key else None
@@ -179,9 +183,8 @@ class Log:
             self.removed = max(self.removed, (seal.get("removed") or {}).get("before", 0))
             self.last, self.seal_line = seal, line
         self.lines = []
-
     def follow(self, seal):
-        """Judge a seal by the one before; whether the next one is to be judged by it."""
+        """Judge a seal by the one before; True if the next one is judged by this one."""
         epoch, chain, last = seal["epoch"], seal["chain"], self.last
         spare = len(self.lines) - seal["covers"]["lines"]
         if last is None:
@@ -209,13 +212,12 @@ class Log:
                 return True
             self.gaps.append((epoch, f"epochs {span} missing: a file or lines were removed"))
         else:
-            if seal["previous_hash"] != blake2b(self.seal_line).hexdigest():
+            if seal.get("previous_hash") != blake2b(self.seal_line).hexdigest():
                 self.say("seal-altered", ALTERED, f"the line of seal {epoch - 1} was altered")
             self.compare(seal, spare)
         return True
-
     def compare(self, seal, spare):
-        """Compare the lines in front of a seal with those that it covers; `spare` are too many."""
+        """Compare the lines before a seal with what it covers; `spare` lines are too many."""
         covers = seal["covers"]
         is_open = covers.get("apart") or seal is self.first or "missing" in covers
         if spare >= 0 and (not spare or is_open):
@@ -228,12 +230,10 @@ class Log:
             return
         kind = "inserted" if spare > 0 else "deleted" if spare else "edited"
         self.say(kind, ALTERED, f"lines were {kind} before the seal of epoch {seal['epoch']}")
-
     def end(self, expected, is_part):
         first, last, removed, self.place = self.first, self.last, self.removed, ""
         if first is None:
-            self.say("not-sealed", UNKNOWN, "the log is not sealed")
-            return
+            return self.say("not-sealed", UNKNOWN, "the log is not sealed")
         begin, chains = first["epoch"], {key.chain for key in self.keys}
         for _, text in (gap for gap in self.gaps if gap[0] > removed):  # retention takes time
             self.say("missing", ALTERED, text)
@@ -244,16 +244,15 @@ class Log:
         elif begin > removed:
             self.say("beginning", ALTERED, f"epochs {removed} to {begin - 1} removed by hand")
         if self.forged:
-            epoch = self.forged[0]["epoch"]
-            self.say("forged", ALTERED, f"from epoch {epoch} on seals are not of this chain's keys")
+            self.say("forged", ALTERED, f"seals from epoch {self.forged[0]['epoch']} on are forged")
         if self.unproved:
             is_known = {seal["chain"] for seal in self.unproved} <= chains
             kind, epoch = "no-certificate" if is_known else "no-key", self.unproved[0]["epoch"]
-            self.say(kind, UNKNOWN, f"from epoch {epoch} on seals cannot be proved")
+            self.say(kind, UNKNOWN, f"seals from epoch {epoch} on cannot be proved")
         if chains and last["chain"] not in chains:
             self.say("wrong-chain", ALTERED, "the log is not of the chain of the key given")
         if self.lines:
-            time = (TIME.match(self.lines[-1]) or [b"", last["time"].encode()])[1].decode()
+            time = (TIME.match(self.lines[-1]) or [b"", b""])[1].decode(errors="replace")
             verdict = UNKNOWN if moment(time) - moment(last["time"]) > LATE_S else WHOLE
             self.say("unsealed-end", verdict, f"{len(self.lines)} lines at the end are not sealed")
         for epoch, proof in expected:
@@ -262,7 +261,6 @@ class Log:
                 self.say("expected", ALTERED, f"epoch {epoch} is expected and not there")
             elif mine is not None and not mine.startswith(proof):
                 self.say("conflict", ALTERED, f"epoch {epoch} is another seal than expected")
-
 def judge(paths, keys, expected):
     log = Log(keys)
     TROUBLE.clear()
@@ -273,7 +271,6 @@ def judge(paths, keys, expected):
     for path, why in TROUBLE.items():
         log.say("unreadable", UNKNOWN, f"{path}: {why}")
     return log, min((verdict for _, verdict, _ in log.found), key=ORDER.index, default=WHOLE)
-
 def main(words):
     keys, expected, paths, rest = [], [], [], iter(words)
     for word in rest:
@@ -290,11 +287,14 @@ def main(words):
     log, verdict = judge(paths, keys, expected)
     print(f"{WORDS[verdict]} ({len(log.seen)} seals)")
     for _, each, text in sorted(log.found, key=lambda found: ORDER.index(found[1])):
-        print(f"  {WORDS[each]}: {text}" if each else f"  {text}")
+        print(f"  {WORDS[each]}: {show(text)}" if each else f"  {show(text)}")
     if log.last:
-        print(f"  sealed from {log.first['time']} to {log.last['time']}")
-        print(f"  the last seal, for --expect: {log.last['epoch']}:{proof_of(log.last)[:16]}")
+        print(show(f"  sealed from {log.first['time']} to {log.last['time']}"))
+        print(show(f"  the last seal, for --expect: {log.last['epoch']}:{proof_of(log.last)[:16]}"))
     return verdict
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except Exception as error:  # Python's own status would say "altered"
+        stop(f"cannot tell: {show(repr(error))}")

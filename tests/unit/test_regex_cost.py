@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from execaudit.rules.patterns import PatternError, parse_pattern
 from execaudit.rules.regex_cost import worst_degree
 from execaudit.rules.regex_tree import (
     ANY_BYTE,
@@ -128,6 +129,13 @@ def test_accepted_regex_keeps_to_its_degree(regex: str, end: str, unit: str) -> 
     text = (unit.encode() * length)[:length]
     # A degree more would take thousands of times as long: minutes, where the suite waits for none.
     re.search(regex.encode(), text, re.DOTALL)
+
+
+@pytest.mark.timeout(60)  # to try them on a text of some length takes exponential time
+@pytest.mark.parametrize("regex", [r"(?:(\W+))*(?!(?=[a-z]))A?^", r"(?:\S?|[^a])*$(?:(?:^)){3}"])
+def test_cost_is_known_before_anything_is_searched(regex: str) -> None:
+    with pytest.raises(PatternError):
+        parse_pattern({"regex": regex}, is_path=False)
 
 
 def test_scoped_flags_that_change_the_syntax_are_refused() -> None:

@@ -25,14 +25,14 @@ sys.exit(status)
 """
 
 
-def all_different(path: Path, count: int, padding: str) -> None:
+def all_different(path: Path, count: int, padding: str, every_s: float = 0.1) -> None:
     """Write a log in which every exec differs in everything."""
     failure = {"result": "failure", "errno": "ENOENT", "errno_code": 2, "hook": "execve"}
     with path.open("wb") as file:
         for number in range(count):
             text = f"{number:07}"
             fields = exec_fields(
-                number * 0.1, exe=f"/tmp/{text}{padding}", filename=f"/tmp/f{text}{padding}",
+                number * every_s, exe=f"/tmp/{text}{padding}", filename=f"/tmp/f{text}{padding}",
                 pcomm=f"p{text}", comm=f"c{text}", host=f"h{text}", user=f"u{text}",
                 unit=f"s{text}", tty=f"t{text}", container=text * 9,
             )  # fmt: skip
@@ -40,12 +40,16 @@ def all_different(path: Path, count: int, padding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "padding"), [(60_000, ""), (8000, "x" * 3500)], ids=["many", "long"]
+    ("count", "padding", "every_s"),
+    [(60_000, "", 0.1), (8000, "x" * 3500, 0.1), (20_000, "", 86_400)],
+    ids=["many", "long", "days"],
 )
 @pytest.mark.parametrize("verb", ["report", "tree"])
-def test_memory_stays_below_64_mib(tmp_path: Path, verb: str, count: int, padding: str) -> None:
+def test_memory_stays_below_64_mib(
+    tmp_path: Path, verb: str, count: int, padding: str, every_s: float
+) -> None:
     log = tmp_path / "a.jsonl"
-    all_different(log, count, padding)
+    all_different(log, count, padding, every_s)
     command = [PYTHON, "-c", _MEASURED, verb, "--json", "-q", "--file", str(log)]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, check=True)
     assert int(done.stderr.split()[-1]) < MEMORY_KIB

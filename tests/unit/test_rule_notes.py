@@ -105,6 +105,32 @@ def test_part_of_a_path_is_not_noted_as_a_missing_program(usr: Path, kind: str) 
     assert notes(usr, rule) == []
 
 
+@pytest.mark.parametrize(
+    ("regex", "note"),
+    [
+        (r"badge=(?P<secret>7[0-9]+)", None),
+        (
+            r"[a-z]+@corp",
+            "its time grows with the square of the length of an argument: 64 KB made for it take"
+            " seconds",
+        ),
+        (
+            r"(?:[a-z]+ ?)+;",
+            "it repeats a repetition of the same text; an argument made for it can hold up the"
+            " daemon for hours",
+        ),
+        (r"(a)\1b", "it refers back to a group, which no bound on time allows; an argument made for"
+         " it can hold up the daemon for hours"),
+        (r"[é]b", None),
+    ],
+)  # fmt: skip
+def test_pattern_for_secrets_that_may_take_long_is_noted(
+    tmp_path: Path, regex: str, note: str | None
+) -> None:
+    found = notes(tmp_path, "", f"[[redact.pattern]]\nname = 'own'\nregex = '{regex}'\n")
+    assert found == ([f"3: redact.pattern[0].regex: note: {note}"] if note else [])
+
+
 FAILURES = '[[rule]]\naction = "label"\nlabels = ["x"]\n'
 
 

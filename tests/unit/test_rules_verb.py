@@ -277,6 +277,21 @@ def test_malformed_record_is_an_error_and_no_traceback(
     assert errors.startswith("execaudit: Failed to judge the record: it is malformed (")
 
 
+def test_id_beyond_any_process_is_malformed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rule = '[[rule]]\naction = "drop"\nparent.cmdline = "sh *"\n'
+    write_file(tmp_path, "rules.d/10-test.toml", rule)
+    config = str(write_file(tmp_path, "execaudit.toml", ""))
+    parent = {"id": f"{'0' * 12}-{'f' * 20}-1-1", "comm": "sh"}
+    record = RECORD | {"parent_id": parent["id"], "ancestors": [parent]}
+    line = write_file(tmp_path, "line.json", json.dumps(record))
+    status, _, errors = run(capsys, "test", "--config", config, "--record-line", str(line))
+
+    assert status == 1
+    assert errors.startswith("execaudit: Failed to judge the record: it is malformed (")
+
+
 def test_kernel_gets_files_with_one_name_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

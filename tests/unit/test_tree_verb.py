@@ -3,12 +3,14 @@
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from execaudit.cli.command_line import main
+from execaudit.tree.forest import Forest
 from tests.log_files import BOOT, exec_fields, lines_of, own_fields, time_text
 
 
@@ -77,6 +79,39 @@ def test_up_shows_the_chain_only(capfd: pytest.CaptureFixture[str], log: Path) -
     _, out, _ = tree(capfd, log, "--up", "30")
     assert [line.split()[3] for line in out.splitlines()[1:5]] == ["1", "10", "20", "30"]
     assert "/bin/true" not in out
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [_exec(10, 30, 20, 30, argv=["/bin/a"])],
+        [_exec(10, 30, 20, argv=["/bin/a"]), _exec(11, 20, 30, argv=["/bin/b"])],
+        [_exec(10, 30, 30, argv=["/bin/a"])],
+    ],
+    ids=["in one record", "in two records", "of itself"],
+)
+def test_up_shows_a_process_that_is_its_own_ancestor(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, records: list[dict[str, Any]]
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(lines_of(*records))
+    status, out, _ = tree(capfd, path, "--up", "30")
+    assert status == 0
+    assert "/bin/a" in out
+
+
+def test_many_roots_are_moved_in_little_time() -> None:
+    forest = Forest()
+    top = forest.add(b"top", 1, None)
+    roots = [forest.add(b"%d" % number, number, None) for number in range(60_000)]
+    begin_s = time.process_time()
+    for root in reversed(roots):
+        assert root
+        assert top
+        forest.hang(root, top)
+    forest.close()
+    assert list(forest.roots) == [top]
+    assert time.process_time() - begin_s < 3
 
 
 def test_processes_without_a_record_can_be_asked_for(

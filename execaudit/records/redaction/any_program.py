@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Secrets in the words of a command that mean the same for most programs: -u NAME -p X, set NAME X.
+"""Secrets in words that mean the same for most programs: `-u NAME -p X`, `set NAME X`.
 
 Owns these two. What a certain program means by its words, the table has.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from execaudit.records.redaction.finding import Finding
 from execaudit.records.redaction.names import is_secret_name, is_secret_variable
-from execaudit.records.redaction.values import is_harmless
+from execaudit.records.redaction.values import is_harmless, looks_mixed, looks_random
 
 _USER_OPTIONS = frozenset(
     b"-u -U -l --user --username --login -user -username --login-name".split()
@@ -44,16 +44,25 @@ def find_settings(words: Sequence[bytes], begin: int) -> Iterator[Finding]:
 
 
 def find_login(words: Sequence[bytes], begin: int, program: bytes) -> Iterator[Finding]:
-    """Find the password in `-u NAME -p X`, whatever the program."""
+    """Find the password in `-u NAME -p X`, whatever the program.
+
+    Where other words stand between the two, or no user is named, X must look like a password.
+    """
     if program in _NO_LOGIN:
         return
-    for index in range(begin, len(words) - 3):
-        if words[index] not in _USER_OPTIONS or words[index + 2] not in _PASSWORD_OPTIONS:
+    has_user = not _USER_OPTIONS.isdisjoint(words[begin:])
+    for index in range(begin, len(words) - 1):
+        option, value = words[index], words[index + 1]
+        if option not in _PASSWORD_OPTIONS or _NO_PASSWORD.fullmatch(value):
             continue
-        user, value = words[index + 1], words[index + 3]
-        if user[:1] != b"-" and not _NO_PASSWORD.fullmatch(value) and not is_harmless(value):
-            reason = f"{option_text(words[index])} USER {option_text(words[index + 2])} X"
-            yield Finding(index + 3, 0, len(value), "login", reason)
+        before = words[index - 2] if index - 2 >= begin else b""
+        if before in _USER_OPTIONS and words[index - 1][:1] != b"-":
+            is_secret, reason = not is_harmless(value), f"{option_text(before)} USER "
+        else:
+            is_secret, reason = (looks_random if has_user else looks_mixed)(value), ""
+        if is_secret:
+            reason += f"{option_text(option)} X"
+            yield Finding(index + 1, 0, len(value), "login", reason)
 
 
 def option_text(option: bytes) -> str:

@@ -111,6 +111,8 @@ def _find_value(word: bytes, start: int, name: bytes, end_of_name: int, at: int)
     bare = name.lstrip(b"-/").rpartition(b":")[2]
     if start == 0 and name[:2] == b"-o":  # mount -opassword=value,user=name
         start, bare = 2, name[2:]
+    elif start == 0 and name[:2] == b"-D":  # java -Dapi.key=value
+        bare = name[2:]
     is_variable = is_secret_variable(bare)
     if (
         not is_variable
@@ -130,7 +132,7 @@ def _find_value(word: bytes, start: int, name: bytes, end_of_name: int, at: int)
             return None
         at += blanks
     is_option = start == 0 and name[:1] in (b"-", b"/") and not name.startswith(b"-D")
-    if is_option or (start == 0 and is_variable and b"_" in bare):
+    if is_option or (start == 0 and is_variable and b"_" in bare and name[:1] != b"$"):
         end = len(word)
     else:
         at, end = _limits(word, start, at)

@@ -21,14 +21,15 @@ _FIRST = (
 )
 _SECOND = (
     "login auth basicauth httpbasicauth httpdigestauth httpntlmauth basic_auth digest_auth"
-    " digestauth networkcredential pscredential userauth authenticate setbasicauth plain_auth"
+    " authorization_basic digestauth networkcredential pscredential userauth authenticate"
+    " setbasicauth plain_auth"
     " usernamepasswordcredentials passwordauthentication plainauthprovider passwordauthenticator"
     " setcredentials basicawscredentials simple_bind_s simple_bind bind_s oci_connect"
-    " pgp_sym_encrypt pgp_sym_decrypt aes_encrypt aes_decrypt"
+    " auth_password pgp_sym_encrypt pgp_sym_decrypt aes_encrypt aes_decrypt"
 )
 _THIRD = (
-    "connect pdo mysqli mysqli_connect mysql_connect odbc_connect getconnection ftp_login"
-    " auth_password imap_open ldap_bind"
+    "connect connection ftp ftp_tls pdo mysqli mysqli_connect mysql_connect odbc_connect"
+    " getconnection ftp_login imap_open ldap_bind"
 )
 # The first argument is a name, the second its value.
 _NAMED = (
@@ -53,8 +54,9 @@ _ARGUMENT = re.compile(
 _DATABASE = re.compile(rb".*[/@:].*", re.DOTALL)
 # expect "Password:"; send -- "secret\r"
 _SENT = re.compile(
-    rb"(?i)ass(?:word|wd|phrase|code)[^\n]{0,32}?[\"}\]:;*\s]\s{0,8}(?:\{\s{0,8})?(?:exp_)?send\s"
-    rb"{1,4}(?:--?\s{1,4})?\\{0,2}[\"{](?P<secret>[^\"\\}]{1,1024})"
+    rb"(?i)ass(?:word|wd|phrase|code)[^\n]{0,32}?[\"}\]:;*\s]\s{0,8}(?:\{\s{0,8}|[\w$]{1,16}\.)?"
+    rb"(?:exp_)?send(?:line)?"
+    rb"(?:\s{1,4}(?:--?\s{1,4})?|\(b?)\\{0,2}[\"'{](?P<secret>[^\"'\\}]{1,1024})"
 )
 
 
@@ -68,7 +70,7 @@ _PGPASS = re.compile(
 # {"name": "DB_PASSWORD", "value": "secret"}, ParameterKey=DbPassword,ParameterValue=secret
 _PAIRED = re.compile(
     rb"(?i)(?:parameter)?(?:name|key)\\{0,2}[\"']?\s{0,8}[=:]\s{0,8}\\{0,2}[\"']?(?P<name>[\w.-]{2,80})"
-    rb"\\{0,2}[\"']?\s{0,8},\s{0,8}\\{0,2}[\"']?(?:parameter)?value\\{0,2}[\"']?\s{0,8}[=:]\s{0,8}\\{0,2}"
+    rb"\\{0,2}[\"']?[\s,]{1,8}\\{0,2}[\"']?(?:parameter)?value\\{0,2}[\"']?\s{0,8}[=:]\s{0,8}\\{0,2}"
     rb"(?P<quote>[\"'])?(?P<secret>(?(quote)[^\"'\\]|[^\s,;}\"']){1,1024})"
 )
 
@@ -90,6 +92,8 @@ def find_in_code(text: bytes) -> Iterator[tuple[int, int]]:
         name = before[len(before.rstrip(_NAME_BYTES)) :].lower()
         if not name and before[-1:] == b"=" and before[:-1].rstrip(b" ")[-4:].lower() == b"auth":
             name = b"auth"  # auth=('user', 'secret')
+        elif name == b"new" and before[-16:].lower() == b"credential]::new":
+            name = b"networkcredential"
         if name in _INDEX or name in _NAMING:
             calls += 1
             found = _secret_of_call(name, _read_arguments(text, at + 1))
@@ -138,9 +142,13 @@ def _secret_of_call(name: bytes, arguments: list[_Argument]) -> _Argument | None
         variable = arguments[0].text
         return arguments[1] if is_secret_name(variable) or is_secret_variable(variable) else None
     index = _INDEX[name]
-    if name == b"connect":
+    if name in (b"connect", b"connection"):
         index = _index_in_connect(arguments)
-    elif name in (b"login", b"bind_s") and len(arguments) > 2 and not arguments[0].is_quoted:
+    elif (
+        name in (b"login", b"bind_s", b"auth_password")
+        and len(arguments) > 2
+        and not arguments[0].is_quoted
+    ):
         index = 2  # a handle comes first
     if index < len(arguments) and arguments[index].is_quoted:
         return arguments[index]

@@ -5,6 +5,7 @@ Owns the test: literals that names and tokens have, then the program, then the l
 which its entries find nothing. False is certain, True a guess.
 """
 
+import re
 from collections.abc import Iterable
 
 from execaudit.records.redaction.commands import program_name
@@ -16,6 +17,8 @@ from execaudit.records.redaction.usage import Program, first_literals
 # What separates words in command lines, and directories in paths, becomes NUL.
 _SPLIT = bytes(0 if chr(code) in " \t\r\n\"'`|;&()<>/\\" else code for code in range(256))
 _BEFORE_USER = (b"\0-u\0", b"\0-l\0", b"\0--user", b"\0-user", b"\0--login")
+# -p S3cret: a digit between letters
+_MIXED_PASSWORD = re.compile(rb"\0-p\0[^\0]{0,62}[a-z]0{1,62}[a-z]").search
 
 
 class Screen:
@@ -54,12 +57,16 @@ class Screen:
             return self._may_hold_command(lower)
         if needed:
             return _holds_any(lower.translate(_SPLIT), needed)
-        return b"\0-p\0" in lower and _holds_any(lower, _BEFORE_USER)
+        return b"\0-p\0" in lower and (
+            _holds_any(lower, _BEFORE_USER) or _MIXED_PASSWORD(lower) is not None
+        )
 
     def _may_hold_command(self, lower: bytes) -> bool:
         """Return True if a command that runs another one may hold a secret."""
         split = lower.translate(_SPLIT)
         names = split.split(b"\0")
+        if b"\0-p\0" in split and _MIXED_PASSWORD(split) is not None:
+            return True
         if self._names.isdisjoint(names):
             return False
         reads = b"|" in lower or b"<<" in lower

@@ -58,6 +58,9 @@ _METHOD = re.compile(
     rb"[a-z]{0,8}(?:[-_][a-z]{1,8}){0,2}[-_v]?[0-9.]{1,5}(?:[-_][a-z0-9]{1,8})*"
 )
 _RANDOM = re.compile(rb"[A-Za-z0-9_=+~-]{8,256}")
+_MIXED = re.compile(
+    rb"(?=.*[A-Za-z]0+[A-Za-z])(?=.*0[^0]+0)(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9!#$%^&*+]{8,64}"
+)
 _DEPENDS = (b"token", b"tokens", b"key", b"secret", b"credentials", b"credential", b"creds")
 
 
@@ -90,3 +93,8 @@ def looks_random(value: bytes) -> bool:
         and not _METHOD.fullmatch(value)
         and not is_harmless(value, b"password")
     )
+
+
+def looks_mixed(value: bytes) -> bool:
+    """Return True if a value, its digits folded, mixes digits among letters, as S3cr3tV4lue."""
+    return bool(_MIXED.fullmatch(value)) and not is_harmless(value, b"password")

@@ -50,6 +50,15 @@ def test_rule_has_title_labels_severity_and_comments(backend: ExecauditBackend) 
     assert (rule["action"], rule["severity"], rule["result"]) == ("label", "notice", "success")
 
 
+def test_control_characters_of_a_rule_do_not_spoil_the_file(backend: ExecauditBackend) -> None:
+    text = RULE.format(category="process_creation", detection="Image: /bin/nc")
+    text = text.replace("Backups", r'"a\e[2J\tb\nc\0d"').replace('A "title"', r'"a\e[2Jb"')
+    converted = str(backend.convert(SigmaCollection.from_yaml(text)))
+
+    assert "# False positives: a [2J b\n# c d\n" in converted
+    assert tomllib.loads(converted)["rule"][0]["name"] == "a [2Jb"
+
+
 @pytest.mark.parametrize(
     ("detection", "key", "value"),
     [

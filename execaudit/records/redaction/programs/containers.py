@@ -83,7 +83,7 @@ PROGRAMS = (
             "create secret < X",
         ),
         "kubectl create secret generic --help, oc login --help",
-        plain="--token-audience --secret --secret= --token-ttl",
+        plain="token= secret= --token-audience --secret --secret= --token-ttl",
     ),
     Program(
         "kubernetes",

@@ -37,6 +37,7 @@ PROGRAMS = (
             "-pass stdin < X",
             "-passin|-passout stdin < X",
             "-srppass X",
+            "ca -key X",
         ),
         "openssl(1), openssl-passphrase-options(1), openssl-passwd(1)",
         valued="-salt -in -out -k -K -iv -pass -passin -passout",

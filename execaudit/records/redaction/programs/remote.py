@@ -32,7 +32,18 @@ PROGRAMS = (
         "rdp",
         "xfreerdp xfreerdp3 wlfreerdp wlfreerdp3 sdl-freerdp sdl-freerdp3 freerdp"
         " freerdp-shadow-cli xfreerdp.exe mstsc",
-        ("/p:X", "-p X", "/pth:X", "/gp:X", "/gateway:p:X", "/from-stdin < X", "--p X"),
+        (
+            "/p:X",
+            "-p X",
+            "/pth:X",
+            "/gp:X",
+            "/gateway:p:X",
+            "/gateway:HOST,p:X",
+            "/gateway:HOST,USER,p:X",
+            "/gateway:HOST,USER,DOMAIN,p:X",
+            "/from-stdin < X",
+            "--p X",
+        ),
         "xfreerdp(1)",
     ),
     Program(

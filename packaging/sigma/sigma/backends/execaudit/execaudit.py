@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From parsed Sigma rules to rules of execaudit.
+"""Converts parsed Sigma rules to rules of execaudit.
 
 Owns how conditions combine. A condition is a table as rules.d has it: fields, `all`, `any`, `not`.
 """
@@ -13,7 +13,7 @@ from sigma.rule import SigmaRule
 from sigma.types import SigmaString
 
 from .patterns import program_name, refuse, regex_pattern, text_pattern
-from .toml import render_comment, render_member, render_value
+from .toml import printable, render_comment, render_member, render_value
 
 _SEVERITIES = {
     "INFORMATIONAL": "info",
@@ -26,7 +26,7 @@ _IMAGES = {
     "image": ("exe", "filename", "script"),
     "parent.image": ("parent.exe", "parent.filename"),
 }
-"""What Sigma calls an image may be any of these: a link's target, the link, or a script."""
+"""Sigma's image may be any of these fields: the target of a link, the link, or a script."""
 
 _TECHNIQUE = re.compile(r"t\d{4}(?:\.\d{3})?")
 _MOST_NAME = 100
@@ -58,7 +58,7 @@ class ExecauditBackend(Backend):
     correlation_methods: ClassVar[dict[str, str] | None] = None
 
     def convert_condition_or(self, cond: Any, state: Any) -> Table:
-        """Values of one field become a list."""
+        """Return a table; values of one field become a list."""
         parts = [self.convert_condition(part, state) for part in cond.args]
         merged: list[Table] = []
         values: Table = {}
@@ -74,7 +74,7 @@ class ExecauditBackend(Backend):
         return merged[0] if len(merged) == 1 else {"any": merged}
 
     def convert_condition_and(self, cond: Any, state: Any) -> Table:
-        """Conditions on different fields stand side by side."""
+        """Return a table; conditions on different fields become its members."""
         parts = [self.convert_condition(part, state) for part in cond.args]
         table: Table = {}
         others: list[Table] = []
@@ -90,7 +90,7 @@ class ExecauditBackend(Backend):
         return {"not": self.convert_condition(cond.args[0], state)}
 
     def convert_condition_field_eq_val(self, cond: Any, state: Any) -> Table:
-        """Refuse a field that no pipeline has mapped: in rules it would be another or none."""
+        """Return a condition on a field; refuse a field that no pipeline has mapped."""
         if cond.field not in FIELDS.values():
             raise refuse(
                 f"the field {cond.field}, which no pipeline mapped: expected -p execaudit, in a "
@@ -104,7 +104,7 @@ class ExecauditBackend(Backend):
         return self._text(cond, is_cased=False)
 
     def convert_condition_field_eq_val_str_case_sensitive(self, cond: Any, state: Any) -> Table:
-        """Return a condition on a text whose case counts."""
+        """Return a condition on a text in its exact case."""
         return self._text(cond, is_cased=True)
 
     def _text(self, cond: Any, *, is_cased: bool) -> Table:
@@ -120,7 +120,7 @@ class ExecauditBackend(Backend):
         )
 
     def convert_condition_field_eq_val_re(self, cond: Any, state: Any) -> Table:
-        """Return a condition on a text that a regular expression is searched in."""
+        """Return a condition that searches a text for a regular expression."""
         return _of_fields(cond.field, lambda _: regex_pattern(cond.value))
 
     def convert_condition_field_eq_val_num(self, cond: Any, state: Any) -> Table:
@@ -133,7 +133,7 @@ class ExecauditBackend(Backend):
         return _of_fields(cond.field, lambda _: {"exact": str(number)})
 
     def convert_condition_field_eq_val_null(self, cond: Any, state: Any) -> Table:
-        """Refuse."""
+        """Refuse: no field of a record is null."""
         raise refuse(f"null for {cond.field}, which every record has")
 
     def finalize_query_default(self, rule: SigmaRule, query: Table, index: int, state: Any) -> str:
@@ -142,8 +142,8 @@ class ExecauditBackend(Backend):
         lines = [render_comment(f"Sigma rule {rule.id}" if rule.id else "Sigma rule")]
         lines += [render_comment(f"False positives: {each}") for each in rule.falsepositives]
         lines.append("[[rule]]\n")
-        title = "".join(char if char.isprintable() else " " for char in rule.title).strip()
-        lines.append(render_member("name", title[: _MOST_NAME - len(number)].strip() + number))
+        title = printable(rule.title).strip()[: _MOST_NAME - len(number)].strip()
+        lines.append(render_member("name", title + number))
         lines.append(render_member("action", "label"))
         labels = ["sigma", *([f"sigma:{rule.id}"] if rule.id else [])]
         lines.append(f"labels = {render_value(labels)}\n")

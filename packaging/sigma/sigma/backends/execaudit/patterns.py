@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From values of Sigma to patterns of execaudit.
+"""Converts values of Sigma to patterns of execaudit.
 
-Owns which pattern a text with wildcards becomes, and what has none.
+Owns which pattern a text with wildcards becomes, and which values are refused.
 """
 
 import re
@@ -29,7 +29,7 @@ def refuse(reason: str) -> SigmaFeatureNotSupportedByBackendError:
 
 
 def text_pattern(value: SigmaString, field: str, *, is_cased: bool) -> dict[str, Any]:
-    """Return the pattern of a text."""
+    """Return the pattern of a text. Raises the error of `refuse` where there is none."""
     parts = list(value.s)
     if value.contains_placeholder():
         raise refuse("a placeholder that nothing has replaced")
@@ -61,7 +61,7 @@ def _choose(parts: list[Any], field: str) -> dict[str, Any]:
             (False, False): "contains",
         }
         return {kinds[begins, ends]: inner[0]}
-    if field in _PATHS:  # there a star of execaudit stops at "/", one of Sigma does not
+    if field in _PATHS:  # in paths execaudit's star stops at "/", Sigma's does not
         return {"regex": "^" + "".join(map(_as_regex, parts)) + r"\Z"}
     return {"glob": "".join(map(_as_wildcard, parts))}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conditions and settings of a rule as TOML.
+"""Writes conditions and settings of a rule as TOML.
 
 Owns the spelling.
 """
@@ -33,4 +33,10 @@ def render_member(key: str, value: Any) -> str:
 
 def render_comment(text: str) -> str:
     """Return text as comment lines."""
-    return "".join(f"# {' '.join(line.split())}".rstrip() + "\n" for line in text.splitlines())
+    lines = [" ".join(printable(line).split()) for line in text.splitlines()]
+    return "".join(f"# {line}".rstrip() + "\n" for line in lines)
+
+
+def printable(text: str) -> str:
+    """Return text with a blank for each control character: TOML has none in comments."""
+    return "".join(char if char.isprintable() else " " for char in text)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From Sigma's names of fields to execaudit's, for process creation on Linux.
+"""Maps Sigma's names of fields to execaudit's, for process creation on Linux.
 
-Owns the mapping, and the refusal of rules about anything else.
+Owns the mapping, and refuses rules about other events and fields.
 """
 
 from sigma.processing.conditions import IncludeFieldCondition, LogsourceCondition
