@@ -3,7 +3,6 @@
 
 import json
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -100,18 +99,14 @@ def test_up_shows_a_process_that_is_its_own_ancestor(
     assert "/bin/a" in out
 
 
-def test_many_roots_are_moved_in_little_time() -> None:
+def test_roots_keep_their_order_when_one_is_moved() -> None:
     forest = Forest()
-    top = forest.add(b"top", 1, None)
-    roots = [forest.add(b"%d" % number, number, None) for number in range(60_000)]
-    begin_s = time.process_time()
-    for root in reversed(roots):
-        assert root
-        assert top
-        forest.hang(root, top)
+    first, second, third = (forest.add(key, 1, None) for key in (b"1", b"2", b"3"))
+    assert second
+    assert third
+    forest.hang(second, third)
     forest.close()
-    assert list(forest.roots) == [top]
-    assert time.process_time() - begin_s < 3
+    assert list(forest.roots) == [first, third]
 
 
 def test_processes_without_a_record_can_be_asked_for(
