@@ -27,16 +27,20 @@ _LAST_EVENTS_S = 1.0
 
 
 def reconfigure(flow: Flow, setup: Setup) -> None:
-    """Put another setup in force."""
+    """Put another setup in force. Raises OSError or ExecauditError; the old one goes on then."""
     flow.drain()  # the old rules judge what was captured under them
     old = flow.setup
+    try:
+        flow.set_rules(setup.kernel_keys(), old)
+    except (OSError, ExecauditError):
+        _discard(setup, old)
+        raise
     if flow.path_search is not None and not setup.collapses:
         flow.release_failures(time.clock_gettime_ns(time.CLOCK_BOOTTIME), are_all=True)
         flow.path_search = None
     elif flow.path_search is None and setup.collapses:
         flow.path_search = PathSearch()
     flow.flush()
-    flow.set_rules(setup.kernel_keys(), old)
     if setup.rules is not None and old.rules is not None:
         setup.rules.adopt(old.rules)  # with the hits that the kernel had counted until now
     if setup.wants_programs and not old.wants_programs:
@@ -56,6 +60,16 @@ def reconfigure(flow: Flow, setup: Setup) -> None:
     flow.sealer.reconfigure(setup.config.seal, old.sinks)
     _close_sinks(flow, old)
     report_config(flow, old.loaded.config_hash)
+
+
+def _discard(setup: Setup, old: Setup) -> None:
+    """Close what a setup opened: a new sink holds the lock of its file."""
+    setup.programs.close()
+    if setup.baseline is not None and setup.baseline is not old.baseline:
+        setup.baseline.close()
+    for sink in setup.sinks:
+        if sink not in old.sinks:
+            sink.close()
 
 
 def _close_sinks(flow: Flow, old: Setup) -> None:

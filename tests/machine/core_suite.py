@@ -34,6 +34,7 @@ SUITE = tuple(
         "namespaces",
         "origins",
         "paths",
+        "suspend",
         "ways",
     )
 )
@@ -99,7 +100,7 @@ def command(
         "EXECAUDIT_ONE_TRACER": "1",
         "EXECAUDIT_STORM_EXECS": str(STORM_EXECS),
         "EXECAUDIT_DEADLINE_S": str(DEADLINE_S),
-        "EXECAUDIT_MAY_STOP_CPUS": "1",
+        "EXECAUDIT_OWNS_MACHINE": "1",
     }
     assignments = [f"{name}={value}" for name, value in variables.items()]
     limit = ["timeout", "--signal=INT", str(timeout_s * REPORTED_SHARE)]

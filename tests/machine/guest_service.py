@@ -123,6 +123,39 @@ def outcome(record: Record) -> tuple[str, str, list[str], str | None]:
     return record["result"], named, record["argv"], record.get("errno")
 
 
+def test_records_say_unit_slice_and_container_however_groups_are_arranged(
+    service: Service,
+) -> None:
+    word, identity = secrets.token_hex(12), secrets.token_hex(32)
+    is_unified = Path("/sys/fs/cgroup/cgroup.controllers").exists()
+    groups = Path("/sys/fs/cgroup" if is_unified else "/sys/fs/cgroup/systemd")
+    Path("/run/systemd/system/probe.service").write_text(
+        f"[Service]\nType=oneshot\nSlice=outer-inner.slice\nExecStart=/usr/bin/true {word}\n"
+    )
+    service.run("systemctl", "daemon-reload")
+    service.run("systemctl", "start", "probe.service")
+    scope = groups / "system.slice" / f"docker-{identity}.scope"
+    scope.mkdir()
+    enter = f"echo $$ >{scope}/cgroup.procs && exec /usr/bin/true {word}"
+    service.run("sh", "-c", enter)
+    scope.rmdir()
+
+    def mine() -> list[Record]:
+        return [r for r in service.records(word) if r["exe"] == exe("true")]
+
+    wait_until(lambda: len(mine()) == len(("unit", "scope")), "the records")
+    in_unit, in_scope = mine()
+    assert (in_unit["unit"], in_unit["slice"]) == ("probe.service", "outer-inner.slice")
+    assert in_unit["cgroup"] == "/outer.slice/outer-inner.slice/probe.service"
+    assert "container" not in in_unit
+    assert in_scope["container"] == identity
+    assert "unreadable" not in in_unit | in_scope
+    (start,) = service.of_type("start")[-1:]
+    assert start.get("cgroups") == (None if is_unified else "named")
+    said = service.output("execaudit", "doctor")
+    assert ("version 1 (legacy or hybrid)" in said) is not is_unified
+
+
 def test_storm_across_a_restart_is_recorded_whole(service: Service) -> None:
     before, word = service.pid, secrets.token_hex(8)
     with subprocess.Popen(["sh", "-c", script(word, STORM_EXECS)]) as storm:

@@ -89,6 +89,12 @@ def _arguments() -> argparse.Namespace:
         "--shell-command", metavar="CMD", help="only run this in the checkout, and show its output"
     )
     parser.add_argument(
+        "--control-groups",
+        choices=tuple(service_suite.CONTROL_GROUPS),
+        default=service_suite.UNIFIED,
+        help="how systemd arranges them where the service is tested, default %(default)s",
+    )
+    parser.add_argument(
         "--engines",
         type=lambda text: tuple(text.split(",")),
         metavar="LIST",
@@ -201,6 +207,7 @@ def _service(name: str, arguments: argparse.Namespace) -> bool:
         name,
         options,
         architecture=arguments.arch,
+        control_groups=arguments.control_groups,
         timeout_s=arguments.timeout,
         show=not arguments.quiet,
     )

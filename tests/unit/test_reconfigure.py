@@ -3,6 +3,7 @@
 
 import errno
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -145,3 +146,20 @@ def test_sink_that_takes_the_place_of_another_goes_on_with_its_counts(host: Host
     assert before.is_closed
     assert [each["argv"] for each in after.records()] == [["y"]]
     assert after.counters.written == 2
+
+
+def test_setup_that_the_kernel_refuses_leaves_nothing_open(host: Host) -> None:
+    file, journal = make_sink(host), make_sink(host, "journal")
+    old, new = make_setup(file, collapses=True), make_setup(file, journal, collapses=False)
+    with running(old, host) as (flow, capture):
+        refused = OSError(errno.ENOMEM, "no memory")
+        with (
+            patch.object(capture, "set_rules", side_effect=refused),
+            pytest.raises(OSError, match="no memory"),
+        ):
+            reconfigure(flow, new)
+
+        assert flow.setup is old
+        assert flow.path_search is not None
+        assert journal.is_closed
+        assert not file.is_closed

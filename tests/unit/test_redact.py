@@ -245,7 +245,8 @@ HOSTILE_PIECES = [
     b"password=", b'"password":', b"cookie ", b"$(", b"`", b"password a|", b"((", b"echo x|su;",
     b"connect('", b"login(a,", b"pgpass a:1:", b"password send ", b"create secret (",
     b'"name":"a","value"',
-    b"set token ", b"a:b1@", b":", b"['pass']=", b"$'", b"sudo ", b"|sudo ", b"secret,a=b,",
+    b"bash <<E\n", b"x <<<a ", b"set token ", b"a:b1@", b":", b"['pass']=", b"$'", b"sudo ",
+    b"|sudo ", b"secret,a=b,",
     b"token: ", b'key="a\\"', b"s/key=/", b"&key=", b":thin:a/", b"<<a\npass", b"\\a pass",
     b"echo " + b"a " * 200 + b"|su|su|su|su|su|su|su|su;",
 ]  # fmt: skip

@@ -39,6 +39,23 @@ def test_command_without_a_secret_stays_as_it_is(line: str) -> None:
     assert REDACTOR.redact(words) == (words, [])
 
 
+@pytest.mark.parametrize(
+    ("script", "secret"),
+    [
+        (b"mysql <<EOF\nALTER USER x IDENTIFIED BY 'Tr0ub4dor';\nEOF\n", b"sql"),
+        (b"psql <<< \"ALTER USER x PASSWORD 'Tr0ub4dor'\"", b"sql"),
+        (b"cat > .env <<EOF\nA=b\nDB_PASSWORD=Tr0ub4dor\nB=c\nEOF\n", b"environment"),
+        (b"cat > x.yml <<EOF\nuser: bob\npassword: Tr0ub4dor\nport: 1\nEOF\n", b"password"),
+        (b"tee f <<'E'\n[client]\npassword=Tr0ub4dor\nhost=h\nE\n", b"password"),
+        (b"ssh h <<E\nmysql -u root -pTr0ub4dor db\nid\nE\n", b"mysql"),
+        (b"cat <<E | sudo chpasswd\nbob:Tr0ub4dor\nE\n", b"accounts"),
+    ],
+)
+def test_here_documents_are_searched_as_what_they_are(script: bytes, secret: bytes) -> None:
+    clean = Redactor().redact([b"sh", b"-c", script]).values[2]
+    assert clean == script.replace(b"Tr0ub4dor", b"<redacted:" + secret + b">")
+
+
 def test_every_entry_of_the_table_has_a_secret_and_a_look_alike() -> None:
     reasons = {
         found.reason for secret, _ in _PAIRS for found in REDACTOR.explain(split_command(secret))

@@ -132,7 +132,7 @@ def _find_value(word: bytes, start: int, name: bytes, end_of_name: int, at: int)
             return None
         at += blanks
     is_option = start == 0 and name[:1] in (b"-", b"/") and not name.startswith(b"-D")
-    if is_option or (start == 0 and is_variable and b"_" in bare):
+    if is_option or (start == 0 and is_variable and b"_" in bare and name[:1] != b"$"):
         end = len(word)
     else:
         at, end = _limits(word, start, at)

@@ -21,7 +21,8 @@ _FIRST = (
 )
 _SECOND = (
     "login auth basicauth httpbasicauth httpdigestauth httpntlmauth basic_auth digest_auth"
-    " digestauth networkcredential pscredential userauth authenticate setbasicauth plain_auth"
+    " authorization_basic digestauth networkcredential pscredential userauth authenticate"
+    " setbasicauth plain_auth"
     " usernamepasswordcredentials passwordauthentication plainauthprovider passwordauthenticator"
     " setcredentials basicawscredentials simple_bind_s simple_bind bind_s oci_connect"
     " auth_password pgp_sym_encrypt pgp_sym_decrypt aes_encrypt aes_decrypt"

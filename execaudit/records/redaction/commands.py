@@ -38,6 +38,7 @@ _STDIN_OPTION = re.compile(
     rb"--?[a-z-]*(?:pass(?:word|phrase|wd)?|token|secret|key|pin)-?(?:on-|from-)?(?:stdin|fd)[\w=-]*"
     rb"|--with-token|--stdin-(?:password|pass|key)|-stdinpass"
 )
+_POWERSHELL = (b"pwsh", b"powershell")
 _WRITERS = frozenset((b"echo", b"printf", b"yes"))
 
 
@@ -193,33 +194,57 @@ class CommandFinder:
     ) -> list[Finding] | None:
         """Return the secrets of an argument that is a command line; None where it is none."""
         begin, leader = self._script_at(index, words, running)
-        if begin < 0 or depth >= _SCRIPTS:
+        if begin < 0:
             return None
         text = words[index][begin:]
+        found = self._find_in_commands(text, leader, depth)
+        if found is None:
+            return None
+        # PowerShell has assignments of its own, and `-c` of an unknown program may announce SQL.
+        is_shell = _runs_lines(running) and not any(
+            program.name.startswith(_POWERSHELL) for program in running
+        )
+        by_itself = self._arguments.find_in_code(text) if is_shell else self._arguments.find(text)
+        found += [Finding(0, *secret) for secret in by_itself]
+        return [
+            secret._replace(argument=index, start=begin + secret.start, end=begin + secret.end)
+            for secret in found
+        ]
+
+    def _find_in_commands(
+        self, text: bytes, leader: Sequence[bytes], depth: int
+    ) -> list[Finding] | None:
+        """Return the secrets in a text of commands; None where it cannot be taken apart."""
+        if depth >= _SCRIPTS:
+            return None
         # Each of several substitutions in one another may be read again within each.
         self._script_bytes -= len(text)
         commands = shell.read_commands(text) if self._script_bytes >= 0 else None
         if commands is None:
             return None
-        is_shell = any(
-            program.prefix and (program.prefix.is_shell or program.prefix.is_runner)
-            for program in running
-        )
-        # `-c` of a program that is not known may be followed by SQL or other code.
-        by_itself = self._arguments.find_in_code(text) if is_shell else self._arguments.find(text)
-        found = [Finding(0, *secret) for secret in by_itself]
+        found: list[Finding] = []
         for command in commands:
             inner = shell.strip_keywords(command)
             for secret in self.find([*leader, *(word.value for word in inner)], depth + 1):
                 word = inner[secret.argument - len(leader)]
                 start, end = word.locate(secret.start, secret.end)
                 found.append(secret._replace(start=start, end=end))
+            for given in command.input:
+                found += self._find_in_given(given, inner, depth)
             if command.upstream or command.input:
                 found += self._find_in_input(inner, command)
-        return [
-            secret._replace(argument=index, start=begin + secret.start, end=begin + secret.end)
-            for secret in found
-        ]
+        return found
+
+    def _find_in_given(
+        self, given: shell.Word, words: Sequence[shell.Word], depth: int
+    ) -> Iterator[Finding]:
+        """Find secrets in a here-document or here-string: SQL, settings, commands for a shell."""
+        found = [Finding(0, *secret) for secret in self._arguments.find(given.value)]
+        if _runs_lines(self._run([word.value for word in words])):
+            found += self._find_in_commands(given.value, [], depth + 1) or ()
+        for secret in found:
+            start, end = given.locate(secret.start, secret.end)
+            yield secret._replace(argument=0, start=start, end=end)
 
     def _find_in_input(
         self, words: Sequence[shell.Word], command: shell.Command
@@ -257,6 +282,14 @@ def _with_arguments(
         following = running[number + 1 : number + 2]
         ends = following and (following[0].entries or following[0].prefix)
         yield program, words[program.at + 1 : following[0].at if ends else len(words)]
+
+
+def _runs_lines(running: Sequence[_Running]) -> bool:
+    """Return True if one of the programs takes command lines: a shell, ssh."""
+    return any(
+        program.prefix is not None and (program.prefix.is_shell or program.prefix.is_runner)
+        for program in running
+    )
 
 
 def _reason(entry: Entry, usage: str) -> str:

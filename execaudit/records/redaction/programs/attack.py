@@ -95,6 +95,18 @@ PROGRAMS = (
     ),
     Program(
         "attack",
+        "ffuf feroxbuster wfuzz httpx dirsearch",
+        ("-b NAME=X",),
+        "ffuf -h, feroxbuster --help",
+    ),
+    Program(
+        "hydra",
+        "legba",
+        ("-P X",),
+        "legba --help",
+    ),
+    Program(
+        "attack",
         "crowbar",
         ("-c X",),
         "crowbar --help",

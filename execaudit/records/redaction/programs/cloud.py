@@ -26,8 +26,13 @@ PROGRAMS = (
     Program(
         "gcloud",
         "gcloud gsutil bq cloud-sql-proxy cloud_sql_proxy firebase",
-        ("config set SECRET_NAME X", "secrets create|add < X", "secrets versions add NAME < X"),
-        "gcloud help",
+        (
+            "config set SECRET_NAME X",
+            "secrets create|add < X",
+            "secrets versions add NAME < X",
+            "signurl -p X",
+        ),
+        "gcloud help, gsutil help signurl",
         plain="--secret --secret= --update-secrets --set-secrets --page-token",
     ),
     Program(

@@ -172,7 +172,7 @@ PROGRAMS = (
             "env set SECRET_NAME X",
             "encrypt NAME=X",
             "encrypt X",
-            "secret add --data X",
+            "secret add|update --data X",
             "login -g X",
         ),
         "travis help, drone --help, java -jar jenkins-cli.jar",

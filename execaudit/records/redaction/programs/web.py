@@ -31,6 +31,8 @@ PROGRAMS = (
             "--auth USER:X",
             "-A|--auth-type bearer -a|--auth X",
             "--auth-type=bearer --auth=X",
+            "--bearer X",
+            "--bearer=X",
         ),
         "http(1), xh(1)",
     ),
