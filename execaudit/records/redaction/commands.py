@@ -20,6 +20,7 @@ from execaudit.records.redaction.values import is_harmless
 
 _PREFIXES = 8  # sudo env nice sh ...
 _SCRIPTS = 4  # a command line in one in one
+_SCRIPT_BYTES = 65536  # of all command lines in a command, and 8 times its own bytes
 _INPUT_WORDS = 64  # of one echo: each command behind it in the pipeline looks at all of them
 _ASSIGNMENT = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*=")
 _BEFORE_SCRIPT = re.compile(rb"-[a-zA-Z]{0,16}c|--(?:session-)?command")
@@ -66,6 +67,7 @@ class CommandFinder:
         self._wants_headers = "header" in enabled or "authorization" in enabled
         self._wants_login = "login" in enabled
         self._wants_input = "input" in enabled
+        self._script_bytes = 0  # that may still be read of this command
         by_name: dict[bytes, tuple[Entry, ...]] = {}
         same: dict[tuple[Entry, ...], tuple[Entry, ...]] = {}  # one tuple for all names of it
         for program in programs:
@@ -78,6 +80,8 @@ class CommandFinder:
 
     def find(self, words: Sequence[bytes], depth: int = 0) -> list[Finding]:
         """Return the secrets in a command, in no order, perhaps overlapping."""
+        if not depth:
+            self._script_bytes = 8 * sum(map(len, words)) + _SCRIPT_BYTES
         running = self._run(words)
         entries = [entry for program in running for entry in program.entries]
         plain = [option for entry in entries for option in entry.plain]
@@ -211,7 +215,11 @@ class CommandFinder:
         self, text: bytes, leader: Sequence[bytes], depth: int
     ) -> list[Finding] | None:
         """Return the secrets in a text of commands; None where it cannot be taken apart."""
-        commands = shell.read_commands(text) if depth < _SCRIPTS else None
+        if depth >= _SCRIPTS:
+            return None
+        # Each of several substitutions in one another may be read again within each.
+        self._script_bytes -= len(text)
+        commands = shell.read_commands(text) if self._script_bytes >= 0 else None
         if commands is None:
             return None
         found: list[Finding] = []
