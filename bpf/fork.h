@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Where processes come from. A process whose parent has ended gets another one, and then nothing in
- * the kernel says who forked it: it is noted at the fork. Threads are none of it.
+ * the kernel says who forked it: it is noted at the fork. Threads are left out.
  */
 #ifndef EXECAUDIT_FORK_H
 #define EXECAUDIT_FORK_H
@@ -14,8 +14,8 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 	void *parent = POINTER((void *)ctx->args[0], task_struct, group_leader);
 	void *child = (void *)ctx->args[1];
 	struct origin *parents, *o;
-	u32 pid = 0, ppid = 0, flags = 0, index;
-	u64 start_ns = 0, parent_start_ns = 0, exec_count = 0;
+	u32 pid = 0, ppid = 0, flags = 0, index, origin_pid;
+	u64 start_ns = 0, parent_start_ns = 0, exec_count = 0, origin_start_ns;
 	long err;
 
 	err = READ(pid, child, task_struct, tgid);
@@ -32,19 +32,20 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 	err |= READ(parent_start_ns, parent, task_struct, start_boottime);
 	err |= READ(exec_count, parent, task_struct, self_exec_id);
 	err |= READ(flags, parent, task_struct, flags);
-	o->pid = 0;
+	origin_pid = ppid;
+	origin_start_ns = parent_start_ns;
+	/* One that never called exec runs the program of its own origin. */
+	if (flags & PF_FORKNOEXEC && parents->pid == ppid && parents->start_ns == parent_start_ns) {
+		origin_pid = parents->origin_pid;
+		origin_start_ns = parents->origin_start_ns;
+		exec_count = parents->origin_exec_count;
+	}
+	o->pid = 0; /* which can be the parent's entry */
 	if (err)
 		return 0;
-	/* One that never called exec runs the program of its own origin still. */
-	if (flags & PF_FORKNOEXEC && parents->pid == ppid && parents->start_ns == parent_start_ns) {
-		o->origin_pid = parents->origin_pid;
-		o->origin_start_ns = parents->origin_start_ns;
-		o->origin_exec_count = parents->origin_exec_count;
-	} else {
-		o->origin_pid = ppid;
-		o->origin_start_ns = parent_start_ns;
-		o->origin_exec_count = exec_count;
-	}
+	o->origin_pid = origin_pid;
+	o->origin_start_ns = origin_start_ns;
+	o->origin_exec_count = exec_count;
 	o->start_ns = start_ns;
 	o->pid = pid;
 	return 0;

@@ -28,6 +28,26 @@ for _ in range(int(sys.argv[1])):
 os.execv(sys.argv[2], sys.argv[2:])
 """
 
+# Two forks; the pids of the processes that come of them have one place in the kernel's table.
+FORK_TO_ONE_PLACE = """
+import os, sys
+ENTRIES, EXECUTED, MISSED = 16384, 0, 1  # bpf/wire.h: ORIGIN_ENTRIES
+first = os.fork()
+if first:
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]))
+pid = os.getpid()
+wanted = pid + ENTRIES if pid < ENTRIES else pid - ENTRIES
+with open("/proc/sys/kernel/ns_last_pid", "w") as last:
+    last.write(str(wanted - 1))
+second = os.fork()
+if second:
+    os._exit(EXECUTED if second == wanted else MISSED)
+while os.getppid() == pid:
+    os.sched_yield()
+if os.getpid() == wanted:
+    os.execv(sys.argv[1], sys.argv[1:])
+"""
+
 
 def fork_away(program: Path, *words: str, steps: int = 2) -> None:
     """Run a program that a process has forked away; wait until it has ended."""
@@ -57,6 +77,23 @@ def test_process_that_was_forked_away_names_its_origin(
     record = record_of(records, "away")
     assert record["origin"] == origin["id"]
     assert origin["pid"] not in [each["pid"] for each in record["ancestors"]]
+
+
+def test_origin_outlives_a_parent_whose_place_the_child_takes(
+    tracer: Tracer, programs: Path
+) -> None:
+    argv = [PYTHON, "-c", FORK_TO_ONE_PLACE, str(programs / "tiny"), "placed"]
+
+    def fork() -> None:
+        for _ in range(50):  # somebody else may take the pid
+            if not subprocess.run(argv, stdout=subprocess.PIPE, check=False).returncode:
+                return
+        raise AssertionError("the pid was never free")
+
+    _, records = tracer.during(fork)
+    record = record_of(records, "placed")
+    executed = [r["id"] for r in records if r.get("argv", [""])[-1] == "placed"]
+    assert record["origin"] == executed[executed.index(record["id"]) - 1]
 
 
 def test_process_whose_parent_is_there_names_no_origin(tracer: Tracer, programs: Path) -> None:
