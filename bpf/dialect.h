@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * One dialect for two engines. Every kernel access is base pointer plus field offset, so that
- * libbpf (offsets by CO-RE) and BCC (offsets as -D flags, which execaudit/kernel/btf.py takes from
- * the running kernel) compile the same programs. Where the kernel has bpf_rdonly_cast (6.2), a
- * member is read by one instruction; elsewhere, and with BCC, by a call of bpf_probe_read_kernel.
+ * One dialect for two engines. Every kernel access is base pointer plus field offset. libbpf takes
+ * the offsets by CO-RE, BCC as -D flags, which execaudit/engine/offsets.py takes from the running
+ * kernel: both compile the same programs. Where the kernel has bpf_rdonly_cast (6.2), a member is
+ * read by one instruction; elsewhere, and with BCC, by a call of bpf_probe_read_kernel.
  */
 #ifndef EXECAUDIT_DIALECT_H
 #define EXECAUDIT_DIALECT_H
@@ -90,7 +90,7 @@ extern void *bpf_rdonly_cast(const void *object, u32 type) __ksym;
 
 /*
  * A function that the verifier looks at once, whoever calls it and how often: a loop around it
- * costs next to nothing when it is loaded. It takes and gives plain numbers, all that 5.10 allows,
+ * costs next to nothing when it is loaded. Plain numbers go in and out, all that 5.10 allows,
  * and finds its maps by the number of the hook. BCC knows no calls: there it becomes part of its
  * callers.
  */

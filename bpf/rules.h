@@ -59,7 +59,7 @@ static __always_inline int rule__hits_cgroup(u64 active, const struct config *co
 	return 0;
 }
 
-/* Whether a rule drops the event. Ids, program and name must be in the record already. */
+/* Returns true if a rule drops the event. Ids, program and name must be in the record already. */
 static __always_inline int rules__drop(
 	const struct exec_record *r, const struct config *conf, void *task)
 {

@@ -95,7 +95,7 @@ static __always_inline struct place place__read(void *mount)
 	return p;
 }
 
-/* Whether a place is where the mount tree begins. */
+/* Returns true if a place is where the mount tree begins. */
 static __always_inline int location__is_top(struct location at)
 {
 	void *mount = at.mnt - OFF(mount, mnt);
@@ -104,7 +104,7 @@ static __always_inline int location__is_top(struct location at)
 	       POINTER(mount, mount, mnt_parent) == mount;
 }
 
-/* Whether a mount, at the top of its tree, is part of the mount namespace of a task. */
+/* Returns true if a mount, at the top of its tree, is in the mount namespace of a task. */
 static __always_inline int mount__is_in_namespace(void *mount, void *task)
 {
 	void *proxy = POINTER(task, task_struct, nsproxy);

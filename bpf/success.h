@@ -42,7 +42,7 @@ static __always_inline int before__save(void *task)
 }
 
 /*
- * Also tells whether this exec gained privilege. The kernel's secureexec alone does not: it stays
+ * Also says if this exec gained privilege. The kernel's secureexec alone does not: it stays
  * set for whatever a set-user-id program executes with the rights it keeps.
  */
 static __always_inline void before__recall(

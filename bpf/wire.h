@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What the kernel side writes into the ring buffer and the maps it shares with user space.
- * Mirrored by execaudit/wire/record.py; a test holds the two against each other through the
- * object's BTF. Native byte order, natural alignment, no implicit padding. Change anything: bump
- * WIRE_VERSION.
+ * Mirrored by execaudit/wire/record.py; a test compares the two through the object's BTF. Native
+ * byte order, natural alignment, no implicit padding. Change anything: bump WIRE_VERSION.
  */
 #ifndef EXECAUDIT_WIRE_H
 #define EXECAUDIT_WIRE_H
@@ -311,7 +310,7 @@ struct origin {
 	w32 pad;	       /* 0 */
 };
 
-#define ORIGIN_ENTRIES 16384 /* so many forks, at least, later a process loses its origin */
+#define ORIGIN_ENTRIES 16384 /* a process loses its origin after so many forks at least */
 
 /* What the task iterator writes of each process, its path behind it. */
 struct running_record {
