@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The way of every record, from the ring buffer to the sinks.
 
-Owns the loop over events, settling with the kernel's own counts, and what of it is in the
-checkpoint. What is in the ring is freed only after the sinks have it: a process that is killed
-leaves it for the next one. When any of this is done, and what a signal means, `loop` decides.
+Owns the loop over events, settling with the kernel's own counts, and the contents of the
+checkpoint. Room in the ring is freed only after the sinks have what is there: a process that is
+killed leaves it for the next one. `loop` decides when any of this happens, and what a signal means.
 """
 
 import time
@@ -45,10 +45,10 @@ class Flow:
         dropped, limited, collapsed: events that went no further than the rules, the limits, or
             the record of another one.
         dropped_before: by rules in the kernel, with captures that were replaced.
-        commands: what the processes run that were seen to start.
+        commands: what processes run, of those that were seen to start.
         canary: our own execs, which are accounted for and not recorded.
         file: where the checkpoint is noted; None where there is no manager to keep it.
-        duplicates: events that the process before was done with.
+        duplicates: events that the previous process had finished.
 
     """
 
@@ -75,7 +75,7 @@ class Flow:
         self.use_capture(capture)
 
     def use_capture(self, capture: Capture) -> None:
-        """Read from a capture from now on; no checkpoint is kept of it so far."""
+        """Read from a capture from now on; it has no checkpoint so far."""
         self.capture = capture
         self.file: CheckpointFile | None = None
         self.ring = Ring(capture.maps["events"], capture.settings.ring_bytes)
@@ -84,7 +84,7 @@ class Flow:
         self._undelivered: dict[str, int] = {}
 
     def resume(self, file: CheckpointFile, checkpoint: Checkpoint) -> None:
-        """Go on where another process with the same capture ended."""
+        """Continue where another process with the same capture ended."""
         self.file = file
         self.dropped_at_start = self._kernel_counts.dropped()
         seqs = {key: seq for key, seq, _, _ in checkpoint.streams}
@@ -93,7 +93,7 @@ class Flow:
         self.ring.position = max(self.ring.position, checkpoint.position)
 
     def use_file(self, file: CheckpointFile) -> None:
-        """Note from now on how far reading is."""
+        """Keep the checkpoint there from now on."""
         self.file = file
         self._commit()
 
@@ -105,7 +105,7 @@ class Flow:
     # -- the way of every record --------------------------------------------------------------
 
     def drain(self) -> None:
-        """Take what is in the ring now. Reading on to its end might have none in a storm."""
+        """Take what is in the ring now, and no more: in a storm its end never comes."""
         ring, search = self.ring, self.path_search
         if not ring.is_readable():
             return  # the self-check reports it
@@ -170,13 +170,13 @@ class Flow:
                 sink.add(event)
 
     def flush(self) -> None:
-        """Have the sinks write what they were given; then it is done with."""
+        """Let the sinks write what they have, and commit."""
         for sink in self.setup.sinks:
             sink.flush()
         self._commit()
 
     def emit(self, *records: FieldDict) -> None:
-        """Give records of the daemon's own to all sinks, and have them written."""
+        """Give the daemon's own records to all sinks, and write them."""
         self._add(*records)
         self.flush()
 
@@ -188,7 +188,7 @@ class Flow:
     # -- what the host is ---------------------------------------------------------------------
 
     def follow_host(self) -> None:
-        """Take over a step of the clock and names of users."""
+        """Follow steps of the clock and new names of users."""
         host = self.host
         host.follow()
         current = (host.wall_offset_ns, host.names_version)
@@ -199,7 +199,7 @@ class Flow:
             self.setup.follow_host()
 
     def follow_baseline(self) -> None:
-        """Have the baseline take over the time, and say what is wrong with its file."""
+        """Let the baseline follow the time, and log what is wrong with its file."""
         baseline = self.setup.baseline
         if baseline is not None:
             baseline.follow()
@@ -208,26 +208,26 @@ class Flow:
 
     @property
     def awaits_programs(self) -> bool:
-        """Return True if a thread is to give records of programs."""
+        """Return True if a thread has yet to give records of programs."""
         baseline = self.setup.baseline
         return baseline is not None and baseline.programs is not None and baseline.programs.is_busy
 
     def follow_name(self) -> None:
-        """Take over another name. DHCP names a host long after the first programs have run."""
+        """Follow the host's name. DHCP gives one long after the first programs have run."""
         before = self.host.name
         if self.host.follow_name():
             log(NOTICE, f"This host is '{self.host.name}' now and was '{before}'")
             self.setup.follow_host()
 
-    # -- what is done with --------------------------------------------------------------------
+    # -- checkpoint ---------------------------------------------------------------------------
 
     def keep_up(self) -> None:
-        """Note what the sinks have delivered by themselves since."""
+        """Commit what the sinks have delivered by themselves since."""
         if self.file is not None and self._undelivered != self._count_undelivered():
             self._commit()
 
     def _commit(self, *, is_stopped: bool = False) -> None:
-        """Note in the checkpoint what is done with, and let the kernel use its room."""
+        """Put into the checkpoint what is finished, and let the kernel use its room."""
         ring, search = self.ring, self.path_search
         position = ring.position
         if self.file is not None:
@@ -274,8 +274,8 @@ class Flow:
     # -- settling -----------------------------------------------------------------------------
 
     def settle(self) -> bool:
-        """Account for what no later event shows; True where failures are held back still."""
-        # In this order: whatever the counters count has then come out of the ring, or never will.
+        """Account for what no later event shows; return True if failures are still held back."""
+        # Counters first: what they count then comes out of the ring, or never will.
         counters = self._kernel_counts.counters()
         if counters is None:
             return self.settle_failures()
@@ -290,14 +290,14 @@ class Flow:
         return is_searching
 
     def settle_failures(self) -> bool:
-        """Deliver failures that were held back for a second; True where some still are."""
+        """Deliver failures that were held back for a second; return True if some still are."""
         self.drain()  # what became of them may be in the ring
         is_searching = self.release_failures(time.clock_gettime_ns(time.CLOCK_BOOTTIME))
         self.flush()
         return is_searching
 
     def release_failures(self, now_ns: int, *, are_all: bool = False) -> bool:
-        """Deliver failures that were held back for a second, or all; True where some still are."""
+        """Deliver failures held back for a second, or all; return True if some still are."""
         search = self.path_search
         if search is None:
             return False
@@ -313,7 +313,7 @@ class Flow:
                 self.decoder.drop_chunks(key, self.accounting.newest(key))
 
     def close(self) -> None:
-        """Note what the closed sinks have delivered, and release what was opened here."""
+        """Commit what the closed sinks have delivered, and release what was opened here."""
         self.ring.keeps_last = False
         self._commit(is_stopped=True)
         self._processes.close()
@@ -328,7 +328,7 @@ class Flow:
         self.set_rules(self.setup.kernel_keys(), self.setup)
 
     def set_rules(self, keys: dict[tuple[int, int, int], int], old: Setup) -> None:
-        """Give the kernel other rules; the hits of `old` are not forgotten."""
+        """Give the kernel other rules, and keep the hits of `old`."""
         for rule, hits in self.capture.set_rules(keys).items():
             if old.rules is not None:
                 old.rules.kernel_hits[rule] += hits

@@ -118,7 +118,7 @@ class Daemon:
             os.close(write_fd)
 
     def _listen(self) -> None:
-        """Have the ring in use wake us, by a descriptor that outlives a ring which is given up."""
+        """Let the ring in use wake us, by a descriptor of our own: the ring may be closed first."""
         self._ignore()
         self._ring = self._flow.ring
         self._ring_fd = os.dup(self._ring.fd)
@@ -159,7 +159,7 @@ class Daemon:
         self._deadline_s = self._next_s()
 
     def _work(self, now_s: float, *, is_over: bool) -> None:
-        """Take what is in the ring, where the pause is over; settle as well, where that is due."""
+        """Take what is in the ring if the pause is over, and settle if that is due."""
         flow = self._flow
         flow.follow_name()
         has_more = flow.ring.has_more()
@@ -179,7 +179,7 @@ class Daemon:
             self._settle_soon(now_s)
 
     def _is_over(self, now_s: float) -> bool:
-        """Return True if what is in the ring, if anything, is not to wait any longer."""
+        """Return True if what is in the ring must not wait any longer."""
         ring, gathering = self._flow.ring, self._gathering
         if not gathering.has_begun:
             return False

@@ -2,8 +2,8 @@
 """What processes run and were started with: for records of what they start, and for rules.
 
 Owns a bounded table of programs, file names and arguments by image, which is what a process runs
-from one exec to the next. What is not here is unknown. Of long arguments the beginning is here, and
-what was cut is known to be. Rules see arguments as they were; records show them without secrets.
+from one exec to the next. What is not here is unknown. Long arguments are here with their beginning
+and a mark. Rules see arguments as they were; records show them without secrets.
 """
 
 import os
