@@ -45,5 +45,14 @@ def log(priority: int, text: str) -> None:
     _last[text] = [now, 0]
     prefix = f"<{priority}>" if is_journal() else f"execaudit: {_NAMES[priority]}: "
     with contextlib.suppress(OSError):
-        for line in text_shown.splitlines():
+        for line in map(_make_printable, text_shown.splitlines()):
             print(f"{prefix}{line}\n", end="", file=sys.stderr, flush=True)  # in one write
+
+
+def _make_printable(line: str) -> str:
+    """Return a line without control characters: somebody else may have named a file in it."""
+    if line.isprintable():
+        return line
+    from execaudit.records.quoting import make_printable  # noqa: PLC0415 - seldom needed
+
+    return make_printable(line)

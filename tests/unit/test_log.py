@@ -42,3 +42,13 @@ def test_repetitions_are_counted_and_told_after_a_minute(
     now += 60
     log(4, "again")
     assert "again (3 times more in the last minute)" in capsys.readouterr().err
+
+
+def test_terminal_gets_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    log(4, "Failed to read '/a\x1b]0;x\x07b\u202e\udcff'\nand went on")
+
+    shown = capsys.readouterr().err
+    assert shown.splitlines() == [
+        r"execaudit: warning: Failed to read '/a\x1b]0;x\x07b\u202e\xff'",
+        "execaudit: warning: and went on",
+    ]
