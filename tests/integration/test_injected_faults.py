@@ -7,6 +7,7 @@ half a line in its log. Clocks are read without a system call, and strace's shor
 away what was written: tests/integration/test_disk_faults.py has real ones.
 """
 
+import contextlib
 import json
 import signal
 import time
@@ -53,6 +54,7 @@ FAULTS = {
     "sendmsg": ("EAGAIN", "ENOBUFS", "EINTR"),
     "socket": ("EMFILE", "ENOBUFS"),
     "statfs": ("EIO", "EINTR"),
+    "unlink": ("EACCES", "EIO"),
     "write": ("ENOSPC", "EIO", "EINTR", "EAGAIN"),
 }
 # How memory is taken, and when files and disks are looked at, differs from run to run.
@@ -121,7 +123,9 @@ class Run:
         return self.daemon.running.returncode
 
     def text(self) -> str:
-        return "".join(file.read_text() for file in self.daemon.files())
+        while True:
+            with contextlib.suppress(FileNotFoundError):  # a rotation that failed is taken back
+                return "".join(file.read_text() for file in self.daemon.files())
 
     def trace(self, call: str = "", fault: str = "") -> tuple[Strace, int]:
         """Drive it with a fault; returns the tracer and the exit status."""
