@@ -52,7 +52,7 @@ def lost_records(service: Service) -> int:
 
 
 def wait_for_room(service: Service) -> None:
-    """Wait until an exec is recorded: a new process may find the ring full, and lose what follows."""
+    """Wait until an exec is recorded: a new process may find the ring full, and miss some."""
     words: list[str] = []
 
     def is_recorded() -> bool:
