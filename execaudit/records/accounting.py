@@ -198,11 +198,11 @@ class Accounting:
         return self.lose("ring", more, begin_ns, stream.time_ns, hook, cpu)
 
     def has_all(self, slots: list[list[bytes]]) -> bool:
-        """Return True where every number that was taken has come, or is known to be lost."""
+        """Return True if every number that was taken has come, or is known to be lost."""
         return not self._missing(slots)
 
     def _missing(self, slots: list[list[bytes]]) -> list[Lost]:
-        """Return what the kernel numbered and what did not come; `last_ns` of each is 0."""
+        """Return the losses: what the kernel numbered and did not come; `last_ns` of each is 0."""
         missing: list[Lost] = []
         for hook, cpu, counters in _read_slots(slots):
             stream = self._streams.get(cpu << 3 | hook) or _Stream()
@@ -253,7 +253,7 @@ class Accounting:
         misses: dict[int, int],
         duplicates: Duplicates,
     ) -> None:
-        """Go on where another process ended, with the same kernel side: see `Standing`."""
+        """Continue where another process ended, with the same kernel side: see `Standing`."""
         for key, seq, time_ns, lost in streams:
             self._streams[key] = _Stream(seq, time_ns, lost)
         self._misses = dict(misses)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From Events to bytes: the text of a record in one schema, and the memory of its templates.
+"""Encoders: Events become bytes of one schema, by templates that are remembered.
 
-Owns what may be filled into a template, and when one may serve another event: when place and shape
-are the same. An event like which no other comes (cut, unreadable, not UTF-8) is rendered whole.
+Owns what is filled into a template, and which events share one: same place, same shape.
+An event with odd members (cut, unreadable, not UTF-8) is rendered whole.
 """
 
 import os
@@ -224,7 +224,7 @@ class _Made:
 
 
 def shape_of(event: Event) -> Shape:
-    """Return what decides which members an event's record has; () where none is like it."""
+    """Return what decides which members an event's record has; () if no template can serve it."""
     if event.argv_gaps or event.env_gaps or event.env is None:
         return ()
     if event.type == "exec" and not event.argv:  # schemas have other members for it

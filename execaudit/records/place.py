@@ -197,7 +197,7 @@ def _file_fields(place: Place) -> FieldDict:
 
 
 def script_fields(place: Place) -> FieldDict:
-    """Return which file a script is that was run through a descriptor; nothing of others.
+    """Return the file of a script that was run through a descriptor; {} for other scripts.
 
     Of a name relative to the descriptor of a directory, the kernel side gives the directory.
     """

@@ -17,7 +17,7 @@ from execaudit.records.redaction.screening import Screen
 from execaudit.records.secret_patterns import PATTERNS, Named, Pattern, Program, ShippedPattern
 
 _BLOCKS_KEPT = 2 << 20  # in bytes
-_BLOCK_LIMIT = 4096
+_BLOCK_LIMIT = 16 << 10  # to look at one of 10 KiB again takes ten times as long
 _ENTRY_BYTES = 96  # about what one takes besides
 _HMAC_DIGITS = 12
 _NO_FOLD = bytes(range(256))

@@ -2,8 +2,8 @@
 """The one decoder: raw records of the kernel side become Events.
 
 Owns the checks of a record's bytes, the table of places, and the chunks that wait for their record.
-It interprets nothing and counts nothing. What is not a record becomes an Event of type "damaged",
-so that the accounting above can count it.
+It interprets nothing and counts nothing. Bytes that are no record become an Event of type
+"damaged", which the accounting counts.
 """
 
 import struct
