@@ -16,6 +16,7 @@ class Broken:
         lines: how many lines are not records.
         files: how many files could not be read to their end.
         named: messages about the first 20 of both.
+        is_denied: permission was missing for the last file of `add_error`.
 
     """
 
@@ -23,6 +24,7 @@ class Broken:
         self.lines = 0
         self.files = 0
         self.named: list[str] = []
+        self.is_denied = False
 
     def add_line(self, path: str, offset: int, problem: str) -> None:
         """Note a line that is no record; `offset` is its byte offset in the file's text."""
@@ -33,6 +35,15 @@ class Broken:
         """Note a file that could not be read to its end."""
         self.files += 1
         self._name(f"{path}: {problem}")
+
+    def add_error(self, path: str, error: Exception) -> None:
+        """Note a file that an error kept from being read."""
+        self.is_denied = isinstance(error, PermissionError)
+        self.add_file(path, getattr(error, "strerror", None) or str(error))
+
+    def add_folder(self, error: OSError) -> None:
+        """Note a folder that os.walk() could not read."""
+        self.add_error(str(error.filename), error)
 
     def _name(self, text: str) -> None:
         if len(self.named) < NAMED:

@@ -8,7 +8,6 @@ little more is read before a period than its events need.
 """
 
 import contextlib
-import errno
 import os
 import re
 import stat
@@ -140,7 +139,7 @@ def open_log(path: str, broken: Broken | None = None) -> Log:
         parts.append(live)
     if not parts:
         why = _why(path, broken)
-        if why == os.strerror(errno.EACCES):
+        if broken.is_denied:
             why = f"{why}; run as root, or as a member of its group"
             raise NoPermission(f"Failed to open '{path}': {why}")
         raise ExecauditError(f"Failed to open '{path}': {why}")
@@ -155,7 +154,7 @@ def _open_live(path: str, broken: Broken) -> Part | None:
     except FileNotFoundError:
         return None  # just rotated, or the host keeps rotated files only
     except OSError as error:
-        broken.add_file(path, error.strerror or str(error))
+        broken.add_error(path, error)
         return None
 
 
@@ -198,9 +197,7 @@ def _open_generations(
             except FileNotFoundError:
                 continue  # compressed meanwhile
             except (OSError, ExecauditError) as error:
-                broken.add_file(
-                    series.full_path(name), getattr(error, "strerror", None) or str(error)
-                )
+                broken.add_error(series.full_path(name), error)
                 break
             if live is not None and part.identity == live.identity:
                 part.close()  # rotated between opening and listing

@@ -116,7 +116,7 @@ class Part:
                     elif offset + len(data) > begin:
                         yield Chunk(data[begin - offset :], begin)
         except (OSError, EOFError, ExecauditError) as error:
-            broken.add_file(self.path, getattr(error, "strerror", None) or str(error))
+            broken.add_error(self.path, error)
 
     def _open_text(self) -> BinaryIO:
         """Open the text of a compressed file at its beginning, also after it was moved."""

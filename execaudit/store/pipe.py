@@ -73,4 +73,4 @@ class Pipe(Part):
         try:
             yield from read_stream(self._reads, note)
         except OSError as error:
-            broken.add_file(self.path, error.strerror or str(error))
+            broken.add_error(self.path, error)

@@ -94,14 +94,10 @@ def _open_directory(choice: SourceChoice, sources: Sources) -> None:
 
 def _look_through(folder: str, broken: Broken) -> tuple[list[str], list[str]]:
     """Return directories of journals, and paths of logs, below a directory."""
-
-    def note(error: OSError) -> None:
-        broken.add_file(str(error.filename), error.strerror or str(error))
-
     journals: list[str] = []
     logs: dict[str, None] = {}
     base = folder.rstrip("/").count("/")
-    for where, folders, names in os.walk(folder, onerror=note):
+    for where, folders, names in os.walk(folder, onerror=broken.add_folder):
         folders.sort()
         if where.count("/") - base >= _DEPTH:
             folders.clear()

@@ -86,15 +86,12 @@ def _open_all(paths: Iterable[str], broken: Broken) -> Iterator[Part]:
         try:
             yield Part(path, is_growing=path.endswith(".jsonl"))
         except (OSError, ExecauditError) as error:
-            broken.add_file(path, getattr(error, "strerror", None) or str(error))
+            broken.add_error(path, error)
 
 
 def _find_below(folder: str, broken: Broken) -> Iterator[str]:
-    def note(error: OSError) -> None:
-        broken.add_file(str(error.filename), error.strerror or str(error))
-
     base = folder.rstrip("/").count("/")
-    for where, folders, names in os.walk(folder, onerror=note):
+    for where, folders, names in os.walk(folder, onerror=broken.add_folder):
         folders.sort()
         if where.count("/") - base >= _DEPTH:
             folders.clear()
