@@ -101,6 +101,10 @@ def test_stopped_process_is_restarted_by_the_watchdog(shared: Service) -> None:
 def test_rules_know_what_ran_before_the_service(shared: Service) -> None:
     word, go = secrets.token_hex(8), f"/run/{secrets.token_hex(8)}"
     waits = f"until test -e {go}; do sleep 0.1; done; /bin/echo {word}"
+
+    def echoes() -> list[Record]:
+        return [r for r in shared.records(word) if r.get("argv", [])[1:] == [word]]
+
     shared.run("systemd-run", "--quiet", "/bin/sh", "-c", waits)
     rules = "[[rule]]\naction = 'label'\nlabels = ['early']\nparent.exe = '/usr/bin/dash'\n"
     # A program of the container, whose first process is the host's for a daemon in there.
@@ -110,9 +114,9 @@ def test_rules_know_what_ran_before_the_service(shared: Service) -> None:
     shared.start()
     shared.run("touch", go)
     shared.run("/bin/true", word)
-    wait_until(lambda: shared.records(word), "the echo")
+    wait_until(echoes, "the echo")
     shared.marked(shared.mark())
-    (record,) = [r for r in shared.records(word) if r.get("argv", [])[1:] == [word]]
+    (record,) = echoes()
     assert record["exe"] == "/usr/bin/echo"
     assert record["labels"] == ["early"]
     shared.run("rm", RULES, go)
