@@ -44,6 +44,7 @@ def judge(
         ),
         _judge_sum("the steady daemon", last, last.steady),
         _judge_sum("the service", last, last.main),
+        *_judge_audit(last),
         Verdict(
             last.steady.repeated == 0,
             f"execs that were recorded twice: {last.steady.repeated} by the steady daemon;"
@@ -82,6 +83,20 @@ def _judge_growth(samples: Sequence[Sample]) -> list[Verdict]:
 def _resident_kib(figures: Figures) -> int:
     """Return what does not grow with the programs that a host has ever run: the table may."""
     return figures.resident_kib - (figures.table_bytes or 0) // 1024
+
+
+def _judge_audit(last: Sample) -> list[Verdict]:
+    """Judge auditd's sum. A task that is older than the rules is not audited: one of others."""
+    if last.unaudited is None:
+        return []
+    return [
+        Verdict(
+            0 <= last.unaudited <= last.audit_lost + last.others,
+            f"execs of the whole machine by the kernel's count: {last.execs + last.others};"
+            f" not logged by auditd: {last.unaudited}, records it reported as lost:"
+            f" {last.audit_lost}",
+        )
+    ]
 
 
 def _judge_sum(whose: str, last: Sample, figures: Figures) -> Verdict:

@@ -68,9 +68,13 @@ class KernelCount:
         """Return how many there were."""
         return sum(each.read() for each in self._execs)
 
+    def everything(self) -> int:
+        """Return how many there were on the whole machine, checks of daemons included."""
+        return self._all.read()
+
     def others(self) -> int:
         """Return how many there were beside: of other groups, and checks of daemons."""
-        return self._all.read() - self.read()
+        return self.everything() - self.read()
 
     def boundary(self, patience_s: float) -> tuple[int, int]:
         """Return the count, and the wall clock in ns at a moment without an exec around it.

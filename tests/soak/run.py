@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.soak import work
+from tests.soak.audit_count import AuditCount, audit_count
 from tests.soak.chart import draw
 from tests.soak.judge import Verdict, judge
 from tests.soak.kernel_count import KernelCount
@@ -30,16 +31,20 @@ _LONGEST_PAUSE_S = 20.0
 class Soak:
     """One run of so many seconds, during which work takes a share of the time.
 
-    A run of less than an hour has all that happens in one.
+    A run of less than an hour has all that happens in one. `owns_machine`: auditd counts as well,
+    and the clock is stepped.
     """
 
-    def __init__(self, place: Place, seconds: float, share: float, results: Path) -> None:
+    def __init__(
+        self, place: Place, seconds: float, share: float, results: Path, *, owns_machine: bool
+    ) -> None:
         self._place = place
         self._seconds = seconds
         self._pauses = 1 / share - 1
         self._results = results
         self._has_ended = threading.Event()
-        self._trouble = Trouble(place, min(seconds, HOUR_S))
+        self._owns_machine = owns_machine
+        self._trouble = Trouble(place, min(seconds, HOUR_S), may_set_clock=owns_machine)
         self._samples: list[Sample] = []
 
     def end(self) -> None:
@@ -50,10 +55,11 @@ class Soak:
         """Work until the time is over; return what came of it."""
         with (
             KernelCount(self._place.groups) as kernel,
+            self._audit() as audit,
             self._logs_followed(),
             (self._results / "samples.jsonl").open("w") as lines,
         ):
-            sampler = Sampler(self._place, kernel)
+            sampler = Sampler(self._place, kernel, audit)
             for sample in self._work(sampler):
                 self._samples.append(sample)
                 lines.write(sample.line())
@@ -78,6 +84,12 @@ class Soak:
             pause_s = (time.monotonic() - began_s) * self._pauses
             self._has_ended.wait(min(pause_s, _LONGEST_PAUSE_S, max(until_s - began_s, 0)))
         yield sampler.take(PATIENCE_S)
+
+    def _audit(self) -> contextlib.AbstractContextManager[AuditCount | None]:
+        """Run auditd, where the machine is ours."""
+        if not self._owns_machine:
+            return contextlib.nullcontext()
+        return audit_count(self._place.scratch / "audit")
 
     @contextlib.contextmanager
     def _logs_followed(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.soak.audit_count import AuditCount
 from tests.soak.kernel_count import KernelCount
 from tests.soak.place import Daemon, Place
 
@@ -50,13 +51,23 @@ class Figures:
 
 @dataclasses.dataclass(slots=True)
 class Sample:
-    """A line. `execs` is the kernel's count since the beginning, `others` what is no part of it."""
+    """A line.
+
+    Attributes:
+        execs: the kernel's count since the beginning.
+        others: what is no part of it: execs of other groups, and checks of daemons.
+        unaudited: of both together, how many auditd did not log; None where it does not run.
+        audit_lost: how many records of any kind the kernel could not pass on to auditd.
+
+    """
 
     minute: float
     execs: int
     others: int
     main: Figures
     steady: Figures
+    unaudited: int | None = None
+    audit_lost: int = 0
 
     def line(self) -> str:
         """Return it as a line of JSON."""
@@ -66,9 +77,12 @@ class Sample:
 class Sampler:
     """Takes samples of the daemons of a place."""
 
-    def __init__(self, place: Place, kernel: KernelCount) -> None:
+    def __init__(self, place: Place, kernel: KernelCount, audit: AuditCount | None) -> None:
         self._place = place
         self._kernel = kernel
+        self._audit = audit
+        self._unaudited = 0
+        self._unaudited = self._count_unaudited() or 0
         count, moment_ns = kernel.boundary(PATIENCE_S)
         self._lags()  # until it stands in the logs, so does all before
         self._first = [count, *(daemon.log.count_until(moment_ns) for daemon in place.daemons)]
@@ -84,6 +98,8 @@ class Sampler:
         minute = (time.monotonic() - self._began_s) / 60
         others = self._kernel.others() - self._others
         sample = Sample(round(minute, 2), count - self._first[0], others, Figures(), Figures())
+        sample.unaudited = self._count_unaudited()
+        sample.audit_lost = self._audit.lost() if self._audit else 0
         for number, figures in enumerate((sample.main, sample.steady)):
             daemon = place.daemons[number]
             figures.recorded = daemon.log.count_until(moment_ns) - self._first[1 + number]
@@ -95,6 +111,13 @@ class Sampler:
             _add_status(figures, daemon)
             _add_process(figures, place.container.path(f"/proc/{daemon.pid}"))
         return sample
+
+    def _count_unaudited(self) -> int | None:
+        """Count, auditd's first: what is executed between the two counts as not logged."""
+        if self._audit is None:
+            return None
+        audited = self._audit.read()
+        return self._kernel.everything() - audited - self._unaudited
 
     def _lags(self) -> list[float]:
         """Return how long an exec takes until it stands in each log, in milliseconds."""

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What happens to the soaked daemons, each once or several times an hour.
 
-Owns what is done and how often. `judge` knows what it may cost. The clock is not set: a
-container has the machine's.
+Owns what is done and how often. `judge` knows what it may cost.
 """
 
 import tempfile
@@ -21,13 +20,17 @@ if TYPE_CHECKING:
 
 _FULL_S = 15.0
 _STORM = 3000
+_CLOCK_STEP_S = 300
 _FILLING = "/var/log/execaudit/filling"
 
 
 class Trouble:
-    """What happens in an hour of so many seconds; `counts` is how often each has happened."""
+    """What happens in an hour of so many seconds; `counts` is how often each has happened.
 
-    def __init__(self, place: Place, hour_s: float) -> None:
+    `may_set_clock`: the clock is stepped as well. A container has the machine's.
+    """
+
+    def __init__(self, place: Place, hour_s: float, *, may_set_clock: bool) -> None:
         self._place = place
         self._hour_s = hour_s
         # Hours before it first happens, hours between two times, and what it is.
@@ -40,6 +43,8 @@ class Trouble:
             "kill -9": (0.6, 1.0, self._kill),
             "restart": (0.7, 1.0, self._restart),
         }
+        if may_set_clock:
+            self._schedule["clock step"] = (0.75, 0.5, self._step_clock)
         began_s = time.monotonic()
         self._due_s = {name: began_s + of[0] * hour_s for name, of in self._schedule.items()}
         self.counts = dict.fromkeys(self._schedule, 0)
@@ -101,9 +106,23 @@ class Trouble:
         storms.end(running, _STORM)
         wait_until(lambda: place.main.pid not in (0, before), "another process")
 
+    def _step_clock(self) -> None:
+        """Set the clock back while programs are executed, and then forward to what is right."""
+        _add_to_clock(-_CLOCK_STEP_S)
+        try:
+            work.storm(self._place)
+            work.run_shell(self._place)
+        finally:
+            _add_to_clock(_CLOCK_STEP_S)
+        work.run_shell(self._place)
+
     def _upgrade(self) -> None:
         """Install another version of execaudit's own package."""
         version = f"0.1.0-{100 + self.counts['upgrade']}"
         with tempfile.TemporaryDirectory(dir=self._place.scratch) as directory:
             package = with_version(self._place.package, version, Path(directory))
             self._place.service.install(package, "--force-confold")
+
+
+def _add_to_clock(seconds: float) -> None:
+    time.clock_settime(time.CLOCK_REALTIME, time.time() + seconds)

@@ -149,6 +149,15 @@ def test_loss_that_is_reported_is_not_bad_and_may_be_of_others() -> None:
     assert bad_texts(samples(missing=3, lost=8)) == []
 
 
+@pytest.mark.parametrize(("unaudited", "is_good"), [(0, True), (8, True), (9, False), (-1, False)])
+def test_what_auditd_did_not_log_is_bad_but_for_what_it_lost_and_others(
+    unaudited: int, is_good: bool
+) -> None:
+    run = samples()
+    run[-1] = dataclasses.replace(run[-1], unaudited=unaudited, audit_lost=3)
+    assert (bad_texts(run) == []) == is_good
+
+
 def test_run_in_which_something_never_happened_is_bad() -> None:
     assert bad_texts(samples(), restart=1, upgrade=0) == [
         "what happened: {'restart': 1, 'upgrade': 0}"
