@@ -16,11 +16,12 @@ from typing import Any
 
 DAEMON = "/usr/lib/systemd/systemd-journald"
 CATALOG = Path(__file__).resolve().parents[1] / "systemd" / "execaudit.catalog"
+# Audit= is empty: "no" would switch off the kernel's auditing, which others may use.
 _CONFIGURATION = """[Journal]
 Storage=volatile
 RuntimeMaxUse=1G
 RuntimeMaxFileSize=1G
-Audit=no
+Audit=
 ReadKMsg=no
 ForwardToSyslog=no
 ForwardToWall=no

@@ -20,11 +20,12 @@ from tests.shippers.hosts import Host
 SHIPPED = CHECKOUT / "packaging" / "shippers"
 ARRIVED = "/var/log/execaudit-hosts"
 REMOTE_JOURNAL = "/var/log/journal/remote"
+# Audit= is empty: "no" would switch off the kernel's auditing, which others may use.
 _JOURNAL = """[Journal]
 Storage=persistent
 SystemMaxUse=2G
 SystemMaxFileSize=16M
-Audit=no
+Audit=
 ReadKMsg=no
 ForwardToSyslog=no
 RateLimitBurst=0
