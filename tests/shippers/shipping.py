@@ -42,6 +42,11 @@ REMOTE = (
 )
 
 
+def whole_lines(data: bytes) -> list[bytes]:
+    """Return the lines of a file, without one that is being written."""
+    return data[: data.rfind(b"\n") + 1].splitlines(True)
+
+
 def leave_kernel_messages(host: Host) -> None:
     """They are the machine's, and can be read only once."""
     file = host.path("/etc/rsyslog.conf")
@@ -94,13 +99,13 @@ class Shipper:
 
     def written(self) -> list[bytes]:
         """What there is to ship."""
-        return [line for file in self.daemon.files() for line in file.read_bytes().splitlines(True)]
+        return [line for data in self.daemon.contents() for line in whole_lines(data)]
 
     def arrived(self) -> list[bytes]:
         folder = self.central.path(ARRIVED)
         if not folder.exists():
             return []
-        return [line for f in folder.iterdir() for line in f.read_bytes().splitlines(True)]
+        return [line for file in folder.iterdir() for line in whole_lines(file.read_bytes())]
 
     def has_arrived(self, mark: str) -> bool:
         return any(mark.encode() in line for line in self.arrived())
