@@ -8,6 +8,7 @@ journalctl. Nothing of the machine's journal is read or written.
 import json
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,10 +70,15 @@ class Journald:
     def start(self) -> None:
         """Start it; it is ready when this returns."""
         self._daemon = subprocess.Popen(self.inside(DAEMON))
-        control = Path(self.socket_path).with_name("io.systemd.journal")
-        while not control.exists():
+        while not self._is_listening():
             assert self._daemon.poll() is None, "journald did not start"
             os.sched_yield()
+
+    def _is_listening(self) -> bool:
+        """Return True if it takes connections: its last socket is there a moment before it does."""
+        with socket.socket(socket.AF_UNIX) as control:
+            path = Path(self.socket_path).with_name("io.systemd.journal")
+            return control.connect_ex(str(path)) == 0
 
     def signal(self, number: int) -> None:
         """Send it a signal."""

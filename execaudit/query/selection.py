@@ -84,8 +84,8 @@ def read_rule(text: str, lookups: Lookups) -> list[Node]:
     tables = read_rules_file(path, problems)
     rules, mistakes = read_rules(tables, lookups)
     if problems or mistakes:
-        said = "\n".join(map(str, [*problems, *mistakes]))
-        raise InvalidArgument(f"Failed to use --rule {text}: it has mistakes\n{said}")
+        lines = "\n".join(map(str, [*problems, *mistakes]))
+        raise InvalidArgument(f"Failed to use --rule {text}: it has mistakes\n{lines}")
     chosen = [rule.tree for rule in rules if not name or rule.name == name]
     if not chosen:
         what = f"no rule is called '{name}'" if name else "it has no rule"

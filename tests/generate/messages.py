@@ -31,6 +31,16 @@ _PROBLEMS = {
     "WildcardError",
 }
 _LEVELS = {"ERROR": "error", "WARNING": "warning", "NOTICE": "notice"}
+# What the source calls what it fills in, and what a reader calls it.
+_WORDS = {
+    "<reason>": ("get errno", "strerror", "why", "code"),
+    "<file>": ("path", "filename", "given"),
+    "<files>": ("paths",),
+    "<mistakes>": ("lines", "result"),
+    "<what failed>": ("said", "doing", "failure"),
+    "<number>": ("torn bytes", "missed", "key bytes", "known boots"),
+}
+_READABLE = {f"<{word}>": meant for meant, words in _WORDS.items() for word in words}
 SECTIONS = {
     "exit": ("Errors that end a command", "exit status"),
     "log": ("Lines in the service's log", "priority"),
@@ -145,12 +155,17 @@ def _table(level: str, messages: list[Message]) -> Iterator[str]:
     """Yield the lines of one table, each text once, in alphabetical order."""
     yield f"| message | {level} |" if level else "| message |"
     yield "|---|---|" if level else "|---|"
-    rows = {(_cell(message.text), message.level) for message in messages}
-    for text, how in sorted(rows, key=lambda row: (row[0].casefold(), row[1])):
+    levels: dict[str, set[str]] = {}
+    for message in messages:
+        levels.setdefault(_cell(message.text), set()).update(message.level.split(", or "))
+    for text in sorted(levels, key=str.casefold):
+        how = ", or ".join(sorted(levels[text]))
         yield f"| {text} | {how} |" if level else f"| {text} |"
 
 
 def _cell(text: str) -> str:
+    for mark, meant in _READABLE.items():
+        text = text.replace(mark, meant)
     one_line = " ".join(text.split())
     for char in "\\`*_<>|[]":
         one_line = one_line.replace(char, f"\\{char}")

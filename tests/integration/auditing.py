@@ -60,14 +60,14 @@ class Auditd:
         self.key = key
 
     def wait_for(self, argument: bytes) -> None:
-        """Wait until an exec with this argument has been logged."""
+        """Wait until an exec with this argument has been logged, with all lines of its event."""
         watch = _libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             assert _libc.inotify_add_watch(watch, os.fsencode(self.log), _IN_MODIFY) >= 0
             with selectors.DefaultSelector() as selector:
                 selector.register(watch, selectors.EVENT_READ)
                 deadline = time.monotonic() + DEADLINE_S
-                while argument not in self.log.read_bytes():
+                while not any(_is_whole(event, argument) for event in self._events()):
                     assert time.monotonic() < deadline, "auditd did not log the last exec"
                     selector.select(1)
                     with contextlib.suppress(BlockingIOError):
@@ -77,17 +77,20 @@ class Auditd:
 
     def execs(self) -> list[AuditedExec]:
         """All execs logged so far."""
-        events: dict[bytes, AuditEvent] = {}
-        for line in self.log.read_bytes().split(b"\n"):
-            if match := _LINE.match(line):
-                kind, text = match[1].decode(), match[3].decode("utf-8", "surrogateescape")
-                events.setdefault(match[2], {}).setdefault(kind, []).append(text)
         mine = f'key="{self.key}"'
         return [
             _read_exec(event)
-            for event in events.values()
+            for event in self._events()
             if any(mine in line for line in event.get("SYSCALL", ()))
         ]
+
+    def _events(self) -> list[AuditEvent]:
+        events: dict[bytes, AuditEvent] = {}
+        for line in self.log.read_bytes().split(b"\n")[:-1]:
+            if match := _LINE.match(line):
+                kind, text = match[1].decode(), match[3].decode("utf-8", "surrogateescape")
+                events.setdefault(match[2], {}).setdefault(kind, []).append(text)
+        return list(events.values())
 
 
 @contextlib.contextmanager
@@ -130,6 +133,14 @@ def _wait(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + DEADLINE_S
     while not condition():
         assert time.monotonic() < deadline, "auditd did not start"
+
+
+def _is_whole(event: AuditEvent, argument: bytes) -> bool:
+    """Return True if an event is of an exec with this argument, and its last path is there."""
+    if not any(argument.decode() in line for line in event.get("EXECVE", ())):
+        return False
+    (items,) = re.findall(r"\bitems=(\d+)", event["SYSCALL"][0])
+    return len(event.get("PATH", ())) == int(items)
 
 
 def _read_exec(event: AuditEvent) -> AuditedExec:

@@ -176,7 +176,7 @@ def test_full_disk_is_counted_exactly_and_reported_when_there_is_room(
             launch([tiny, f"full-{number}"]).wait()
         wait_until(lambda: "ropping records" in daemon.stderr, lambda: daemon.stderr)
         filler.unlink()
-        wait_until(lambda: "gain" in daemon.stderr, lambda: daemon.stderr)
+        wait_until(lambda: "lost meanwhile" in daemon.stderr, lambda: daemon.stderr)
         daemon.settle(programs / "tiny")
         wait_until(lambda: any("sink" in r for r in of_log(daemon) if r["type"] == "lost"))
         records = of_log(daemon)

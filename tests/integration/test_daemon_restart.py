@@ -4,6 +4,7 @@
 The test is the service manager and keeps what the daemon gives it.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -221,14 +222,16 @@ def test_failures_held_back_when_it_was_killed_are_not_missing(
         *tries,
     ]
     with Daemon(place, engine, store=DescriptorStore()) as daemon:
-        process = subprocess.Popen(search)
-        process.wait()
-        before = daemon.status_file.stat().st_mtime_ns
-        daemon.running.send_signal(signal.SIGCONT)  # drains, and writes the status
-        wait_until(lambda: daemon.status_file.stat().st_mtime_ns != before)
-        daemon.kill()
-        assert not [r for r in daemon.of_type("exec") if r["pid"] == process.pid][1:]
-        daemon.start()
+        is_held_back = False
+        while not is_held_back:  # for a second, which may be over where the machine is busy
+            process = subprocess.Popen(search)
+            process.wait()
+            before = daemon.status_file.stat().st_mtime_ns
+            daemon.running.send_signal(signal.SIGCONT)  # drains, and writes the status
+            wait_until(lambda then=before: daemon.status_file.stat().st_mtime_ns != then)  # type: ignore[misc]
+            daemon.kill()
+            is_held_back = not [r for r in daemon.of_type("exec") if r["pid"] == process.pid][1:]
+            daemon.start()
         daemon.settle(programs / "tiny")
         daemon.stop()
         failures = [
@@ -237,6 +240,12 @@ def test_failures_held_back_when_it_was_killed_are_not_missing(
         ]  # fmt: skip
     (failure,) = failures
     assert failure["path_search"] == tries
+
+
+def is_ready(daemon: Daemon, pid: int) -> bool:
+    """Return True once a daemon has written its status, right before it says that it is ready."""
+    status = daemon.status_file
+    return status.exists() and json.loads(status.read_bytes())["pid"] == pid
 
 
 def test_first_start_has_no_gap_and_a_restart_without_manager_one_that_was_not_traced(
@@ -253,6 +262,8 @@ def test_first_start_has_no_gap_and_a_restart_without_manager_one_that_was_not_t
             try:
                 count = len(daemon.of_type("stop"))
                 wait_until(lambda n=count + 1: len(daemon.of_type("start")) == n)  # type: ignore[misc]
+                # Until it is ready, SIGTERM ends it without a last record.
+                wait_until(lambda pid=process.pid: is_ready(daemon, pid))  # type: ignore[misc]
                 launch([str(programs / "tiny")]).wait()
             finally:
                 os.kill(process.pid, signal.SIGTERM)

@@ -62,7 +62,7 @@ def marks(run: SealedRun) -> list[str]:
 
 def execute(run: SealedRun, programs: Path, mark: str) -> None:
     launch([str(programs / "tiny"), mark]).wait()
-    wait_until(lambda: any(mark.encode() in file.read_bytes() for file in run.daemon.files()))
+    wait_until(lambda: any(mark.encode() in data for data in run.daemon.contents()))
 
 
 def test_logrotate_that_moves_the_file_loses_nothing(run: SealedRun, programs: Path) -> None:

@@ -18,7 +18,7 @@ def sections(place: Path) -> dict[str, dict[str, object]]:
 
 def all_programs(daemon: Daemon) -> list[Record]:
     """Return the records of programs. Others are not parsed: a busy machine has many."""
-    lines = [line for file in daemon.files() for line in file.read_bytes().split(b"\n")[:-1]]
+    lines = [line for data in daemon.contents() for line in data.split(b"\n")[:-1]]
     return [json.loads(line) for line in lines if b'"type":"program"' in line[:80]]
 
 

@@ -133,21 +133,23 @@ class Tracer:
 
         The exec that is waited for may itself be lost in a flood, so it is repeated.
         """
-        marks: set[str] = set()
+        mark = ""
         seen = 0
 
         def is_seen() -> bool:
             nonlocal seen
             fresh, seen = self.records[seen:], len(self.records)
-            return any(marks & set(r.get("argv", ())) for r in fresh)
+            return any(mark in r.get("argv", ()) for r in fresh)
 
+        patience_s = _SENTINEL_AGAIN_S
         deadline = time.monotonic() + DEADLINE_S
         while time.monotonic() < deadline:
+            # The last one counts: those before it are events, too.
             mark = f"sentinel-{uuid.uuid4()}"
-            marks.add(mark)
             launch([self._tiny, mark]).wait()
-            if self._read_until(is_seen, time.monotonic() + _SENTINEL_AGAIN_S):
+            if self._read_until(is_seen, min(time.monotonic() + patience_s, deadline)):
                 return
+            patience_s *= 2
         raise AssertionError(f"no record of the test's own exec; stderr: {self.stderr}")
 
     def run(self, argv: Sequence[str | bytes], **options: Any) -> Child:

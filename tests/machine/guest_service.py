@@ -112,6 +112,7 @@ def test_marked_execs_are_all_recorded_and_nothing_else(service: Service, tmp_pa
     wait_until(lambda: len(mine()) >= len(expected), "the records")
     service.run("systemctl", "reload", UNIT)
     assert [outcome(r) for r in sorted(mine(), key=lambda r: r["time"])] == expected
+    wait_until(lambda: service.status()["sinks"]["journal"]["queue_depth"] == 0, "the journal")
     for result, path, _, _ in expected:
         field = "EXECAUDIT_EXE" if result == "success" else "EXECAUDIT_FILENAME"
         entries = service.container.journal(f"{field}={path}")
@@ -159,7 +160,7 @@ def test_records_say_unit_slice_and_container_however_groups_are_arranged(
 def test_storm_across_a_restart_is_recorded_whole(service: Service) -> None:
     before, word = service.pid, secrets.token_hex(8)
     with subprocess.Popen(["sh", "-c", script(word, STORM_EXECS)]) as storm:
-        wait_until(lambda: word in Path(LOG).read_text(), "the storm")
+        wait_until(lambda: numbers(service, word), "the storm")
         service.run("systemctl", "restart", UNIT)
         assert storm.wait() == 0
     assert service.pid not in (0, before)

@@ -108,10 +108,11 @@ class Service:
         """
         while True:
             names = self._generations()
-            # What ends without a line break is being written.
-            lines = [line for path in names for line in path.read_text().split("\n")[:-1]]
-            if self._generations() == names:  # or else one was rotated meanwhile
-                return [json.loads(line) for line in lines if containing in line]
+            with contextlib.suppress(FileNotFoundError):  # one was rotated or compressed meanwhile
+                # What ends without a line break is being written.
+                lines = [line for path in names for line in path.read_text().split("\n")[:-1]]
+                if self._generations() == names:
+                    return [json.loads(line) for line in lines if containing in line]
 
     def _generations(self) -> list[Path]:
         live = self.container.path(LOG)

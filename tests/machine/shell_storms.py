@@ -4,7 +4,7 @@
 import subprocess
 from collections import Counter
 
-from tests.machine.service import Service
+from tests.machine.service import Service, wait_until
 
 EXECS = 3000
 
@@ -26,6 +26,11 @@ def numbers(service: Service, word: str) -> Counter[str]:
         for r in service.records(word)
         if r["type"] == "exec" and r["argv"][1:2] == [word] and r["comm"] == "true"
     )
+
+
+def wait_for_losses(service: Service, missing: int) -> None:
+    """Wait until so many are known as lost: those of another processor are a little later."""
+    wait_until(lambda: missing <= lost(service), "what was lost")
 
 
 def lost(service: Service) -> int:

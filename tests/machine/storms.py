@@ -71,8 +71,13 @@ def lost(service: Service, sink: str = "") -> int:
     return count
 
 
+def lost_records(service: Service) -> int:
+    """Return how many events `lost` records count, those of sinks aside."""
+    return sum(record["count"] for record in service.of_type("lost") if "sink" not in record)
+
+
 def wait_for_journal(service: Service) -> None:
-    """Wait until nothing waits for journald any more."""
+    """Wait until nothing waits for journald any more, as entries do where the machine is busy."""
     wait_until(
         lambda: service.status()["sinks"]["journal"]["queue_depth"] == 0, "the journal's queue"
     )

@@ -4,6 +4,7 @@
 import re
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.machine.conftest import installed
 from tests.machine.container import Container
 from tests.machine.service import DROP_INS, LOG, UNIT, Service, wait_until
 from tests.machine.shell_storms import script
+from tests.machine.storms import lost_records, wait_for_journal
 
 NAMES = (
     *("engine-bcc", "journal-only", "log-group", "log-namespace", "low-memory"),
@@ -108,6 +110,7 @@ def test_log_namespace_has_the_records_and_the_common_journal_has_not(running: S
     running.run("systemctl", "restart", UNIT)
     again = running.mark()
     running.marked(again)
+    wait_for_journal(running)
     assert any(again in entry["MESSAGE"] for entry in running.container.journal(match))
 
 
@@ -148,8 +151,9 @@ def test_little_memory_suffices_while_the_journal_stands_still(running: Service)
         finally:
             running.run("kill", "-CONT", str(journald))
         recorded = sum(word in record.get("argv", []) for record in running.records(word))
-        lost = sum(r["count"] for r in running.of_type("lost") if "sink" not in r)
-        assert BURST - lost <= recorded <= BURST
+        assert recorded <= BURST
+        # What was lost on another processor is known a little later.
+        wait_until(lambda: BURST - lost_records(running) <= recorded, "what was lost")
         assert peak_mib(running) * (1 << 20) < limit
 
 
@@ -158,7 +162,9 @@ def make_generations(service: Service) -> list[str]:
     folder = service.container.path(LOG).parent
 
     def compressed() -> int:
-        return len(list(folder.glob("*.gz")))
+        """How many there are, once none is left plain: it goes after its copy has come."""
+        rotated = list(folder.glob(f"{Path(LOG).name}.*"))
+        return len(rotated) if all(path.suffix == ".gz" for path in rotated) else 0
 
     words: list[str] = []
     for _ in range(3):

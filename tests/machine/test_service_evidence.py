@@ -48,6 +48,7 @@ def test_seals_of_the_service_are_in_the_journal_and_the_state_is_private(
         "seals in the journal",
     )
     shared.run("systemctl", "stop", UNIT)
+    shared.run("journalctl", "--sync")
     against = ["execaudit", "verify", "--key", KEY, "--against", "journal"]
     whole = json.loads(shared.output(*against, "--json"))
     listing = shared.output("stat", "--format=%U %a", "/var/lib/execaudit/seal.state")

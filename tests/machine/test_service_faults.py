@@ -41,6 +41,12 @@ def lost_by(service: Service, sink: str) -> int:
     return sum(r["count"] for r in service.of_type("lost") if r.get("sink") == sink)
 
 
+def lost_in_journal(service: Service) -> int:
+    """Return what the journal itself says that it did not get."""
+    entries = service.container.journal("EXECAUDIT_TYPE=lost", "EXECAUDIT_SINK=journal")
+    return sum(int(entry["EXECAUDIT_COUNT"]) for entry in entries)
+
+
 def generations(service: Service) -> int:
     return int(service.output("sh", "-c", f"ls {LOG}* | wc -l"))
 
@@ -72,10 +78,12 @@ def test_journald_that_stands_still_costs_its_own_entries_alone(running: Service
     word = running.mark()
     running.marked(word)
     wait_for_journal(running)
-    assert in_journal(running, "stalled") + lost_by(running, "journal") >= STORM
-    assert lost_by(running, "journal") == lost(running, "journal") < STORM
-    (entry,) = running.container.journal("EXECAUDIT_TYPE=lost", "EXECAUDIT_SINK=journal")
-    assert int(entry["EXECAUDIT_COUNT"]) == lost_by(running, "journal")
+    arrived = in_journal(running, "stalled")
+    assert 0 < arrived < STORM
+    # Execs of others on this machine are among the lost, too, and may fill the queue once more.
+    assert arrived + lost_by(running, "journal") >= STORM
+    wait_until(lambda: lost_by(running, "journal") == lost(running, "journal"), "the exact sum")
+    wait_until(lambda: lost_in_journal(running) == lost_by(running, "journal"), "the same there")
     assert running.pid == daemon
 
 

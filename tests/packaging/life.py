@@ -36,7 +36,8 @@ _NOT_COMPARED = (
     "/var/tmp",
 )
 _USERS = ("group", "gshadow", "passwd", "shadow", "subuid", "subgid")
-_LOOK = "find /etc /root /run /tmp /usr /var -xdev -printf '%p\\n'"
+# Files of other services may go while it looks.
+_LOOK = "find /etc /root /run /tmp /usr /var -ignore_readdir_race -xdev -printf '%p\\n'"
 
 
 def files(service: Service) -> set[str]:
@@ -66,7 +67,7 @@ def traces_of_execaudit(service: Service) -> dict[str, str]:
         "process": "pgrep -f '[e]xecaudit daemon' || true",
         "unit": "systemctl list-unit-files --no-legend 'execaudit*'; "
         "systemctl list-units --all --no-legend 'execaudit*'",
-        "runtime": "find /run -path '*execaudit*'",
+        "runtime": "find /run -ignore_readdir_race -path '*execaudit*'",
         "enabled": "find /etc/systemd -name '*execaudit*' -path '*.wants*'",
     }
     return {name: service.output("sh", "-c", command) for name, command in asked.items()}

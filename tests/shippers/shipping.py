@@ -10,6 +10,7 @@ import json
 import signal
 import subprocess
 from collections.abc import Mapping
+from operator import ne
 from pathlib import Path
 
 from tests.integration.daemon_process import Daemon, wait_until
@@ -42,6 +43,29 @@ REMOTE = (
 )
 
 
+def whole_lines(data: bytes) -> list[bytes]:
+    """Return the lines of a file, without one that is being written."""
+    return data[: data.rfind(b"\n") + 1].splitlines(True)
+
+
+def is_json(line: bytes) -> bool:
+    """Return True if a line is a JSON text."""
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
+
+
+def behind_half(line: bytes) -> bytes:
+    """Return the whole record behind half a one, or the line where there is none."""
+    at = 0
+    while (at := line.find(b"{", at + 1)) >= 0:
+        if is_json(line[at:]):
+            return line[at:]
+    return line
+
+
 def leave_kernel_messages(host: Host) -> None:
     """They are the machine's, and can be read only once."""
     file = host.path("/etc/rsyslog.conf")
@@ -66,6 +90,7 @@ class Shipper:
         self.daemon = daemon
         self._running: subprocess.Popen[bytes] | None = None
         self._receiving: subprocess.Popen[bytes] | None = None
+        self._kills = 0
         for target, files in ((host, self.files), (central, self.central_files)):
             for source, path in files.items():
                 target.put(SHIPPED / source, path)
@@ -82,6 +107,7 @@ class Shipper:
     def kill_receiver(self) -> None:
         """Without a chance to say anything, as when its host goes down."""
         assert self._receiving
+        self._kills += 1
         self.central.end(self._receiving, signal.SIGKILL)
 
     def start(self) -> None:
@@ -94,13 +120,17 @@ class Shipper:
 
     def written(self) -> list[bytes]:
         """What there is to ship."""
-        return [line for file in self.daemon.files() for line in file.read_bytes().splitlines(True)]
+        return [line for data in self.daemon.contents() for line in whole_lines(data)]
 
     def arrived(self) -> list[bytes]:
+        """All that has arrived; half a line that a killed receiver has left is taken away."""
         folder = self.central.path(ARRIVED)
         if not folder.exists():
             return []
-        return [line for f in folder.iterdir() for line in f.read_bytes().splitlines(True)]
+        lines = [line for file in folder.iterdir() for line in whole_lines(file.read_bytes())]
+        whole = [line if is_json(line) else behind_half(line) for line in lines]
+        assert sum(map(ne, lines, whole)) <= self._kills
+        return whole
 
     def has_arrived(self, mark: str) -> bool:
         return any(mark.encode() in line for line in self.arrived())

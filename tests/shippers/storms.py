@@ -59,8 +59,7 @@ class Source:
         self._marks += 1
         mark = f"mark{self._uid}-{self._marks}"
         self.run(file=copy_of(self._programs / "tiny", mark, self._place))
-        files = self.daemon.files
-        wait_until(lambda: any(mark.encode() in file.read_bytes() for file in files()[-2:]))
+        wait_until(lambda: any(mark.encode() in data for data in self.daemon.contents()))
         return mark
 
     @contextmanager

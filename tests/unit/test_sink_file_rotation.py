@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from execaudit.errors import NotConfigured
+from execaudit.sinks import compression
 from execaudit.sinks.file import FileSink
 from execaudit.sinks.rotation import Series
 from tests.clocks import START_S
@@ -209,14 +210,21 @@ def test_first_record_of_the_future_rotates_after_the_whole_age_at_most(bench: B
 def test_compressing_that_was_killed_half_way_is_done_again_at_the_start(bench: Bench) -> None:
     write(bench.sink(), [line(1, os.urandom(4 << 20).hex())])
     bench.open_ones[-1].close()
+    write_all = compression.write_all
+
+    def write_and_hang(fd: int, data: bytes) -> None:
+        write_all(fd, data)
+        signal.pause()
+
     child = os.fork()
     if not child:
+        compression.write_all = write_and_hang
         sink = FileSink(
             replace(bench.settings, compress="gzip"), FinishedEntries(), clock=bench.clock
         )
         sink.rotate()
         wait_for(sink)
-        os._exit(1)  # too late to be killed
+        os._exit(1)
     unfinished = bench.directory / f".execaudit.jsonl.{STAMP}.gz.part"
     while not unfinished.exists() or not unfinished.stat().st_size:
         os.sched_yield()
