@@ -60,13 +60,6 @@ _SENT = re.compile(
 )
 
 
-# echo "host:5432:db:user:secret" > ~/.pgpass
-_PGPASS = re.compile(
-    rb"(?<![\w.-])(?:[\w.-]{1,255}|\*):(?:[0-9]{1,5}|\*):(?:[\w.-]{1,64}|\*):(?:[\w.-]{1,64}|\*):"
-    rb"(?P<secret>[^\s\"']{1,1024})"
-)
-
-
 # {"name": "DB_PASSWORD", "value": "secret"}, ParameterKey=DbPassword,ParameterValue=secret
 _PAIRED = re.compile(
     rb"(?i)(?:parameter)?(?:name|key)\\{0,2}[\"']?\s{0,8}[=:]\s{0,8}\\{0,2}[\"']?(?P<name>[\w.-]{2,80})"
@@ -102,11 +95,10 @@ def find_in_code(text: bytes) -> Iterator[tuple[int, int]]:
         at = text.find(b"(", at + 1)
     if b"alue" in text:
         yield from _find_in_pairs(text)
-    for literal, regex in ((b"send", _SENT), (b"pgpass", _PGPASS)):
-        if literal in text:
-            for match in regex.finditer(text):
-                if not is_harmless(match["secret"], b"password"):
-                    yield match.span("secret")
+    if b"send" in text:
+        for match in _SENT.finditer(text):
+            if not is_harmless(match["secret"], b"password"):
+                yield match.span("secret")
 
 
 def _find_in_pairs(text: bytes) -> Iterator[tuple[int, int]]:

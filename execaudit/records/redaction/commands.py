@@ -11,12 +11,18 @@ from typing import NamedTuple
 
 from execaudit.records.redaction import shell
 from execaudit.records.redaction.any_program import find_login, find_settings, option_text
-from execaudit.records.redaction.arguments import ArgumentFinder, Look, find_in_pair
+from execaudit.records.redaction.arguments import (
+    ArgumentFinder,
+    Look,
+    Secret,
+    find_in_cookie,
+    find_in_pair,
+)
 from execaudit.records.redaction.entries import Entry
 from execaudit.records.redaction.finding import FOLD, Finding
 from execaudit.records.redaction.prefixes import Prefix, command_after, find_prefix
 from execaudit.records.redaction.usage import Program
-from execaudit.records.redaction.values import is_harmless
+from execaudit.records.redaction.values import is_harmless, looks_random
 
 _PREFIXES = 8  # sudo env nice sh ...
 _SCRIPTS = 4  # a command line in one in one
@@ -31,8 +37,10 @@ _PIPED = re.compile(
     rb"|(?:password|token|pass)-stdin"
 )
 _OPTION_WITH_VALUE = re.compile(rb"(?:-{0,2}[A-Za-z][\w.-]{0,64}=){1,2}")
-_SCRIPT_OPTION = re.compile(rb"--(?:session-)?command=")
-_NO_SCRIPT = (b"-", b"{", b"[")
+_SCRIPT_OPTION = re.compile(
+    rb"(?i)-{0,2}(?:[A-Za-z][\w.-]{0,40}[_.-])?(?:cmd|command|rsh|sshcommand|execstart)="
+)
+_NO_SCRIPT = re.compile(rb"(?:[A-Za-z][\w.-]{0,40}=)?[\[{]|-")
 _INTERPRETERS = frozenset(b"python perl ruby node nodejs php lua tclsh rscript java".split())
 _STDIN_OPTION = re.compile(
     rb"--?[a-z-]*(?:pass(?:word|phrase|wd)?|token|secret|key|pin)-?(?:on-|from-)?(?:stdin|fd)[\w=-]*"
@@ -98,7 +106,12 @@ class CommandFinder:
             look = self._arguments.look_at(word)
             if look.secrets:
                 name = word.partition(b"=")[0] + b"="
-                found += [Finding(index, *secret) for secret in look.secrets if name not in plain]
+                is_prose = index > 0 and any(words[index - 1] in entry.prose for entry in entries)
+                found += [
+                    Finding(index, *secret)
+                    for secret in look.secrets
+                    if name not in plain and not (is_prose and _is_explained(word, secret))
+                ]
             # An option that has its value in itself, as in -wSECRET, announces nothing.
             if before is not None and before.leads and told.isdisjoint((index - 1, index)):
                 found += self._find_announced(index, words, before, plain)
@@ -147,7 +160,7 @@ class CommandFinder:
         option = _SCRIPT_OPTION.match(word)
         if option:
             return option.end(), []
-        if word.startswith(_NO_SCRIPT):
+        if _NO_SCRIPT.match(word):
             return self._piped_at(word), []
         before = words[index - 1]
         is_announced = _BEFORE_SCRIPT.fullmatch(before)
@@ -164,8 +177,12 @@ class CommandFinder:
 
     @staticmethod
     def _piped_at(word: bytes) -> int:
-        """Return where a command line begins that pipes a secret, whatever the option; or -1."""
-        if (b"|" not in word and b"<<" not in word) or not _PIPED.search(word):
+        """Return where a command line begins that pipes a secret, whatever the option; or -1.
+
+        Or one that begins with sshpass, as behind `rsync -e`.
+        """
+        is_piped = (b"|" in word or b"<<" in word) and _PIPED.search(word)
+        if not is_piped and b"sshpass " not in word:
             return -1
         option = _OPTION_WITH_VALUE.match(word)
         return option.end() if option else 0
@@ -183,8 +200,11 @@ class CommandFinder:
         elif before.is_pair:
             for secret in find_in_pair(word):
                 yield Finding(index, *secret)
+        elif before.is_cookie and self._wants_headers:
+            for secret in find_in_cookie(word):
+                yield Finding(index, *secret)
         elif before.is_header and self._wants_headers:
-            for secret in self._arguments.find(word, is_header=True):
+            for secret in self._arguments.find_header(word):
                 yield Finding(index, *secret)
 
     # -- command lines in arguments --------------------------------------------------------------
@@ -317,6 +337,12 @@ def _find_formatted(writers: Sequence[shell.Command]) -> Iterator[tuple[int, int
             for before, word in zip(pieces, words[2:], strict=False):
                 if before.endswith(b":") and not is_harmless(word.value, b"password"):
                     yield word.locate(0, len(word.value))
+
+
+def _is_explained(word: bytes, secret: Secret) -> bool:
+    """Return True if a text for people only seems to hold this secret, as `use token=abc` does."""
+    is_by_name = secret.name in ("password", "environment", "header", "code")
+    return is_by_name and not looks_random(word[secret.start : secret.end])
 
 
 def _is_option(word: bytes) -> bool:

@@ -57,7 +57,7 @@ class Screen:
             return self._may_hold_command(lower)
         if needed:
             return _holds_any(lower.translate(_SPLIT), needed)
-        return b"\0-p\0" in lower and (
+        return lower.find(b"\0-p\0") >= 0 and (
             _holds_any(lower, _BEFORE_USER) or _MIXED_PASSWORD(lower) is not None
         )
 
@@ -65,11 +65,11 @@ class Screen:
         """Return True if a command that runs another one may hold a secret."""
         split = lower.translate(_SPLIT)
         names = split.split(b"\0")
-        if b"\0-p\0" in split and _MIXED_PASSWORD(split) is not None:
+        if split.find(b"\0-p\0") >= 0 and _MIXED_PASSWORD(split) is not None:
             return True
         if self._names.isdisjoint(names):
             return False
-        reads = b"|" in lower or b"<<" in lower
+        reads = lower.find(b"|") >= 0 or lower.find(b"<<") >= 0
         for name in self._names.intersection(names):
             if name in self._needed and _holds_any(split, self._needed[name]):
                 return True
@@ -79,7 +79,8 @@ class Screen:
 
 
 def _holds_any(text: bytes, literals: Iterable[bytes]) -> bool:
-    for literal in literals:  # noqa: SIM110 - any() takes twice as long
-        if literal in text:
+    find = text.find  # `in` and any() take twice as long
+    for literal in literals:  # noqa: SIM110
+        if find(literal) >= 0:
             return True
     return False

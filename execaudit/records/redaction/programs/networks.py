@@ -75,7 +75,7 @@ PROGRAMS = (
     ),
     Program(
         "wifi",
-        "airdecap-ng airtun-ng tkiptun-ng",
+        "airdecap-ng airtun-ng tkiptun-ng airbase-ng",
         ("-p X", "-w X", "-k X"),
         "airdecap-ng(1)",
     ),
@@ -184,5 +184,11 @@ PROGRAMS = (
         "ptunnel ptunnel-ng",
         ("-x X",),
         "ptunnel(8)",
+    ),
+    Program(
+        "tunnel",
+        "brook",
+        ("-p X", "-pX"),
+        "brook --help",
     ),
 )

@@ -85,4 +85,22 @@ PROGRAMS = (
         "lftp(1)",
         scripts="-e -c",
     ),
+    Program(
+        "http",
+        "ab gobuster dirb",
+        ("-C NAME=X", "-c NAME=X"),
+        "ab(1), gobuster help dir",
+    ),
+    Program(
+        "http",
+        "httpx",
+        ("--auth USER X",),
+        "httpx --help, of the Python package",
+    ),
+    Program(
+        "httpie",
+        "http https httpie xh xhs",
+        ("-A|--auth-type jwt -a|--auth X", "--auth-type=jwt --auth=X"),
+        "httpie-jwt-auth",
+    ),
 )
