@@ -96,7 +96,7 @@ class ArgumentFinder:
     def find(self, word: bytes) -> Iterator[Secret]:
         """Find secrets in an argument."""
         lower = word.lower()
-        if b"=" in word or b":" in word:
+        if b"=" in word or b":" in word or word[:1] == b"s":  # s|PASSWORD|secret|
             for start, end, name in find_assignments(word):
                 if name in self._enabled:
                     yield Secret(start, end, name, "the name before it")

@@ -98,7 +98,8 @@ def _scan(word: bytes) -> Iterator[Found]:
         if word[at] == ord("="):
             found = _find_value(word, start, name, end_of_name, at + 1)
         else:
-            found = _find_member(word, start, name, end_of_name, at + 1)
+            last = name.rfind(b":") + 1  # a:name:
+            found = _find_member(word, start + last, name[last:], end_of_name, at + 1)
         if found is not None:
             yield found
             done = found[1]
@@ -212,7 +213,7 @@ def _find_member(
         if end_of_name < at - 1 or before in (b"{", b",", b"(", b"[", b"\n"):  # JSON, YAML
             limits = _member_limits(word, at, before)
             found = _checked(word, *limits, bare, "password") if limits else None
-        elif (word[:start] == b"/" and word[at : at + 1] != b"/") or (
+        elif (start == 1 and word[:1] == b"/" and word[at : at + 1] != b"/") or (
             start == 0 and name[:1] == b"-"
         ):  # /password:value
             found = _checked(word, at, len(word), bare, "password")
@@ -222,6 +223,8 @@ def _find_member(
             and word[start - 1 : start] in (b"", b"=")
         ):  # -passin pass:value
             found = _checked(word, at, len(word), bare, "password")
+        elif start == 0 and b"_" in bare and is_secret_variable(bare) and b" " not in word:
+            found = _checked(word, at, len(word), bare, "environment")  # --var API_KEY:value
         elif start == 0 and word[at : at + 1] == b" " and looks_random(word[at:].strip()):  # YAML
             found = at + 1, len(word), "password"
         elif is_header or (start == 0 and _is_header_name(bare)):

@@ -17,7 +17,7 @@ from execaudit.records.redaction.values import is_harmless
 _FIRST = (
     "password old_password set_password setpassword make_password hash_password password_hash"
     " hashpw generate_password_hash check_password password_verify check_password_hash crypt"
-    " encrypt_password fernet"
+    " encrypt_password fernet bcrypt"
 )
 _SECOND = (
     "login auth basicauth httpbasicauth httpdigestauth httpntlmauth basic_auth digest_auth"
@@ -29,7 +29,7 @@ _SECOND = (
 )
 _THIRD = (
     "connect connection ftp ftp_tls pdo mysqli mysqli_connect mysql_connect odbc_connect"
-    " getconnection ftp_login imap_open ldap_bind"
+    " getconnection ftp_login imap_open ldap_bind create_superuser create_user"
 )
 # The first argument is a name, the second its value.
 _NAMED = (

@@ -55,6 +55,11 @@ class Entry:
         return frozenset(self.program.scripts.encode().translate(FOLD).split())
 
     @cached_property
+    def commands(self) -> frozenset[bytes]:
+        """Options whose value is a command line for a shell."""
+        return frozenset(self.program.commands.encode().split())
+
+    @cached_property
     def prose(self) -> frozenset[bytes]:
         """Options whose value is text for people."""
         return frozenset(self.program.prose.encode().split())

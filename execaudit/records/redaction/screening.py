@@ -6,12 +6,11 @@ which its entries find nothing. False is certain, True a guess.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from execaudit.records.redaction.commands import program_name
 from execaudit.records.redaction.finding import FOLD
 from execaudit.records.redaction.literals import may_show_secret
-from execaudit.records.redaction.prefixes import prefix_names
+from execaudit.records.redaction.prefixes import prefix_names, program_name
 from execaudit.records.redaction.usage import Program, first_literals
 
 # What separates words in command lines, and directories in paths, becomes NUL.
@@ -24,7 +23,7 @@ _MIXED_PASSWORD = re.compile(rb"\0-p\0[^\0]{0,62}[a-z]0{1,62}[a-z]").search
 class Screen:
     """The test for a set of entries."""
 
-    def __init__(self, programs: Iterable[Program]) -> None:
+    def __init__(self, programs: Collection[Program]) -> None:
         arguments: dict[bytes, set[bytes]] = {}
         readers: dict[bytes, set[bytes]] = {}
         for program in programs:
@@ -46,6 +45,9 @@ class Screen:
         # A prefix may run any program, and take secrets as well.
         self._first: dict[bytes, tuple[bytes, ...] | None] = dict(self._needed)
         self._first |= dict.fromkeys(prefix_names())
+        for program in programs:
+            if program.commands:  # tar --to-command
+                self._first |= {program_name(n.encode()): None for n in program.programs.split()}
 
     def may_hold(self, block: bytes) -> bool:
         """Return True if a block of arguments, its digits folded, may hold a secret."""

@@ -32,6 +32,14 @@ _WEBHOOK = re.compile(
     rb"|(?:discord|discordapp)\.com/api/webhooks/[0-9]+/(?P<discord>[^\s\"'?#/]+)"
     rb"|api\.telegram\.org/(?:file/)?bot(?P<telegram>[^\s\"'?#/]+)"
     rb"|webhook\.office\.com/webhookb2/(?P<office>[^\s\"'?#]+)"
+    rb"|hooks\.zapier\.com/hooks/catch/(?P<zapier>[^\s\"'?#]+)"
+    rb"|maker\.ifttt\.com/trigger/[^\s\"'?#/]+/(?:json/)?with/key/(?P<ifttt>[^\s\"'?#]+)"
+    rb"|open\.(?:feishu\.cn|larksuite\.com)/open-apis/bot/v[0-9]/hook/(?P<feishu>[^\s\"'?#]+)"
+    rb"|(?:infura\.io|alchemy\.com)/v[0-9]/(?P<ledger>[^\s\"'?#]+)"
+    # A stream's key, of who may send it
+    rb"|live[\w-]*\.twitch\.tv/app/(?P<twitch>[^\s\"'?#|]+)"
+    rb"|rtmp\.youtube\.com/live[0-9]/(?P<youtube>[^\s\"'?#|]+)"
+    rb"|facebook\.com(?::[0-9]+)?/rtmp/(?P<facebook>[^\s\"'#|]+)"
 )
 
 

@@ -45,6 +45,7 @@ class Program(NamedTuple):
         valued: options whose value is no word of the command, separated by blanks.
         plain: options that hold no secret here, though they are named as if they did.
         scripts: options whose value has commands of the program's own language; "..." is any word.
+        commands: options whose value is a command line for a shell.
         prose: options whose value is text for people, which only explains what `password=x` means.
         has_slashes: its options begin with "/", so that words with it are none of the command.
 
@@ -57,6 +58,7 @@ class Program(NamedTuple):
     valued: str = ""
     plain: str = ""
     scripts: str = ""
+    commands: str = ""
     prose: str = ""
     has_slashes: bool = False
 

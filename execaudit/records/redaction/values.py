@@ -12,7 +12,8 @@ SHELL_DOLLAR = 1
 _VALUE_LIMIT = 512  # bytes of the longest value that is looked at; all beyond is a secret
 _WORDS = frozenset(
     b"true false yes no on off none null nil undefined auto always never ask prompt stdin default"
-    b" required optional disabled enabled enable disable public env file value - -- @- .".split()
+    b" required optional disabled enabled enable disable public env file value dark light"
+    b" - -- @- .".split()
 )
 # Atomic where two alternatives match the same text: of a row of such texts, each would be tried in
 # both ways.

@@ -41,16 +41,21 @@ PROGRAMS = (
     Program(
         "configuration",
         "crudini augtool dasel yq-set dconf gsettings snap debconf-set-selections"
-        " debconf-communicate ubus nvram fw_setenv occ kwriteconfig5 kwriteconfig6 kwriteconfig",
+        " debconf-communicate ubus nvram fw_setenv kwriteconfig5 kwriteconfig6 kwriteconfig",
         (
             "--set FILE SECTION SECRET_NAME X",
             "set SECRET_NAME X",
             "set SCHEMA SECRET_NAME X",
             "SECRET_NAME X",
             "< PACKAGE~QUESTION~password~X",
-            "config:system:set --value X",
         ),
         "crudini(1), gsettings(1), snap(8)",
+    ),
+    Program(
+        "configuration",
+        "occ",
+        ("config:system:set|config:app:set SECRET_NAME X", "config:system:set secret --value X"),
+        "occ help config:system:set, of Nextcloud",
     ),
     Program(
         "wordpress",

@@ -24,8 +24,9 @@ PROGRAMS = (
             "-aesKey X",
             "--aesKey|-aes X",
         ),
-        "netexec --help, certipy -h, evil-winrm -h",
+        "netexec --help, evil-winrm -h",
         plain="--pass-pol",
+        commands="-x -X",
     ),
     Program(
         "impacket",

@@ -20,6 +20,7 @@ PROGRAMS = (
             "mysql|mariadb|postgres|sql|synapse|acr -*p X",
             "user update|reset -*p X",
             "secret set --value X",
+            "devops login < X",
         ),
         "az login --help, az keyvault secret set --help",
     ),

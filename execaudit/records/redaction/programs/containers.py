@@ -62,7 +62,7 @@ PROGRAMS = (
     Program(
         "containers",
         "snyk",
-        ("auth X",),
+        ("auth X", "config set api=X"),
         "snyk auth --help",
     ),
     Program(

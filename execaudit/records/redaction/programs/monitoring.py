@@ -6,6 +6,14 @@ from execaudit.records.redaction.usage import Program
 PROGRAMS = (
     Program(
         "monitoring",
+        "check_by_ssh",
+        (),
+        "check_by_ssh --help",
+        plain="--password",
+        commands="-C",
+    ),
+    Program(
+        "monitoring",
         "check_mysql check_mysql_query check_pgsql check_radius",
         ("-p X", "-pX"),
         "Monitoring Plugins, --help of each",

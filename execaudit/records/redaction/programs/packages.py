@@ -91,8 +91,8 @@ PROGRAMS = (
     ),
     Program(
         "sonar",
-        "sonar-scanner mvn gradle",
-        ("-Dsonar.login=X",),
+        "sonar-scanner mvn mvnw gradle gradlew",
+        ("-Dsonar.login=X", "-Dbintray.key=X"),
         "https://docs.sonarsource.com",
     ),
     Program(
