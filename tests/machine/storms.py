@@ -71,6 +71,17 @@ def lost(service: Service, sink: str = "") -> int:
     return count
 
 
+def wait_for_room(service: Service) -> None:
+    """Wait until an exec is recorded: others may find the ring full behind a storm."""
+    words: list[str] = []
+
+    def is_recorded() -> bool:
+        words.append(service.mark())
+        return any(service.records(word) for word in words)
+
+    wait_until(is_recorded, "an exec that is recorded")
+
+
 def lost_records(service: Service) -> int:
     """Return how many events `lost` records count, those of sinks aside."""
     return sum(record["count"] for record in service.of_type("lost") if "sink" not in record)

@@ -13,7 +13,7 @@ from tests.machine.conftest import installed
 from tests.machine.container import Container
 from tests.machine.service import DROP_INS, LOG, UNIT, Service, wait_until
 from tests.machine.shell_storms import script
-from tests.machine.storms import lost_records, wait_for_journal
+from tests.machine.storms import lost_records, wait_for_journal, wait_for_room
 
 NAMES = (
     *("engine-bcc", "journal-only", "log-group", "log-namespace", "low-memory"),
@@ -147,6 +147,7 @@ def test_little_memory_suffices_while_the_journal_stands_still(running: Service)
         running.run("kill", "-STOP", str(journald))
         try:
             word = burst(running)
+            wait_for_room(running)
             running.marked(running.mark())
         finally:
             running.run("kill", "-CONT", str(journald))

@@ -18,6 +18,7 @@ from tests.machine.storms import (
     prepare,
     storm,
     wait_for_journal,
+    wait_for_room,
 )
 
 STORM = 40_000
@@ -47,19 +48,9 @@ def written(service: Service) -> int:
     return count
 
 
-def wait_for_room(service: Service) -> None:
-    """Wait until an exec is recorded: a new process may find the ring full, and miss some."""
-    words: list[str] = []
-
-    def is_recorded() -> bool:
-        words.append(service.mark())
-        return any(service.records(word) for word in words)
-
-    wait_until(is_recorded, "an exec that is recorded")
-
-
 def test_storm_on_every_processor_does_not_keep_the_daemon_from_running(running: Service) -> None:
     storm(running, STORM, "everywhere")
+    wait_for_room(running)
     running.marked(running.mark())
     recorded = in_file(running, "everywhere")
     # What was lost on another processor is known a little later.

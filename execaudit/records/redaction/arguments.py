@@ -5,11 +5,13 @@ Owns which finders are tried on an argument, and what is remembered of arguments
 `commands` reads the argument before it and the program.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from execaudit.records.redaction.assignments import find_assignments
+from execaudit.records.redaction.assignments import find_assignments, find_header
 from execaudit.records.redaction.code import find_in_code
+from execaudit.records.redaction.lines import find_in_lines
 from execaudit.records.redaction.literals import may_show_secret
 from execaudit.records.redaction.names import is_secret_name, option_name
 from execaudit.records.redaction.texts import Pattern
@@ -24,6 +26,8 @@ _PAIRS = frozenset(
     b" auth-user-pass auth-credentials authentication user-pass login-pass"
     b" proxy-cred auth-cred httpauth".split()
 )
+_COOKIES = frozenset(b"cookie cookies cookie-string http-cookie-string".split())
+_COOKIE = re.compile(rb"[\w.-]{1,80}=(?P<secret>[^\s=].*)", re.DOTALL)
 
 
 class Secret(NamedTuple):
@@ -43,7 +47,8 @@ class Look(NamedTuple):
         announces: it is an option whose value, the next argument, is a secret.
         is_pair: it is an option whose value is USER:SECRET.
         is_header: it is an option whose value is a header.
-        leads: one of these three.
+        is_cookie: it is an option whose value is NAME=SECRET.
+        leads: one of these four.
 
     """
 
@@ -51,6 +56,7 @@ class Look(NamedTuple):
     announces: bool = False
     is_pair: bool = False
     is_header: bool = False
+    is_cookie: bool = False
     leads: bool = False
 
 
@@ -81,11 +87,17 @@ class ArgumentFinder:
                 self._looks[word] = look
         return look
 
-    def find(self, word: bytes, *, is_header: bool = False) -> Iterator[Secret]:
-        """Find secrets in an argument; `is_header` if `-H` stands before it."""
+    def find_header(self, word: bytes) -> Iterator[Secret]:
+        """Find the secret in an argument that is a header, as behind `-H`."""
+        for start, end, name in find_header(word):
+            if name in self._enabled:
+                yield Secret(start, end, name, "the name before it")
+
+    def find(self, word: bytes) -> Iterator[Secret]:
+        """Find secrets in an argument."""
         lower = word.lower()
-        if b"=" in word or b":" in word:
-            for start, end, name in find_assignments(word, is_header=is_header):
+        if b"=" in word or b":" in word or word[:1] == b"s":  # s|PASSWORD|secret|
+            for start, end, name in find_assignments(word):
                 if name in self._enabled:
                     yield Secret(start, end, name, "the name before it")
         for pattern in self._patterns:
@@ -104,10 +116,12 @@ class ArgumentFinder:
         yield from self.find_in_code(word)
 
     def find_in_code(self, text: bytes) -> Iterator[Secret]:
-        """Find secrets in the calls of a text, where it is code."""
+        """Find secrets in the calls of a text, where it is code, and in lines that it writes."""
         if "code" in self._enabled:
             for start, end in find_in_code(text):
                 yield Secret(start, end, "code", "an argument of a function")
+            for start, end in find_in_lines(text):
+                yield Secret(start, end, "code", "a line of a file or a device")
 
     def _examine(self, word: bytes) -> Look:
         secrets = list(self.find(word))
@@ -115,14 +129,17 @@ class ArgumentFinder:
             return Look(tuple(secrets))
         name = option_name(word)
         if name:
-            is_pair = name.lower() in _PAIRS
-            announces = not is_pair and is_secret_name(name)
-            return Look(tuple(secrets), announces, is_pair, leads=announces or is_pair)
+            is_pair, is_cookie = name.lower() in _PAIRS, name.lower() in _COOKIES
+            announces = not is_pair and not is_cookie and is_secret_name(name)
+            leads = announces or is_pair or is_cookie
+            return Look(tuple(secrets), announces, is_pair, is_cookie=is_cookie, leads=leads)
         if word[:1] == b"-" and b"=" in word:
             option, _, value = word.partition(b"=")
             if option.lstrip(b"-").lower() in _PAIRS:
                 secrets = [secret for secret in secrets if secret.start != len(option) + 1]
                 secrets += find_in_pair(value, len(option) + 1)
+            elif option.lstrip(b"-").lower() in _COOKIES:
+                secrets += find_in_cookie(value, len(option) + 1)
         return Look(tuple(secrets))
 
 
@@ -143,3 +160,10 @@ def find_in_pair(value: bytes, at: int = 0) -> Iterator[Secret]:
         yield Secret(start, start + len(secret), "password", "USER:X")
     elif not colon and looks_random(user):
         yield Secret(at, at + len(user), "password", "a token instead of USER:X")
+
+
+def find_in_cookie(value: bytes, at: int = 0) -> Iterator[Secret]:
+    """Find the secret in NAME=SECRET, which begins at `at`; what follows it is secret as well."""
+    match = _COOKIE.match(value)
+    if match and not is_harmless(match["secret"], b"cookie"):
+        yield Secret(at + match.start("secret"), at + match.end(), "header", "NAME=X")

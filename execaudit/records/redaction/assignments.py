@@ -21,7 +21,7 @@ Found = tuple[int, int, str]
 
 # The last letter of each name of a secret, perhaps a digit, a quote and a blank behind it.
 _SIGN = re.compile(rb"(?<=[a-zA-Z0-9\"'\\ \t])[=:]|(?<=[\]}])=")
-_LAST_LETTERS = frozenset(b"deklnrtyshwgvpSDEKLNRTYHWGVP0123456789")
+_LAST_LETTERS = frozenset(b"cdeiklnrtyshwgvpCSDEIKLNRTYHWGVP0123456789")
 _QUOTES = b"\"'"
 # What ends a value, by the sign before its name. A run of blanks or brackets is tried where it
 # begins only: to try it from each of its bytes takes time with the square of its length.
@@ -61,19 +61,30 @@ _HEADERS = {
     b"x-key": "header",
     b"x-honeycomb-team": "header",
 }
+# X-JFrog-Art-Api, X-Appwrite-Key, X-Tableau-Auth behind -H
+_HEADER_NAME = re.compile(rb"(?i)x-[\w-]{0,60}-(?:api|key|auth|session|sid|signature)")
 _SUBSTITUTION = re.compile(rb"s([/|,#!@~%])")
 
 
-def find_assignments(word: bytes, *, is_header: bool = False) -> Iterator[Found]:
-    """Find the values of secret names in an argument; `is_header` if `-H` stands before it."""
+def find_assignments(word: bytes) -> Iterator[Found]:
+    """Find the values of secret names in an argument."""
     substitution = _SUBSTITUTION.match(word)
     if substitution and word.count(substitution[1]) >= 3:
         yield from _find_in_substitution(word, substitution[1])
     else:
-        yield from _scan(word, is_header=is_header)
+        yield from _scan(word)
 
 
-def _scan(word: bytes, *, is_header: bool) -> Iterator[Found]:
+def find_header(word: bytes) -> Iterator[Found]:
+    """Find the value of a secret name that begins an argument behind `-H`."""
+    at = word.find(b":", 0, NAME_LIMIT + 1)
+    if at > 0 and not word[:at].strip(NAME_BYTES):
+        found = _find_member(word, 0, word[:at], at, at + 1, is_header=True)
+        if found is not None:
+            yield found
+
+
+def _scan(word: bytes) -> Iterator[Found]:
     done = 0
     for match in _SIGN.finditer(word):
         at = match.start()
@@ -87,7 +98,8 @@ def _scan(word: bytes, *, is_header: bool) -> Iterator[Found]:
         if word[at] == ord("="):
             found = _find_value(word, start, name, end_of_name, at + 1)
         else:
-            found = _find_member(word, start, name, end_of_name, at + 1, is_header)
+            last = name.rfind(b":") + 1  # a:name:
+            found = _find_member(word, start + last, name[last:], end_of_name, at + 1)
         if found is not None:
             yield found
             done = found[1]
@@ -182,7 +194,7 @@ def _closing(word: bytes, at: int, quote: bytes) -> int:
 
 
 def _find_member(
-    word: bytes, start: int, name: bytes, end_of_name: int, at: int, is_header: bool
+    word: bytes, start: int, name: bytes, end_of_name: int, at: int, *, is_header: bool = False
 ) -> Found | None:
     """Find the value behind `name:`, `"name":` or `Name: `."""
     bare = name.lstrip(b"-/$")
@@ -190,6 +202,8 @@ def _find_member(
         start, bare, is_header = 2, name[2:], True
     header = _HEADERS.get(bare.lower())
     is_header = _is_header_at(word, start, is_header)
+    if header is None and is_header and _HEADER_NAME.fullmatch(bare):
+        header = "header"
     found = None
     if header is not None:
         if is_header or (start == 0 and bare[:1].isupper()):
@@ -199,7 +213,7 @@ def _find_member(
         if end_of_name < at - 1 or before in (b"{", b",", b"(", b"[", b"\n"):  # JSON, YAML
             limits = _member_limits(word, at, before)
             found = _checked(word, *limits, bare, "password") if limits else None
-        elif (word[:start] == b"/" and word[at : at + 1] != b"/") or (
+        elif (start == 1 and word[:1] == b"/" and word[at : at + 1] != b"/") or (
             start == 0 and name[:1] == b"-"
         ):  # /password:value
             found = _checked(word, at, len(word), bare, "password")
@@ -209,6 +223,8 @@ def _find_member(
             and word[start - 1 : start] in (b"", b"=")
         ):  # -passin pass:value
             found = _checked(word, at, len(word), bare, "password")
+        elif start == 0 and b"_" in bare and is_secret_variable(bare) and b" " not in word:
+            found = _checked(word, at, len(word), bare, "environment")  # --var API_KEY:value
         elif start == 0 and word[at : at + 1] == b" " and looks_random(word[at:].strip()):  # YAML
             found = at + 1, len(word), "password"
         elif is_header or (start == 0 and _is_header_name(bare)):
@@ -273,7 +289,7 @@ def _find_in_substitution(word: bytes, sign: bytes) -> Iterator[Found]:
     pieces = word.split(sign)
     old, new = pieces[1], sign.join(pieces[2:-1])
     start = len(old) + 3
-    for begin, end, pattern in _scan(new.removesuffix(sign), is_header=False):
+    for begin, end, pattern in _scan(new.removesuffix(sign)):
         if not new[begin:end].startswith((b"\\", b"&")):
             yield start + begin, start + end, pattern
     name = old.strip(b"_@{}%<>$ ^")

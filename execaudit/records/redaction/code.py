@@ -17,7 +17,7 @@ from execaudit.records.redaction.values import is_harmless
 _FIRST = (
     "password old_password set_password setpassword make_password hash_password password_hash"
     " hashpw generate_password_hash check_password password_verify check_password_hash crypt"
-    " encrypt_password fernet"
+    " encrypt_password fernet bcrypt"
 )
 _SECOND = (
     "login auth basicauth httpbasicauth httpdigestauth httpntlmauth basic_auth digest_auth"
@@ -29,7 +29,7 @@ _SECOND = (
 )
 _THIRD = (
     "connect connection ftp ftp_tls pdo mysqli mysqli_connect mysql_connect odbc_connect"
-    " getconnection ftp_login imap_open ldap_bind"
+    " getconnection ftp_login imap_open ldap_bind create_superuser create_user"
 )
 # The first argument is a name, the second its value.
 _NAMED = (
@@ -57,13 +57,6 @@ _SENT = re.compile(
     rb"(?i)ass(?:word|wd|phrase|code)[^\n]{0,32}?[\"}\]:;*\s]\s{0,8}(?:\{\s{0,8}|[\w$]{1,16}\.)?"
     rb"(?:exp_)?send(?:line)?"
     rb"(?:\s{1,4}(?:--?\s{1,4})?|\(b?)\\{0,2}[\"'{](?P<secret>[^\"'\\}]{1,1024})"
-)
-
-
-# echo "host:5432:db:user:secret" > ~/.pgpass
-_PGPASS = re.compile(
-    rb"(?<![\w.-])(?:[\w.-]{1,255}|\*):(?:[0-9]{1,5}|\*):(?:[\w.-]{1,64}|\*):(?:[\w.-]{1,64}|\*):"
-    rb"(?P<secret>[^\s\"']{1,1024})"
 )
 
 
@@ -102,11 +95,10 @@ def find_in_code(text: bytes) -> Iterator[tuple[int, int]]:
         at = text.find(b"(", at + 1)
     if b"alue" in text:
         yield from _find_in_pairs(text)
-    for literal, regex in ((b"send", _SENT), (b"pgpass", _PGPASS)):
-        if literal in text:
-            for match in regex.finditer(text):
-                if not is_harmless(match["secret"], b"password"):
-                    yield match.span("secret")
+    if b"send" in text:
+        for match in _SENT.finditer(text):
+            if not is_harmless(match["secret"], b"password"):
+                yield match.span("secret")
 
 
 def _find_in_pairs(text: bytes) -> Iterator[tuple[int, int]]:

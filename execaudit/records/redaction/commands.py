@@ -11,12 +11,19 @@ from typing import NamedTuple
 
 from execaudit.records.redaction import shell
 from execaudit.records.redaction.any_program import find_login, find_settings, option_text
-from execaudit.records.redaction.arguments import ArgumentFinder, Look, find_in_pair
+from execaudit.records.redaction.arguments import (
+    ArgumentFinder,
+    Look,
+    Secret,
+    find_in_cookie,
+    find_in_pair,
+)
 from execaudit.records.redaction.entries import Entry
-from execaudit.records.redaction.finding import FOLD, Finding
-from execaudit.records.redaction.prefixes import Prefix, command_after, find_prefix
+from execaudit.records.redaction.finding import Finding
+from execaudit.records.redaction.prefixes import Prefix, command_after, find_prefix, program_name
 from execaudit.records.redaction.usage import Program
-from execaudit.records.redaction.values import is_harmless
+from execaudit.records.redaction.values import is_harmless, looks_random
+from execaudit.records.redaction.writers import find_formatted, written
 
 _PREFIXES = 8  # sudo env nice sh ...
 _SCRIPTS = 4  # a command line in one in one
@@ -31,15 +38,16 @@ _PIPED = re.compile(
     rb"|(?:password|token|pass)-stdin"
 )
 _OPTION_WITH_VALUE = re.compile(rb"(?:-{0,2}[A-Za-z][\w.-]{0,64}=){1,2}")
-_SCRIPT_OPTION = re.compile(rb"--(?:session-)?command=")
-_NO_SCRIPT = (b"-", b"{", b"[")
+_SCRIPT_OPTION = re.compile(
+    rb"(?i)-{0,2}(?:[A-Za-z][\w.-]{0,40}[_.-])?(?:cmd|command|rsh|sshcommand|execstart)="
+)
+_NO_SCRIPT = re.compile(rb"(?:[A-Za-z][\w.-]{0,40}=)?[\[{]|-")
 _INTERPRETERS = frozenset(b"python perl ruby node nodejs php lua tclsh rscript java".split())
 _STDIN_OPTION = re.compile(
     rb"--?[a-z-]*(?:pass(?:word|phrase|wd)?|token|secret|key|pin)-?(?:on-|from-)?(?:stdin|fd)[\w=-]*"
     rb"|--with-token|--stdin-(?:password|pass|key)|-stdinpass"
 )
 _POWERSHELL = (b"pwsh", b"powershell")
-_WRITERS = frozenset((b"echo", b"printf", b"yes"))
 
 
 class _Running(NamedTuple):
@@ -49,11 +57,6 @@ class _Running(NamedTuple):
     at: int
     entries: Sequence[Entry]
     prefix: Prefix | None
-
-
-def program_name(word: bytes) -> bytes:
-    """Return the base name of a program, as the table has it: lower case, digits folded."""
-    return word.rpartition(b"/")[2].lower().translate(FOLD)
 
 
 class CommandFinder:
@@ -98,7 +101,12 @@ class CommandFinder:
             look = self._arguments.look_at(word)
             if look.secrets:
                 name = word.partition(b"=")[0] + b"="
-                found += [Finding(index, *secret) for secret in look.secrets if name not in plain]
+                is_prose = index > 0 and any(words[index - 1] in entry.prose for entry in entries)
+                found += [
+                    Finding(index, *secret)
+                    for secret in look.secrets
+                    if name not in plain and not (is_prose and _is_explained(word, secret))
+                ]
             # An option that has its value in itself, as in -wSECRET, announces nothing.
             if before is not None and before.leads and told.isdisjoint((index - 1, index)):
                 found += self._find_announced(index, words, before, plain)
@@ -147,7 +155,7 @@ class CommandFinder:
         option = _SCRIPT_OPTION.match(word)
         if option:
             return option.end(), []
-        if word.startswith(_NO_SCRIPT):
+        if _NO_SCRIPT.match(word):
             return self._piped_at(word), []
         before = words[index - 1]
         is_announced = _BEFORE_SCRIPT.fullmatch(before)
@@ -157,15 +165,20 @@ class CommandFinder:
                 return 0, []
         last = running[-1]
         for entry in last.entries:
-            if before in entry.scripts or b"..." in entry.scripts:
-                return 0, [last.name]
+            is_own = before in entry.scripts or b"..." in entry.scripts
+            if is_own or before in entry.commands:
+                return 0, [last.name] if is_own else []
         is_known = last.entries or last.name.rstrip(b"0.") in _INTERPRETERS
         return (0, []) if is_announced and not is_known else (self._piped_at(word), [])
 
     @staticmethod
     def _piped_at(word: bytes) -> int:
-        """Return where a command line begins that pipes a secret, whatever the option; or -1."""
-        if (b"|" not in word and b"<<" not in word) or not _PIPED.search(word):
+        """Return where a command line begins that pipes a secret, whatever the option; or -1.
+
+        Or one that begins with sshpass, as behind `rsync -e`.
+        """
+        is_piped = (b"|" in word or b"<<" in word) and _PIPED.search(word)
+        if not is_piped and b"sshpass " not in word:
             return -1
         option = _OPTION_WITH_VALUE.match(word)
         return option.end() if option else 0
@@ -183,8 +196,11 @@ class CommandFinder:
         elif before.is_pair:
             for secret in find_in_pair(word):
                 yield Finding(index, *secret)
+        elif before.is_cookie and self._wants_headers:
+            for secret in find_in_cookie(word):
+                yield Finding(index, *secret)
         elif before.is_header and self._wants_headers:
-            for secret in self._arguments.find(word, is_header=True):
+            for secret in self._arguments.find_header(word):
                 yield Finding(index, *secret)
 
     # -- command lines in arguments --------------------------------------------------------------
@@ -232,7 +248,7 @@ class CommandFinder:
             for given in command.input:
                 found += self._find_in_given(given, inner, depth)
             if command.upstream or command.input:
-                found += self._find_in_input(inner, command)
+                found += self._find_in_input(inner, command, depth)
         return found
 
     def _find_in_given(
@@ -246,32 +262,52 @@ class CommandFinder:
             start, end = given.locate(secret.start, secret.end)
             yield secret._replace(argument=0, start=start, end=end)
 
+    def _find_in_piped_commands(self, texts: Sequence[shell.Word], depth: int) -> Iterator[Finding]:
+        """Find secrets in what a shell reads: `echo 'mysql -psecret' | sh`."""
+        for text in texts:
+            for secret in self._find_in_commands(text.value, [], depth + 1) or ():
+                start, end = text.locate(secret.start, secret.end)
+                yield secret._replace(argument=0, start=start, end=end)
+
     def _find_in_input(
-        self, words: Sequence[shell.Word], command: shell.Command
+        self, words: Sequence[shell.Word], command: shell.Command, depth: int
     ) -> Iterator[Finding]:
         """Find secrets that are piped into a command; offsets are those in the command line."""
         texts = list(command.input)
         for writer in command.upstream[-1:]:  # cat <<< text | command
             texts += writer.input
         for writer in command.upstream:
-            texts += _written(shell.strip_keywords(writer))[:_INPUT_WORDS]
+            texts += written(shell.strip_keywords(writer))[:_INPUT_WORDS]
         if not texts:
             return
         values = [word.value for word in words]
-        lines = [text.value for text in texts]
-        for program, arguments in _with_arguments(values, self._run(values)):
-            for entry in program.entries:
-                for place in entry.find_in_input(arguments, lines):
-                    start, end = texts[place.argument].locate(place.start, place.end)
-                    yield Finding(0, start, end, entry.program.name, _reason(entry, place.usage))
-                if entry.reads_pairs:
-                    for start, end in _find_formatted(command.upstream):
-                        yield Finding(0, start, end, entry.program.name, "printf USER:%s")
+        running = self._run(values)
+        if _runs_lines(running):  # its own input, _find_in_given reads
+            yield from self._find_in_piped_commands(texts[len(command.input) :], depth)
+        yield from _find_by_readers(values, running, texts, command.upstream)
         if self._wants_input and any(map(_STDIN_OPTION.fullmatch, values)):
             for text in texts:
                 value = text.value.removesuffix(b"\\n")
                 if value and not is_harmless(value, b"password"):
                     yield Finding(0, *text.locate(0, len(value)), "input", "what is piped in")
+
+
+def _find_by_readers(
+    words: Sequence[bytes],
+    running: Sequence[_Running],
+    texts: Sequence[shell.Word],
+    upstream: Sequence[shell.Command],
+) -> Iterator[Finding]:
+    """Find what programs of the table read as a secret."""
+    lines = [text.value for text in texts]
+    for program, arguments in _with_arguments(words, running):
+        for entry in program.entries:
+            for place in entry.find_in_input(arguments, lines):
+                start, end = texts[place.argument].locate(place.start, place.end)
+                yield Finding(0, start, end, entry.program.name, _reason(entry, place.usage))
+            if entry.reads_pairs:
+                for start, end in find_formatted(upstream):
+                    yield Finding(0, start, end, entry.program.name, "printf USER:%s")
 
 
 def _with_arguments(
@@ -296,27 +332,10 @@ def _reason(entry: Entry, usage: str) -> str:
     return f"{usage}, {entry.program.source}"
 
 
-def _written(words: Sequence[shell.Word]) -> Sequence[shell.Word]:
-    """Return the words that `echo`, `printf` or `yes` writes."""
-    if not words or program_name(words[0].value) not in _WRITERS:
-        return ()
-    begin = 1
-    while begin < len(words) and words[begin].value in (b"-n", b"-e", b"-E", b"-ne", b"-en", b"--"):
-        begin += 1
-    if words[0].value.endswith(b"printf") and len(words) > begin + 1:
-        begin += 1
-    return words[begin:]
-
-
-def _find_formatted(writers: Sequence[shell.Command]) -> Iterator[tuple[int, int]]:
-    """Find what `printf` writes behind a colon: `printf '%s:%s' USER SECRET`."""
-    for writer in writers:
-        words = shell.strip_keywords(writer)
-        if len(words) > 2 and program_name(words[0].value) == b"printf":
-            pieces = words[1].value.split(b"%s")
-            for before, word in zip(pieces, words[2:], strict=False):
-                if before.endswith(b":") and not is_harmless(word.value, b"password"):
-                    yield word.locate(0, len(word.value))
+def _is_explained(word: bytes, secret: Secret) -> bool:
+    """Return True if a text for people only seems to hold this secret, as `use token=abc` does."""
+    is_by_name = secret.name in ("password", "environment", "header", "code")
+    return is_by_name and not looks_random(word[secret.start : secret.end])
 
 
 def _is_option(word: bytes) -> bool:

@@ -24,6 +24,8 @@ from execaudit.records.redaction.values import is_harmless
 
 _ARGUMENTS = 4096  # more is nobody's command line
 _OPTION = re.compile(rb"-[A-Za-z]|--[A-Za-z][\w=.-]*")
+# No "-p" with a value: programs with such options have others of one letter besides.
+_LONG_OPTION = re.compile(rb"-p(?:ass(?:word|wd|phrase)?|fx|ort)(?:=.*)?", re.DOTALL)
 _PAIR = re.compile(rb"[a-z_]{2,32}=[^=]")  # username=bob is no token
 
 
@@ -51,6 +53,16 @@ class Entry:
     def scripts(self) -> frozenset[bytes]:
         """Options whose value has commands of the program."""
         return frozenset(self.program.scripts.encode().translate(FOLD).split())
+
+    @cached_property
+    def commands(self) -> frozenset[bytes]:
+        """Options whose value is a command line for a shell."""
+        return frozenset(self.program.commands.encode().split())
+
+    @cached_property
+    def prose(self) -> frozenset[bytes]:
+        """Options whose value is text for people."""
+        return frozenset(self.program.prose.encode().split())
 
     @cached_property
     def _usages(self) -> tuple[Usage, ...]:
@@ -85,7 +97,8 @@ class Entry:
         for usage in self._usages:
             if usage.behind >= 0 or usage.behind == LAST:
                 if positions is None:
-                    positions = _positions(words, self._valued)
+                    signs = b"-/" if self.program.has_slashes else b"-"
+                    positions = _positions(words, self._valued, signs)
                 candidates = _find_words(usage, words, positions)
             else:
                 candidates = _find_options(usage, words)
@@ -104,10 +117,14 @@ class Entry:
                 if not at:
                     break
             else:
-                for index, line in enumerate(lines):
-                    for start, end in _values_of_lines(usage, line):
-                        yield Found(index, start, end, usage.text)
-                return
+                found = [
+                    Found(index, *span, usage.text)
+                    for index, line in enumerate(lines)
+                    for span in _values_of_lines(usage, line)
+                ]
+                yield from found
+                if found:
+                    return
 
 
 def _begin(usage: Usage) -> bytes:
@@ -124,14 +141,17 @@ def _is_harmless(word: bytes, start: int, end: int) -> bool:
     return is_harmless(word[start : min(end, start + 1024)], b"password")
 
 
-def _positions(words: Sequence[bytes], valued: frozenset[bytes]) -> list[int]:
-    """Return the indexes of words that are neither options nor their values."""
+def _positions(words: Sequence[bytes], valued: frozenset[bytes], signs: bytes) -> list[int]:
+    """Return the indexes of words that are neither options nor their values.
+
+    Options begin with one of `signs`.
+    """
     found: list[int] = []
     is_value = False
     for index, word in enumerate(words):
         if is_value:
             is_value = False
-        elif word[:1] == b"-" and len(word) > 1:
+        elif len(word) > 1 and word[0] in signs and word[:2] != b"//":
             is_value = word in valued
         else:
             found.append(index)
@@ -145,11 +165,7 @@ def _find_options(usage: Usage, words: Sequence[bytes]) -> Iterator[tuple[int, i
         if not at:
             return
     if usage.behind == INSIDE:
-        is_option = usage.text.split()[-1][0] in "-/"
-        for index in range(at, len(words)):
-            match = usage.value.fullmatch(words[index])
-            if match and (is_option or words[index][:1] != b"-"):
-                yield (index, *match.span("secret"))
+        yield from _find_inside(usage, words, at)
         return
     option = usage.literals[-1]
     for index in range(at, len(words)):
@@ -170,6 +186,15 @@ def _find_options(usage: Usage, words: Sequence[bytes]) -> Iterator[tuple[int, i
                 yield (at, *value.span("secret"))
 
 
+def _find_inside(usage: Usage, words: Sequence[bytes], at: int) -> Iterator[tuple[int, int, int]]:
+    is_option = usage.text.split()[-1][0] in "-/"
+    for index in range(at, len(words)):
+        word = words[index]
+        match = usage.value.fullmatch(word)
+        if match and (not _LONG_OPTION.fullmatch(word) if is_option else word[:1] != b"-"):
+            yield (index, *match.span("secret"))
+
+
 def _find_words(
     usage: Usage, words: Sequence[bytes], positions: Sequence[int]
 ) -> Iterator[tuple[int, int, int]]:
@@ -183,6 +208,8 @@ def _find_words(
     if not 0 <= skipped < len(behind):
         return
     if usage.secret_name >= 0 and not _names_secret(words[behind[usage.secret_name]]):
+        return
+    if usage.unlike and usage.unlike.fullmatch(words[behind[0]]):
         return
     word = words[behind[skipped]]
     match = usage.value.fullmatch(word)

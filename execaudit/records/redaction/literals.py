@@ -19,7 +19,7 @@ _GITLAB = re.compile(rb"gl(?:pat|ptt|dt|rt|cbt|ft|imt|agent|soat|ffct|wt)-").sea
 # Functions that take a secret, by what is before their parenthesis.
 _CALL = re.compile(
     rb"\((?:(?<=connect\()|(?<=pdo\()|(?<=mysqli\()|(?<=login\()|(?<=hashpw\()|(?<=crypt\()"
-    rb"|(?<=bind\()|(?<=bind_s\()|(?<=_open\()|(?<=connection\()|(?<=fernet\()|(?<=ftp\()|(?<=_tls\())"
+    rb"|(?<=bind\()|(?<=bind_s\()|(?<=_open\()|(?<=connection\()|(?<=_user\()|(?<=superuser\()|(?<=fernet\()|(?<=ftp\()|(?<=_tls\())"
 ).search
 _BEFORE_HOST = re.compile(rb":[^\0\s@/:]{0,256}@").search  # bob:secret@host
 
@@ -31,49 +31,72 @@ def may_show_secret(lower: bytes) -> bool:
     is certain, True a guess. Of literals with a rare sign, the sign is looked for first; a token
     has a digit.
     """
+    find = lower.find  # `in` takes twice as long: it asks first if the bytes are a number
     return (
-        (b"ass" in lower and (b"pass" in lower or b"assw" in lower))
-        or (b"cre" in lower and (b"secret" in lower or b"cred" in lower))
-        or b"auth" in lower
+        (find(b"ass") >= 0 and (find(b"pass") >= 0 or find(b"assw") >= 0))
+        or (find(b"cre") >= 0 and (find(b"secret") >= 0 or find(b"cred") >= 0))
+        or find(b"auth") >= 0
         or (
-            b":" in lower
+            find(b":") >= 0
             and (
-                b"://" in lower
-                or b":thin:" in lower
-                or b":oci" in lower
-                or b":aa" in lower
-                or (b"@" in lower and _BEFORE_HOST(lower) is not None)
+                find(b"://") >= 0
+                or find(b":thin:") >= 0
+                or find(b":oci") >= 0
+                or find(b":aa") >= 0
+                or (find(b"@") >= 0 and _BEFORE_HOST(lower) is not None)
             )
         )
-        or b" by" in lower
+        or find(b" by") >= 0
         or (
-            b"k" in lower
+            find(b"k") >= 0
             and (
-                b"key" in lower
-                or b"token" in lower
-                or b"cookie" in lower
-                or (b"sk" in lower and (b"psk" in lower or b"sk-" in lower))
-                or (b"ak" in lower and (b"akia" in lower or b"nrak-" in lower or b"pmak-" in lower))
+                find(b"key") >= 0
+                or find(b"token") >= 0
+                or find(b"cookie") >= 0
+                or (find(b"sk") >= 0 and (find(b"psk") >= 0 or find(b"sk-") >= 0))
+                or (
+                    find(b"ak") >= 0
+                    and (find(b"akia") >= 0 or find(b"nrak-") >= 0 or find(b"pmak-") >= 0)
+                )
             )
         )
-        or (b"pw" in lower and _PW(lower) is not None)
-        or (b"gl" in lower and b"t-" in lower and _GITLAB(lower) is not None)
-        or (b"_" in lower and _UNDERSCORE(lower) is not None)
-        or (b"(" in lower and _CALL(lower) is not None)
-        or b"-pin" in lower
-        or (b"hv" in lower and (b"hvs." in lower or b"hvb." in lower or b"hvr." in lower))
-        or (b"0" in lower and _may_show_token(lower))
+        or (find(b"pw") >= 0 and _PW(lower) is not None)
+        or (find(b"gl") >= 0 and find(b"t-") >= 0 and _GITLAB(lower) is not None)
+        or (find(b"_") >= 0 and _UNDERSCORE(lower) is not None)
+        or (find(b"(") >= 0 and _CALL(lower) is not None)
+        or find(b"-pin") >= 0
+        or _may_have_name(lower)
+        or (find(b"hv") >= 0 and (find(b"hvs.") >= 0 or find(b"hvb.") >= 0 or find(b"hvr.") >= 0))
+        or (find(b"0") >= 0 and _may_show_token(lower))
+    )
+
+
+def _may_have_name(lower: bytes) -> bool:
+    find = lower.find
+    return (
+        find(b"otp") >= 0
+        or find(b"mfa") >= 0
+        or find(b"bearer") >= 0
+        or find(b"mnemonic") >= 0
+        or find(b"phrase") >= 0
+        or (find(b"j") >= 0 and find(b"jwt") >= 0)
     )
 
 
 def _may_show_token(lower: bytes) -> bool:
+    find = lower.find
     return (
-        (b"y" in lower and (b"eyj" in lower or b"ya00." in lower or b"pypi-" in lower))
-        or b"aiza" in lower
-        or b"asia" in lower
+        (find(b"y") >= 0 and (find(b"eyj") >= 0 or find(b"ya00.") >= 0 or find(b"pypi-") >= 0))
+        or find(b"aiza") >= 0
+        or find(b"asia") >= 0
         or (
-            b"x" in lower
-            and (b"xox" in lower or b"xapp-" in lower or b"gocspx-" in lower or b"atatt0x" in lower)
+            find(b"x") >= 0
+            and (
+                find(b"xox") >= 0
+                or find(b"xapp-") >= 0
+                or find(b"gocspx-") >= 0
+                or find(b"atatt0x") >= 0
+            )
         )
-        or b"sg." in lower
+        or find(b"sg.") >= 0
     )

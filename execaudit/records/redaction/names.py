@@ -19,13 +19,13 @@ _PART = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _ALONE = frozenset(
     b"password passwd passphrase passcode passwort pass pwd pw psk secret token credential"
     b" credentials cred creds apikey authtoken pwdhash passw pword"
-    b" authkey pin puk otp".split()
+    b" authkey pin puk otp masterauth jwt mnemonic".split()
 )
 _GLUED = (
     b"password", b"passwd", b"passphrase", b"passcode", b"passwort", b"secret", b"token", b"apikey",
     b"secretkey", b"accesskey", b"privatekey", b"accountkey", b"authkey", b"sharedkey",
     b"masterkey", b"encryptionkey", b"presharedkey", b"licensekey", b"securitykey", b"sessionkey",
-    b"subscriptionkey", b"storagekey", b"appkey",
+    b"subscriptionkey", b"storagekey", b"appkey", b"activationkey", b"installationkey",
 )  # fmt: skip
 _OWNERS = (
     b"store key user db my admin root sudo become ks ts trust ssl tls cert http https ftp smtp imap"
@@ -38,14 +38,20 @@ _BEFORE_KEY = frozenset(
     b"api access secret private account auth master encryption encrypt decryption shared preshared"
     b" psk storage license licence setup unseal recovery consumer hmac webhook instrumentation"
     b" functions function rapidapi mashape ingest"
-    b" subscription session security app application sas wep wpa crypto cipher cookie".split()
+    b" subscription session security app application sas wep wpa crypto cipher cookie"
+    b" activation registration enrollment installation product integration provisioning".split()
 )
+_BEFORE_CODE = frozenset(b"token mfa otp totp auth authorization verification twofactor".split())
+_BEFORE_PHRASE = frozenset(b"seed recovery pass mnemonic".split())
 # "--no-password", "--ask-become-pass" take no value; "--max-token", "--eos-token" no secret.
 _NO_VALUE = frozenset(
     b"no without ask prompt skip show save remember need require requires use generate gen random"
     b" reset force expire verify check validate enable disable allow clear hide is has empty list"
-    b" delete revoke renew unset interactive print read get cache forget change".split()
+    b" delete revoke renew unset interactive print read get cache forget change max min num"
+    b" len".split()
 )
+# Of an object that holds the secret: auth.existingSecret=name, imagePullSecret=name.
+_NO_SECRET_BEFORE = frozenset((b"existing", b"pull"))
 _NO_SECRET = frozenset(
     b"max min num n eos bos pad unk sep cls mask stop end per image next starting continuation page"
     b" pagination start context prompt completion input output total special vocab client-request"
@@ -88,6 +94,8 @@ def is_secret_name(name: bytes) -> bool:
         return False
     if last.endswith(b"token") and _NO_SECRET.intersection((*before, last[:-5])):
         return False
+    if last == b"secret" and before and before[-1] in _NO_SECRET_BEFORE:
+        return False
     return _is_secret(last, before)
 
 
@@ -98,9 +106,13 @@ def _is_secret(last: bytes, before: list[bytes]) -> bool:
     elif last == b"cookie":
         is_secret = bool(before) and before[-1] in (b"session", b"auth", b"login")
     elif last == b"bearer":
-        is_secret = any(part.endswith(b"auth") for part in before)
+        is_secret = not before or any(part.endswith(b"auth") for part in before)
     elif last == b"key":
         is_secret = bool(before) and (before[-1] in _BEFORE_KEY or before[-1].endswith(b"secret"))
+    elif last == b"code":
+        is_secret = bool(before) and before[-1] in _BEFORE_CODE
+    elif last == b"phrase":
+        is_secret = bool(before) and before[-1] in _BEFORE_PHRASE
     elif last.endswith(_GLUED):
         is_secret = not last.startswith((b"no", b"ask", b"max", b"min"))
     elif last.endswith(b"pass"):

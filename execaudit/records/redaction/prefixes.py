@@ -62,6 +62,8 @@ PREFIXES = (
         "-c -o -O --rcfile --init-file -s -g -G -w -u --command",
         is_shell=True,
     ),
+    Prefix("at batch", "-f -q -t -c", is_shell=True),
+    Prefix("adb", "-s -t -H -P -L", verbs="shell", is_runner=True),
     Prefix("flock", "-w -E -c --timeout --wait", skip=1, is_shell=True),
     Prefix("script sg newgrp", "-c -I -O -B -T -m -E -o --command", skip=1, is_shell=True),
     Prefix("screen", "-S -h -e -t -c -T -s -p -L -X -r -x"),
@@ -205,6 +207,11 @@ _BY_BYTES = {name.encode().translate(FOLD): prefix for name, prefix in _BY_NAME.
 def prefix_names() -> Iterable[bytes]:
     """Return the base names of all, their digits folded."""
     return _BY_BYTES
+
+
+def program_name(word: bytes) -> bytes:
+    """Return the base name of a program, as the table has it: lower case, digits folded."""
+    return word.rpartition(b"/")[2].lower().translate(FOLD)
 
 
 def find_prefix(name: bytes) -> Prefix | None:

@@ -32,7 +32,7 @@ def _pattern(name: str, regex: str, needs: str) -> Pattern:
 _SQL_VALUE = r"N?(?P<q>['\"])?(?P<secret>(?(q)(?:[^'\"\\]|\\.|''){1,4096}|[^\s;'\"()]{1,4096}))"
 _SCHEMES = (
     r"(?:basic|bearer|token|digest|negotiate|apikey|ntlm|geniekey|splunk|bot|hmac"
-    r"|aws4-hmac-sha\d{3})"
+    r"|oauth|aws4-hmac-sha\d{3})"
 )
 
 TEXTS = (
@@ -54,13 +54,13 @@ TEXTS = (
     # https://github.blog/engineering/behind-githubs-new-authentication-token-formats/
     _pattern(
         "github",
-        r"(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255})",
+        r"(?:gh[pousr]_[A-Za-z0-9]{16,255}|github_pat_[A-Za-z0-9_]{22,255})",
         "ghp_|gho_|ghu_|ghs_|ghr_|github_pat_",
     ),
     # https://docs.gitlab.com/security/tokens/#token-prefixes
     _pattern(
         "gitlab",
-        r"gl(?:pat|ptt|dt|rt|cbt|ft|imt|agent|soat|ffct|wt)-[A-Za-z0-9_.=-]{20,255}",
+        r"gl(?:pat|ptt|dt|rt|cbt|ft|imt|agent|soat|ffct|wt)-[A-Za-z0-9_.=-]{16,255}",
         "glpat-|glptt-|gldt-|glrt-|glcbt-|glft-|glimt-|glagent-|glsoat-|glffct-|glwt-",
     ),
     _pattern(
@@ -91,11 +91,12 @@ TEXTS = (
     # Clojars, Replicate.
     _pattern(
         "token",
-        r"(?:npm_[A-Za-z0-9]{36}|pypi-[\w-]{50,512}|dckr_(?:pat|oat)_[\w-]{20,64}"
-        r"|do[oprs]_v\d_[a-f0-9]{64}|hf_[A-Za-z0-9]{30,64}|sk-(?:proj-|ant-|svcacct-)?[\w-]{32,255}"
-        r"|SG\.[\w-]{16,32}\.[\w-]{30,64}|shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}"
-        r"|gl(?:c|sa)_[\w=-]{32,255}|hv[sbr]\.[\w-]{24,255}"
-        r"|lin_api_[A-Za-z0-9]{32,64}|tskey-[a-z]{3,10}-[\w-]{16,64}|AGE-SECRET-KEY-[A-Z0-9-]{50,1024}"
+        r"(?:npm_[A-Za-z0-9]{24,64}|pypi-Ag[\w-]{16,512}|dckr_(?:pat|oat)_[\w-]{16,64}"
+        r"|do[oprs]_v\d_[a-f0-9]{32,64}|hf_[A-Za-z0-9]{24,64}|sk-(?:proj-|ant-|svcacct-)[\w-]{16,255}"
+        r"|sk-[\w-]{32,255}"
+        r"|SG\.[\w-]{16,32}\.[\w-]{16,64}|shp(?:at|ca|pa|ss)_[a-fA-F0-9]{24,64}"
+        r"|gl(?:c|sa)_[\w=-]{32,255}|hv[sbr]\.[\w-]{16,255}"
+        r"|lin_api_[A-Za-z0-9]{24,64}|tskey-[a-z]{3,10}-[\w-]{16,64}|AGE-SECRET-KEY-[A-Z0-9-]{16,1024}"
         r"|sntry[su]_[\w=+/-]{40,255}|pscale_(?:tkn|pw)_[\w.-]{32,64}"
         r"|PMAK-[a-f0-9]{24}-[a-f0-9]{34}|rubygems_[a-f0-9]{48}|NRAK-[A-Z0-9]{27}"
         r"|ATATT0x[\w=-]{20,512}|[0-9]{8,10}:AA[\w-]{33}"
@@ -109,7 +110,8 @@ TEXTS = (
     # CREATE USER, ALTER USER, SET PASSWORD of MySQL, PostgreSQL, Oracle, SQL Server, ClickHouse.
     _pattern(
         "sql",
-        r"(?i)\bidentified(?:\s{1,8}with\s{1,8}\S{1,64})?\s{0,8} by\s{1,8}(?:password\s{1,8})?"
+        r"(?i)\bidentified(?:\s{1,8}with\s{1,8}\S{1,64})?\s{0,8} by\s{1,8}"
+        r"(?:(?:password|values)\s{1,8})?"
         + _SQL_VALUE,
         " by",
     ),
@@ -119,6 +121,17 @@ TEXTS = (
         r"(?:\s{0,8}[(=]|\s{1,8}for\s{1,8}[^=;]{1,128}=|\s{1,8}(?=N?['\"]))"
         r"\s{0,8}(?:password\s{0,8}\(\s{0,8})?" + _SQL_VALUE,
         "password",
+    ),
+    # ALTER CURRENT USER SET PASSWORD FROM 'old' TO 'new' of Neo4j
+    _pattern("sql", r"(?i)\bpassword from '(?P<secret>[^']{1,1024})'", "password from"),
+    _pattern(
+        "sql", r"(?i)\bpassword from '[^']{1,1024}' to '(?P<secret>[^']{1,1024})'", "password from"
+    ),
+    # PRAGMA key = 'secret' of SQLCipher
+    _pattern(
+        "sql",
+        r"(?i)\bpragma\s{1,8}(?:hex|re|hexre)?key\s{0,8}[=(]\s{0,8}[\"'](?P<secret>[^\"']{1,1024})",
+        "key",
     ),
     # mongosh: db.auth("user", "secret"); redis-cli: AUTH, CONFIG SET requirepass.
     _pattern(

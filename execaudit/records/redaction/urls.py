@@ -12,9 +12,11 @@ from execaudit.records.redaction.assignments import Found
 from execaudit.records.redaction.values import is_harmless, looks_random
 
 _LIMIT = 4096  # bytes of the longest authority
+_URLS = 8192  # of an argument, that are looked at
 _END = re.compile(rb"[\s\"'<>|\\^`]|://")
 _PATH = re.compile(rb"[/?#]")
 _PORT = re.compile(rb"[0-9]*|[A-Z_]+|\$\{?\w+\}?|\{.*")
+_NO_HOST = re.compile(rb"(?!localhost$)[^.:]+$")  # in "p@ss/w0rd@host"; rarely a name
 _HOST = re.compile(rb"[A-Za-z0-9_][\w.-]*(?::[0-9]+)?(?=[/?#,]|$)")
 # Instead of a password where the token takes the place of the user.
 _DUMMIES = frozenset((b"", b"x-oauth-basic", b"x-token-auth", b"x", b"api_token"))
@@ -30,6 +32,14 @@ _WEBHOOK = re.compile(
     rb"|(?:discord|discordapp)\.com/api/webhooks/[0-9]+/(?P<discord>[^\s\"'?#/]+)"
     rb"|api\.telegram\.org/(?:file/)?bot(?P<telegram>[^\s\"'?#/]+)"
     rb"|webhook\.office\.com/webhookb2/(?P<office>[^\s\"'?#]+)"
+    rb"|hooks\.zapier\.com/hooks/catch/(?P<zapier>[^\s\"'?#]+)"
+    rb"|maker\.ifttt\.com/trigger/[^\s\"'?#/]+/(?:json/)?with/key/(?P<ifttt>[^\s\"'?#]+)"
+    rb"|open\.(?:feishu\.cn|larksuite\.com)/open-apis/bot/v[0-9]/hook/(?P<feishu>[^\s\"'?#]+)"
+    rb"|(?:infura\.io|alchemy\.com)/v[0-9]/(?P<ledger>[^\s\"'?#]+)"
+    # A stream's key, of who may send it
+    rb"|live[\w-]*\.twitch\.tv/app/(?P<twitch>[^\s\"'?#|]+)"
+    rb"|rtmp\.youtube\.com/live[0-9]/(?P<youtube>[^\s\"'?#|]+)"
+    rb"|facebook\.com(?::[0-9]+)?/rtmp/(?P<facebook>[^\s\"'#|]+)"
 )
 
 
@@ -58,8 +68,9 @@ def find_in_addresses(word: bytes) -> Iterator[Found]:
 
 def find_in_urls(word: bytes) -> Iterator[Found]:
     """Find the secrets in the URLs of an argument."""
-    at = word.find(b"://")
-    while at >= 0:
+    at, urls = word.find(b"://"), 0
+    while at >= 0 and urls < _URLS:
+        urls += 1
         start = at + 3
         match = _END.search(word, start, start + _LIMIT)
         end = match.start() if match else min(len(word), start + _LIMIT)
@@ -87,18 +98,23 @@ def _extend(word: bytes, start: int, end: int) -> int:
 
 def _find_in_authority(scheme: bytes, word: bytes, start: int, end: int) -> Found | None:
     chunk = word[start:end]
-    path = _PATH.search(chunk)
-    at = chunk.rfind(b"@", 0, path.start() if path else len(chunk))
-    if at < 0 and path:
-        at = _sign_in_path(chunk, path.start())
-    if at < 0:
+    last = chunk.rfind(b"@")
+    if last < 0:
         return None
+    path = _PATH.search(chunk)
+    at = last
+    if path and path.start() < last:
+        at = chunk.rfind(b"@", 0, path.start())
+        if at < 0 or _NO_HOST.match(chunk, at + 1, path.start()):
+            at = max(at, _sign_in_path(chunk, path.start()))
+        if at < 0:
+            return None
     user, colon, password = chunk[:at].partition(b":")
     if colon and password not in _DUMMIES:
         if is_harmless(password, b"password") and not password.isdigit():
             return None
         return start + len(user) + 1, start + at, "url"
-    if not is_token(user, chunk[at + 1 :]) or scheme[-4:].lower() not in (b"http", b"ttps"):
+    if scheme[-4:].lower() not in (b"http", b"ttps") or not is_token(user, chunk[at + 1 :]):
         return None
     return start, start + len(user), "url"
 

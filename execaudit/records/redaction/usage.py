@@ -10,6 +10,7 @@
     passwd ... X    the last word of the command
     set SECRET_NAME X   the word behind one that is the name of a secret
     a|b X           behind one of the words
+    user !add|list X    the second word behind `user`, unless the first is one of these
     -S < X          what is piped into the command, if it has the option -S
 
 `~` stands for blanks. X is the secret, other words in capitals stand for any text; with "@HOST"
@@ -44,6 +45,9 @@ class Program(NamedTuple):
         valued: options whose value is no word of the command, separated by blanks.
         plain: options that hold no secret here, though they are named as if they did.
         scripts: options whose value has commands of the program's own language; "..." is any word.
+        commands: options whose value is a command line for a shell.
+        prose: options whose value is text for people, which only explains what `password=x` means.
+        has_slashes: its options begin with "/", so that words with it are none of the command.
 
     """
 
@@ -54,6 +58,9 @@ class Program(NamedTuple):
     valued: str = ""
     plain: str = ""
     scripts: str = ""
+    commands: str = ""
+    prose: str = ""
+    has_slashes: bool = False
 
 
 class Usage(NamedTuple):
@@ -64,6 +71,7 @@ class Usage(NamedTuple):
     behind: int  # words to skip after the last literal; NEXT, INSIDE or LAST
     secret_name: int  # which of the skipped ones must be the name of a secret, or -1
     value: re.Pattern[bytes]  # of the argument with the secret
+    unlike: re.Pattern[bytes] | None = None  # the first of the skipped ones must not match
 
 
 NEXT = -1  # the argument right after the last literal
@@ -77,9 +85,12 @@ def compile_usage(text: str) -> Usage:
     *rest, target = text.replace("<", "").split()
     literals: list[re.Pattern[bytes]] = []
     behind, secret_name = INSIDE, -1
+    unlike = None
     for part in rest:
         if part == "...":
             behind = LAST
+        elif part[0] == "!":
+            unlike, behind = _literal(part[1:]), 1
         elif _ANY_TEXT.fullmatch(part):
             if part == _NAMED:
                 secret_name = max(behind, 0)
@@ -89,7 +100,7 @@ def compile_usage(text: str) -> Usage:
             behind = NEXT if part[0] in "-/+" else INSIDE
     if behind == INSIDE and (target == "X" or (literals and target[0] not in "-/")):
         behind = 0 if target == "X" or _ANY_TEXT.match(target) else INSIDE
-    return Usage(text, tuple(literals), behind, secret_name, _value(target))
+    return Usage(text, tuple(literals), behind, secret_name, _value(target), unlike)
 
 
 def _literal(token: str) -> re.Pattern[bytes]:
@@ -130,7 +141,7 @@ def first_literals(program: Program) -> tuple[set[bytes], set[bytes]]:
     for text in program.usage:
         into = stdin if "<" in text else arguments
         first = text.split()[0]
-        if first in ("<", "X", "...") or _ANY_TEXT.match(first):
+        if first[0] in "<X" or first == "..." or _ANY_TEXT.match(first):
             into.add(b"")
             continue
         begin = first.partition("*")[0]

@@ -12,7 +12,8 @@ SHELL_DOLLAR = 1
 _VALUE_LIMIT = 512  # bytes of the longest value that is looked at; all beyond is a secret
 _WORDS = frozenset(
     b"true false yes no on off none null nil undefined auto always never ask prompt stdin default"
-    b" required optional disabled enabled enable disable public env file - -- @- .".split()
+    b" required optional disabled enabled enable disable public env file value dark light"
+    b" - -- @- .".split()
 )
 # Atomic where two alternatives match the same text: of a row of such texts, each would be tried in
 # both ways.
@@ -26,6 +27,7 @@ _VARIABLES = re.compile(
 _READING = re.compile(
     rb"(?:os\.(?:getenv|environ)|getenv|process\.env|ENV[\[.]|System\.getenv|getpass|secrets\."
     rb"|env\(|args\.|self\.|cfg\.|config[.\[]|settings\.|input\(|request\.|params[.\[]|None\b).*"
+    rb"|\.[a-z_]{2,64}(?:\.[a-z_]{1,64}){0,8}"  # jq: {password: .password}
 )
 _DIRECTORY = re.compile(rb"/[\w./~-]*")  # PWD=/srv
 _NUMBER = re.compile(rb"[+-]?[0-9]+(?:[.,][0-9]+)*(?:[eE][+-]?[0-9]+|[kKmMgGsh%]|ms)?")
@@ -44,7 +46,7 @@ _PLACEHOLDER = re.compile(
     rb"(?:(?:MY|YOUR|THE|SOME|A|NEW|OLD|DB|API|AUTH|ACCESS|ADMIN|ROOT|HERE|NAME|DIR|DIRECTORY|FILE"
     rb"|PATH|TOKEN|PASSWORD|PASSWD|PASSPHRASE|PASS|PWD|SECRET|KEY|VALUE|STRING|TEXT|USER|USERNAME"
     rb"|ID|ENV|VAR|VARIABLE|REDACTED|MASKED|HIDDEN|NONE|NULL)(?:[_-]|$))+"
-    rb"|<[A-Za-z][\w .-]*>|\[[A-Z_ ]+\]|\*{3,}|[xX]{3,}|\.{2,}"
+    rb"|<[A-Za-z][\w .-]*>|\[[A-Z_ ]+\]|\*{3,}|[xX]{3,}|\.{2,}|\^[A-Z]+\^(?::.*)?|FILE0|COMBO00"
 )
 # A regular expression in `grep 'password=.*'` and similar commands.
 _EXPRESSION = re.compile(

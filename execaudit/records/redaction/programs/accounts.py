@@ -49,9 +49,15 @@ PROGRAMS = (
     ),
     Program(
         "accounts",
-        "base64 argon2",
-        ("< USER:X", "SALT < X"),
-        "base64(1), argon2(1)",
+        "base64",
+        ("< USER:X",),
+        "base64(1): what Basic authentication takes",
+    ),
+    Program(
+        "accounts",
+        "argon2",
+        ("< X",),
+        "argon2(1)",
     ),
     Program(
         "accounts",
@@ -89,5 +95,18 @@ PROGRAMS = (
         "ab htdbm",
         ("-*b ... X", "-A USER:X", "-P USER:X"),
         "ab(1), htdbm(1)",
+    ),
+    Program(
+        "accounts",
+        "cryptpw",
+        ("X",),
+        "busybox: cryptpw",
+        valued="-m -P -S",
+    ),
+    Program(
+        "accounts",
+        "oneuser",
+        ("create|passwd USER X",),
+        "oneuser(1) of OpenNebula",
     ),
 )

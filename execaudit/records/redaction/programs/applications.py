@@ -41,16 +41,21 @@ PROGRAMS = (
     Program(
         "configuration",
         "crudini augtool dasel yq-set dconf gsettings snap debconf-set-selections"
-        " debconf-communicate ubus nvram fw_setenv occ kwriteconfig5 kwriteconfig6 kwriteconfig",
+        " debconf-communicate ubus nvram fw_setenv kwriteconfig5 kwriteconfig6 kwriteconfig",
         (
             "--set FILE SECTION SECRET_NAME X",
             "set SECRET_NAME X",
             "set SCHEMA SECRET_NAME X",
             "SECRET_NAME X",
             "< PACKAGE~QUESTION~password~X",
-            "config:system:set --value X",
         ),
         "crudini(1), gsettings(1), snap(8)",
+    ),
+    Program(
+        "configuration",
+        "occ",
+        ("config:system:set|config:app:set SECRET_NAME X", "config:system:set secret --value X"),
+        "occ help config:system:set, of Nextcloud",
     ),
     Program(
         "wordpress",
@@ -163,5 +168,75 @@ PROGRAMS = (
         ),
         "huggingface-cli login --help, wandb login --help",
         valued="--host --project --entity",
+    ),
+    Program(
+        "configuration",
+        "eyaml",
+        ("encrypt -s X", "encrypt --string X"),
+        "eyaml encrypt --help",
+    ),
+    Program(
+        "configuration",
+        "hammer pulp-admin katello fab",
+        ("-p X",),
+        "hammer --help, fab(1)",
+    ),
+    Program(
+        "configuration",
+        "console artisan",
+        (
+            "security:encode-password|security:hash-password X",
+            "fos:user:change-password USER X",
+            "fos:user:create USER MAIL X",
+        ),
+        "bin/console list, of Symfony",
+    ),
+    Program(
+        "configuration",
+        "dconf defaults",
+        ("write SECRET_NAME X", "write DOMAIN SECRET_NAME X"),
+        "dconf(1), defaults(1)",
+        valued="-currentHost",
+    ),
+    Program(
+        "license",
+        "pro ua ubuntu-advantage",
+        ("attach X",),
+        "pro(1): attach TOKEN",
+    ),
+    Program(
+        "license",
+        "canonical-livepatch",
+        ("enable X",),
+        "canonical-livepatch help enable",
+    ),
+    Program(
+        "license",
+        "vim-cmd",
+        ("--set=X", "--set X"),
+        "vim-cmd vimsvc/license",
+    ),
+    Program(
+        "license",
+        "plesk newrelic-install newrelic-daemon newrelic-admin warp-cli",
+        (
+            "license -i|--install X",
+            "--license X",
+            "set-license X",
+            "registration license X",
+        ),
+        "plesk bin license --help, warp-cli --help",
+    ),
+    Program(
+        "torrent",
+        "transmission-remote",
+        ("-n USER:X", "--auth USER:X"),
+        "transmission-remote(1)",
+    ),
+    Program(
+        "torrent",
+        "mpc",
+        ("-h X@HOST", "--host X@HOST", "--host=X@HOST"),
+        "mpc(1)",
     ),
 )

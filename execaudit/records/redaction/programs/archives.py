@@ -34,6 +34,7 @@ PROGRAMS = (
         (),
         "bsdtar(1)",
         plain="--pass",
+        commands="-I --use-compress-program --to-command",
     ),
     Program(
         "archive",

@@ -7,7 +7,7 @@ PROGRAMS = (
     Program(
         "attack",
         "crackmapexec cme netexec nxc smbmap enum4linux enum4linux-ng bloodhound-python"
-        " bloodhound.py bloodhound-ce-python certipy certipy-ad evil-winrm evil-winrm.rb coercer"
+        " bloodhound.py bloodhound-ce-python evil-winrm evil-winrm.rb coercer"
         " ldeep pywerview pygpoabuse lsassy sprayhound donpapi dploot manspider bloodyad"
         " bloodyad.py pywhisker ntlmrelayx.py petitpotam.py zerologon printerbug.py adidnsdump"
         " gmsadumper.py targetedkerberoast.py ldapsearch-ad rdp_check smbclient-ng krbrelayx.py"
@@ -24,8 +24,9 @@ PROGRAMS = (
             "-aesKey X",
             "--aesKey|-aes X",
         ),
-        "netexec --help, certipy -h, evil-winrm -h",
+        "netexec --help, evil-winrm -h",
         plain="--pass-pol",
+        commands="-x -X",
     ),
     Program(
         "impacket",
@@ -152,5 +153,36 @@ PROGRAMS = (
         "mimikatz mimikatz.exe rubeus rubeus.exe seatbelt sharpup.exe snaffler",
         ("/rc4:X", "/aes256:X", "/ntlm:X", "/credpassword:X", "/hash:X"),
         "Rubeus help",
+        scripts="...",
+    ),
+    Program(
+        "attack",
+        "certipy certipy-ad",
+        ("-p X", "-hashes X", "-aes X"),
+        "certipy -h",
+    ),
+    Program(
+        "attack",
+        "godap masky evil-winrm-py autobloody silenthound.py sccmhunter.py getlaps.py getnthash.py",
+        ("-p X", "-P X", "-H X", "-key X"),
+        "evil-winrm-py --help, getnthash.py -h",
+    ),
+    Program(
+        "attack",
+        "odat odat.py",
+        ("-P X",),
+        "odat.py --help",
+    ),
+    Program(
+        "attack",
+        "gpp-decrypt gpp-decrypt.py hashid",
+        ("X",),
+        "gpp-decrypt CPASSWORD",
+    ),
+    Program(
+        "attack",
+        "weevely weevely.py weevely0",
+        ("generate X", "http://HOST|https://HOST X"),
+        "weevely --help",
     ),
 )

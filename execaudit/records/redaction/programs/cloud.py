@@ -20,6 +20,7 @@ PROGRAMS = (
             "mysql|mariadb|postgres|sql|synapse|acr -*p X",
             "user update|reset -*p X",
             "secret set --value X",
+            "devops login < X",
         ),
         "az login --help, az keyvault secret set --help",
     ),
@@ -184,14 +185,20 @@ PROGRAMS = (
     ),
     Program(
         "backup",
-        "qlogin",
-        ("-clp X", "-ps X"),
-        "Commvault: qlogin",
+        "qlogin nsrlogin",
+        ("-clp X", "-ps X", "-p X"),
+        "Commvault: qlogin; NetWorker: nsrlogin(8)",
     ),
     Program(
         "backup",
         "borg restic rustic borgmatic",
         ("init < X", "--password-command echo~X"),
         "borg(1), restic(1)",
+    ),
+    Program(
+        "azure",
+        "azcopy azcopy.exe",
+        ("/DestKey:X", "/SourceKey:X", "/DestSAS:X", "/SourceSAS:X"),
+        "AzCopy 8, /?",
     ),
 )

@@ -20,6 +20,7 @@ PROGRAMS = (
         ),
         "virsh(1)",
         valued="-c --connect",
+        plain="--secret",
     ),
     Program(
         "libvirt",
@@ -61,7 +62,7 @@ PROGRAMS = (
     Program(
         "containers",
         "snyk",
-        ("auth X",),
+        ("auth X", "config set api=X"),
         "snyk auth --help",
     ),
     Program(
@@ -90,5 +91,30 @@ PROGRAMS = (
         "argocd rancher rancher2 kubeadm k3sup talosctl kops",
         ("login -t X", "login -p X"),
         "argocd login --help, kubeadm join --help",
+    ),
+    Program(
+        "kubernetes",
+        "kubeseal",
+        ("--raw < X",),
+        "kubeseal --help",
+    ),
+    Program(
+        "cloudfoundry",
+        "credhub om pks tkgi",
+        ("set -w X", "login -p X", "-p X"),
+        "credhub set --help, om --help, pks login --help",
+        plain="--password-stdin",
+    ),
+    Program(
+        "cloudfoundry",
+        "uaac",
+        ("-s X", "-p X"),
+        "uaac --help",
+    ),
+    Program(
+        "vmware",
+        "vboxmanage prlctl",
+        ("passwordhash X", "--userpasswd USER:X"),
+        "VBoxManage internalcommands, prlctl(8)",
     ),
 )

@@ -10,11 +10,16 @@ PROGRAMS = (
         " mysql_upgrade mysqlpump mysqlsh mysqlrouter mysqlhotcopy mysqlreport mysqltuner"
         " mysqltuner.pl mysqlrepair mysqlanalyze mysqloptimize mysql_secure_installation"
         " mysql_config_editor mariadb mariadb-admin mariadb-dump mariadb-import mariadb-show"
-        " mariadb-check mariadb-slap mariadb-binlog mariadb-upgrade mariadb-backup mariabackup"
-        " mydumper myloader xtrabackup innobackupex",
+        " mariadb-check mariadb-slap mariadb-binlog mariadb-upgrade mariadb-backup mariabackup",
         ("-pX",),
         "mysql(1)",
         plain="--password",
+    ),
+    Program(
+        "mysql",
+        "mydumper myloader xtrabackup innobackupex dumpling",
+        ("-p X", "-pX"),
+        "mydumper(1), xtrabackup(1)",
     ),
     Program(
         "mysql",
@@ -213,5 +218,61 @@ PROGRAMS = (
         "zkCli.sh zkcli zookeepercli zookeeper-shell zookeeper-shell.sh",
         ("addauth digest USER:X",),
         "zkCli.sh help",
+    ),
+    Program(
+        "teradata",
+        "bteq fastload mload multiload fexp fastexport tpump tdload",
+        (".logon USER,X", "< .logon~USER,X", "-p X"),
+        "Teradata: Basic Teradata Query Reference, LOGON",
+        scripts="...",
+    ),
+    Program(
+        "oracle",
+        "mkstore orapki",
+        (
+            "-createCredential|-modifyCredential ALIAS USER X",
+            "-createEntry|-modifyEntry NAME X",
+            "-wrl DIRECTORY < X",
+        ),
+        "Oracle Database Security Guide: mkstore",
+        plain="-createCredential -modifyCredential -deleteCredential",
+    ),
+    Program(
+        "oracle",
+        "sqlplus sqlcl sql rman brbackup brarchive brrestore brconnect brspace",
+        ("< conn~USER/X@HOST", "< connect~USER/X@HOST", "-u USER/X"),
+        "SQL*Plus User's Guide: CONNECT; SAP: BR*Tools",
+    ),
+    Program(
+        "oracle",
+        "ggsci adminclient",
+        ("< dblogin~userid~USER,~password~X", "< dblogin~userid~USER~password~X"),
+        "Oracle GoldenGate: DBLOGIN",
+    ),
+    Program(
+        "db2",
+        "db2batch asnpwd",
+        ("-a USER/X", "password X"),
+        "IBM Db2: db2batch, asnpwd",
+    ),
+    Program(
+        "postgres",
+        "pg_md5 scram-sha-256",
+        ("X",),
+        "pg_md5(1) of Pgpool-II",
+        valued="-u --username -f -K -k",
+        plain="--prompt -p",
+    ),
+    Program(
+        "mysql-tools",
+        "maxctrl maxadmin",
+        ("create user NAME X", "alter user NAME X", "-p X", "-pX"),
+        "MaxScale: MaxCtrl",
+    ),
+    Program(
+        "mysql-tools",
+        "orchestrator-client",
+        ("-b USER:X",),
+        "orchestrator-client --help",
     ),
 )

@@ -245,4 +245,22 @@ PROGRAMS = (
         ("-p X",),
         "altool(1)",
     ),
+    Program(
+        "dns",
+        "dig nsupdate delv host kdig knsupdate drill nslookup",
+        ("-y ALGORITHM:NAME:X", "-y NAME:X"),
+        "dig(1), nsupdate(1)",
+    ),
+    Program(
+        "jwt",
+        "jwt jwt_tool jwt_tool.py jwt-cli",
+        ("-p X", "-S X", "decode X"),
+        "jwt encode --help, jwt_tool.py -h",
+    ),
+    Program(
+        "sap",
+        "sapgenpse",
+        ("-x X", "-xo X", "-xn X"),
+        "sapgenpse -h",
+    ),
 )

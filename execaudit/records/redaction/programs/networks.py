@@ -9,13 +9,12 @@ PROGRAMS = (
         "nmcli",
         (
             "password X",
-            "wifi-sec.psk|802-11-wireless-security.psk X",
-            "psk X",
-            "wifi-sec.wep-key0|wep-key0|802-11-wireless-security.wep-key0 X",
-            "802-1x.password|802-1x.private-key-password|802-1x.phase2-private-key-password X",
-            "gsm.password|gsm.pin|pppoe.password|cdma.password|vpn.secrets X",
-            "wifi-sec.leap-password X",
-            "wireguard.private-key X",
+            "add|modify|mod|m|edit wifi-sec.psk|802-11-wireless-security.psk|psk X",
+            "add|modify|mod|m|edit wifi-sec.wep-key0|wep-key0|802-11-wireless-security.wep-key0 X",
+            "add|modify|mod|m|edit 802-1x.password|802-1x.private-key-password"
+            "|802-1x.phase2-private-key-password X",
+            "add|modify|mod|m|edit gsm.password|gsm.pin|pppoe.password|cdma.password X",
+            "add|modify|mod|m|edit vpn.secrets|wifi-sec.leap-password|wireguard.private-key X",
         ),
         "nmcli(1), nm-settings-nmcli(5)",
         plain="--ask --show-secrets -s",
@@ -75,7 +74,7 @@ PROGRAMS = (
     ),
     Program(
         "wifi",
-        "airdecap-ng airtun-ng tkiptun-ng",
+        "airdecap-ng airtun-ng tkiptun-ng airbase-ng",
         ("-p X", "-w X", "-k X"),
         "airdecap-ng(1)",
     ),
@@ -184,5 +183,11 @@ PROGRAMS = (
         "ptunnel ptunnel-ng",
         ("-x X",),
         "ptunnel(8)",
+    ),
+    Program(
+        "tunnel",
+        "brook",
+        ("-p X", "-pX"),
+        "brook --help",
     ),
 )

@@ -91,8 +91,8 @@ PROGRAMS = (
     ),
     Program(
         "sonar",
-        "sonar-scanner mvn gradle",
-        ("-Dsonar.login=X",),
+        "sonar-scanner mvn mvnw gradle gradlew",
+        ("-Dsonar.login=X", "-Dbintray.key=X"),
         "https://docs.sonarsource.com",
     ),
     Program(
@@ -151,6 +151,7 @@ PROGRAMS = (
         "git",
         ("config SECRET_NAME X", "config set SECRET_NAME X"),
         "git-config(1)",
+        prose="-m -am --message",
     ),
     Program(
         "git",
@@ -194,5 +195,43 @@ PROGRAMS = (
         "jenkins-jobs",
         ("-p X",),
         "jenkins-jobs --help",
+    ),
+    Program(
+        "dotnet",
+        "nuget nuget.exe",
+        ("push PACKAGE X",),
+        "nuget help push",
+        valued="-Source -ApiKey -SymbolSource -SymbolApiKey -ConfigFile -Timeout -src"
+        " -Verbosity -source -apikey -configfile -timeout",
+    ),
+    Program(
+        "dotnet",
+        "choco choco.exe chocolatey",
+        ("-k X", "-k=X", "--key X", "-p X", "-p=X"),
+        "choco push --help",
+    ),
+    Program(
+        "artifacts",
+        "cloudsmith",
+        ("-k X",),
+        "cloudsmith --help",
+    ),
+    Program(
+        "artifacts",
+        "codacy-coverage-reporter",
+        ("-t X",),
+        "codacy-coverage-reporter --help",
+    ),
+    Program(
+        "artifacts",
+        "veracode veracodejavaapi.jar",
+        ("-vkey X",),
+        "Veracode API wrapper",
+    ),
+    Program(
+        "elixir",
+        "mix rebar3",
+        ("auth ORGANIZATION --key X", "--key X"),
+        "mix help hex.organization",
     ),
 )

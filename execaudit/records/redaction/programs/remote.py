@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Remote shells and desktops, SNMP, IPMI, monitoring: where their programs take secrets."""
+"""Remote shells and desktops, SNMP, IPMI, network devices: where their programs take secrets."""
 
 from execaudit.records.redaction.usage import Program
 
@@ -140,6 +140,7 @@ PROGRAMS = (
             "user set password ID X",
             "user test ID SIZE X",
             "set password ID X",
+            "lan set NUMBER password|snmp X",
         ),
         "ipmitool(1)",
         valued="-H -U -P -I -p -L -C -A -O -o -t -b -B -T -l -N -R -e -S",
@@ -199,51 +200,40 @@ PROGRAMS = (
         "upscmd(8), upsrw(8)",
     ),
     Program(
-        "monitoring",
-        "check_mysql check_mysql_query check_pgsql check_radius",
-        ("-p X", "-pX"),
-        "Monitoring Plugins, --help of each",
+        "network",
+        "vtysh fastcli",
+        ("password|secret|key-string X", "neighbor PEER password X"),
+        "vtysh(1), bgpd(8)",
+        scripts="-c",
     ),
     Program(
-        "monitoring",
-        "check_snmp check_ifstatus check_ifoperstatus",
-        ("-C X", "-CX", "-A X", "-X X"),
-        "check_snmp --help",
+        "network",
+        "tcpdump",
+        ("-M X", "-E ADDRESS~ALGORITHM:X", "-E ALGORITHM:X"),
+        "tcpdump(1)",
     ),
     Program(
-        "monitoring",
-        "check_snmp_int.pl check_snmp_load.pl check_snmp_storage.pl check_snmp_process.pl",
-        ("-C X", "-CX", "-x X", "-X X"),
-        "check_snmp_int.pl --help",
+        "network",
+        "tacacs_client tacc tactest",
+        ("-k X", "-p X"),
+        "tacacs_client --help, tacc(1)",
     ),
     Program(
-        "monitoring",
-        "check_http check_curl",
-        ("-a USER:X", "-b USER:X", "--authorization USER:X", "--proxy-authorization USER:X"),
-        "check_http --help",
+        "network",
+        "clogin jlogin flogin hlogin nlogin mactelnet gnmic gnmi_cli ciscocmd netconf-console",
+        ("-p X", "-e X", "-v X"),
+        "clogin(1), mactelnet(1), gnmic --help",
     ),
     Program(
-        "monitoring",
-        "check_ldap check_ldaps check_smtp",
-        ("-P X",),
-        "check_ldap --help",
+        "snmp",
+        "cfgmaker indexmaker snmpbrute",
+        ("X@HOST",),
+        "cfgmaker(1)",
     ),
     Program(
-        "monitoring",
-        "check_nt",
-        ("-s X",),
-        "check_nt --help",
-    ),
-    Program(
-        "monitoring",
-        "check_ncpa.py",
-        ("-t X",),
-        "check_ncpa.py --help",
-    ),
-    Program(
-        "monitoring",
-        "icinga2",
-        ("--ticket X",),
-        "icinga2 node setup --help",
+        "network",
+        "coap-client coap-client-openssl coap-client-gnutls",
+        ("-k X", "-kX"),
+        "coap-client(5)",
     ),
 )
