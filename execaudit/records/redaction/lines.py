@@ -44,6 +44,13 @@ _FORMS = (
             rb":\s{0,8}(?:PSK|EAP|XAUTH|NTLM)\s{1,8}\\{0,2}[\"'](?P<secret>[^\"'\\]{1,256})"
         ),
     ),
+    # 'secret' | ConvertTo-SecureString
+    (
+        (b"ecureString", b"ecurestring"),
+        re.compile(
+            rb"(?i)[\"'](?P<secret>[^\"']{1,256})[\"']\s{0,4}\|\s{0,4}convertto-securestring"
+        ),
+    ),
     # neighbor 192.0.2.1 password secret, of IOS, Junos, FRR
     (
         (b"assword ", b"ecret ", b"-key ", b"key-string "),
