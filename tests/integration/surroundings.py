@@ -7,13 +7,17 @@ child is a context manager that clears it away. It must not start programs.
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import functools
 import os
 import resource
 import termios
+import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.integration.requirements import DEADLINE_S
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWCGROUP = 0x02000000
@@ -118,7 +122,21 @@ def cgroup(path: str, top: Path | None = None) -> Iterator[Path]:
         yield directory
     finally:
         for one in made:
-            one.rmdir()
+            _remove_cgroup(one)
+
+
+def _remove_cgroup(directory: Path) -> None:
+    """Remove a cgroup. The kernel refuses while a process is on its way out, even if reaped."""
+    deadline = time.monotonic() + DEADLINE_S
+    while True:
+        try:
+            directory.rmdir()
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > deadline:
+                raise
+            os.sched_yield()
+        else:
+            return
 
 
 def enter_cgroup(directory: Path) -> None:

@@ -76,7 +76,7 @@ def find(loaded: dict[str, Any], name: str) -> dict[str, str]:
 
 def wait_until_trials_are_gone() -> None:
     """Wait for the kernel to release the programs: it does so after a grace period."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         shown = subprocess.run(["bpftool", "-j", "prog"], capture_output=True, check=True).stdout
         left = [program for program in json.loads(shown) if program.get("name") == "trial"]
