@@ -14,8 +14,8 @@ _libc = ctypes.CDLL(None)
 def use_one_heap() -> None:
     """Let threads allocate from the heap of the main thread. Call it before there are any.
 
-    glibc gives each thread a heap of its own, of which trim() returns only the holes: the end
-    stays, as large as it ever was. The interpreter lock makes such heaps useless for speed.
+    glibc gives each thread a heap of its own. trim() returns only its holes: the end stays, as
+    large as it ever was. The interpreter lock makes such heaps useless for speed.
     """
     mallopt = getattr(_libc, "mallopt", None)
     if mallopt is not None:
