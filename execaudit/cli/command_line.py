@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple, TextIO, cast
 
 from execaudit import __version__
 from execaudit.cli.options import (
@@ -120,6 +120,20 @@ _VERBS = {
 }
 
 
+class _ClosedInput:
+    """Standard input where it is closed (`<&-`): says so to whoever reads it."""
+
+    def isatty(self) -> bool:
+        return False
+
+    def fileno(self) -> int:
+        raise ExecauditError("Failed to read standard input: it is closed")
+
+    @property
+    def buffer(self) -> BinaryIO:
+        raise ExecauditError("Failed to read standard input: it is closed")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run; return the exit status of execaudit(8)."""
     _occupy_standard_files()
@@ -150,6 +164,8 @@ def _occupy_standard_files() -> None:
     while (fd := os.open(os.devnull, os.O_RDWR)) < 3:
         pass
     os.close(fd)
+    if sys.stdin is None:
+        sys.stdin = cast("TextIO", _ClosedInput())
     if sys.stderr is None:
         sys.stderr = os.fdopen(2, "w", closefd=False)
 

@@ -29,6 +29,7 @@ from execaudit.errors import (
     ExecauditError,
     InvalidArgument,
     NotConfigured,
+    failed_call,
 )
 from execaudit.formats.content import open_content
 from execaudit.formats.redact_lines import redact_line
@@ -163,12 +164,7 @@ def _clean_in_place(path: str, cleaner: _Cleaner) -> None:
         unfinished.unlink(missing_ok=True)  # of a process that was killed
         target = os.open(unfinished, flags, 0o600)
         try:
-            with os.fdopen(target, "wb") as file:
-                _write_clean(path, cleaner, file)
-                os.fchown(file.fileno(), found.st_uid, found.st_gid)
-                os.fchmod(file.fileno(), stat.S_IMODE(found.st_mode))
-                os.utime(file.fileno(), ns=(found.st_atime_ns, found.st_mtime_ns))
-                os.fsync(file.fileno())
+            _write_in_place(path, cleaner, target, found)
             if cleaner.cleaned > before:
                 unfinished.rename(path)
                 _sync_directory(Path(path).parent)
@@ -176,6 +172,19 @@ def _clean_in_place(path: str, cleaner: _Cleaner) -> None:
             unfinished.unlink(missing_ok=True)
     finally:
         os.close(fd)
+
+
+def _write_in_place(path: str, cleaner: _Cleaner, target: int, found: os.stat_result) -> None:
+    """Write the clean content of a file to `target`, and close that. Raises ExecauditError."""
+    try:
+        with os.fdopen(target, "wb") as file:
+            _write_clean(path, cleaner, file)
+            os.fchown(file.fileno(), found.st_uid, found.st_gid)
+            os.fchmod(file.fileno(), stat.S_IMODE(found.st_mode))
+            os.utime(file.fileno(), ns=(found.st_atime_ns, found.st_mtime_ns))
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise failed_call(f"clean '{path}' in place", error) from error
 
 
 def _lock(fd: int, path: str) -> None:

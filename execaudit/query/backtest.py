@@ -10,12 +10,12 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from execaudit.config.files import choose_paths
-from execaudit.errors import EXIT_OK, MALFORMED, NotConfigured
-from execaudit.formats.restore import restore
+from execaudit.errors import EXIT_OK, MALFORMED, ExecauditError, NotConfigured
 from execaudit.query import completeness_text
+from execaudit.query.event_lines import EVENTS, chunk_events, journal_events
 from execaudit.query.output import field_text
 from execaudit.query.parallel import Progress, bytes_of
 from execaudit.query.progress import ProgressBar
@@ -23,11 +23,9 @@ from execaudit.query.search_arguments import choice_of
 from execaudit.query.selection import read_rules_file, read_span
 from execaudit.records.quoting import make_printable
 from execaudit.records.readback import event_of_record
-from execaudit.rules.field_values import TYPES
 from execaudit.rules.rule_set import RuleSet, compile_rules
 from execaudit.store.completeness import Completeness
-from execaudit.store.line_formats import NATIVE
-from execaudit.store.lines import parse_line, walk
+from execaudit.store.lines import NotARecordError, parse_line
 from execaudit.store.log import Piece
 from execaudit.store.sources import Sources, opened
 from execaudit.store.times import Span, read_time
@@ -38,6 +36,13 @@ if TYPE_CHECKING:
 _EXAMPLE_BYTES = 160
 
 
+class _Origin(NamedTuple):
+    """A log and the offset of a line in its text, or a journal."""
+
+    path: str
+    offset: int
+
+
 def run(args: argparse.Namespace) -> int:
     """Apply the rules to past records; return the exit status. Raises ExecauditError."""
     rules = _load_rules(args)
@@ -46,10 +51,11 @@ def run(args: argparse.Namespace) -> int:
     examples: list[list[str]] = [[] for _ in rules.rules]
     counts = {"records": 0, "drop": 0, "keep": 0}
     with opened(choice_of(args)) as sources:
-        for fields in _records(sources, span, completeness):
+        for origin, fields in _records(sources, span, completeness):
             try:
                 decision = rules.decide(event_of_record(fields))
             except MALFORMED:
+                _leave_out(origin, "is not a record", sources, completeness)
                 continue
             counts["records"] += 1
             counts[decision.action] += 1
@@ -65,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         _print_text(rules, counts, examples)
     said = completeness_text.describe(completeness, broken, time.time_ns())
     print(f"execaudit: {said}", file=sys.stderr)
-    return EXIT_OK
+    return ExecauditError.exit_status if broken.files else EXIT_OK
 
 
 def _load_rules(args: argparse.Namespace) -> RuleSet:
@@ -89,7 +95,9 @@ def _load_rules(args: argparse.Namespace) -> RuleSet:
     return rules
 
 
-def _records(sources: Sources, span: Span, completeness: Completeness) -> Iterator[dict[str, Any]]:
+def _records(
+    sources: Sources, span: Span, completeness: Completeness
+) -> Iterator[tuple[_Origin, dict[str, Any]]]:
     """Yield all execs and ends of a period, log by log."""
     pieces = [piece for log in sources.logs for piece in log.pieces(span)]
     for log in sources.logs:
@@ -100,34 +108,37 @@ def _records(sources: Sources, span: Span, completeness: Completeness) -> Iterat
         for piece in pieces:
             yield from _records_of_piece(piece, sources, span, completeness, progress)
     for journal in sources.journals:
-        journal.match([[("type", list(TYPES))]])
-        for _ in journal.entries(span):
-            try:
-                record = journal.record()
-                if span.has(read_time(record["time"].encode())):
-                    completeness.records += 1
-                    yield record
-            except MALFORMED:
-                continue
+        for fields in journal_events(journal, span, (), sources.broken, completeness):
+            if fields["type"] in EVENTS:
+                yield _Origin(journal.name, 0), journal.record()
 
 
 def _records_of_piece(
     piece: Piece, sources: Sources, span: Span, completeness: Completeness, progress: Progress
-) -> Iterator[dict[str, Any]]:
-    line_format = piece.part.head.format or NATIVE
+) -> Iterator[tuple[_Origin, dict[str, Any]]]:
+    part = piece.part
     for chunk in piece.chunks(sources.broken):
-        for _, line in walk(chunk, line_format, piece.part.path, sources.broken, completeness):
-            try:
-                completeness.add(restore(line_format.name, parse_line(line)), "file")
-            except MALFORMED:
+        for begin, end, fields in chunk_events(chunk, part, span, sources.broken, completeness):
+            origin = _Origin(part.path, chunk.offset + begin)
+            if fields is not None:
+                if fields["type"] in EVENTS:
+                    yield origin, fields
                 continue
-        for line in chunk.data.splitlines():
             try:
-                if line_format.is_event(line) and span.has(line_format.time_of(line)):
-                    yield restore(line_format.name, parse_line(line))
-            except MALFORMED:
-                continue
+                parsed = parse_line(chunk.data[begin:end])
+                read_time(parsed["time"].encode())
+            except MALFORMED as error:
+                problem = str(error) if isinstance(error, NotARecordError) else "is not a record"
+                _leave_out(origin, problem, sources, completeness)
+            else:
+                yield origin, parsed
         progress.add(0, len(chunk.data))
+
+
+def _leave_out(origin: _Origin, problem: str, sources: Sources, completeness: Completeness) -> None:
+    """Report a line as no record that was counted as one."""
+    sources.broken.add_line(origin.path, origin.offset, problem)
+    completeness.records -= 1
 
 
 def _example(fields: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `execaudit rules backtest`."""
     parser.description = (
         "Say how often each rule would have matched what was logged in a period, and show examples."
+        " Exit status: 0, or 1 if a file could not be read to its end."
     )
     add = parser.add_argument
     options = [

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from execaudit.cli.command_line import main
+from execaudit.formats.encoders import make_line
 from tests.log_files import BEGIN_S, compress, exec_fields, lines_of, rotated
 
 
@@ -68,3 +69,34 @@ def test_folder_in_place_of_a_log_is_named(
     words = ["-b", "-n", "1"] if verb == "top" else []
     assert main([verb, "--file", str(tmp_path), *words]) != 0
     assert f"Failed to open '{tmp_path}': Is a directory" in capfd.readouterr().err
+
+
+def test_backtest_tries_every_record_and_names_what_is_none(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[rule]]\nname = "one"\naction = "drop"\nuid = 1\n')
+    fields = [exec_fields(s, uid=1) for s in range(6)]
+    damaged = lines_of({**fields[4], "argv": 7}, {**fields[5], "id": ["x"]})
+    log = tmp_path / "a.jsonl"
+    log.write_bytes(
+        lines_of(fields[0])
+        + make_line(fields[1], "ecs")
+        + make_line(fields[2], "ocsf")
+        + json.dumps(dict(reversed(fields[3].items()))).encode()
+        + b"\n"
+        + damaged
+    )
+    words = ["rules", "backtest", "--file", str(log), "--rules", str(rules), "--json"]
+    assert main(words) == 0
+    out, err = capfd.readouterr()
+    found = json.loads(out)
+    assert (found["records"], found["dropped"]) == (4, 4)
+    assert err.count("is not a record") == 2
+    assert "4 records read" in err
+    assert "2 lines are no records" in err
+
+    gzipped = compress(log)
+    gzipped.write_bytes(gzipped.read_bytes()[:-20])
+    assert main(["rules", "backtest", "--file", str(gzipped), "--rules", str(rules)]) == 1
+    assert "ends in the middle" in capfd.readouterr().err

@@ -141,3 +141,36 @@ def test_standard_output_that_others_made_non_blocking_is_waited_for(recording: 
         for fd in (read_end, write_end):
             with contextlib.suppress(OSError):
                 os.close(fd)
+
+
+@pytest.mark.parametrize(
+    ("command", "wanted"),
+    [
+        (["search", "--file", "-"], 2),
+        (["verify", "-"], 2),
+        (["convert", "--to", "ecs", "-"], 1),
+        (["redact", "-"], 1),
+    ],
+)
+def test_closed_stdin_is_one_sentence(command: list[str], wanted: int, recording: Path) -> None:
+    status, stderr = run(command, recording, "<&-")
+    assert stderr == "execaudit: Failed to read standard input: it is closed\n"
+    assert status == wanted
+
+
+def test_full_disk_names_the_file_that_is_cleaned_in_place(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    data = lines_of(*(exec_fields(s, argv=["mysql", "-phunter2"]) for s in range(100)))
+    path.write_bytes(data)
+    script = 'ulimit -f 8; trap "" XFSZ; exec "$@"'
+    result = subprocess.run(
+        ["bash", "-c", script, "bash", *EXECAUDIT, "redact", "--in-place", str(path)],
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    said = result.stderr.decode()
+    assert said == f"execaudit: Failed to clean '{path}' in place: File too large\n"
+    assert result.returncode == 1
+    assert path.read_bytes() == data
+    assert list(tmp_path.iterdir()) == [path]
