@@ -44,7 +44,7 @@ class Problem(NamedTuple):
         """Return the line of text that users see."""
         where = f":{self.line}:{self.column}" if self.line else ""
         key = f"{self.key}: " if self.key else ""
-        return f"{make_printable(self.file)}{where}: {key}{self.text}"
+        return f"{make_printable(self.file)}{where}: {make_printable(key + self.text)}"
 
 
 def mistakes_error(problems: Iterable[Problem], heading: str = "") -> ExecauditError:

@@ -17,7 +17,7 @@ from execaudit.daemon.sealing import Sealer
 from execaudit.daemon.selfcheck.canary import Canary
 from execaudit.daemon.settling import Pressure
 from execaudit.daemon.setup import Setup, env_names
-from execaudit.kernel import libbpf
+from execaudit.kernel import heap
 from execaudit.kernel.capture import Capture
 from execaudit.kernel.ring import Ring
 from execaudit.records.accounting import Accounting
@@ -286,7 +286,7 @@ class Flow:
         self._add(*[lost_fields(lost, self.host) for lost in losses])
         is_searching = self.settle_failures()
         if pressure.is_swollen:
-            libbpf.trim_heap()  # what a burst took is not held for years
+            heap.trim()  # what a burst took is not held for years
         return is_searching
 
     def settle_failures(self) -> bool:

@@ -36,6 +36,7 @@ from execaudit.daemon.start import begin, end
 from execaudit.daemon.status_writer import StatusWriter
 from execaudit.daemon.systemd import notify, reloading, watchdog_interval_s
 from execaudit.errors import EXIT_OK, ExecauditError, failed_call
+from execaudit.kernel.heap import use_one_heap
 from execaudit.records.host import Host
 from execaudit.sinks.file import FileSink
 from execaudit.sinks.notices import NOTICE, WARNING
@@ -51,6 +52,7 @@ _SIGNALS = (
 
 def run(args: argparse.Namespace) -> int:
     """Run until SIGTERM; return the exit status."""
+    use_one_heap()
     paths = choose_paths(args.config, args.root)
     host = Host.this()
     daemon = Daemon(paths, begin(host, set_up(paths, host)))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from execaudit.engine.access import check_access
 from execaudit.errors import InvalidArgument, NotImplementedByKernel
-from execaudit.kernel import capture, hooks, libbpf
+from execaudit.kernel import capture, heap, hooks
 from execaudit.kernel.btf import KERNEL_BTF
 from execaudit.kernel.capture import Capture, Settings
 from execaudit.kernel.file_systems import find_file_systems
@@ -53,7 +53,7 @@ def open_capture(wanted: str, settings: Settings) -> Capture:
         capture.close_all(trials)  # a daemon tries again and again
         raise
     find_file_systems()  # reads type information once: before what that took is freed
-    libbpf.trim_heap()  # type information and the object are freed: 1 MiB of it amid what is not
+    heap.trim()  # type information and the object are freed: 1 MiB of it amid what is not
     return Capture(
         name, reason, settings, points, failure_hook, programs, maps, trials, failure_hook_error
     )

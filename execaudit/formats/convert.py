@@ -28,6 +28,7 @@ from execaudit.records.text import FieldDict
 
 _LINE_LIMIT = 16 << 20  # the longest a record can be, as `sinks.file_tail` has it
 _REPORTED = 20
+_ANY_TIME = "1970-01-01T00:00:00.000000000Z"
 _NEEDED = ("time", "type", "host", "boot")
 
 
@@ -49,9 +50,17 @@ class _Converter:
     def write(self, origin: str, fields: object) -> None:
         """Write one record; `origin` is its file and line, or its entry. Raises ExecauditError."""
         try:
-            line = make_line(_check(fields), self._to, self._max_line_bytes)
-        except MALFORMED as error:
-            self.report(origin, str(error) if type(error) is ValueError else "is not a record")
+            record = _check(fields)
+        except ValueError as error:
+            self.report(origin, str(error))
+            return
+        try:
+            line = make_line(record, self._to, self._max_line_bytes)
+        except MALFORMED:
+            # To look for the member takes time: only where it is shown.
+            name = self._find_damage(record) if self.bad < _REPORTED else ""
+            damage = f": '{make_printable(name)}' has a value that no record has" if name else ""
+            self.report(origin, f"is not a record{damage}")
             return
         try:
             self._out.write(line)
@@ -60,6 +69,19 @@ class _Converter:
         except OSError as error:  # not of the file that is read
             raise failed_call("write standard output", error) from error
         self.written += 1
+
+    def _find_damage(self, record: FieldDict) -> str:
+        """Return the member without which the record can be converted; "" if there is none."""
+        for name in record:
+            rest = {other: value for other, value in record.items() if other != name}
+            if name == "time":
+                rest[name] = _ANY_TIME
+            try:
+                make_line(rest, self._to, self._max_line_bytes)
+            except MALFORMED:
+                continue
+            return name
+        return ""
 
     def report(self, origin: str, problem: str) -> None:
         """Report what is wrong with a line, and count it."""

@@ -63,7 +63,15 @@ class _Cleaner:
             number = 0
             while line := _read_line(file, path):
                 number += 1
-                yield self._clean_line(line, f"{path}:{number}")
+                place = f"{path}:{number}"
+                if len(line) < _LINE_LIMIT or line.endswith(b"\n"):
+                    yield self._clean_line(line, place)
+                    continue
+                self._report(place)
+                yield line
+                while line and not line.endswith(b"\n"):
+                    line = _read_line(file, path)
+                    yield line
 
     def _clean_line(self, line: bytes, place: str) -> bytes:
         try:

@@ -239,13 +239,6 @@ def object_info(fd: int, info_bytes: int) -> bytes:
     return info.raw
 
 
-def trim_heap() -> None:
-    """Return freed memory to the system, where the C library can: malloc_trim(3) of glibc."""
-    trim = getattr(_libc, "malloc_trim", None)
-    if trim is not None:
-        trim(0)
-
-
 def perf_event_open(attr: PerfEventAttr) -> int:
     """Open a system-wide event on CPU 0, as libbpf does for probes that carry a program.
 

@@ -21,7 +21,7 @@ def print_account(
         print(f"execaudit: {broken.lines} lines are no records", file=sys.stderr)
     now_ns = time.time_ns()
     if args.summary:
-        account = completeness.as_json(now_ns) | {"found": found, "broken": broken.lines}
+        account = completeness.as_json(now_ns, broken) | {"found": found}
         print(json.dumps(account), file=sys.stderr)
     elif not args.quiet:
-        print(f"execaudit: {describe(completeness, now_ns)}", file=sys.stderr)
+        print(f"execaudit: {describe(completeness, broken, now_ns)}", file=sys.stderr)

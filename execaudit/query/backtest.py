@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         _print_json(rules, counts, examples)
     else:
         _print_text(rules, counts, examples)
-    said = completeness_text.describe(completeness, time.time_ns())
+    said = completeness_text.describe(completeness, broken, time.time_ns())
     print(f"execaudit: {said}", file=sys.stderr)
     return EXIT_OK
 

@@ -52,7 +52,7 @@ def make_contents(reader: Reader, now_ns: int, length: int) -> dict[str, Any]:
         key=lambda row: _SEVERITIES.index(row["value"]) if row["value"] in _SEVERITIES else 9,
     )
     contents |= _notes(summary.notes)
-    contents["completeness"] = completeness.as_json(now_ns)
+    contents["completeness"] = completeness.as_json(now_ns, reader.broken)
     return contents
 
 

@@ -37,14 +37,21 @@ def as_csv(contents: dict[str, Any]) -> Iterator[bytes]:
     ):
         for row in rows:
             yield _line((section, "", "", row["execs"], row["failed"], row[time]))
-    for each in contents["completeness"]["missing"]:
-        row = (each["kind"], each.get("why", ""), each.get("count", ""), "", each.get("first", ""))
-        yield _line(("missing", *row))
+    yield from _completeness(contents["completeness"])
     for section in ("starts", "stops", "reloads", "repairs"):
         for note in contents[section]:
             yield _line(
                 (section, note.get("host", ""), note.get("reason", ""), "", "", note["time"])
             )
+
+
+def _completeness(completeness: dict[str, Any]) -> Iterator[bytes]:
+    for each in completeness["missing"]:
+        row = (each["kind"], each.get("why", ""), each.get("count", ""), "", each.get("first", ""))
+        yield _line(("missing", *row))
+    for name in ("broken", "unreadable_files"):
+        if count := completeness[name]:
+            yield _line(("unread", name, count, "", "", ""))
 
 
 def _line(values: tuple[Any, ...]) -> bytes:

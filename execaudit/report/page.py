@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from execaudit.query.completeness_text import show_local
+from execaudit.query.completeness_text import describe_broken, show_local
 from execaudit.report.charts import bar, timeline
 from execaudit.report.markup import Markup, element, join, raw_element
 from execaudit.report.page_looks import SCRIPT, STYLE
@@ -120,8 +120,11 @@ def _state(contents: dict[str, Any]) -> Markup:
     if completeness["complete"]:
         return element("p", "Nothing is missing in this period.", class_="state")
     missing = completeness["missing"]
+    broken = "; ".join(describe_broken(completeness["broken"], completeness["unreadable_files"]))
     said = f"{len(missing)} stretches of time in which something is missing: see below."
-    if not missing:
+    if broken:
+        said = f"{broken[0].upper()}{broken[1:]}." + (f" {said}" if missing else "")
+    elif not missing:
         said = "The log begins within this period."
     return element("p", said, class_="state bad")
 

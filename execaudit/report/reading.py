@@ -43,6 +43,7 @@ class Reader:
     Attributes:
         summary: the sums.
         completeness: what was read.
+        broken: what could not be read.
         known: values that occurred before the period, by name of `Summary.firsts`; None if there
             are no records from before it.
 
@@ -53,6 +54,7 @@ class Reader:
         self._sources = sources
         self.summary = Summary()
         self.completeness = Completeness(question.span)
+        self.broken = sources.broken
         self.known: dict[str, set[str]] | None = None
 
     def read(self, *, with_history: bool) -> None:
@@ -78,14 +80,14 @@ class Reader:
         with ProgressBar(work.total_bytes, lambda: work.progress.bytes):
             for log_number, done in zip(logs, work.results(), strict=True):
                 if done.result is None:
-                    self._sources.broken.add_file(
+                    self.broken.add_file(
                         done.piece.part.path, "the process that read it ended early"
                     )
                     continue
                 plain, account = done.result
                 self.summary.merge(plain, log_number)
                 broken, completeness = read_account(account, self._question.span)
-                self._sources.broken.merge(broken)
+                self.broken.merge(broken)
                 self.completeness.merge(completeness)
 
     def _matcher(self, span: Span) -> LineMatcher | None:
@@ -125,9 +127,7 @@ class Reader:
             try:
                 counting.take(fields)
             except MALFORMED:
-                self._sources.broken.add_line(
-                    journal.name, 0, f"entry {journal.cursor()} is no record"
-                )
+                self.broken.add_line(journal.name, 0, f"entry {journal.cursor()} is no record")
                 self.completeness.records -= 1
         counting.finish()
         self.summary.merge(summary.plain(), number)
@@ -137,7 +137,7 @@ class Reader:
     ) -> Iterator[dict[str, Any]]:
         names = (*NAMES, *_FOR_EXAMPLES)
         matcher = self._matcher(span)
-        for fields in journal_events(journal, span, names, self._sources.broken, completeness):
+        for fields in journal_events(journal, span, names, self.broken, completeness):
             if matcher is None or matcher.matches(journal.record()):
                 yield fields
 

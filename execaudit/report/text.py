@@ -4,7 +4,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from execaudit.query.completeness_text import show_local
+from execaudit.query.completeness_text import describe_broken, show_local
 from execaudit.records.quoting import make_printable, quote_cell, width
 from execaudit.store.times import read_time
 from execaudit.table.glyphs import sparkline
@@ -182,8 +182,9 @@ class ReportText:
             yield f"  {minute} {count_text(row['execs']):>11}  {self._bar(row['execs'], most)}"
 
     def _trouble(self) -> Iterator[str]:
-        missing = self._contents["completeness"]["missing"]
-        lines = [missing_text(each) for each in missing]
+        completeness = self._contents["completeness"]
+        lines = describe_broken(completeness["broken"], completeness["unreadable_files"])
+        lines += [missing_text(each) for each in completeness["missing"]]
         lines += [
             note_text(kind[:-1], note)
             for kind in ("starts", "stops", "reloads", "repairs")

@@ -24,15 +24,31 @@ class Announce(Protocol):
     """Announces files that are to be removed, and removes them."""
 
     def __call__(
-        self, expired: list[Generation], remove: Callable[[], None], /, *, is_urgent: bool
-    ) -> None:
-        """Call `remove`: at once if it is urgent, later otherwise."""
+        self,
+        expired: list[Generation],
+        kept: list[Generation],
+        remove: Callable[[], None],
+        /,
+        *,
+        is_urgent: bool,
+    ) -> bool:
+        """Call `remove`: at once if it is urgent, later otherwise. Return False if it never will.
+
+        `kept` are the files that stay, oldest first.
+        """
 
 
-def remove_at_once(_: list[Generation], remove: Callable[[], None], *, is_urgent: bool) -> None:
+def remove_at_once(
+    _expired: list[Generation],
+    _kept: list[Generation],
+    remove: Callable[[], None],
+    *,
+    is_urgent: bool,
+) -> bool:
     """Remove files without an announcement."""
     del is_urgent
     remove()
+    return True
 
 
 class Generations:
@@ -52,6 +68,7 @@ class Generations:
         self.announce_removal: Announce = remove_at_once
         self._background = Background("compress")
         self._queued: set[str] = set()
+        self._announced: set[str] = set()  # to be removed once a seal that says so is on the disk
         self._lock = threading.Lock()
 
     def configure(self, settings: File) -> None:
@@ -89,10 +106,7 @@ class Generations:
             self._complain("list", error)
             return
         expired = choose_expired(generations, self._settings, self._clock.wall_s(), active_bytes)
-        if expired:
-            self.announce_removal(
-                expired, partial(self._remove_all, expired, "as configured"), is_urgent=False
-            )
+        self._remove_later(generations, expired, "as configured")
         if self._make_stream is None:
             return
         for one in generations:
@@ -106,18 +120,33 @@ class Generations:
         except OSError as error:
             self._complain("list", error)
             return
-        expired = rotated[: max(len(rotated) - keep, 0)]
-        if expired:
-            remove = partial(self._remove_all, expired, "as asked for")
-            self.announce_removal(expired, remove, is_urgent=False)
+        self._remove_later(rotated, rotated[: max(len(rotated) - keep, 0)], "as asked for")
+
+    def _remove_later(
+        self, generations: list[Generation], expired: list[Generation], why: str
+    ) -> None:
+        """Announce files once, and remove them when the announcement allows."""
+        fresh = [one for one in expired if one.name not in self._announced]
+        if fresh:
+            names = [one.name for one in fresh]
+            self._announced.update(names)
+            kept = [one for one in generations if one not in expired and self._stays(one)]
+            remove = partial(self._remove_all, fresh, why)
+            if not self.announce_removal(fresh, kept, remove, is_urgent=False):
+                self._announced.difference_update(names)  # until the next rotation
+
+    def _stays(self, one: Generation) -> bool:
+        return one.name not in self._announced
 
     def _remove_all(self, expired: list[Generation], why: str) -> None:
         for one in expired:
             self._remove(one, why)
+            self._announced.discard(one.name)  # one that cannot be removed is tried again
 
     def _remove(self, one: Generation, why: str) -> bool:
         try:
-            self._series.remove(one.name)
+            if not self._series.remove(one.name):
+                return True  # announced twice, or somebody else removed it
         except OSError as error:
             self._complain(f"remove '{one.name}' in", error)
             return False
@@ -130,14 +159,14 @@ class Generations:
             generations = self._series.members()
         except OSError:
             return False
-        oldest = generations[:1]
+        oldest, kept = generations[:1], list(filter(self._stays, generations[1:]))
         removed: list[Generation] = []
 
         def remove() -> None:
             removed.extend(one for one in oldest if self._remove(one, "to make room"))
 
         if oldest:
-            self.announce_removal(oldest, remove, is_urgent=True)
+            self.announce_removal(oldest, kept, remove, is_urgent=True)
         return bool(removed)
 
     def _submit(self, name: str) -> None:

@@ -132,9 +132,13 @@ class Series:
         """
         return self.full_path(f".{stem}{suffix}{_UNFINISHED}")
 
-    def remove(self, name: str) -> None:
-        """Remove a file; one that is gone already is no error. Raises OSError."""
-        Path(self.full_path(name)).unlink(missing_ok=True)
+    def remove(self, name: str) -> bool:
+        """Remove a file; return False if it is gone already. Raises OSError."""
+        try:
+            Path(self.full_path(name)).unlink()
+        except FileNotFoundError:
+            return False
+        return True
 
     def clean_up(self) -> list[str]:
         """Remove what a crash during compression left; return the names removed. Raises OSError.

@@ -152,8 +152,11 @@ class Sealing:
         self._sealed_s = self._clock.steady_s()
         self._save(file.fd)
 
-    def _save(self, fd: int, then: Callable[[], None] | None = None) -> None:
-        """Sync the seal, then write the key state, then call `then`; in the background."""
+    def _save(self, fd: int, then: Callable[[], None] | None = None) -> bool:
+        """Sync the seal, then write the key state, then call `then`; in the background.
+
+        Return False, and do nothing, where too many syncs wait already.
+        """
         own, state = os.dup(fd), self.chain.file.state.pack()
 
         def job() -> None:
@@ -168,8 +171,10 @@ class Sealing:
             if then is not None:
                 then()
 
-        if not self._syncing.submit(job):
-            os.close(own)
+        if self._syncing.submit(job):
+            return True
+        os.close(own)
+        return False
 
     def _complain(self, error: OSError) -> None:
         """Report that a seal is not on the disk: the key that made it stays until one is."""
@@ -201,16 +206,20 @@ class Sealing:
     # -- retention ----------------------------------------------------------------------------
 
     def announce_removal(
-        self, expired: list[Generation], remove: Callable[[], None], *, is_urgent: bool
-    ) -> None:
-        """Remove files after a seal that names them is on the disk; at once if that is urgent."""
+        self,
+        expired: list[Generation],
+        kept: list[Generation],
+        remove: Callable[[], None],
+        *,
+        is_urgent: bool,
+    ) -> bool:
+        """Remove files after a seal that names them is on the disk; at once if that is urgent.
+
+        Return False, and remove nothing, where too many syncs wait already.
+        """
         file = self._file
-        gone = {one.name for one in expired}
-        remaining = [
-            self._series.full_path(one.name) for one in self._series.members()
-            if not one.is_torn and one.name not in gone
-        ]  # fmt: skip
-        before = first_epoch(next(iter(remaining), self._series.path))
+        oldest = next((self._series.full_path(one.name) for one in kept if not one.is_torn), "")
+        before = first_epoch(oldest or self._series.path)
         self.chain.note_removed([one.name for one in expired if not one.is_torn], before)
         if file is None:
             remove()
@@ -219,7 +228,8 @@ class Sealing:
             remove()
         else:
             self.seal("retention")
-            self._save(file.fd, remove)
+            return self._save(file.fd, remove)
+        return True
 
     def _save_now(self, fd: int) -> None:
         """Sync the log and write the key state, which notes a removal; wait for both."""

@@ -8,6 +8,7 @@ Owns the meaning of the daemon's own records for a reader: `lost`, `start` with 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from execaudit.store.broken import Broken
 from execaudit.store.times import EARLIEST_NS, LATEST_NS, Span, read_time, show_time
 
 _GAPS_LIMIT = 10_000
@@ -59,11 +60,12 @@ class Completeness:
         self.stopped_ns: dict[str, int | None] = {}
 
     def see(self, first_ns: int, last_ns: int) -> None:
-        """Note the times of events that were read."""
-        if self.first_ns is None or first_ns < self.first_ns:
-            self.first_ns = first_ns
-        if self.last_ns is None or last_ns > self.last_ns:
-            self.last_ns = last_ns
+        """Note the times of events that were read; where a clock went back, in either order."""
+        earlier_ns, later_ns = sorted((first_ns, last_ns))
+        if self.first_ns is None or earlier_ns < self.first_ns:
+            self.first_ns = earlier_ns
+        if self.last_ns is None or later_ns > self.last_ns:
+            self.last_ns = later_ns
 
     def add(self, fields: Mapping[str, Any], sink: str = "") -> None:
         """Note a record of the daemon's own, read from a `sink` (`file` or `journal`).
@@ -126,8 +128,8 @@ class Completeness:
         ]
         return sorted({*self.missing, *stopped}, key=lambda each: (each.begin_ns, each.end_ns))
 
-    def as_json(self, now_ns: int) -> dict[str, Any]:
-        """Return it as JSON values; times as in records."""
+    def as_json(self, now_ns: int, broken: Broken) -> dict[str, Any]:
+        """Return it as JSON values; times as in records. `broken` has what could not be read."""
         shown: dict[str, Any] = {"records": self.records}
         for name, time_ns in (("first", self.first_ns), ("last", self.last_ns)):
             if time_ns is not None:
@@ -137,8 +139,10 @@ class Completeness:
                 shown[name] = show_time(time_ns)
         shown["begins"] = {where: show_time(ns) for where, ns in self.begin_ns.items()}
         missing = self.all_missing(now_ns)
-        shown["complete"] = not missing and not self._begins_late()
+        shown["complete"] = not missing and not self._begins_late() and broken.is_empty
         shown["missing"] = [_missing_as_json(each) for each in missing]
+        shown["broken"] = broken.lines
+        shown["unreadable_files"] = broken.files
         return shown
 
     def _begins_late(self) -> bool:

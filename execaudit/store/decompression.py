@@ -13,6 +13,7 @@ from execaudit.formats.zstd_file import open_zstd
 
 _WBITS = 31  # a gzip header and trailer, whose checksum zlib compares
 _INPUT_BYTES = 128 << 10
+_STEP_FACTOR = 32
 
 
 class _Gzip(io.RawIOBase):
@@ -26,6 +27,7 @@ class _Gzip(io.RawIOBase):
         self._member = zlib.decompressobj(_WBITS)
         self._input = b""
         self._began = False
+        self._step = _INPUT_BYTES
 
     def readable(self) -> bool:
         return True
@@ -34,7 +36,7 @@ class _Gzip(io.RawIOBase):
         """Return up to `size` bytes; b"" at the end."""
         while True:
             if self._member.eof:
-                self._input = self._member.unused_data.lstrip(b"\0")  # padding, as gzip(1) allows
+                self._input = self._input.lstrip(b"\0")  # padding, as gzip(1) allows
                 self._member, self._began = zlib.decompressobj(_WBITS), False
             if not self._input:
                 self._input = self._file.read(_INPUT_BYTES) or b""
@@ -43,11 +45,19 @@ class _Gzip(io.RawIOBase):
                         raise EOFError("ends in the middle")
                     return b""
             self._began = True
+            before, rest = self._member.copy(), self._input[self._step :]
             try:
-                data = self._member.decompress(self._input, max(size, 0))
+                data = self._member.decompress(self._input[: self._step], max(size, 0))
             except zlib.error as error:
-                raise OSError(None, f"is damaged: {error}") from error
-            self._input = self._member.unconsumed_tail
+                if self._step == 1:
+                    raise OSError(None, f"is damaged: {error}") from error
+                # zlib keeps nothing of a call that fails: find what is whole in smaller ones.
+                self._member, self._step = before, max(self._step // _STEP_FACTOR, 1)
+                continue
+            if self._member.eof:
+                self._input = self._member.unused_data + rest
+            else:
+                self._input = self._member.unconsumed_tail + rest
             if data:
                 return data
 

@@ -4,7 +4,9 @@
 Owns the bytes that were read to learn its format.
 """
 
+import errno
 import os
+import stat
 import sys
 from collections.abc import Iterator
 
@@ -37,6 +39,10 @@ class Pipe(Part):
         self.is_growing = False
         self.is_compressed = True  # it can be read from its beginning only, as those
         self.fd = sys.stdin.fileno() if path == STDIN else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        if stat.S_ISDIR(os.fstat(self.fd).st_mode):
+            if path != STDIN:
+                os.close(self.fd)
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         self.limit = None
         self.identity = 0, 0
         self._reads = _Reads(self.fd)

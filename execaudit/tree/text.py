@@ -91,7 +91,7 @@ class TreeText:
         took, ended = self._end(process)
         pid = str(process.pid)
         if not process.records:
-            when = _local(process.start) if process.start else ""
+            when = _local_or_none(process.start) if process.start else ""
             comm = quote_cell(process.comm or "no record", ascii_only=self._options.ascii_only)
             text = f"({comm})"
             yield self._columns(when, "", pid, "", took, ended) + before + self._paint(text, _DIM)
@@ -163,6 +163,14 @@ def _color(record: Mapping[str, Any]) -> str:
     if record.get("privileged"):
         return _BOLD_YELLOW
     return _YELLOW if record.get("euid") == 0 and record.get("uid") != 0 else ""
+
+
+def _local_or_none(text: str) -> str:
+    """Return a time of an ancestor; "" where a damaged record has no such time."""
+    try:
+        return _local(text)
+    except MALFORMED:
+        return ""
 
 
 def _local(text: str) -> str:

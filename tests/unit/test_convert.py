@@ -136,6 +136,27 @@ def test_bad_lines_are_named_and_counted_and_the_rest_converted(
     assert said.endswith(f"execaudit: {len(BAD)} not converted, 2 converted\n")
 
 
+@pytest.mark.parametrize(
+    ("member", "value", "to"),
+    [
+        ("time", "202v-11-28T17:38:16.000000000Z", "ocsf"),
+        ("caps", {"permitted": "1ffv", "effective": "0"}, "ecs"),
+        ("argv", 7, "ecs"),
+    ],
+)
+def test_member_that_cannot_be_converted_is_named(
+    member: str, value: object, to: str, tmp_path: Path, capsysbinary: Capture
+) -> None:
+    fields = json.loads((FOLDER / "arguments.jsonl").read_bytes().splitlines()[0])
+    path = tmp_path / "x.jsonl"
+    path.write_text(json.dumps({**fields, member: value}))
+
+    assert main(["convert", "--to", to, str(path)]) == 1
+
+    said = capsysbinary.readouterr().err.decode()
+    assert f"x.jsonl:1: is not a record: '{member}' has a value that no record has\n" in said
+
+
 def test_file_that_ends_too_early_is_reported(tmp_path: Path, capsysbinary: Capture) -> None:
     path = tmp_path / "x.jsonl.gz"
     path.write_bytes(gzip.compress((FOLDER / "arguments.jsonl").read_bytes() * 50)[:-20])

@@ -252,3 +252,19 @@ def test_recording_that_breaks_off_is_not_replaced(tmp_path: Path) -> None:
     assert main(["redact", "--in-place", str(path)]) != 0
     assert path.read_bytes() == data
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_line_longer_than_any_record_is_one_line(
+    tmp_path: Path, capsysbinary: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redact_files, "_LINE_LIMIT", 1000)
+    path = tmp_path / "x.jsonl"
+    data = b"x" * 5000 + b"\n{torn\n" + b"y" * 2500
+    path.write_bytes(data)
+    assert main(["redact", str(path)]) == 1
+    out, err = capsysbinary.readouterr()
+    assert out == data
+    said = err.decode()
+    for number in (1, 2, 3):
+        assert f"x.jsonl:{number}: is no record" in said
+    assert "3 lines are no records" in said

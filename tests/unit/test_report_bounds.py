@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from execaudit.cli.command_line import main
 from execaudit.records.text import dumps
 from execaudit.report.tables import Firsts, Table
 from tests.integration.requirements import CHECKOUT, PYTHON
@@ -84,3 +85,20 @@ def test_first_records_of_several_logs_are_the_earliest() -> None:
     firsts.merge({"b": {"time": "4"}, "c": {"time": "1"}}, 1)
     assert {value: each["time"] for value, each in firsts.found.items()} == {"a": "3", "b": "4"}
     assert firsts.is_full
+
+
+def test_every_form_says_what_could_not_be_read(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "a.jsonl"
+    log.write_bytes(dumps(exec_fields(1)) + b"\nno record\n" + dumps(exec_fields(2)) + b"\n")
+    said = {}
+    for form in ("--json", "--csv", "--html=-", "-n10"):
+        assert main(["report", "--file", str(log), form]) == 0
+        said[form] = capfd.readouterr().out
+    completeness = json.loads(said["--json"])["completeness"]
+    assert (completeness["complete"], completeness["broken"]) == (False, 1)
+    assert "unread,broken,1,,," in said["--csv"]
+    assert "1 line is no record." in said["--html=-"]
+    assert "Nothing is missing" not in said["--html=-"]
+    assert "  1 line is no record\n" in said["-n10"]

@@ -183,3 +183,12 @@ def test_names_are_unique() -> None:
     assert described(drop(uid=0, name="a"), drop(uid=1, name="b"), drop(uid=2, name="a")) == [
         'test.toml:3:2: rule[2].name: is "a" as in test.toml:1, expected another'
     ]
+
+
+@pytest.mark.parametrize("text", ["a\nb", "\x1b[31m", "\0", "x\u202ey", "\u2028"])
+def test_mistake_is_one_line_without_control_characters(text: str) -> None:
+    problems = problems_of(drop(exe=text), drop(unit=text), drop(cwd=f"{text}/"))
+    assert problems
+    for problem in problems:
+        assert str(problem).isprintable()
+        assert str(problem).startswith("test.toml:")

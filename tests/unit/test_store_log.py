@@ -203,6 +203,32 @@ def test_damaged_gzip_is_named(tmp_path: Path) -> None:
     log.close()
 
 
+@pytest.mark.parametrize("cut", [b"", b"garbage"])
+def test_damaged_gzip_gives_all_that_is_whole_before_the_damage(tmp_path: Path, cut: bytes) -> None:
+    path = tmp_path / "a.jsonl"
+    records = [exec_fields(s, argv=[str(s * 0.7853981)]) for s in range(3000)]
+    data = bytearray(gzip.compress(lines_of(*records)))
+    data[-8] ^= 0xFF  # of the checksum
+    rotated(path, 100, suffix=".gz").write_bytes(data + cut)
+    log = open_log(str(path))
+    found = read(log)
+    assert found == lines_of(*records).splitlines()[: len(found)]
+    assert len(found) >= 2999
+    assert log.broken.files == 1
+    assert "is damaged: " in log.broken.named[0]
+    log.close()
+
+
+def test_gzip_with_a_damaged_second_member_gives_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    first = lines_of(*map(exec_fields, range(300)))
+    rotated(path, 100, suffix=".gz").write_bytes(gzip.compress(first) + b"no member of gzip")
+    log = open_log(str(path))
+    assert read(log) == first.splitlines()
+    assert log.broken.files == 1
+    log.close()
+
+
 @pytest.mark.parametrize("is_compressed", [False, True])
 def test_line_longer_than_any_record_is_skipped_and_named(
     tmp_path: Path, *, is_compressed: bool

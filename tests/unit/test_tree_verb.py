@@ -187,3 +187,15 @@ def test_too_many_processes_are_said(
     _, out, err = tree(capfd, log, "10", "--json")
     assert "more than 3 processes" in err
     assert len(json.loads(out)["children"]) == 1
+
+
+def test_damaged_start_of_an_ancestor_leaves_its_time_out(
+    capfd: pytest.CaptureFixture[str], log: Path
+) -> None:
+    start = time_text(20).encode()
+    assert start in log.read_bytes()
+    log.write_bytes(log.read_bytes().replace(start, start[:19] + b";" + start[20:]))
+    status, out, _ = tree(capfd, log, "10")
+    assert status == 0
+    (line,) = (line for line in out.splitlines() if "(c20)" in line)
+    assert line.split()[0] == "20"

@@ -62,7 +62,10 @@ class Look(NamedTuple):
 
 _PLAIN = Look(())
 _HEADER = Look((), is_header=True, leads=True)
-_HEADER_OPTIONS = frozenset((b"-H", b"--header", b"--headers", b"--proxy-header", b"--add-header"))
+_HEADER_OPTIONS = frozenset(
+    b"-H --header --headers --proxy-header --add-header --http-header -header -headers"
+    b" -rpc-header -reflect-header".split()
+)
 
 
 class ArgumentFinder:
@@ -109,7 +112,9 @@ class ArgumentFinder:
             group = "secret" if "secret" in pattern.regex.groupindex else 0
             for match in pattern.regex.finditer(word):
                 start, end = match.span(group)
-                if not is_harmless(word[start : min(end, start + 1024)], b"password"):
+                if start >= 0 and not is_harmless(
+                    word[start : min(end, start + 1024)], b"password"
+                ):
                     yield Secret(start, end, pattern.name, "its looks")
         if "url" in self._enabled:
             yield from _find_in_urls(word)

@@ -63,6 +63,8 @@ _HEADERS = {
 }
 # X-JFrog-Art-Api, X-Appwrite-Key, X-Tableau-Auth behind -H
 _HEADER_NAME = re.compile(rb"(?i)x-[\w-]{0,60}-(?:api|key|auth|session|sid|signature)")
+_MOST = 8192  # secrets in an argument; what follows is secret too
+_USER_PARAMETERS = (b"?u=", b"?user=", b"?username=", b"&u=", b"&user=", b"&username=")
 _SUBSTITUTION = re.compile(rb"s([/|,#!@~%])")
 
 
@@ -85,7 +87,7 @@ def find_header(word: bytes) -> Iterator[Found]:
 
 
 def _scan(word: bytes) -> Iterator[Found]:
-    done = 0
+    done = found_so_far = 0
     for match in _SIGN.finditer(word):
         at = match.start()
         if at < done:
@@ -101,6 +103,10 @@ def _scan(word: bytes) -> Iterator[Found]:
             last = name.rfind(b":") + 1  # a:name:
             found = _find_member(word, start + last, name[last:], end_of_name, at + 1)
         if found is not None:
+            found_so_far += 1
+            if found_so_far == _MOST:
+                yield found[0], len(word), found[2]
+                return
             yield found
             done = found[1]
 
@@ -125,6 +131,8 @@ def _find_value(word: bytes, start: int, name: bytes, end_of_name: int, at: int)
         start, bare = 2, name[2:]
     elif start == 0 and name[:2] == b"-D":  # java -Dapi.key=value
         bare = name[2:]
+    if bare.lower().endswith(b".auth"):  # cloud.auth=user:secret
+        return _find_second(word, at)
     is_variable = is_secret_variable(bare)
     if (
         not is_variable
@@ -149,6 +157,14 @@ def _find_value(word: bytes, start: int, name: bytes, end_of_name: int, at: int)
     else:
         at, end = _limits(word, start, at)
     return _checked(word, at, end, bare, pattern)
+
+
+def _find_second(word: bytes, at: int) -> Found | None:
+    """Find the secret in USER:SECRET, to the end of the argument."""
+    colon = word.find(b":", at, at + NAME_LIMIT)
+    if colon < 0 or word.startswith(b"//", colon + 1):
+        return None
+    return _checked(word, colon + 1, len(word), b"password", "password")
 
 
 def _limits(word: bytes, start: int, at: int) -> tuple[int, int]:
@@ -278,7 +294,13 @@ def _is_account_key(name: bytes) -> bool:
 
 
 def _is_signature(name: bytes, word: bytes, start: int) -> bool:
-    """Return True for the signature in the query of a signed URL, which opens what it names."""
+    """Return True for the signature in the query of a signed URL, which opens what it names.
+
+    And for the password in a query such as ?u=user&p=secret.
+    """
+    if name == b"p" and word[start - 1 : start] == b"&":
+        before = word[max(0, start - NAME_LIMIT) : start - 1]
+        return before[max(before.rfind(b"?"), before.rfind(b"&")) :].startswith(_USER_PARAMETERS)
     return word[start - 1 : start] in (b"?", b"&") and name.lower() in (
         b"sig", b"signature", b"x-amz-signature", b"x-goog-signature", b"code_verifier",
     )  # fmt: skip

@@ -25,11 +25,12 @@ _SECOND = (
     " setbasicauth plain_auth"
     " usernamepasswordcredentials passwordauthentication plainauthprovider passwordauthenticator"
     " setcredentials basicawscredentials simple_bind_s simple_bind bind_s oci_connect"
-    " auth_password pgp_sym_encrypt pgp_sym_decrypt aes_encrypt aes_decrypt"
+    " changeuserpassword auth_password pgp_sym_encrypt pgp_sym_decrypt aes_encrypt aes_decrypt"
 )
 _THIRD = (
     "connect connection ftp ftp_tls pdo mysqli mysqli_connect mysql_connect odbc_connect"
     " getconnection ftp_login imap_open ldap_bind create_superuser create_user"
+    " newinstance"
 )
 # The first argument is a name, the second its value.
 _NAMED = (
@@ -54,7 +55,7 @@ _ARGUMENT = re.compile(
 _DATABASE = re.compile(rb".*[/@:].*", re.DOTALL)
 # expect "Password:"; send -- "secret\r"
 _SENT = re.compile(
-    rb"(?i)ass(?:word|wd|phrase|code)[^\n]{0,32}?[\"}\]:;*\s]\s{0,8}(?:\{\s{0,8}|[\w$]{1,16}\.)?"
+    rb"(?i)(?:ass(?:word|wd|phrase|code)|retype|again)[^\n]{0,32}?[\"}\]:;*\s]\s{0,8}(?:\{\s{0,8}|[\w$]{1,16}\.)?"
     rb"(?:exp_)?send(?:line)?"
     rb"(?:\s{1,4}(?:--?\s{1,4})?|\(b?)\\{0,2}[\"'{](?P<secret>[^\"'\\}]{1,1024})"
 )
@@ -87,6 +88,8 @@ def find_in_code(text: bytes) -> Iterator[tuple[int, int]]:
             name = b"auth"  # auth=('user', 'secret')
         elif name == b"new" and before[-16:].lower() == b"credential]::new":
             name = b"networkcredential"
+        elif name == b"open" and before[-8:].lower() == b"ftp.open":
+            name = b"ftp"
         if name in _INDEX or name in _NAMING:
             calls += 1
             found = _secret_of_call(name, _read_arguments(text, at + 1))

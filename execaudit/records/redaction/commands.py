@@ -30,7 +30,7 @@ _SCRIPTS = 4  # a command line in one in one
 _SCRIPT_BYTES = 65536  # of all command lines in a command, and 8 times its own bytes
 _INPUT_WORDS = 64  # of one echo: each command behind it in the pipeline looks at all of them
 _ASSIGNMENT = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*=")
-_BEFORE_SCRIPT = re.compile(rb"-[a-zA-Z]{0,16}c|--(?:session-)?command")
+_BEFORE_SCRIPT = re.compile(rb"-[a-zA-Z]{0,16}c|/[cCkK]|--(?:session-)?command")
 # --metadata=startup-script=echo root:secret | chpasswd
 _PIPED = re.compile(
     rb"(?:\||\bsudo )\s{0,8}(?:sudo )?(?:/usr/s?bin/)?(?:chg?passwd|passwd|smbpasswd)\b"
@@ -40,6 +40,11 @@ _PIPED = re.compile(
 _OPTION_WITH_VALUE = re.compile(rb"(?:-{0,2}[A-Za-z][\w.-]{0,64}=){1,2}")
 _SCRIPT_OPTION = re.compile(
     rb"(?i)-{0,2}(?:[A-Za-z][\w.-]{0,40}[_.-])?(?:cmd|command|rsh|sshcommand|execstart)="
+)
+# Of a line of a crontab: the times, perhaps a user
+_TIMES = re.compile(
+    rb"(?:(?:[0*][0*/,-]{0,16}[ \t]{1,4}){5}|@(?:reboot|hourly|daily|weekly|monthly)[ \t]{1,4})"
+    rb"(?:root[ \t]{1,4})?(?=\S)"
 )
 _NO_SCRIPT = re.compile(rb"(?:[A-Za-z][\w.-]{0,40}=)?[\[{]|-")
 _INTERPRETERS = frozenset(b"python perl ruby node nodejs php lua tclsh rscript java".split())
@@ -175,8 +180,11 @@ class CommandFinder:
     def _piped_at(word: bytes) -> int:
         """Return where a command line begins that pipes a secret, whatever the option; or -1.
 
-        Or one that begins with sshpass, as behind `rsync -e`.
+        Or one that begins with sshpass, as behind `rsync -e`, or follows the times of a crontab.
         """
+        times = _TIMES.match(word)
+        if times:
+            return times.end()
         is_piped = (b"|" in word or b"<<" in word) and _PIPED.search(word)
         if not is_piped and b"sshpass " not in word:
             return -1

@@ -19,7 +19,7 @@ _GITLAB = re.compile(rb"gl(?:pat|ptt|dt|rt|cbt|ft|imt|agent|soat|ffct|wt)-").sea
 # Functions that take a secret, by what is before their parenthesis.
 _CALL = re.compile(
     rb"\((?:(?<=connect\()|(?<=pdo\()|(?<=mysqli\()|(?<=login\()|(?<=hashpw\()|(?<=crypt\()"
-    rb"|(?<=bind\()|(?<=bind_s\()|(?<=_open\()|(?<=connection\()|(?<=_user\()|(?<=superuser\()|(?<=fernet\()|(?<=ftp\()|(?<=_tls\())"
+    rb"|(?<=bind\()|(?<=bind_s\()|(?<=_open\()|(?<=connection\()|(?<=_user\()|(?<=superuser\()|(?<=ftp\.open\()|(?<=instance\()|(?<=fernet\()|(?<=ftp\()|(?<=_tls\())"
 ).search
 _BEFORE_HOST = re.compile(rb":[^\0\s@/:]{0,256}@").search  # bob:secret@host
 

@@ -62,6 +62,7 @@ PREFIXES = (
         "-c -o -O --rcfile --init-file -s -g -G -w -u --command",
         is_shell=True,
     ),
+    Prefix("cmd cmd.exe", markers="/c /C /k /K", is_shell=True),
     Prefix("at batch", "-f -q -t -c", is_shell=True),
     Prefix("adb", "-s -t -H -P -L", verbs="shell", is_runner=True),
     Prefix("flock", "-w -E -c --timeout --wait", skip=1, is_shell=True),

@@ -16,7 +16,7 @@ _NESTING = 8  # of substitutions
 _UPSTREAM = 64  # commands of a pipeline that are looked at
 _TOKEN = re.compile(
     rb"(?P<blank>[ \t\r]+)"
-    rb"|(?P<here><<<)"
+    rb"|(?P<here>[0-9]?<<<)"
     rb"|(?P<substitution>[$<>]\()"
     rb"|(?P<redirect>[0-9]?(?:<<-?|>>|<>|>\||[<>]&?))"
     rb"|(?P<plain>[^\s\"'\\|&;()<>`$]+)"

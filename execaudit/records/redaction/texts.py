@@ -76,7 +76,8 @@ TEXTS = (
     ),
     _pattern(
         "jwt",
-        r"eyJ[A-Za-z0-9_-]{8,2048}\.eyJ[A-Za-z0-9_-]{8,8192}\.[A-Za-z0-9_-]{0,2048}",
+        r"(?P<secret>eyJ[A-Za-z0-9_-]{8,2048}+\.eyJ[A-Za-z0-9_-]{4,8192}+\.[A-Za-z0-9_-]{0,2048})"
+        r"|eyJ[A-Za-z0-9_-]{8,2048}+",  # what has no dot is passed over at once, and is no secret
         "eyj",
     ),
     _pattern(

@@ -37,6 +37,7 @@ PROGRAMS = (
         "vagrant",
         ("login -*p X", "login -t X"),
         "vagrant --help",
+        commands="-c --command",
     ),
     Program(
         "configuration",

@@ -21,6 +21,7 @@ PROGRAMS = (
             "user update|reset -*p X",
             "secret set --value X",
             "devops login < X",
+            "iot --pk|--primary-key|--sk|--secondary-key X",
         ),
         "az login --help, az keyvault secret set --help",
     ),

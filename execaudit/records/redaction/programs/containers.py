@@ -89,7 +89,7 @@ PROGRAMS = (
     Program(
         "kubernetes",
         "argocd rancher rancher2 kubeadm k3sup talosctl kops",
-        ("login -t X", "login -p X"),
+        ("login -t X", "login -p X", "--certificate-key X"),
         "argocd login --help, kubeadm join --help",
     ),
     Program(

@@ -74,6 +74,13 @@ PROGRAMS = (
         ("/pass X", "< X"),
         "adcli(8), realm(8)",
     ),
+    Program(
+        "samba",
+        "rpcclient",
+        ("setuserinfo|setuserinfo0 USER LEVEL X", "chgpasswd|chgpasswd0 USER OLD X"),
+        "rpcclient(1)",
+        scripts="-c",
+    ),
     Program("samba", "smbget", ("-u USER%X",), "smbget(1)"),
     Program(
         "samba",
@@ -114,7 +121,7 @@ PROGRAMS = (
     Program(
         "samba",
         "smbpasswd",
-        ("-U USER X", "-w X", "-*s* < X"),
+        ("-U USER X", "-w X", "< X"),
         "smbpasswd(8)",
         valued="-r -R -D -c",
     ),

@@ -87,6 +87,12 @@ PROGRAMS = (
     ),
     Program(
         "monitoring",
+        "check_oracle",
+        ("--cache|--tablespace SID USER X",),
+        "check_oracle --help",
+    ),
+    Program(
+        "monitoring",
         "check_redis check_redis.pl",
         ("-x X",),
         "check_redis.pl --help",

@@ -68,7 +68,7 @@ PROGRAMS = (
     ),
     Program(
         "wifi",
-        "adb",
+        "adb cmd",
         ("wifi connect-network SSID TYPE X",),
         "adb shell cmd wifi help",
     ),

@@ -56,7 +56,7 @@ PROGRAMS = (
     Program(
         "vault",
         "consul nomad boundary consul-template envconsul waypoint terraform-login",
-        ("kv put SECRET_NAME X", "var put PATH value=X"),
+        ("kv put SECRET_NAME X", "var put PATH value=X", "acl set-agent-token KIND X"),
         "https://developer.hashicorp.com/consul/commands",
     ),
     Program(

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The account after an answer says what could not be read, and promises nothing about that."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from execaudit.cli.command_line import main
+from tests.log_files import BEGIN_S, compress, exec_fields, lines_of, rotated
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "execaudit.jsonl"
+    rotated(path, 150).write_bytes(lines_of(*(exec_fields(s, uid=s % 3) for s in range(100))))
+    path.write_bytes(lines_of(*(exec_fields(s, uid=s % 3) for s in range(100, 200))))
+    return path
+
+
+def search(capfd: pytest.CaptureFixture[str], log: Path, *words: str) -> tuple[int, str, str]:
+    status = main(["search", "--file", str(log), *words])
+    out, err = capfd.readouterr()
+    return status, out, err
+
+
+def _at(second: float) -> str:
+    return str(exec_fields(second)["time"])
+
+
+def test_nothing_that_could_not_be_read_is_called_complete(
+    capfd: pytest.CaptureFixture[str], log: Path
+) -> None:
+    log.write_bytes(log.read_bytes() + b"\0\0\n" + lines_of(exec_fields(300)))
+    file = compress(rotated(log, 150))
+    file.write_bytes(file.read_bytes()[:-20])
+    _, _, err = search(capfd, log, "--count")
+    assert "nothing is missing" not in err
+    assert "incomplete between" in err
+    assert "1 file could not be read to the end; 1 line is no record" in err
+    _, _, err = search(capfd, log, "--count", "--summary")
+    account = json.loads(err.splitlines()[-1])
+    assert (account["complete"], account["broken"], account["unreadable_files"]) == (False, 1, 1)
+
+
+def test_period_behind_the_end_of_the_log_is_not_called_complete(
+    capfd: pytest.CaptureFixture[str], log: Path
+) -> None:
+    _, _, err = search(capfd, log, "--count", "--since", f"@{BEGIN_S + 205}")
+    assert "nothing is missing" not in err
+    assert "nothing is known of the period: the last record is of" in err
+
+
+def test_account_begins_with_the_earliest_time_where_the_clock_went_back(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    log = tmp_path / "back.jsonl"
+    log.write_bytes(lines_of(*(exec_fields(s) for s in (5000, 4000, 100))))
+    _, _, err = search(capfd, log, "--count", "--summary")
+    account = json.loads(err)
+    assert (account["first"], account["last"]) == (_at(100), _at(5000))
+
+
+@pytest.mark.parametrize("verb", ["search", "tree", "report", "top"])
+def test_folder_in_place_of_a_log_is_named(
+    verb: str, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    words = ["-b", "-n", "1"] if verb == "top" else []
+    assert main([verb, "--file", str(tmp_path), *words]) != 0
+    assert f"Failed to open '{tmp_path}': Is a directory" in capfd.readouterr().err
