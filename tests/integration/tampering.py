@@ -8,6 +8,7 @@ imports before anything else.
 import ctypes
 import mmap
 import os
+import platform
 import signal
 import struct
 from collections.abc import Iterator
@@ -15,9 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from execaudit.wire import record
-from tests.integration.daemon_process import Daemon
+from tests.integration.daemon_process import Daemon, wait_until
 
 _PIDFD_GETFD = 438
+# epoll_wait(2); where there is none, epoll_pwait(2).
+_EPOLL_WAIT = {"x86_64": "232", "aarch64": "22"}[platform.machine()]
 # Waits for a file, then turns the first descriptor that shows a text into /dev/null; with DEAF set,
 # programs attached from then on are ones that do nothing.
 _SITECUSTOMIZE = """
@@ -110,14 +113,31 @@ def stopped_reader(daemon: Daemon) -> Iterator[Positions]:
     fd = take_map(pid, 27, 0)
     positions = Positions(fd)
     os.close(fd)
-    daemon.running.send_signal(signal.SIGSTOP)
-    while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
-        pass
+    _stop_waiting(daemon)
     try:
         yield positions
     finally:
         daemon.running.send_signal(signal.SIGCONT)
         positions.close()
+
+
+def _stop_waiting(daemon: Daemon) -> None:
+    """Stop a daemon where it waits for events: elsewhere it may be about to set the position."""
+    pid = daemon.running.pid
+    is_stopped = False
+    while not is_stopped:
+        wait_until(lambda: _is_waiting(pid), lambda: daemon.stderr)
+        daemon.running.send_signal(signal.SIGSTOP)
+        while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            pass
+        is_stopped = _is_waiting(pid)
+        if not is_stopped:
+            daemon.running.send_signal(signal.SIGCONT)
+
+
+def _is_waiting(pid: int) -> bool:
+    """Return True if a process is in the system call by which the daemon waits."""
+    return Path(f"/proc/{pid}/syscall").read_text().split()[0] == _EPOLL_WAIT
 
 
 def take_config(daemon: Daemon) -> int:

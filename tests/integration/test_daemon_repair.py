@@ -88,9 +88,12 @@ def test_ring_whose_position_was_moved_is_replaced_and_its_loss_counted(
     tiny = str(programs / "tiny")
     with Daemon(place, engine, SMALL, environment=WATCHED) as daemon:
         daemon.settle(programs / "tiny")
-        with stopped_reader(daemon) as positions:
-            positions.consumer = 1 << 40  # far ahead of the kernel's: full for ever
-            launch([tiny, "unseen"]).wait()
+        while not daemon.of_type("repair"):  # what it commits before it looks sets that right
+            with stopped_reader(daemon) as positions:
+                positions.consumer = 1 << 40  # far ahead of the kernel's: full for ever
+                launch([tiny, "unseen"]).wait()
+                before = len(daemon.notices)
+            wait_until(lambda then=before: "WATCHDOG=1" in daemon.notices[then:])  # type: ignore[misc]
         repair = wait_for_repair(daemon)
         launch([tiny, "after"]).wait()
         daemon.settle(programs / "tiny")
