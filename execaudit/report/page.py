@@ -96,7 +96,7 @@ def _cards(contents: dict[str, Any]) -> Markup:
     share = contents["failed"] / contents["execs"] if contents["execs"] else 0
     rate, unit = rate_text(contents["period"]["execs_per_second"])
     cards = [
-        (f"{contents['execs']:,}", "execs"), (rate, f"a {unit}"),
+        (f"{contents['execs']:,}", "execs"), (rate, unit),
         (f"{contents['failed']:,}", f"failed ({share:.1%})"),
     ]  # fmt: skip
     for name in ("user", "program", "unit", "container", "host"):

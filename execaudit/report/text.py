@@ -99,7 +99,7 @@ class ReportText:
         begin, end = _local(period["begin"]), _local(period["end"])
         yield f"{begin} to {end}, {period_text(period['seconds'])}"
         share = f" ({contents['failed'] / contents['execs']:.1%})" if contents["execs"] else ""
-        rate = " a ".join(rate_text(period["execs_per_second"]))
+        rate = " ".join(rate_text(period["execs_per_second"]))
         said = [
             f"{count_text(contents['execs'])} execs, {rate}",
             f"{count_text(contents['failed'])} failed{share}",
@@ -217,11 +217,11 @@ def _local(text: str) -> str:
 
 
 def rate_text(per_second: float) -> tuple[str, str]:
-    """Return a rate as number and unit of time."""
-    for unit, seconds in (("second", 1), ("minute", 60)):
+    """Return a rate as number and unit of time, with its article."""
+    for unit, seconds in (("a second", 1), ("a minute", 60)):
         if per_second * seconds >= 1:
             return f"{per_second * seconds:,.1f}", unit
-    return f"{per_second * 3600:,.1f}", "hour"
+    return f"{per_second * 3600:,.1f}", "an hour"
 
 
 def missing_text(missing: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from execaudit.color import wants_color
-from execaudit.errors import ExecauditError
+from execaudit.errors import failed_call
 from execaudit.query.account import print_account
 from execaudit.query.asked import read_asked
 from execaudit.query.pager import paged
@@ -94,4 +94,4 @@ def _write_page(path: str, contents: dict[str, object]) -> None:
             Path(beside).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise ExecauditError(f"Failed to write '{path}': {error.strerror}") from error
+        raise failed_call(f"write '{path}'", error) from error

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from execaudit.errors import ExecauditError, InvalidArgument
+from execaudit.errors import ExecauditError, InvalidArgument, NoPermission
 from execaudit.store.broken import Broken
 from execaudit.store.choice import SourceChoice
 from execaudit.store.journal import Journal, has_journal_files
@@ -81,13 +81,19 @@ def _open_directory(choice: SourceChoice, sources: Sources) -> None:
     if not Path(folder).is_dir():
         raise InvalidArgument(f"Failed to read '{folder}': it is not a directory")
     journals, paths = _look_through(folder, sources.broken)
+    failure: ExecauditError | None = None
+    if sources.broken.is_denied:
+        failure = NoPermission(f"Failed to read '{folder}': {sources.broken.named[-1]}")
     for each in journals:
         sources.journals.append(Journal(directory=each, untrusted=choice.untrusted))
     for path in () if choice.journal else paths:
         try:
             sources.logs.append(open_log(path, sources.broken))
         except ExecauditError as error:
+            failure = error
             sources.broken.add_file(path, str(error).rpartition(": ")[2])
+    if failure is not None and not sources.journals and not sources.logs:
+        raise failure
     if not sources.journals and not sources.logs:
         raise ExecauditError(f"Failed to read '{folder}': it has no journal and no .jsonl file")
 

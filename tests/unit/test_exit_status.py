@@ -18,6 +18,8 @@ from execaudit.errors import (
     NotConfigured,
     failed_call,
 )
+from execaudit.records.text import dumps
+from tests.log_files import exec_fields
 from tests.records import make_host
 from tests.unit.config_tree import write_file
 
@@ -65,6 +67,34 @@ def test_missing_permission_is_status_4_and_named(
     assert main(command) == DENIED
     said = capsys.readouterr().err
     assert "ermission denied" in said or "not permitted" in said
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_log_in_a_folder_that_cannot_be_read_is_named(
+    place: Path, capsys: pytest.CaptureFixture[str], *, is_folder: bool
+) -> None:
+    os.seteuid(0)
+    folder = place / "logs/host"
+    write_file(place, "logs/host/a.jsonl", "").chmod(0o644 if is_folder else 0o600)
+    folder.chmod(0o700 if is_folder else 0o755)
+    os.seteuid(NOBODY)
+    assert main(["search", "--directory", f"{place}/logs"]) == DENIED
+    said = capsys.readouterr().err
+    assert f"'{folder / 'a.jsonl'}': " in said or f"{folder}: " in said
+    assert "Permission denied" in said
+
+
+def test_page_that_cannot_be_written_is_status_4(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.seteuid(0)
+    log = write_file(place, "a.jsonl", dumps(exec_fields(1)).decode() + "\n")
+    log.chmod(0o644)
+    place.chmod(0o755)
+    os.seteuid(NOBODY)
+    page = f"{place}/page.html"
+    assert main(["report", "--file", str(log), "--html", page]) == DENIED
+    assert f"Failed to write '{page}': Permission denied" in capsys.readouterr().err
 
 
 def test_mistakes_are_named_as_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -100,3 +100,12 @@ def test_backtest_tries_every_record_and_names_what_is_none(
     gzipped.write_bytes(gzipped.read_bytes()[:-20])
     assert main(["rules", "backtest", "--file", str(gzipped), "--rules", str(rules)]) == 1
     assert "ends in the middle" in capfd.readouterr().err
+
+
+def test_rate_of_rare_execs_is_in_plain_words(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    log = tmp_path / "a.jsonl"
+    log.write_bytes(lines_of(exec_fields(0), exec_fields(3600)))
+    assert main(["report", "--file", str(log)]) == 0
+    assert "2 execs, 2.0 an hour" in capfd.readouterr().out
