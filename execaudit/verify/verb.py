@@ -12,7 +12,7 @@ from pathlib import Path
 
 from execaudit.config.configuration import load
 from execaudit.config.files import choose_paths
-from execaudit.errors import ExecauditError, InvalidArgument
+from execaudit.errors import InvalidArgument, failed_call
 from execaudit.evidence.keys import VerifyingKey, read_verifying_key
 from execaudit.query.progress import ProgressBar
 from execaudit.store.broken import Broken
@@ -156,12 +156,14 @@ def _read_key(text: str) -> VerifyingKey:
     """Return a verifying key, given as text or as a file. Raises ExecauditError."""
     if ":" not in text or text.startswith("/"):
         try:
-            text = Path(text).read_text(encoding="ascii", errors="replace")
+            with Path(text).open(encoding="ascii", errors="replace") as file:
+                text = file.read(_KEY_FILE_LIMIT)  # somebody may name a log here, or a device
         except OSError as error:
-            raise ExecauditError(f"Failed to read key '{text}': {error.strerror}") from error
+            raise failed_call(f"read key '{text}'", error) from error
     return read_verifying_key(text)
 
 
+_KEY_FILE_LIMIT = 64 << 10
 _is_expected = re.compile(r"[0-9]{1,18}(?::[0-9a-f]*)?").fullmatch
 
 

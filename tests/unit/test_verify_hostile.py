@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A log that was made to mislead `execaudit verify`, or to keep it busy."""
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,17 @@ def test_root_says_whose_log_is_verified(
     path.write_bytes(lines_of(exec_fields(1)))
     assert main(["verify", "--root", str(tmp_path)]) == 2
     assert capsys.readouterr().out.startswith(f"{path}: cannot tell")
+
+
+def test_key_file_without_an_end_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"")
+    room = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, room[1]))
+    try:
+        status = main(["verify", "--key", "/dev/zero", str(tmp_path / "a.jsonl")])
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, room)
+    assert status == 2
+    assert "Failed to use verifying key: expected" in capsys.readouterr().err
