@@ -90,7 +90,7 @@ class Shipper:
         self.daemon = daemon
         self._running: subprocess.Popen[bytes] | None = None
         self._receiving: subprocess.Popen[bytes] | None = None
-        self._kills = 0
+        self._kills = self._own_kills = 0
         for target, files in ((host, self.files), (central, self.central_files)):
             for source, path in files.items():
                 target.put(SHIPPED / source, path)
@@ -116,7 +116,13 @@ class Shipper:
     def end(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End the shipper: as the service manager does, or by SIGKILL."""
         assert self._running
+        self._own_kills += number == signal.SIGKILL
         self.host.end(self._running, number)
+
+    @property
+    def most_torn(self) -> int:
+        """How many records may have been changed: killed, rsyslog loses bytes of its disk queue."""
+        return self._own_kills if self.kind == "rsyslog" else 0
 
     def written(self) -> list[bytes]:
         """What there is to ship."""

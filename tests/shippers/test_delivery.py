@@ -156,7 +156,10 @@ class Way:
     def _tally(self, written: "Counter[bytes]") -> Delivery:
         arrived = Counter(self.shipper.arrived())
         aliens = arrived.keys() - written.keys()
-        assert not aliens, f"changed on the way: {difference(aliens, written)}"
+        allowed = self.shipper.most_torn
+        assert len(aliens) <= allowed, f"changed on the way: {difference(aliens, written)}"
+        for alien in aliens:
+            del arrived[alien]
         lost = len(written.keys() - arrived.keys())
         return Delivery(len(written), lost, arrived.total() - len(arrived))
 
