@@ -9,20 +9,12 @@ import pytest
 from execaudit.cli.command_line import main
 from execaudit.formats.encoders import make_line
 from tests.log_files import BEGIN_S, compress, exec_fields, lines_of, rotated
+from tests.search_runs import search, write_log
 
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    path = tmp_path / "execaudit.jsonl"
-    rotated(path, 150).write_bytes(lines_of(*(exec_fields(s, uid=s % 3) for s in range(100))))
-    path.write_bytes(lines_of(*(exec_fields(s, uid=s % 3) for s in range(100, 200))))
-    return path
-
-
-def search(capfd: pytest.CaptureFixture[str], log: Path, *words: str) -> tuple[int, str, str]:
-    status = main(["search", "--file", str(log), *words])
-    out, err = capfd.readouterr()
-    return status, out, err
+    return write_log(tmp_path)
 
 
 def _at(second: float) -> str:

@@ -14,20 +14,12 @@ from execaudit.errors import InvalidArgument
 from execaudit.query.pager import choose_pager
 from execaudit.store.pipe import Pipe
 from tests.log_files import BEGIN_S, BOOT, compress, exec_fields, lines_of, own_fields, rotated
+from tests.search_runs import search, write_log
 
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    path = tmp_path / "execaudit.jsonl"
-    rotated(path, 150).write_bytes(lines_of(*(exec_fields(s, uid=s % 3) for s in range(100))))
-    path.write_bytes(lines_of(*(exec_fields(s, uid=s % 3) for s in range(100, 200))))
-    return path
-
-
-def search(capfd: pytest.CaptureFixture[str], log: Path, *words: str) -> tuple[int, str, str]:
-    status = main(["search", "--file", str(log), *words])
-    out, err = capfd.readouterr()
-    return status, out, err
+    return write_log(tmp_path)
 
 
 def test_lines_come_as_they_are_in_the_log(capfd: pytest.CaptureFixture[str], log: Path) -> None:
