@@ -86,7 +86,20 @@ class SealedHost:
             self.seal_with(StateFile(str(self.state)))
         sink.add_fields({**self._head("start"), "version": "1"})
         sink.seal("start")
+        sink.tidy()
         return sink
+
+    def change_key(self) -> VerifyingKey:
+        """Set up another key, and start with it."""
+        new = self.set_up(suffix=".new")
+        sealing = self.running.sealing
+        assert sealing is not None
+        sealing.announce_chain(str(self.state))
+        self.running.seal("setup")
+        self.stop()
+        Path(f"{self.state}.new").replace(self.state)
+        self.start()
+        return new
 
     def seal_with(self, state: StateFile) -> None:
         """Have the sink sealed with a key state."""

@@ -58,6 +58,7 @@ def reconfigure(flow: Flow, setup: Setup) -> None:
     flow.decoder.forget_places()  # their fields hold, what rules and encoders kept does not
     report_suppressed(flow, old.limits)
     flow.sealer.reconfigure(setup.config.seal, old.sinks)
+    flow.sealer.tidy()
     _close_sinks(flow, old)
     report_config(flow, old.loaded.config_hash)
 

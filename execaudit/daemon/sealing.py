@@ -76,6 +76,12 @@ class Sealer:
             sink.seal(reason)
             self.pass_on()
 
+    def tidy(self) -> None:
+        """Remove old files, now that it is known which chain names them."""
+        if self._sink is not None:
+            self._sink.tidy()
+            self.pass_on()
+
     def pass_on(self) -> None:
         """Give seals that the file has to the other sinks as well."""
         source = self._sink
@@ -110,7 +116,7 @@ class Sealer:
                 chain.close()
                 self.begin(settings)
             elif sink is not None:
-                chain.note_removed([], chain.file.state.epoch)  # they are in another log
+                chain.note_removed([], (chain.file.state.chain, chain.file.state.epoch))
                 self._use(sink, chain, settings)
             self.seal("start")
         else:

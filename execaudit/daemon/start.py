@@ -86,6 +86,7 @@ def _begin_log(flow: Flow, capture: Capture, missed: FieldDict) -> None:
     flow.sealer.begin(flow.setup.config.seal)
     report_start(flow, capture, missed)
     flow.sealer.seal("start")
+    flow.sealer.tidy()
 
 
 def _account_previous(flow: Flow, previous: Adopted) -> None:

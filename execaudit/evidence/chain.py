@@ -38,6 +38,7 @@ class Chain:
         self.taken: list[Fields] = []
         self._describe = describe
         self._removed: list[str] = []
+        self._removed_of: Fields = {}  # in a chain before this one
         self._marks: Fields = {}
         self._next_chain = ""
         self._begin()
@@ -67,11 +68,15 @@ class Chain:
         """Name the chain that follows this one in the next seal."""
         self._next_chain = chain
 
-    def note_removed(self, names: list[str], before: int | None) -> None:
-        """Note in seals what retention removed; `before`: the first epoch that is still there."""
+    def note_removed(self, names: list[str], first: tuple[str, int] | None) -> None:
+        """Note in seals what retention removed; `first`: chain and epoch of the first seal left."""
         self._removed += names
         state = self.file.state
-        state.removed_before = max(state.removed_before, before or 0)
+        chain, epoch = first or (state.chain, 0)
+        if chain == state.chain:
+            state.removed_before = max(state.removed_before, epoch)
+        else:
+            self._removed_of = {"before": epoch, "chain": chain}
 
     def next_seal(self, reason: str, file: str) -> Fields:
         """Return the record of a seal over all lines since the last one."""
@@ -90,8 +95,8 @@ class Chain:
             "hash": self._hash.hexdigest(),
             "previous_hash": state.previous.hex(),
         }
-        if state.removed_before or self._removed:
-            fields["removed"] = {"before": state.removed_before}
+        if state.removed_before or self._removed or self._removed_of:
+            fields["removed"] = {"before": state.removed_before, **self._removed_of}
             if self._removed:
                 fields["removed"]["files"] = self._removed[:_MOST_NAMES]
         if self._next_chain:
@@ -142,6 +147,7 @@ class Chain:
         self.file.state.evolve(blake2b(line).digest())
         self.taken.append(fields)
         self._removed = []
+        self._removed_of = {}
         self._marks = {}
         self._begin()
 

@@ -77,7 +77,7 @@ class FileSink(Sink):
                 raise failed_call(f"open '{settings.path}'", error) from error
             self._pause(self._trouble_of(error), self._clock.steady_s())
         else:
-            self._generations.start(self._file.size)
+            self._generations.clean_up()
 
     # -- seals ------------------------------------------------------------------------------
 
@@ -138,7 +138,6 @@ class FileSink(Sink):
         self._file.configure(settings)
         if self.sealing is not None:
             self.sealing.encode = encoder.encode_fields
-        self._generations.keep_up(self._file.size)
 
     # -- writing ----------------------------------------------------------------------------
 
@@ -250,6 +249,14 @@ class FileSink(Sink):
             self._file.rotate(now_s)
         except (OSError, Refused) as error:
             self._pause(self._trouble_of(error), now_s)
+
+    def tidy(self) -> None:
+        """Remove and compress rotated files as the settings say.
+
+        Call it when the chain is in use, if there is one: seals name what is removed.
+        """
+        if self._trouble is None:
+            self._generations.keep_up(self._file.size)
 
     def prune(self, keep: int) -> None:
         """Remove rotated files but for the newest, as somebody asks for."""

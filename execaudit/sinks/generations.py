@@ -77,14 +77,13 @@ class Generations:
         self._make_stream = find_compressor(kind) if kind != "none" else None
         self._settings = settings
 
-    def start(self, active_bytes: int) -> None:
-        """Clean up after a crash, then as after each rotation."""
+    def clean_up(self) -> None:
+        """Remove what a crash during compression left."""
         try:
             for name in self._series.clean_up():
                 self._notices.add(NOTICE, f"Removed '{name}': compressing it had been cut short")
         except OSError as error:
             self._complain("clean up in", error)
-        self.keep_up(active_bytes)
 
     def next_name(self) -> str:
         """Return the name that the live file would get now. Raises OSError."""

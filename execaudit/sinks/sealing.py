@@ -24,7 +24,7 @@ from execaudit.formats.zstd_file import open_zstd
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.line_file import LineFile
 from execaudit.sinks.notices import WARNING, Notices
-from execaudit.sinks.rotation import Generation, Series
+from execaudit.sinks.rotation import SUFFIXES, Generation, Series
 
 _HEAD_BYTES = 256 << 10
 _GZIP_WBITS = 31
@@ -218,9 +218,10 @@ class Sealing:
         Return False, and remove nothing, where too many syncs wait already.
         """
         file = self._file
-        oldest = next((self._series.full_path(one.name) for one in kept if not one.is_torn), "")
-        before = first_epoch(oldest or self._series.path)
-        self.chain.note_removed([one.name for one in expired if not one.is_torn], before)
+        names = [one.name for one in expired if not one.is_torn]
+        stems = [self._series.full_path(one.stem) for one in kept if not one.is_torn]
+        first = map(first_seal, [*stems, self._series.path])
+        self.chain.note_removed(names, next(filter(None, first), None))
         if file is None:
             remove()
         elif is_urgent:
@@ -259,14 +260,16 @@ class Sealing:
         self.release().close()
 
 
-def first_epoch(path: str) -> int | None:
-    """Return the epoch of the first seal near a file's beginning; None if there is none."""
-    try:
-        lines = _read_head(path).split(b"\n")
-    except (OSError, EOFError, zlib.error, ExecauditError):
-        return None
-    seals = (read_seal(line) for line in lines)
-    return next((int(fields["epoch"]) for fields in seals if fields is not None), None)
+def first_seal(stem: str) -> tuple[str, int] | None:
+    """Return chain and epoch of the first seal near a file's beginning; None if there is none.
+
+    `stem` is its path without the suffix of compression, which may take place meanwhile.
+    """
+    for suffix in SUFFIXES:  # the plain file goes after the compressed one has come
+        with contextlib.suppress(OSError, EOFError, zlib.error, ExecauditError):
+            seals = map(read_seal, _read_head(stem + suffix).split(b"\n"))
+            return next(((str(seal.get("chain")), seal["epoch"]) for seal in seals if seal), None)
+    return None
 
 
 def _read_head(path: str) -> bytes:

@@ -5,6 +5,7 @@ Owns findings about its beginning, its end, the proofs of its seals, and seals k
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from execaudit.formats.event_key import entry_time
 from execaudit.verify.findings import ALTERED, UNKNOWN, WHOLE
@@ -39,9 +40,11 @@ def judge_all(
         judge.findings.add("not-sealed", UNKNOWN, text)
         return
     # Of the files that retention removes, some may still be there: removing them takes time.
-    lasting = [gap for gap in judge.gaps if gap.epochs and gap.epochs[1] >= judge.removed_before]
-    judge.findings.extend(lasting)
-    _judge_beginning(judge, judge.first["epoch"], is_part=is_part)
+    judge.findings.extend(
+        gap for chain, gap in judge.gaps
+        if gap.epochs and gap.epochs[1] >= judge.removed_before[chain]
+    )  # fmt: skip
+    _judge_beginning(judge, judge.first, is_part=is_part)
     _judge_disproved(judge)
     _judge_unproved(judge, proofs)
     if rest.lines:
@@ -54,8 +57,9 @@ def judge_all(
         )  # fmt: skip
 
 
-def _judge_beginning(judge: Judge, epoch: int, *, is_part: bool) -> None:
-    before, add = judge.removed_before, judge.findings.add
+def _judge_beginning(judge: Judge, first: dict[str, Any], *, is_part: bool) -> None:
+    epoch, before = first["epoch"], judge.removed_before[str(first.get("chain"))]
+    add = judge.findings.add
     if epoch < before:
         text = f"files with epochs before {before}, which retention removed, are still here"
         add("kept-longer", WHOLE, text)
@@ -127,8 +131,9 @@ def compare(judge: Judge, wanted: Iterable[tuple[str, int, str]], source: str) -
     lacking: list[int] = []
     other: list[int] = []
     for chain, epoch, proof in wanted:
-        found = judge.by_epoch.get((chain or str(last.get("chain")), epoch))
-        if found is None and epoch >= judge.removed_before:
+        key = chain or str(last.get("chain")), epoch
+        found = judge.by_epoch.get(key)
+        if found is None and epoch >= judge.removed_before[key[0]]:
             lacking.append(epoch)
         elif found is not None and not found.startswith(proof):
             other.append(epoch)

@@ -5,6 +5,7 @@ Owns the judgment: it compares each seal with the previous one, with the lines b
 keys. docs/evidence.md has the table of attacks, each with its sentence from here.
 """
 
+from collections import Counter
 from typing import Any
 
 from execaudit.evidence.blake2 import blake2b
@@ -35,9 +36,11 @@ class Judge:
         proved: how many of these are proved by their keys.
         sealed_lines: how many lines they cover that are unaltered.
         first, last: records of the first and last seal.
-        gaps: findings about seals missing in between, which retention may have removed.
+        gaps: findings about seals missing in between, which retention may have removed, each with
+            its chain.
         by_epoch: proof of each seal by chain and epoch, for comparison with copies elsewhere.
-        removed_files, removed_before, removed_on: what retention removed, by the seals.
+        removed_files, removed_on: what retention removed at last, by the seals.
+        removed_before: by chain, the first epoch that retention left.
         disproved, unproved: seals that their keys disprove, and those that nobody can prove.
 
     """
@@ -47,10 +50,10 @@ class Judge:
         self.seals = self.proved = self.sealed_lines = 0
         self.first: dict[str, Any] | None = None
         self.last: dict[str, Any] | None = None
-        self.gaps: list[Finding] = []
+        self.gaps: list[tuple[str, Finding]] = []
         self.by_epoch: dict[tuple[str, int], str] = {}
         self.removed_files = 0
-        self.removed_before = 0
+        self.removed_before: Counter[str] = Counter()
         self.removed_on = ""
         self._proofs = proofs
         self._broken = broken
@@ -176,14 +179,13 @@ class Judge:
                 found.where, epochs=missing,
             )  # fmt: skip
             return
-        self.gaps.append(
-            Finding(
-                "missing", ALTERED,
-                f"{say_are(missing)} missing, with what they sealed between {since} and"
-                f" {say_time(found.fields)}: a file or lines were removed",
-                str(found.where), missing,
-            )
+        gap = Finding(
+            "missing", ALTERED,
+            f"{say_are(missing)} missing, with what they sealed between {since} and"
+            f" {say_time(found.fields)}: a file or lines were removed",
+            str(found.where), missing,
         )  # fmt: skip
+        self.gaps.append((str(found.fields.get("chain")), gap))
 
     # -- what a seal covers -------------------------------------------------------------------
 
@@ -240,8 +242,8 @@ class Judge:
 
     def _note_removed(self, fields: dict[str, Any]) -> None:
         removed = fields.get("removed") or {}
-        if removed.get("before", 0) > self.removed_before:
-            self.removed_before = removed["before"]
+        chain, before = str(removed.get("chain", fields.get("chain"))), removed.get("before", 0)
+        self.removed_before |= Counter({chain: before})  # the larger one stays
         if removed.get("files"):
             self.removed_files = len(removed["files"])
             self.removed_on = say_time(fields)

@@ -8,7 +8,7 @@ Give all files of one log, compressed with gzip or not, in any order, by any nam
 verifying key, or a file with it. Exit status: 0 whole, 1 altered, 2 cannot tell (docs/evidence.md).
 """
 
-import gzip, hashlib, json, os, re, sys, zlib
+import collections, gzip, hashlib, json, os, re, sys, zlib
 from datetime import datetime
 
 WHOLE, ALTERED, UNKNOWN = 0, 1, 2
@@ -164,10 +164,9 @@ def ed25519(public, signature, message):
 class Log:
     """Judges the seals of a log one after the other; `found` has the findings."""
     def __init__(self, keys):
-        self.keys, self.found, self.seen, self.lines, self.gaps = keys, [], {}, [], []
-        self.first = self.last = None  # seals
-        self.seal_line, self.place, self.removed, self.forged, self.unproved = b"", "", 0, [], []
-
+        self.keys, self.seen, self.seal_line, self.place = keys, {}, b"", ""
+        self.found, self.lines, self.gaps, self.forged, self.unproved = [], [], [], [], []
+        self.first, self.last, self.removed = None, None, collections.Counter()
     def say(self, kind, verdict, text):
         self.found.append((kind, verdict, f"{text} ({self.place})" if self.place else text))
     def take(self, line, place):
@@ -180,7 +179,8 @@ class Log:
             (self.unproved if proof is None else self.forged).append(seal)
         if self.follow(seal):
             self.seen[seal["chain"], seal["epoch"]] = proof_of(seal)
-            self.removed = max(self.removed, (seal.get("removed") or {}).get("before", 0))
+            gone = {"chain": seal["chain"], "before": 0, **(seal.get("removed") or {})}
+            self.removed |= {str(gone["chain"]): gone["before"]}  # the larger one stays
             self.last, self.seal_line = seal, line
         self.lines = []
     def follow(self, seal):
@@ -210,7 +210,7 @@ class Log:
             if seal["reason"] == "emptied" and late_s <= LATE_S:  # while it was copied
                 self.say("emptied", UNKNOWN, f"another program emptied it: epochs {span} lost")
                 return True
-            self.gaps.append((epoch, f"epochs {span} missing: a file or lines were removed"))
+            self.gaps.append((chain, epoch, f"epochs {span} missing: a file or lines were removed"))
         else:
             if seal.get("previous_hash") != blake2b(self.seal_line).hexdigest():
                 self.say("seal-altered", ALTERED, f"the line of seal {epoch - 1} was altered")
@@ -235,14 +235,14 @@ class Log:
         if first is None:
             return self.say("not-sealed", UNKNOWN, "the log is not sealed")
         begin, chains = first["epoch"], {key.chain for key in self.keys}
-        for _, text in (gap for gap in self.gaps if gap[0] > removed):  # retention takes time
+        for _, _, text in (gap for gap in self.gaps if gap[1] > removed[gap[0]]):  # takes time
             self.say("missing", ALTERED, text)
-        if begin == removed and begin:
+        if begin == removed[first["chain"]] and begin:
             self.say("retention", WHOLE, f"retention removed what was before epoch {begin}")
-        elif begin > removed and is_part:
+        elif begin > removed[first["chain"]] and is_part:
             self.say("part", WHOLE, f"a part of the log, from epoch {begin} on")
-        elif begin > removed:
-            self.say("beginning", ALTERED, f"epochs {removed} to {begin - 1} removed by hand")
+        elif begin > (before := removed[first["chain"]]):
+            self.say("beginning", ALTERED, f"epochs {before} to {begin - 1} removed by hand")
         if self.forged:
             self.say("forged", ALTERED, f"seals from epoch {self.forged[0]['epoch']} on are forged")
         if self.unproved:
@@ -257,7 +257,7 @@ class Log:
             self.say("unsealed-end", verdict, f"{len(self.lines)} lines at the end are not sealed")
         for epoch, proof in expected:
             mine = self.seen.get((last["chain"], epoch))
-            if mine is None and epoch >= removed:
+            if mine is None and epoch >= removed[last["chain"]]:
                 self.say("expected", ALTERED, f"epoch {epoch} is expected and not there")
             elif mine is not None and not mine.startswith(proof):
                 self.say("conflict", ALTERED, f"epoch {epoch} is another seal than expected")

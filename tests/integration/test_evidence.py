@@ -128,6 +128,28 @@ def test_reload_with_another_path_goes_on_with_the_chain_there(
     assert (verdict, findings(logs)) == (0, {})
 
 
+def test_files_that_a_start_or_a_reload_removes_are_announced(
+    engine: str, place: Path, key: VerifyingKey
+) -> None:
+    daemon = Daemon(place, engine, sections(place))
+    with daemon:
+        for count in range(2, 6):
+            daemon.call("rotate")
+            wait_until(partial(has_files, daemon, count))
+        daemon.stop()
+        daemon.configure(sections(place, num_logs=2))
+        daemon.start()
+        wait_until(partial(has_files, daemon, 3))
+        started, logs = verify([daemon.log], [key])
+        daemon.configure(sections(place, num_logs=1))
+        assert daemon.call("reload").returncode == 0
+        wait_until(partial(has_files, daemon, 2))
+        daemon.stop()
+    reloaded, others = verify([daemon.log], [key])
+
+    assert (started, findings(logs)) == (reloaded, findings(others)) == (0, {})
+
+
 def test_files_pruned_by_hand_are_recorded(engine: str, place: Path, key: VerifyingKey) -> None:
     with Daemon(place, engine, sections(place)) as daemon:
         for count in (2, 3):

@@ -54,7 +54,8 @@ def test_programs_of_what_ran_before_are_known_after_restart_and_kill(shared: Se
     shared.run("systemctl", "restart", UNIT)
     shared.run("cp", "/bin/bash", SERVER)
     shared.run("mkfifo", "/run/ask")
-    loop = "while read word </run/ask; do /bin/echo $word; done"
+    # Open for both: there is no end of file between two who ask.
+    loop = "exec 3<>/run/ask; while read word <&3; do /bin/echo $word; done"
     shared.run("systemd-run", "--unit=webserver", SERVER, "-c", loop)
     try:
         assert ask_server(shared)["labels"] == ["below"]

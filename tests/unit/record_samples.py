@@ -126,7 +126,7 @@ def _seal_fields(host: Host) -> set[str]:
             owner = os.geteuid(), os.getegid()
             make_state(path, is_public=is_public, owner=owner, periods=2)
             chain = Chain(StateFile(path), lambda: service_records.seal_head(now, {}))
-            chain.note_removed(["a"], 1)
+            chain.note_removed(["a"], (chain.file.state.chain, 1))
             chain.mark_next_chain("0" * 16)
             found |= chain.next_seal("begin", "b").keys()
             chain.close()

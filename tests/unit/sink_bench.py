@@ -28,6 +28,7 @@ class Bench:
             before.close()
         changed = replace(self.settings, **settings)  # type: ignore[arg-type]
         sink = FileSink(changed, FinishedEntries(), clock=self.clock)
+        sink.tidy()
         self.open_ones.append(sink)
         return sink
 

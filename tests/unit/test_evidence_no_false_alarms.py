@@ -254,14 +254,7 @@ def test_state_ahead_of_the_log_after_a_power_cut_is_no_false_alarm(host: Sealed
 
 
 def test_new_key_is_recorded(host: SealedHost) -> None:
-    new = host.set_up(suffix=".new")
-    sealing = host.running.sealing
-    assert sealing is not None
-    sealing.announce_chain(str(host.state))
-    host.running.seal("setup")
-    host.stop()
-    Path(f"{host.state}.new").replace(host.state)
-    host.start()
+    new = host.change_key()
     host.write()
     host.stop()
     verdict, logs = verify([host.path], [host.key, new])

@@ -2,12 +2,29 @@
 """Files that wait for their removal: announced once, removed once, tried again if need be."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from execaudit.background import Background
-from tests.sealed_logs import SealedHost, assert_whole
+from execaudit.evidence.seal import is_seal
+from execaudit.sinks.compression import compress, find_compressor
+from execaudit.sinks.sealing import Sealing
+from execaudit.verify.findings import ALTERED, WHOLE
+from tests.sealed_logs import SealedHost, assert_whole, findings, verify
+
+
+def rotated_host(place: Path, times: int = 3, **settings: Any) -> SealedHost:
+    """Return a running host whose log was rotated that often."""
+    host = SealedHost(place, **settings)
+    host.start()
+    for _ in range(times):
+        host.write()
+        host.running.rotate()
+    host.write()
+    return host
 
 
 def test_file_that_waits_for_its_removal_is_announced_and_reported_once(
@@ -54,3 +71,69 @@ def test_removal_that_cannot_wait_is_tried_again(
 
     assert len(host.files()) == 2
     assert_whole(host)
+
+
+def test_files_that_a_start_removes_are_announced(tmp_path: Path) -> None:
+    host = rotated_host(tmp_path)
+    host.stop()
+    host.settings = replace(host.settings, num_logs=1)
+    host.start()
+    host.stop()
+
+    assert len(host.files()) == 2
+    assert "was removed by retention, 2 files at last" in assert_whole(host)
+
+
+def test_file_compressed_while_others_are_announced_is_still_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announce = Sealing.announce_removal
+
+    def compress_first(sealing: Sealing, expired: Any, kept: Any, *rest: Any, **more: Any) -> bool:
+        gzip = find_compressor("gzip")
+        assert compress(sealing._series, kept[0].name, "gzip", gzip, lambda: False)
+        return announce(sealing, expired, kept, *rest, **more)
+
+    monkeypatch.setattr(Sealing, "announce_removal", compress_first)
+    host = rotated_host(tmp_path)
+    host.running.prune(1)
+    host.stop()
+
+    assert [path.suffix for path in host.files()] == [".gz", ".jsonl"]
+    assert "was removed by retention" in assert_whole(host)
+
+
+def test_file_that_nobody_sealed_hides_no_removal(tmp_path: Path) -> None:
+    host = rotated_host(tmp_path, times=1)
+    host.stop()
+    host.start(is_sealing=False)
+    for _ in range(2):
+        host.running.rotate()
+        host.write(seal="")
+    host.running.rotate()
+    host.running.close()
+    host.start()
+    host.running.prune(1)
+    host.stop()
+    verdict, logs = verify([host.path], [host.key])
+
+    assert not any(map(is_seal, host.lines(host.files()[0])))
+    assert verdict != ALTERED, findings(logs)
+    assert "was removed by retention" in logs[0].as_text()
+
+
+def test_key_that_follows_hides_no_file_removed_by_hand(tmp_path: Path) -> None:
+    host = rotated_host(tmp_path, times=12)
+    keys = [host.key, host.change_key()]
+    host.running.prune(2)
+    for _ in range(3):
+        host.write()
+        host.running.rotate()
+    host.stop()
+    verdict, logs = verify([host.path], keys)
+    host.files()[-2].unlink()
+    after, others = verify([host.path], keys)
+
+    assert (verdict, findings(logs)) == (WHOLE, {})
+    assert "was removed by retention" in logs[0].as_text()
+    assert (after, list(findings(others))) == (ALTERED, ["missing"])

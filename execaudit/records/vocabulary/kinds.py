@@ -135,7 +135,9 @@ COVERS = _object(
     ("shortened", _object(("from", COUNT), ("to", COUNT), required=("from", "to"))),
     required=("lines", "bytes"),
 )  # fmt: skip
-REMOVED = _object(("before", COUNT), ("files", TEXTS), required=("before",))
+REMOVED = _object(
+    ("before", COUNT), ("chain", SHORT_HASH), ("files", TEXTS), required=("before",)
+)  # fmt: skip
 CERTIFICATE = _object(
     ("period", COUNT), ("key", HASH), ("signature", SIGNATURE), ("seal_key", HASH),
     required=("period", "key", "signature", "seal_key"),

@@ -116,7 +116,8 @@ SEAL = (
     Field("previous_hash", kinds.HASH, "BLAKE2b of the line of the seal before; zeros in the"
         " first one", ("seal",), ("seal",)),
     Field("removed", kinds.REMOVED, "what retention removed: seals of epochs `before` that one, and"
-        " the `files` that are removed since the seal before. Left out where that is nothing",
+        " the `files` that are removed since the seal before; `chain` where these seals are of"
+        " another chain. Left out where that is nothing",
         ("seal",)),
     Field("events", kinds.COUNTS, "counts since the start, as in `stop`", ("seal",), ("seal",)),
     Field("next_chain", kinds.SHORT_HASH, "name of the chain that follows, with `setup`",
