@@ -9,6 +9,7 @@ import fcntl
 import os
 import stat
 import struct
+import threading
 from pathlib import Path
 
 from execaudit.errors import ExecauditError, NotConfigured
@@ -105,6 +106,9 @@ class StateFile:
     def __init__(self, path: str) -> None:
         """Raise ExecauditError if it is missing, damaged, readable by others, or in use."""
         self.path = path
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._written = (0, 0)  # epoch, and first epoch that is not removed
         try:
             self._fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
@@ -134,10 +138,23 @@ class StateFile:
         except OSError:
             raise ValueError("another process makes seals with it") from None
 
-    def write(self, data: bytes) -> None:
-        """Overwrite the file and sync it: the previous key is gone then. Raises OSError."""
-        os.pwrite(self._fd, data, 0)
-        os.fdatasync(self._fd)
+    def write(self, state: KeyState) -> None:
+        """Overwrite the file and sync it: the previous key is gone then. Raises OSError.
+
+        Any thread may call it. An older state than the file has is not written, nor any after
+        `close`.
+        """
+        order = (state.epoch, state.removed_before)
+        with self._lock:
+            if self._is_closed or order < self._written:
+                return
+            self._written = order
+            os.pwrite(self._fd, state.pack(), 0)
+            fd = os.dup(self._fd)  # to close the file must not take as long as a disk hangs
+        try:
+            os.fdatasync(fd)
+        finally:
+            os.close(fd)
 
     def certificate(self) -> bytes:
         """Return the certificate of the state's hour; empty if there is none."""
@@ -150,8 +167,10 @@ class StateFile:
         return data if len(data) == _CERTIFICATE_BYTES else b""
 
     def close(self) -> None:
-        """Close and unlock it."""
-        os.close(self._fd)
+        """Close it, and unlock it when nothing is written any more."""
+        with self._lock:
+            self._is_closed = True
+            os.close(self._fd)
 
 
 def certificates_path(path: str) -> str:

@@ -157,7 +157,7 @@ class Sealing:
 
         Return False, and do nothing, where too many syncs wait already.
         """
-        own, state = os.dup(fd), self.chain.file.state.pack()
+        own, state = os.dup(fd), self.chain.file.state.copy()
 
         def job() -> None:
             try:
@@ -236,7 +236,7 @@ class Sealing:
         """Sync the log and write the key state, which notes a removal; wait for both."""
         try:
             os.fdatasync(fd)
-            self.chain.file.write(self.chain.file.state.pack())
+            self.chain.file.write(self.chain.file.state)
         except OSError as error:
             self._complain(error)
 

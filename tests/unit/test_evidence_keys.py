@@ -56,7 +56,7 @@ def test_state_is_private_and_reads_back(tmp_path: Path) -> None:
     file = StateFile(path)
     file.state.evolve(b"h" * 32)
     file.state.removed_before = 7
-    file.write(file.state.pack())
+    file.write(file.state)
     file.close()
     again = StateFile(path)
 
@@ -67,6 +67,25 @@ def test_state_is_private_and_reads_back(tmp_path: Path) -> None:
     assert (again.state.previous, again.state.removed_before) == (b"h" * 32, 7)
     assert key.key not in Path(path).read_bytes()
     again.close()
+
+
+def test_older_state_is_not_written_and_none_after_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "seal.state"
+    make_state(str(path), is_public=False, owner=OWNER)
+    file = StateFile(str(path))
+    older = file.state.copy()
+    file.state.removed_before = 7
+    file.write(file.state)
+    newest = path.read_bytes()
+    file.write(older)
+    file.close()
+    file.state.evolve(b"h" * 32)
+    other = os.open(tmp_path, os.O_TMPFILE | os.O_RDWR)  # gets the number of the closed one
+    file.write(file.state)
+
+    assert os.pread(other, 1, 0) == b""
+    assert path.read_bytes() == newest
+    os.close(other)
 
 
 def test_state_that_is_not_in_order_is_refused(tmp_path: Path) -> None:
