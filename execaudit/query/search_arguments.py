@@ -8,6 +8,7 @@ Owns the options and their help. Matches and options may be in any order; the or
 import argparse
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,8 @@ def _add_output_arguments(parser: argparse.ArgumentParser) -> list[argparse.Acti
         shape.add_argument("-c", "--count", action="store_true", help="only how many there are"),
         add("--fields", metavar="LIST",
             help="only these, with tabs between; with --json or --csv in that form"),
-        add("-n", "--lines", type=count, metavar="N", help="only the last N"),
+        add("-n", "--lines", type=partial(count, least=0), metavar="N",
+            help="only the last N; with -f, 0 shows none of before"),
         add("-r", "--reverse", action="store_true", help="newest first"),
         add("-f", "--follow", action="store_true", help="go on as records are written"),
         add("--checkpoint", metavar="FILE",
@@ -137,10 +139,10 @@ def choice_of(args: argparse.Namespace) -> SourceChoice:
     )  # fmt: skip
 
 
-def count(text: str) -> int:
-    """Return a number from 1 up. Raises ArgumentTypeError."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1 up")
+def count(text: str, least: int = 1) -> int:
+    """Return a number from `least` up. Raises ArgumentTypeError."""
+    if not text.isascii() or not text.isdigit() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from {least} up")
     return int(text)
 
 

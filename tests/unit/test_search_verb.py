@@ -33,6 +33,7 @@ def test_exit_status_is_one_where_nothing_is_found(
     capfd: pytest.CaptureFixture[str], log: Path
 ) -> None:
     assert search(capfd, log, "uid=77")[:2] == (1, "")
+    assert search(capfd, log, "-n", "0")[:2] == (1, "")
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,7 @@ def test_exit_status_is_one_where_nothing_is_found(
         (["--rule", "/bin/true"], "Failed to read '/bin/true': it is not UTF-8"),
         (["--since", "@99999999999"], "systemd.time(7)"),
         (["--follow", "--count"], "goes neither"),
+        (["-n", "-1"], "argument -n/--lines"),
     ],
 )
 def test_mistakes_are_said_with_exit_status_two(
