@@ -18,6 +18,7 @@ from execaudit.errors import ExecauditError, NoPermission, NotConfigured
 from execaudit.records.quoting import make_printable
 
 _MOST_LEVELS = 64
+_MOST_CHARS = 1000
 
 
 class Problem(NamedTuple):
@@ -44,7 +45,10 @@ class Problem(NamedTuple):
         """Return the line of text that users see."""
         where = f":{self.line}:{self.column}" if self.line else ""
         key = f"{self.key}: " if self.key else ""
-        return f"{make_printable(self.file)}{where}: {make_printable(key + self.text)}"
+        said = make_printable(key + self.text)
+        if len(said) > _MOST_CHARS:  # a key or a value is a page long
+            said = f"{said[: _MOST_CHARS // 2]} … {said[-_MOST_CHARS // 2 :]}"
+        return f"{make_printable(self.file)}{where}: {said}"
 
 
 def mistakes_error(problems: Iterable[Problem], heading: str = "") -> ExecauditError:
