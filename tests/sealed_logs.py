@@ -14,7 +14,7 @@ from execaudit.config.seal import Seal
 from execaudit.evidence.chain import Chain
 from execaudit.evidence.keys import VerifyingKey
 from execaudit.evidence.setup import make_state
-from execaudit.evidence.state import StateFile
+from execaudit.evidence.state import StateFile, read_new_chain
 from execaudit.formats.encoders import make_line
 from execaudit.records.host import Host
 from execaudit.records.service_records import seal_head
@@ -92,9 +92,7 @@ class SealedHost:
     def change_key(self) -> VerifyingKey:
         """Set up another key, and start with it."""
         new = self.set_up(suffix=".new")
-        sealing = self.running.sealing
-        assert sealing is not None
-        sealing.announce_chain(str(self.state))
+        self.chain.mark_next_chain(read_new_chain(str(self.state)))
         self.running.seal("setup")
         self.stop()
         Path(f"{self.state}.new").replace(self.state)

@@ -49,16 +49,16 @@ def reconfigure(flow: Flow, setup: Setup) -> None:
     setup.use_commands(flow.commands)
     flow.pressure.is_swollen = True  # by both
     old.programs.close()
+    for change in setup.changes:
+        change()
+    flow.sealer.reconfigure(setup.config.seal, old.sinks)
+    flow.sealer.tidy()
     if old.baseline is not None and old.baseline is not setup.baseline:
         flow.emit(*old.baseline.close())
     flow.follow_baseline()
-    for change in setup.changes:
-        change()
     flow.decoder.select_env(env_names(setup.config))
     flow.decoder.forget_places()  # their fields hold, what rules and encoders kept does not
     report_suppressed(flow, old.limits)
-    flow.sealer.reconfigure(setup.config.seal, old.sinks)
-    flow.sealer.tidy()
     _close_sinks(flow, old)
     report_config(flow, old.loaded.config_hash)
 

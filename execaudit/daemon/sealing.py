@@ -11,9 +11,14 @@ from typing import Protocol
 
 from execaudit.config.seal import Seal
 from execaudit.daemon.log import log
-from execaudit.errors import ExecauditError
+from execaudit.errors import ExecauditError, failed_call
 from execaudit.evidence.chain import Chain
-from execaudit.evidence.state import StateFile, new_path, take_new_state
+from execaudit.evidence.state import (
+    StateFile,
+    has_new_state,
+    read_new_chain,
+    take_new_state,
+)
 from execaudit.records.host import Host
 from execaudit.records.service_records import seal_head
 from execaudit.records.text import FieldDict
@@ -45,21 +50,57 @@ class Sealer:
     def _sink(self) -> FileSink | None:
         return _find_file(self._stream.sinks)
 
-    def begin(self, settings: Seal) -> None:
-        """Seal the file from now on, if there is a key."""
+    def begin(self, settings: Seal, *, is_named: bool = False) -> None:
+        """Seal the file from now on, if there is a key.
+
+        `is_named`: the chain in use has named the one that was set up to follow it.
+        """
         sink = self._sink
         if sink is None or not settings.enabled or sink.sealing is not None:
             return
+        path = settings.state
         try:
-            if Path(new_path(settings.state)).exists():
-                take_new_state(settings.state)
-            if not Path(settings.state).exists():
-                return
-            file = StateFile(settings.state)
-        except (ExecauditError, OSError) as error:
+            if has_new_state(path) and (is_named or self._end_chain(sink, settings)):
+                take_new_state(path)
+            if sink.sealing is None and Path(path).exists():
+                self._use(sink, Chain(StateFile(path), self._describe), settings)
+        except OSError as error:
+            reason = failed_call(f"use key state '{path}'", error)
+            log(WARNING, f"{reason}, writing a log that is not sealed")
+        except ExecauditError as error:
             log(WARNING, f"{error}, writing a log that is not sealed")
-            return
-        self._use(sink, Chain(file, self._describe), settings)
+
+    def _end_chain(self, sink: FileSink, settings: Seal) -> bool:
+        """Let the chain of the run before name the one that follows; return False if it goes on."""
+        try:
+            chain = Chain(StateFile(settings.state), self._describe)
+        except ExecauditError:
+            return True  # there is none, or it is damaged: nothing can name the other one
+        self._use(sink, chain, settings)
+        if not self._name_next(sink, settings.state):
+            return False
+        sink.release_chain()
+        chain.close()
+        return True
+
+    def _name_next(self, sink: FileSink, path: str) -> bool:
+        """Name the chain that was set up in a last seal; return True if there is such a seal."""
+        if sink.sealing is None or not has_new_state(path):
+            return False
+        chain = sink.sealing.chain
+        epoch = chain.file.state.epoch
+        try:
+            name = read_new_chain(path)
+        except ExecauditError as error:
+            log(WARNING, f"{error}, going on with the key in use")
+            return False
+        chain.mark_next_chain(name)
+        sink.seal("setup")
+        self._give(chain.take())
+        if chain.file.state.epoch == epoch:
+            log(WARNING, f"Failed to name chain {name} in a seal, going on with the key in use")
+            return False
+        return True
 
     def _describe(self) -> FieldDict:
         return seal_head(self._stream.host, self._stream.totals())
@@ -98,29 +139,27 @@ class Sealer:
     def reconfigure(self, settings: Seal, old_sinks: Sequence[Sink]) -> None:
         """Go on under another configuration; `old_sinks` are not closed yet."""
         before, sink = _find_file(old_sinks), self._sink
-        if before is None or before.sealing is None:
+        sealing = before.sealing if before is not None else None
+        if before is None or sealing is None:
             self.begin(settings)
-            self.seal("reload")
-            return
-        sealing = before.sealing
-        chain = sealing.chain
-        has_new = Path(new_path(settings.state)).exists()
-        if has_new:
-            sealing.announce_chain(settings.state)
-        before.seal("setup" if has_new else "reload")
-        self._give(chain.take())
-        is_over = sink is None or not settings.enabled or has_new
-        if is_over or sink is not before or settings.state != chain.file.path:
-            before.release_chain()
-            if is_over or settings.state != chain.file.path:
-                chain.close()
-                self.begin(settings)
-            elif sink is not None:
-                chain.note_removed([], (chain.file.state.chain, chain.file.state.epoch))
-                self._use(sink, chain, settings)
             self.seal("start")
-        else:
+            return
+        chain = sealing.chain
+        is_named = self._name_next(before, settings.state)
+        if not is_named:
+            before.seal("reload")
+            self._give(chain.take())
+        goes_on = settings.enabled and settings.state == chain.file.path and not is_named
+        if goes_on and sink is before:
             sealing.settings = settings
+            return
+        before.release_chain()
+        if goes_on and sink is not None:
+            self._use(sink, chain, settings)
+        else:
+            chain.close()
+            self.begin(settings, is_named=is_named)
+        self.seal("start")
 
 
 def _find_file(sinks: Iterable[Sink]) -> FileSink | None:

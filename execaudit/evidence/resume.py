@@ -16,7 +16,7 @@ from execaudit.evidence.state import KeyState
 
 _STEP_BYTES = 1 << 20
 _MOST_BYTES = 512 << 20  # what an interval of a storm may write, many times over
-_MOST_BEHIND = 10_000  # epochs
+_MOST_BEHIND = 1_000_000  # epochs: months for which the state could not be written
 _MOST_SEALS = 64
 
 
@@ -24,20 +24,26 @@ def _nothing() -> None:
     """Open nothing: there is no file before."""
 
 
-def resume(chain: Chain, fd: int, open_before: Callable[[], int | None] = _nothing) -> str:
+def resume(
+    chain: Chain, path: str, fd: int, open_before: Callable[[], int | None] = _nothing
+) -> str:
     """Go on with an open log; return what is wrong with it, for the daemon's log, or "".
 
     The next seal covers the lines behind its last one. `open_before` opens the previous file, for a
     log without a seal; it returns None if there is none. Raises OSError.
     """
     state = chain.file.state
+    is_elsewhere = state.move_to(path)
     found, where = _last_seals(fd, state), fd
-    if not found:
+    size = os.fstat(fd).st_size
+    if not found and size <= _MOST_BYTES:
         before = open_before()
         if before is not None:
             found, where = _last_seals(before, state), before
+    if is_elsewhere and (not found or found[-1][2]["epoch"] < state.epoch - 1):
+        state.removed_before = state.epoch  # all others are in the log that was written before
     if not found:
-        if state.epoch or os.fstat(fd).st_size:
+        if state.epoch or size:
             chain.start_apart()
         return ""
     end, line, fields = found[-1]
@@ -48,7 +54,7 @@ def resume(chain: Chain, fd: int, open_before: Callable[[], int | None] = _nothi
             f"the seal of epoch {newest} at its end was not made with the keys of this host: the"
             " log, or the key state, was exchanged"
         )
-    elif newest < state.epoch - 1:
+    elif newest < state.epoch - 1 and not is_elsewhere:
         chain.mark(missing={"first": newest + 1, "last": state.epoch - 1})
         problem = (
             f"it ends with epoch {newest}, and epoch {state.epoch - 1} was sealed: its end was cut"

@@ -20,10 +20,10 @@ from execaudit.evidence.state import (
     MOST_PERIODS,
     KeyState,
     certificates_path,
-    create_private,
     make_folder,
     new_path,
 )
+from execaudit.replace_file import replace_file
 
 _USER = "execaudit"
 
@@ -60,13 +60,13 @@ def make_state(
         if is_public:
             seed, hour = os.urandom(KEY_BYTES), int(time.time()) // 3600
             key, certificates = certify(seed, hour, periods)
-            create_private(certificates_path(path), certificates, owner)
+            replace_file(certificates_path(path), certificates, owner=owner)
             state = KeyState(first, key.chain, is_secret=False)
             state.seed[:], state.period, state.first_period = seed, hour, hour
         else:
             key = VerifyingKey(first, is_secret=True)
             state = KeyState(first, key.chain, is_secret=True)
-        create_private(path, state.pack(), owner)
+        replace_file(path, state.pack(), owner=owner)  # whole, or not there
     except OSError as error:
         raise ExecauditError(
             f"Failed to write '{error.filename or path}': {error.strerror}"

@@ -21,11 +21,12 @@ SECRET, PUBLIC = 1, 2
 MOST_PERIODS = 1 << 16
 """Hours that certificates cover: seven years."""
 
-# Magic, mode, hour of the seed, first hour, chain, epoch, its key, hash of the seal before, first
-# epoch that is not removed, seed.
-_LAYOUT = struct.Struct("<8sBxxxII8sQ32s32sQ32s")
+# Magic, mode, place, hour of the seed, first hour, chain, epoch, its key, hash of the seal before,
+# first epoch that is not removed, seed.
+_LAYOUT = struct.Struct("<8sB3sII8sQ32s32sQ32s")
 _MAGIC = b"EXSEAL1\n"
 _CHECK_BYTES = 16
+_PLACE_BYTES = 3
 _CERTIFICATE_BYTES = 64
 _LOCK = struct.Struct("@hhqqi")  # struct flock
 
@@ -40,6 +41,7 @@ class KeyState:
         key: its key; for signatures, the seed of its key pair.
         previous: hash of the line of the previous seal; zeros if there is none.
         removed_before: seals of lower epochs are not in the log any more.
+        place: hash of the path of the log; zeros before it was written.
         period: for signatures, the hour of `seed`, since 1970.
         first_period: the hour of the first certificate.
         seed: the seed of the hour's key pair.
@@ -53,6 +55,7 @@ class KeyState:
         self.key = bytearray(key)
         self.previous = bytes(KEY_BYTES)
         self.removed_before = 0
+        self.place = bytes(_PLACE_BYTES)
         self.period = self.first_period = 0
         self.seed = bytearray(KEY_BYTES)
 
@@ -68,6 +71,11 @@ class KeyState:
             self.seed[:] = next_key(self.seed)
             self.period += 1
 
+    def move_to(self, path: str) -> bool:
+        """Note the path of the log; return True if it was another one."""
+        before, self.place = self.place, blake2b(os.fsencode(path), size=_PLACE_BYTES).digest()
+        return before not in (bytes(_PLACE_BYTES), self.place)
+
     def copy(self) -> "KeyState":
         """Return a copy."""
         return unpack(self.pack())
@@ -79,9 +87,9 @@ class KeyState:
     def pack(self) -> bytes:
         """Return the bytes of the file."""
         data = _LAYOUT.pack(
-            _MAGIC, SECRET if self.is_secret else PUBLIC, self.period, self.first_period,
-            bytes.fromhex(self.chain), self.epoch, bytes(self.key), self.previous,
-            self.removed_before, bytes(self.seed),
+            _MAGIC, SECRET if self.is_secret else PUBLIC, self.place, self.period,
+            self.first_period, bytes.fromhex(self.chain), self.epoch, bytes(self.key),
+            self.previous, self.removed_before, bytes(self.seed),
         )  # fmt: skip
         return data + blake2b(data, size=_CHECK_BYTES).digest()
 
@@ -91,11 +99,13 @@ def unpack(data: bytes) -> KeyState:
     body, check = data[: _LAYOUT.size], data[_LAYOUT.size : _LAYOUT.size + _CHECK_BYTES]
     if len(body) != _LAYOUT.size or blake2b(body, size=_CHECK_BYTES).digest() != check:
         raise ValueError("its checksum is wrong")
-    magic, mode, period, first, chain, epoch, key, previous, removed, seed = _LAYOUT.unpack(body)
+    magic, mode, place, period, first, chain, epoch, key, previous, removed, seed = _LAYOUT.unpack(
+        body
+    )
     if magic != _MAGIC or mode not in (SECRET, PUBLIC):
         raise ValueError("it is of another version")
     state = KeyState(key, chain.hex(), is_secret=mode == SECRET)
-    state.epoch, state.previous, state.removed_before = epoch, previous, removed
+    state.epoch, state.previous, state.removed_before, state.place = epoch, previous, removed, place
     state.period, state.first_period, state.seed = period, first, bytearray(seed)
     return state
 
@@ -104,7 +114,10 @@ class StateFile:
     """The file of a key state, locked: no second daemon seals with the same keys."""
 
     def __init__(self, path: str) -> None:
-        """Raise ExecauditError if it is missing, damaged, readable by others, or in use."""
+        """Raise ExecauditError if it is missing, damaged, readable by others, or in use.
+
+        The same for a key pair where libsodium is not installed: no seal could be made.
+        """
         self.path = path
         self._lock = threading.Lock()
         self._is_closed = False
@@ -116,6 +129,10 @@ class StateFile:
         try:
             self._check()
             self.state = unpack(os.pread(self._fd, 4096, 0))
+            if not self.state.is_secret:
+                from execaudit.evidence import signing  # noqa: PLC0415 - loads libsodium
+
+                signing.load()
         except ValueError as error:
             os.close(self._fd)
             raise NotConfigured(f"Failed to use key state '{path}': {error}") from None
@@ -132,11 +149,12 @@ class StateFile:
         if status.st_mode & 0o077:
             raise ValueError("others can read it; chmod 600")
         try:
-            fcntl.fcntl(
-                self._fd, fcntl.F_OFD_SETLK, _LOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-            )
+            self._lock_file(fcntl.F_WRLCK)
         except OSError:
             raise ValueError("another process makes seals with it") from None
+
+    def _lock_file(self, kind: int) -> None:
+        fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, _LOCK.pack(kind, os.SEEK_SET, 0, 0, 0))
 
     def write(self, state: KeyState) -> None:
         """Overwrite the file and sync it: the previous key is gone then. Raises OSError.
@@ -167,9 +185,10 @@ class StateFile:
         return data if len(data) == _CERTIFICATE_BYTES else b""
 
     def close(self) -> None:
-        """Close it, and unlock it when nothing is written any more."""
+        """Close and unlock it, also where a disk hangs: `write` may still sync it."""
         with self._lock:
             self._is_closed = True
+            self._lock_file(fcntl.F_UNLCK)
             os.close(self._fd)
 
 
@@ -183,6 +202,11 @@ def new_path(path: str) -> str:
     return f"{path}.new"
 
 
+def has_new_state(path: str) -> bool:
+    """Return True if another key was set up."""
+    return os.path.exists(new_path(path))  # noqa: PTH110 - Path's raises in a folder of others
+
+
 def read_new_chain(path: str) -> str:
     """Return the name of the chain that will replace the one in use. Raises ExecauditError."""
     file = StateFile(new_path(path))
@@ -191,10 +215,13 @@ def read_new_chain(path: str) -> str:
 
 
 def take_new_state(path: str) -> None:
-    """Replace the key state in use by a new one. Raises OSError.
+    """Replace the key state in use by a new one. Raises OSError or ExecauditError.
 
-    The old file is overwritten first: else the old key would stay on the disk.
+    The old file is overwritten first: else the old key would stay on the disk. It may be called
+    again after a crash at any point.
     """
+    chosen = StateFile(new_path(path))
+    chosen.close()
     for old, new in (
         (certificates_path(path), certificates_path(new_path(path))),
         (path, new_path(path)),
@@ -206,7 +233,7 @@ def take_new_state(path: str) -> None:
                 os.fsync(file.fileno())
         if Path(new).exists():
             Path(new).replace(old)
-        else:
+        elif chosen.state.is_secret:  # it has no certificates
             Path(old).unlink(missing_ok=True)
 
 
@@ -216,16 +243,3 @@ def make_folder(folder: Path, owner: tuple[int, int]) -> None:
         folder.mkdir(mode=0o700)
         if os.geteuid() == 0:
             os.chown(folder, *owner)
-
-
-def create_private(path: str, data: bytes, owner: tuple[int, int]) -> None:
-    """Make a file that only its owner can read, on the disk when this returns. Raises OSError."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(path, flags, 0o600)
-    try:
-        if os.geteuid() == 0:
-            os.fchown(fd, *owner)
-        os.write(fd, data)
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -255,8 +255,7 @@ class FileSink(Sink):
 
         Call it when the chain is in use, if there is one: seals name what is removed.
         """
-        if self._trouble is None:
-            self._generations.keep_up(self._file.size)
+        self._generations.keep_up(self._file.size)
 
     def prune(self, keep: int) -> None:
         """Remove rotated files but for the newest, as somebody asks for."""

@@ -101,6 +101,8 @@ class Generations:
         """Remove files that the settings no longer keep; compress plain ones."""
         try:
             generations = self._series.members()
+        except FileNotFoundError:
+            return  # the directory is made when the file is
         except OSError as error:
             self._complain("list", error)
             return

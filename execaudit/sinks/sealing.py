@@ -18,7 +18,6 @@ from execaudit.errors import ExecauditError
 from execaudit.evidence.chain import Chain
 from execaudit.evidence.resume import resume
 from execaudit.evidence.seal import Fields, read_seal
-from execaudit.evidence.state import read_new_chain
 from execaudit.formats.content import open_content
 from execaudit.formats.zstd_file import open_zstd
 from execaudit.sinks.clock import Clock
@@ -70,7 +69,7 @@ class Sealing:
         """Go on with a file that an earlier run wrote."""
         try:
             with contextlib.ExitStack() as stack:
-                problem = resume(self.chain, file.fd, lambda: self._open_before(stack))
+                problem = resume(self.chain, file.path, file.fd, lambda: self._open_before(stack))
         except (OSError, EOFError, zlib.error, ExecauditError) as error:
             problem = getattr(error, "strerror", None) or str(error)
             self.chain.start_apart()
@@ -185,13 +184,6 @@ class Sealing:
                 f"Failed to sync a seal, or write '{self.chain.file.path}': {error.strerror}, keys"
                 " of older seals stay on this host until it works",
             )
-
-    def announce_chain(self, path: str) -> None:
-        """Name the chain that follows in the next seal."""
-        try:
-            self.chain.mark_next_chain(read_new_chain(path))
-        except ExecauditError as error:
-            self._notices.add(WARNING, str(error))
 
     # -- when ---------------------------------------------------------------------------------
 
