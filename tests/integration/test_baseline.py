@@ -135,6 +135,7 @@ def test_what_was_seen_is_known_after_a_kill_and_a_stop(
     with daemon:
         run(target, "first")
         daemon.settle(programs / "tiny")
+        daemon.status()  # the checkpoint is written after the file
         daemon.kill()
         daemon.start()
         run(target, "after kill")

@@ -65,7 +65,7 @@ def test_detached_program_is_replaced_and_execs_come_once(
         cutter.stop()
         launch([tiny, "after the repair"]).wait()
         daemon.settle(programs / "tiny")
-        assert sorted(name for name, _ in store.kept) == kept
+        wait_until(lambda: sorted(name for name, _ in store.kept) == kept)
         assert daemon.status()["repairs"] == 1
         daemon.kill()
         launch([tiny, "in the gap"]).wait()

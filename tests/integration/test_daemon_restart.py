@@ -208,6 +208,12 @@ def test_what_is_incomplete_is_not_used_and_said(engine: str, programs: Path, pl
     assert ["seen"] in words
 
 
+def _version(file: Path) -> tuple[int, int]:
+    """What changes with each writing, also within one tick of the clock."""
+    status = file.stat()
+    return status.st_ino, status.st_mtime_ns
+
+
 def test_failures_held_back_when_it_was_killed_are_not_missing(
     engine: str, programs: Path, place: Path
 ) -> None:
@@ -226,9 +232,9 @@ def test_failures_held_back_when_it_was_killed_are_not_missing(
         while not is_held_back:  # for a second, which may be over where the machine is busy
             process = subprocess.Popen(search)
             process.wait()
-            before = daemon.status_file.stat().st_mtime_ns
+            before = _version(daemon.status_file)
             daemon.running.send_signal(signal.SIGCONT)  # drains, and writes the status
-            wait_until(lambda then=before: daemon.status_file.stat().st_mtime_ns != then)  # type: ignore[misc]
+            wait_until(lambda then=before: _version(daemon.status_file) != then)  # type: ignore[misc]
             daemon.kill()
             is_held_back = not [r for r in daemon.of_type("exec") if r["pid"] == process.pid][1:]
             daemon.start()

@@ -43,7 +43,7 @@ def forget(kind: str) -> None:
 def _remove_old(kind: str) -> None:
     """Remove what no checkout has asked for in a while: each holds hundreds of megabytes."""
     oldest = time.time() - KEEP_DAYS * 86400
-    for old in ROOT.glob(f"{kind}-*"):
+    for old in ROOT.glob(f"{kind}-" + "[0-9a-f]" * 12):  # not those of kinds with a longer name
         if old.stat().st_mtime < oldest:
             shutil.rmtree(old)
 

@@ -139,7 +139,7 @@ class Container(RunningSystem):
 
     def reboot(self) -> None:
         """Reboot as an administrator does, and wait until it is up again."""
-        self.run("systemctl", "reboot")
+        self.run("systemctl", "reboot", check=False)  # it may be killed before it ends
         self._leader = ""
         assert self._nspawn
         if self._nspawn.wait(_STOP_S) != _REBOOTS:
@@ -205,7 +205,7 @@ class Container(RunningSystem):
     def inside(self, *command: str) -> list[str]:
         """The command that runs `command` in the container."""
         assert self._leader, "the container is not running"
-        return ["nsenter", f"--target={self._leader}", "--all", "--", *command]
+        return ["/usr/bin/nsenter", f"--target={self._leader}", "--all", "--", *command]
 
     def path(self, path: str) -> Path:
         """A file of the container, as this side sees it. Absolute links lead astray."""

@@ -110,9 +110,9 @@ class Service:
             names = self._generations()
             with contextlib.suppress(FileNotFoundError):  # one was rotated or compressed meanwhile
                 # What ends without a line break is being written.
-                lines = [line for path in names for line in path.read_text().split("\n")[:-1]]
+                lines = [line for path in names for line in path.read_bytes().split(b"\n")[:-1]]
                 if self._generations() == names:
-                    return [json.loads(line) for line in lines if containing in line]
+                    return [json.loads(line) for line in lines if containing.encode() in line]
 
     def _generations(self) -> list[Path]:
         live = self.container.path(LOG)

@@ -25,6 +25,8 @@ PACKAGES = (
 )
 # The bcc engine's, a compiler and headers to compile with, and those of the package's own tests.
 MORE = ("autopkgtest", "dpkg-dev", "linux-headers-amd64", "python3-bpfcc")
+# They would start by the clock, in the middle of a test.
+_TIMERS = ("apt-daily", "apt-daily-upgrade", "dpkg-db-backup", "e2scrub_all", "fstrim")
 _SOURCES = [Path(module).read_text() for module in (__file__, debian.__file__)]
 
 
@@ -39,6 +41,8 @@ def tree(release: str, *more: str) -> Path:
         (root / "etc/fstab").write_text("")
         # Empty, not absent: every boot gets an id of its own, and none is a first boot.
         (root / "etc/machine-id").write_text("")
+        for name in _TIMERS:
+            (root / f"etc/systemd/system/{name}.timer").symlink_to("/dev/null")
 
     kind = f"system-{release}" + ("-more" if more else "")
     return cache.entry(kind, cache.key([release, *packages, *_SOURCES]), build) / "tree"

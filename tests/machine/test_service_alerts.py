@@ -80,6 +80,7 @@ def execute(service: Service, *words: str) -> None:
 
     wait_until(is_recorded, "the record")
     wait_for_journal(service)
+    service.run("journalctl", "--sync")  # the script reads files, and does not wait for journald
 
 
 def test_alerts_that_nobody_takes_are_sent_later_and_each_once(service: Service) -> None:

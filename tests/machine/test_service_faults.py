@@ -133,8 +133,7 @@ def test_full_disk_is_counted_and_writing_goes_on_when_there_is_room(running: Se
     with small_disk(running):
         storm(running, 2000, "full")
         wait_until(lambda: lost(running, "file"), "the full disk")
-        wait_for_journal(running)
-        assert in_journal(running, "full") == 2000
+        wait_until(lambda: in_journal(running, "full") == 2000, "all in the journal")
         running.run("mount", "-o", "remount,size=64m", FOLDER)
         wait_until(lambda: lost_by(running, "file"), "the record of what was missed")
         running.marked(running.mark())

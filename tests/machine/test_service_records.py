@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.machine.conftest import installed
-from tests.machine.service import LOG, UNIT, Service
+from tests.machine.service import LOG, UNIT, Service, wait_until
 from tests.machine.storms import wait_for_journal
 from tests.machine.system import RELEASES
 
@@ -36,7 +36,7 @@ def test_service_is_up_when_systemctl_returns(running: Service) -> None:
 def test_exec_is_found_in_the_journal_by_its_fields(running: Service) -> None:
     script = f'echo {LOGIN} > /proc/self/loginuid; exec /bin/echo "$@"'
     word = running.mark("sh", "-c", script, "sh")
-    running.marked(word)
+    wait_until(lambda: "echo" in [r["comm"] for r in running.marked(word)], "the echo")
     wait_for_journal(running)
     fields = ("EXECAUDIT_EXE=/usr/bin/echo", f"EXECAUDIT_AUID={LOGIN}")
     entries = running.container.journal(*fields)
@@ -51,6 +51,7 @@ def test_host_that_is_renamed_has_its_new_name_in_all_that_follows(running: Serv
     before = running.output("hostname")
     try:
         running.run("hostname", "renamed")
+        wait_until(lambda: any("is 'renamed' now" in text for text in running.said()), "the name")
         word = running.mark()
         (record,) = running.marked(word)
         assert record["host"] == "renamed"

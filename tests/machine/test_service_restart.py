@@ -93,7 +93,8 @@ def test_stopped_process_is_restarted_by_the_watchdog(shared: Service) -> None:
         shared.start()
         shared.run("systemctl", "restart", UNIT)
         before = shared.pid
-        shared.run("kill", f"-{signal.SIGSTOP.value}", str(before))
+        # It may be gone, where the machine was busy for two seconds.
+        shared.run("kill", f"-{signal.SIGSTOP.value}", str(before), check=False)
         wait_until(lambda: shared.pid not in (0, before), "another process")
         shared.marked(shared.mark())
     finally:
