@@ -30,17 +30,20 @@ _SETTING_WITHIN = 12
 
 
 def find_settings(words: Sequence[bytes], begin: int) -> Iterator[Finding]:
-    """Find the secret in `config set NAME X`, whatever the program."""
+    """Find the secret in `config set NAME X` and `set password USER X`, whatever the program."""
     for index in range(begin, min(len(words) - 2, begin + _SETTING_WITHIN)):
         if b"set" not in words[index] or not _SETTING.fullmatch(words[index]):
             continue
         name, value = words[index + 1], words[index + 2]
         if value[:1] == b"-" or not _SETTING_NAME.fullmatch(name):
             continue
+        at = index + 2
+        if name in (b"password", b"passwd") and at + 1 < len(words) and words[at + 1][:1] != b"-":
+            at, value = at + 1, words[at + 1]
         is_secret = is_secret_name(name) or is_secret_variable(name)
         if is_secret and not is_harmless(value, name):
             reason = f"behind {option_text(words[index])} {option_text(name)}"
-            yield Finding(index + 2, 0, len(value), "password", reason)
+            yield Finding(at, 0, len(value), "password", reason)
 
 
 def find_login(words: Sequence[bytes], begin: int, program: bytes) -> Iterator[Finding]:

@@ -145,6 +145,12 @@ class ArgumentFinder:
                 secrets += find_in_pair(value, len(option) + 1)
             elif option.lstrip(b"-").lower() in _COOKIES:
                 secrets += find_in_cookie(value, len(option) + 1)
+            elif option in _HEADER_OPTIONS:
+                at = len(option) + 1
+                secrets += [
+                    secret._replace(start=at + secret.start, end=at + secret.end)
+                    for secret in self.find_header(value)
+                ]
         return Look(tuple(secrets))
 
 

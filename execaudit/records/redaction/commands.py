@@ -46,6 +46,11 @@ _TIMES = re.compile(
     rb"(?:(?:[0*][0*/,-]{0,16}[ \t]{1,4}){5}|@(?:reboot|hourly|daily|weekly|monthly)[ \t]{1,4})"
     rb"(?:root[ \t]{1,4})?(?=\S)"
 )
+# --password-command 'echo X', BORG_PASSCOMMAND='echo X'
+_SECRET_COMMAND = re.compile(
+    rb"(?i)-{0,2}(?:[\w-]{0,40}[_-])?(?:pass(?:word|wd|phrase)?|secret|token)[_-]?(?:cmd|command)"
+    rb"(?:=|$)"
+)
 _NO_SCRIPT = re.compile(rb"(?:[A-Za-z][\w.-]{0,40}=)?[\[{]|-")
 _INTERPRETERS = frozenset(b"python perl ruby node nodejs php lua tclsh rscript java".split())
 _STDIN_OPTION = re.compile(
@@ -217,7 +222,8 @@ class CommandFinder:
         self, index: int, words: Sequence[bytes], running: Sequence[_Running], depth: int
     ) -> list[Finding] | None:
         """Return the secrets of an argument that is a command line; None where it is none."""
-        begin, leader = self._script_at(index, words, running)
+        secret_at = _secret_command_at(index, words)
+        begin, leader = self._script_at(index, words, running) if secret_at < 0 else (secret_at, [])
         if begin < 0:
             return None
         text = words[index][begin:]
@@ -230,6 +236,8 @@ class CommandFinder:
         )
         by_itself = self._arguments.find_in_code(text) if is_shell else self._arguments.find(text)
         found += [Finding(0, *secret) for secret in by_itself]
+        if secret_at >= 0:
+            found += _find_written(text)
         return [
             secret._replace(argument=index, start=begin + secret.start, end=begin + secret.end)
             for secret in found
@@ -298,6 +306,22 @@ class CommandFinder:
                 value = text.value.removesuffix(b"\\n")
                 if value and not is_harmless(value, b"password"):
                     yield Finding(0, *text.locate(0, len(value)), "input", "what is piped in")
+
+
+def _secret_command_at(index: int, words: Sequence[bytes]) -> int:
+    """Return where in an argument a command begins that gives a secret to a program; or -1."""
+    option = _SECRET_COMMAND.match(words[index])
+    if option:
+        return option.end()
+    return 0 if index and _SECRET_COMMAND.fullmatch(words[index - 1]) else -1
+
+
+def _find_written(text: bytes) -> Iterator[Finding]:
+    """Find what such a command writes: `echo X`."""
+    for command in shell.read_commands(text) or ():
+        for word in written(shell.strip_keywords(command))[:_INPUT_WORDS]:
+            if not is_harmless(word.value, b"password"):
+                yield Finding(0, *word.locate(0, len(word.value)), "input", "what it writes")
 
 
 def _find_by_readers(

@@ -97,8 +97,7 @@ class Entry:
         for usage in self._usages:
             if usage.behind >= 0 or usage.behind == LAST:
                 if positions is None:
-                    signs = b"-/" if self.program.has_slashes else b"-"
-                    positions = _positions(words, self._valued, signs)
+                    positions = _positions(words, self._valued, self.program.signs.encode())
                 candidates = _find_words(usage, words, positions)
             else:
                 candidates = _find_options(usage, words)
@@ -206,6 +205,8 @@ def _find_words(
     behind = [index for index in positions if index >= at]
     skipped = len(behind) - 1 if usage.behind == LAST else usage.behind
     if not 0 <= skipped < len(behind):
+        return
+    if usage.is_option and behind[skipped] != at + skipped:
         return
     if usage.secret_name >= 0 and not _names_secret(words[behind[usage.secret_name]]):
         return

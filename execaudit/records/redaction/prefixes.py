@@ -87,11 +87,18 @@ PREFIXES = (
         is_runner=True,
     ),
     Prefix(
-        "pdsh dsh clush pssh parallel-ssh ansible salt salt-ssh salt-call",
+        "ansible salt salt-ssh salt-call",
         "-w -x -l -h -H -g -m -M -a -i -u -f",
         skip=1,
         is_runner=True,
     ),
+    Prefix(
+        "pdsh clush pssh parallel-ssh prun mussh",
+        "-w -x -l -h -H -g -X -f -u -t -o -e -p -O -R --hosts --hostfile --host --user --outdir"
+        " --errdir --timeout --par --option --group --fanout",
+        is_runner=True,
+    ),
+    Prefix("dsh onall rgang", "-m -g -f -r -o -F", is_runner=True),
     Prefix("sshpass", "-p -f -d -P"),
     # Process attributes
     Prefix("env", "-u --unset -C --chdir -S"),

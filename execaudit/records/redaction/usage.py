@@ -47,7 +47,7 @@ class Program(NamedTuple):
         scripts: options whose value has commands of the program's own language; "..." is any word.
         commands: options whose value is a command line for a shell.
         prose: options whose value is text for people, which only explains what `password=x` means.
-        has_slashes: its options begin with "/", so that words with it are none of the command.
+        signs: what its options begin with, so that such words are none of the command.
 
     """
 
@@ -60,7 +60,7 @@ class Program(NamedTuple):
     scripts: str = ""
     commands: str = ""
     prose: str = ""
-    has_slashes: bool = False
+    signs: str = "-"
 
 
 class Usage(NamedTuple):
@@ -72,6 +72,7 @@ class Usage(NamedTuple):
     secret_name: int  # which of the skipped ones must be the name of a secret, or -1
     value: re.Pattern[bytes]  # of the argument with the secret
     unlike: re.Pattern[bytes] | None = None  # the first of the skipped ones must not match
+    is_option: bool = False  # the last literal is an option, and its words follow at once
 
 
 NEXT = -1  # the argument right after the last literal
@@ -100,7 +101,8 @@ def compile_usage(text: str) -> Usage:
             behind = NEXT if part[0] in "-/+" else INSIDE
     if behind == INSIDE and (target == "X" or (literals and target[0] not in "-/")):
         behind = 0 if target == "X" or _ANY_TEXT.match(target) else INSIDE
-    return Usage(text, tuple(literals), behind, secret_name, _value(target), unlike)
+    is_option = bool(literals) and literals[-1].pattern[:2] in (b"\\-", b"\\+")
+    return Usage(text, tuple(literals), behind, secret_name, _value(target), unlike, is_option)
 
 
 def _literal(token: str) -> re.Pattern[bytes]:
@@ -145,7 +147,7 @@ def first_literals(program: Program) -> tuple[set[bytes], set[bytes]]:
             into.add(b"")
             continue
         begin = first.partition("*")[0]
-        begin = begin.rpartition("X")[0] or begin
+        begin = (begin.rpartition("X")[0] or begin).partition("~")[0]
         into.update(
             (b"\0" if part[0] in "-/" else b"") + _ANY_TEXT.split(part)[0].encode()
             for part in begin.split("|")

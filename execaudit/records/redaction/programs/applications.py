@@ -229,6 +229,19 @@ PROGRAMS = (
         "plesk bin license --help, warp-cli --help",
     ),
     Program(
+        "game",
+        "steamcmd steamcmd.sh steam",
+        ("+login USER X",),
+        "https://developer.valvesoftware.com/wiki/SteamCMD",
+        signs="-+",
+    ),
+    Program(
+        "sap",
+        "sapcontrol saphostctrl saphostexec",
+        ("-user USER X",),
+        "sapcontrol -h",
+    ),
+    Program(
         "torrent",
         "transmission-remote",
         ("-n USER:X", "--auth USER:X"),

@@ -29,6 +29,13 @@ PROGRAMS = (
         commands="-x -X",
     ),
     Program(
+        "attack",
+        "bloodyad bloodyad.py",
+        ("set password USER X", "add user USER X", "add computer NAME X"),
+        "bloodyAD --help",
+        valued="-u -d -p -k -H --host -s --dc-ip",
+    ),
+    Program(
         "impacket",
         "impacket-psexec psexec.py impacket-smbexec smbexec.py impacket-wmiexec wmiexec.py"
         " impacket-atexec atexec.py impacket-dcomexec dcomexec.py impacket-secretsdump"

@@ -193,7 +193,7 @@ PROGRAMS = (
     Program(
         "backup",
         "borg restic rustic borgmatic",
-        ("init < X", "--password-command echo~X"),
+        ("init < X",),
         "borg(1), restic(1)",
     ),
     Program(

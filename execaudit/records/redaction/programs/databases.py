@@ -38,7 +38,14 @@ PROGRAMS = (
         "mysql-tools",
         "pt-query-digest pt-online-schema-change pt-table-checksum pt-table-sync pt-archiver"
         " pt-show-grants pt-kill pt-heartbeat pt-slave-delay pt-upgrade pt-duplicate-key-checker",
-        ("HOST,USER,p=X", "HOST,p=X", "USER,p=X"),
+        (
+            "p=X",
+            "HOST,p=X",
+            "HOST,USER,p=X",
+            "HOST,USER,DATABASE,p=X",
+            "HOST,USER,DATABASE,TABLE,p=X",
+            "HOST,USER,DATABASE,TABLE,PORT,p=X",
+        ),
         "pt-table-sync(1), DSN options",
     ),
     Program(

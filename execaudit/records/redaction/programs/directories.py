@@ -225,7 +225,7 @@ PROGRAMS = (
             "use \\HOST|//HOST X",
         ),
         "net user /?, net use /?",
-        has_slashes=True,
+        signs="-/",
     ),
     Program(
         "windows",
@@ -238,7 +238,7 @@ PROGRAMS = (
         "rasdial",
         ("ENTRY USER X",),
         "rasdial /?",
-        has_slashes=True,
+        signs="-/",
     ),
     Program(
         "windows",

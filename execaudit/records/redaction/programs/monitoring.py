@@ -6,6 +6,12 @@ from execaudit.records.redaction.usage import Program
 PROGRAMS = (
     Program(
         "monitoring",
+        "check_nrpe check_nrpe_ns check_nt_nrpe",
+        ("-u~USER~-p~X", "-U~USER~-P~X", "-u~USER~-P~X", "-p~X"),
+        "check_nrpe --help, -a",
+    ),
+    Program(
+        "monitoring",
         "check_by_ssh",
         (),
         "check_by_ssh --help",

@@ -20,6 +20,36 @@ PROGRAMS = (
         plain="--ask --show-secrets -s",
     ),
     Program(
+        "vpn",
+        "ip",
+        (
+            "xfrm auth NAME X",
+            "xfrm auth-trunc NAME X",
+            "xfrm enc NAME X",
+            "xfrm aead NAME X",
+            "macsec key KEY X",
+        ),
+        "ip-xfrm(8), ip-macsec(8)",
+    ),
+    Program(
+        "tunnel",
+        "socat socat1",
+        ("proxyauth=USER:X", "ADDRESS,proxyauth=USER:X", "ADDRESS,OPTION,proxyauth=USER:X"),
+        "socat(1), PROXY",
+    ),
+    Program(
+        "http",
+        "ttyd gotty wetty",
+        ("-c USER:X", "--credential USER:X"),
+        "ttyd(1)",
+    ),
+    Program(
+        "network",
+        "panxapi panxapi.py panwfapi.py panafapi.py",
+        ("-l USER:X", "-K X"),
+        "panxapi.py --help",
+    ),
+    Program(
         "wifi",
         "wpa_passphrase",
         ("SSID X", "SSID < X"),
