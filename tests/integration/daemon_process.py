@@ -317,7 +317,7 @@ class Daemon:
 
 def last_words(records: list[Record], program: str) -> list[str]:
     """The last argument of each exec of a program. Others' execs may have arguments like ours."""
-    execs = [r for r in records if r["type"] == "exec" and r["filename"] == program]
+    execs = [r for r in records if r["type"] == "exec" and r.get("filename") == program]
     return [r["argv"][-1] for r in execs if r["argv"]]
 
 

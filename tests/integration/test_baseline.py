@@ -86,7 +86,7 @@ def test_each_respect_is_said_once(engine: str, programs: Path, place: Path, tar
         "other content": ["file"],
         "other content again": None,
     }
-    labels = {r["argv"][1]: r.get("labels") for r in records if r["filename"] == str(target)}
+    labels = {r["argv"][1]: r.get("labels") for r in records if r.get("filename") == str(target)}
     assert [word for word, given in labels.items() if given == ["new"]] == ["first"]
 
 
@@ -103,7 +103,7 @@ def test_scripts_are_known_by_their_own_path(
         run(scripts[1], "another")
         daemon.settle(programs / "tiny")
         daemon.stop()
-    found = [r.get("first_seen") for r in daemon.of_type("exec") if r["exe"] == str(target)]
+    found = [r.get("first_seen") for r in daemon.of_type("exec") if r.get("exe") == str(target)]
     assert found == [["exe", "file", "pair", "user"], None, ["exe", "pair", "user"]]
 
 

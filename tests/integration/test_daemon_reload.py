@@ -43,7 +43,7 @@ def test_good_reload_is_recorded_with_both_hashes(engine: str, programs: Path, p
         launch([tiny, "under-second"]).wait()
         daemon.stop()
         (start,), (config,) = daemon.of_type("start"), daemon.of_type("config")
-        execs = [r for r in daemon.of_type("exec") if r["filename"] == tiny]
+        execs = [r for r in daemon.of_type("exec") if r.get("filename") == tiny]
         labels = {r["argv"][-1]: r["labels"] for r in execs}
     assert (answer.returncode, answer.stderr) == (0, "")
     assert config["old_hash"] == start["config_hash"]
@@ -78,7 +78,7 @@ def test_bad_reload_says_why_and_leaves_the_old_rules_in_force(
         after = daemon.status()
         log = daemon.stderr
         daemon.stop()
-        execs = [r for r in daemon.of_type("exec") if r["filename"] == tiny]
+        execs = [r for r in daemon.of_type("exec") if r.get("filename") == tiny]
         labels = [r["labels"] for r in execs if r["argv"][-1] == "after-bad"]
         configs = daemon.of_type("config")
     where = f"{place / file}:{line or ''}"
@@ -196,7 +196,7 @@ def test_alternating_rules_in_a_storm_lose_and_mix_nothing(
         daemon.settle(programs / "tiny")
         stop = daemon.stop()
         records = daemon.records()
-    of_target = [r for r in records if r["type"] == "exec" and r["filename"] == str(target)]
+    of_target = [r for r in records if r["type"] == "exec" and r.get("filename") == str(target)]
     assert made == len(storms) * (STORM_EXECS // 5)
     assert len([r for r in records if r["type"] == "config"]) == RELOADS
     assert_totals_fit(records, stop)

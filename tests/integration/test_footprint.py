@@ -40,7 +40,7 @@ def test_threads_have_no_heap_of_their_own(programs: Path, place: Path) -> None:
     target = str(shutil.copy(programs / "tiny", place / "new-program"))
     with Daemon(place, "libbpf", {"baseline": baseline}) as daemon:
         subprocess.run([target], check=True)
-        wait_until(lambda: any(r["exe"] == target for r in daemon.of_type("program")))
+        wait_until(lambda: any(r.get("exe") == target for r in daemon.of_type("program")))
         process = Path(f"/proc/{daemon.running.pid}")
         assert len(list((process / "task").iterdir())) > 1
         assert not heaps_of_threads((process / "maps").read_text())

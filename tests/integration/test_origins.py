@@ -60,7 +60,7 @@ def record_of(records: list[Record], word: str) -> Record:
     (record,) = [
         r
         for r in records
-        if r["type"] == "exec" and r.get("argv", [""])[-1] == word and r["comm"] == "tiny"
+        if r["type"] == "exec" and r.get("argv", [""])[-1] == word and r.get("comm") == "tiny"
     ]
     return record
 

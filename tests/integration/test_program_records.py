@@ -23,7 +23,7 @@ def all_programs(daemon: Daemon) -> list[Record]:
 
 
 def programs_of(daemon: Daemon, path: Path) -> list[Record]:
-    return [r for r in all_programs(daemon) if r["exe"] == str(path)]
+    return [r for r in all_programs(daemon) if r.get("exe") == str(path)]
 
 
 def wait_for_programs(daemon: Daemon, path: Path, count: int) -> list[Record]:
@@ -56,7 +56,7 @@ def test_new_and_changed_programs_are_described_once_also_while_learning(
         assert changed["sha256"] == hashlib.sha256(target.read_bytes()).hexdigest()
         daemon.settle(programs / "tiny")
         daemon.stop()
-    (seen, *_) = [r for r in daemon.of_type("exec") if r["filename"] == str(target)]
+    (seen, *_) = [r for r in daemon.of_type("exec") if r.get("filename") == str(target)]
     for name in ("exe", "exe_ino", "exe_dev"):
         assert seen[name] == first[name]
     assert len(programs_of(daemon, target)) == 2
@@ -91,10 +91,12 @@ def test_what_cannot_be_read_says_so(engine: str, programs: Path, place: Path) -
     with Daemon(place, engine, sections(place)) as daemon:
         launch(["/inside"], setup=lambda: os.chroot(jail)).wait()
         launch(["gone"], setup=remove_after_opening).wait()
-        wait_until(lambda: len([r for r in all_programs(daemon) if "gone" in r["exe"]]) == 1)
+        wait_until(
+            lambda: len([r for r in all_programs(daemon) if "gone" in r.get("exe", "")]) == 1
+        )
         elsewhere = wait_for_programs(daemon, Path("/inside"), 1)
         daemon.stop()
-    (removed,) = [r for r in all_programs(daemon) if "gone" in r["exe"]]
+    (removed,) = [r for r in all_programs(daemon) if "gone" in r.get("exe", "")]
     for found in (*elsewhere, removed):
         assert found["unreadable"] == ["modified", "sha256", "package"]
         assert found["size"] == (programs / "tiny").stat().st_size

@@ -145,7 +145,7 @@ def test_ancestors_are_all_told_and_cut_at_eight(tracer: Tracer, programs: Path)
     truth = child.truth
     (record,) = execs_of(records, truth.pid)
     assert_same(record, truth, old_comm="execute")
-    ids = {r["pid"]: r["id"] for r in records if r["type"] == "exec" and r["comm"] == "execute"}
+    ids = {r["pid"]: r["id"] for r in records if r["type"] == "exec" and r.get("comm") == "execute"}
     nested = record["ancestors"][:NEST]
     assert {a["comm"] for a in nested} == {"execute"}
     assert [a["id"] for a in nested] == [ids[a["pid"]] for a in nested]

@@ -142,7 +142,7 @@ def test_records_say_unit_slice_and_container_however_groups_are_arranged(
     scope.rmdir()
 
     def mine() -> list[Record]:
-        return [r for r in service.records(word) if r["exe"] == exe("true")]
+        return [r for r in service.records(word) if r.get("exe") == exe("true")]
 
     wait_until(lambda: len(mine()) == len(("unit", "scope")), "the records")
     in_unit, in_scope = mine()

@@ -24,7 +24,7 @@ def numbers(service: Service, word: str) -> Counter[str]:
     return Counter(
         r["argv"][2]
         for r in service.records(word)
-        if r["type"] == "exec" and r["argv"][1:2] == [word] and r["comm"] == "true"
+        if r["type"] == "exec" and r.get("argv", [])[1:2] == [word] and r.get("comm") == "true"
     )
 
 

@@ -44,7 +44,7 @@ def ask_server(service: Service) -> Record:
     """Have the server run something; its record."""
     word = secrets.token_hex(8)
     service.run("sh", "-c", f"echo {word} >/run/ask")
-    (record,) = [r for r in service.marked(word) if r["exe"] == "/usr/bin/echo"]
+    (record,) = [r for r in service.marked(word) if r.get("exe") == "/usr/bin/echo"]
     return record
 
 
