@@ -15,7 +15,7 @@ from execaudit.config.schema import File
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.compression import SUFFIX, compress, find_compressor
 from execaudit.sinks.notices import NOTICE, WARNING, Notices
-from execaudit.sinks.rotation import Generation, Series, choose_expired
+from execaudit.sinks.rotation import Generation, Series, all_but_newest, choose_expired
 
 _STOP_PATIENCE_S = 5.0
 
@@ -68,6 +68,7 @@ class Generations:
         self.announce_removal: Announce = remove_at_once
         self._background = Background("compress")
         self._queued: set[str] = set()
+        self._doubled: set[str] = set()  # which the log says are compressed by somebody else
         self._announced: set[str] = set()  # to be removed once a seal that says so is on the disk
         self._lock = threading.Lock()
 
@@ -121,7 +122,7 @@ class Generations:
         except OSError as error:
             self._complain("list", error)
             return
-        self._remove_later(rotated, rotated[: max(len(rotated) - keep, 0)], "as asked for")
+        self._remove_later(rotated, all_but_newest(rotated, keep), "as asked for")
 
     def _remove_later(
         self, generations: list[Generation], expired: list[Generation], why: str
@@ -160,7 +161,8 @@ class Generations:
             generations = self._series.members()
         except OSError:
             return False
-        oldest, kept = generations[:1], list(filter(self._stays, generations[1:]))
+        oldest = [one for one in generations if one.stem == generations[0].stem]
+        kept = [one for one in generations if one not in oldest and self._stays(one)]
         removed: list[Generation] = []
 
         def remove() -> None:
@@ -187,11 +189,14 @@ class Generations:
                     lambda: self._background.is_stopping,
                 )  # fmt: skip
         except OSError as error:
-            self._notices.add(
-                WARNING,
-                f"Failed to compress '{name}' to {SUFFIX[self._kind]}: {error.strerror}, keeping it"
-                " as it is until the next rotation",
-            )
+            if name not in self._doubled:
+                self._notices.add(
+                    WARNING,
+                    f"Failed to compress '{name}' to {SUFFIX[self._kind]}: {error.strerror},"
+                    " keeping it as it is until the next rotation",
+                )
+            if isinstance(error, FileExistsError):
+                self._doubled.add(name)
         finally:
             with self._lock:
                 self._queued.discard(name)

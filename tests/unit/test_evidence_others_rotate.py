@@ -83,6 +83,35 @@ def test_compressed_file_that_is_damaged_begins_the_seals_apart(host: SealedHost
     assert b'"apart":true' in host.path.read_bytes()
 
 
+def test_file_that_is_being_compressed_at_a_start_loses_no_line(host: SealedHost) -> None:
+    host.running.rotate()
+    host.stop()
+    plain = host.files()[0]
+    half = host.folder / f"{plain.name}.gz"
+    half.write_bytes(gzip.compress(plain.read_bytes())[:-20])
+    os.utime(plain, (1, 1))
+    host.start()
+    host.write()
+    host.stop()
+
+    assert plain.exists()
+    assert_whole(host)
+
+
+def test_file_that_is_being_compressed_is_gone_on_with_after_a_crash(host: SealedHost) -> None:
+    host.write(3, seal="")
+    host.crash()
+    moved = host.path.rename(host.folder / "execaudit.jsonl.1")
+    half = host.folder / "execaudit.jsonl.1.gz"
+    half.write_bytes(gzip.compress(moved.read_bytes())[:-20])
+    os.utime(moved, (1, 1))
+    host.start()
+    host.stop()
+    half.unlink()
+
+    assert_whole(host)
+
+
 def test_line_that_a_copy_has_half_is_called_unreadable(host: SealedHost) -> None:
     host.write(3, seal="")
     copy_and_truncate(host)

@@ -115,6 +115,27 @@ def test_files_that_vanish_while_they_are_listed_do_not_hide_the_others(
     assert series(tmp_path).newest_other() == str(kept)
 
 
+def test_compressed_copy_that_is_being_made_is_not_the_newest(tmp_path: Path) -> None:
+    make(tmp_path, f"{BASE}.1", f"{BASE}.1.gz")
+    os.utime(tmp_path / f"{BASE}.1", (START_S, START_S))
+
+    assert series(tmp_path).newest_other() == str(tmp_path / f"{BASE}.1")
+
+
+def test_newest_of_our_names_is_the_one_rotated_last_whatever_the_clock_was(
+    tmp_path: Path,
+) -> None:
+    make(tmp_path, f"{BASE}.20361123T000000Z", f"{BASE}.20361123T000000Z-1.gz", f"{BASE}.1")
+    for name, written_s in (
+        ("20361123T000000Z", START_S + 1e9),
+        ("20361123T000000Z-1.gz", START_S),
+        ("1", START_S - 1),
+    ):
+        os.utime(tmp_path / f"{BASE}.{name}", (written_s, written_s))
+
+    assert series(tmp_path).newest_other() == str(tmp_path / f"{BASE}.20361123T000000Z-1.gz")
+
+
 def test_members_are_sorted_by_time_then_number_not_by_text(tmp_path: Path) -> None:
     make(
         tmp_path,
@@ -158,6 +179,7 @@ def test_plain_and_compressed_of_one_file_count_once() -> None:
 
     assert choose_expired(both, limits(num_logs=5), START_S, 0) == []
     assert choose_expired(both, limits(num_logs=4), START_S, 0) == both[:2]
+    assert choose_expired(both, limits(keep_bytes=50), START_S, 0) == both[:2]
 
 
 def test_files_expire_by_age_since_rotation() -> None:
@@ -235,9 +257,22 @@ def test_clean_up_removes_what_compressing_left_unfinished(tmp_path: Path) -> No
 
 def test_clean_up_keeps_the_compressed_one_of_two(tmp_path: Path) -> None:
     make(tmp_path, f"{BASE}.{STAMP}", f"{BASE}.{STAMP}.gz", f"{BASE}.{STAMP}-1")
+    os.utime(tmp_path / f"{BASE}.{STAMP}", ns=(10**18, 10**18 + 123456789))
+    os.utime(tmp_path / f"{BASE}.{STAMP}.gz", ns=(10**18, 10**18 + 123456789))
 
     assert series(tmp_path).clean_up() == [f"{BASE}.{STAMP}"]
     assert names(series(tmp_path).members()) == [f"{STAMP}.gz", f"{STAMP}-1"]
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_clean_up_keeps_the_plain_file_that_somebody_else_compresses(
+    tmp_path: Path, suffix: str
+) -> None:
+    make(tmp_path, f"{BASE}.{STAMP}", f"{BASE}.{STAMP}{suffix}")
+    os.utime(tmp_path / f"{BASE}.{STAMP}", (START_S, START_S))
+
+    assert series(tmp_path).clean_up() == []
+    assert names(series(tmp_path).members()) == [STAMP, f"{STAMP}{suffix}"]
 
 
 def test_remove_is_no_error_where_the_file_is_gone_already(tmp_path: Path) -> None:

@@ -131,6 +131,48 @@ def test_rotated_files_are_compressed_in_the_background(bench: Bench) -> None:
     assert data == b"".join(lines(1, 1000))
 
 
+def test_file_that_somebody_else_compresses_stays_plain_and_the_log_says_so_once(
+    bench: Bench,
+) -> None:
+    bench.directory.mkdir(mode=0o750)
+    plain = bench.directory / f"execaudit.jsonl.{STAMP}"
+    plain.write_bytes(line(1))
+    os.utime(plain, (START_S, START_S))
+    half = bench.directory / f"{plain.name}.gz"
+    half.write_bytes(b"half")
+    sink = bench.sink(compress="gzip")
+    wait_for(sink)
+    sink.tidy()
+    wait_for(sink)
+
+    assert (seqs(plain), half.read_bytes()) == ([1], b"half")
+    assert bench.notices(sink) == (
+        f"Failed to compress '{plain.name}' to .gz: File exists, keeping it as it is until the next"
+        " rotation"
+    )
+    half.unlink()
+    sink.tidy()
+    wait_for(sink)
+    assert bench.others() == [half.name]
+
+
+@pytest.mark.parametrize("is_urgent", [False, True])
+def test_file_is_removed_with_its_compressed_copy(bench: Bench, *, is_urgent: bool) -> None:
+    bench.directory.mkdir(mode=0o750)
+    for name in ("20261121T000000Z", "20261121T000000Z.gz", "20261122T000000Z"):
+        (bench.directory / f"execaudit.jsonl.{name}").write_bytes(line(1))
+    sink = bench.sink()
+    os.utime(bench.directory / "execaudit.jsonl.20261121T000000Z", (START_S, START_S))
+    if is_urgent:
+        assert sink._generations.remove_oldest()
+    else:
+        sink.prune(2)
+        assert len(bench.others()) == 3
+        sink.prune(1)
+
+    assert bench.others() == ["execaudit.jsonl.20261122T000000Z"]
+
+
 def test_names_collide_with_compressed_files_too(bench: Bench) -> None:
     sink = bench.sink(compress="gzip")
     for seq in (1, 2):
