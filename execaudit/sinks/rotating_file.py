@@ -119,8 +119,12 @@ class RotatingFile:
             self._notices.add(NOTICE, f"Made directory '{directory}'")
 
     def _leave(self, before: LineFile) -> None:
-        """Close a file that others moved, removed or replaced."""
+        """Sync as configured and close a file that others moved, removed or replaced."""
         self._finish_line(before)
+        if self.sealing is not None:
+            self.sealing.sync(before.fd)
+        if self._settings.fsync != "none":
+            self._sync_later(before.fd, with_directory=True)
         before.close()
         self._notices.add(
             NOTICE, f"'{self._settings.path}' was moved, removed or replaced: opened it again"

@@ -175,6 +175,25 @@ class Sealing:
         os.close(own)
         return False
 
+    def sync(self, fd: int) -> None:
+        """Sync a file that is left to others, before the next seal; in the background."""
+        try:
+            own = os.dup(fd)
+        except OSError as error:
+            self._complain(error)
+            return
+
+        def job() -> None:
+            try:
+                os.fdatasync(own)
+            except OSError as error:
+                self._complain(error)
+            finally:
+                os.close(own)
+
+        if not self._syncing.submit(job):
+            os.close(own)
+
     def _complain(self, error: OSError) -> None:
         """Report that a seal is not on the disk: the key that made it stays until one is."""
         if not self._is_failing:

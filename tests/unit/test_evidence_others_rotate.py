@@ -4,6 +4,7 @@
 import gzip
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,36 @@ def test_file_that_is_being_compressed_is_gone_on_with_after_a_crash(host: Seale
     half.unlink()
 
     assert_whole(host)
+
+
+def test_file_that_others_moved_is_synced_before_the_key_state_is_written(
+    host: SealedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.running.rotate()
+    host.write(3, seal="")
+    synced: list[int] = []
+    sync = os.fdatasync
+
+    def note(fd: int) -> None:
+        synced.append(os.fstat(fd).st_ino)
+        sync(fd)
+
+    moved, state = host.path.stat().st_ino, host.state.stat().st_ino
+    host.path.rename(host.folder / "execaudit.jsonl.1")
+    wait_for_syncs(host)
+    monkeypatch.setattr(os, "fdatasync", note)
+    host.write(1, seal="")
+    host.stop()
+
+    assert moved in synced[: synced.index(state)]
+
+
+def wait_for_syncs(host: SealedHost) -> None:
+    sealing = host.running.sealing
+    assert sealing is not None
+    done = threading.Event()
+    sealing._syncing.submit(done.set)
+    assert done.wait(60)
 
 
 def test_line_that_a_copy_has_half_is_called_unreadable(host: SealedHost) -> None:

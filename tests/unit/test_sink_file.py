@@ -208,6 +208,22 @@ def test_syncs_as_configured(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> N
     assert sink.on_timer(bench.clock.now_s) is None
 
 
+@pytest.mark.parametrize("fsync", ["none", "interval", "batch"])
+def test_file_that_others_moved_is_synced_as_configured(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, fsync: str
+) -> None:
+    sink = bench.sink(fsync=fsync)
+    write(sink, lines(1, 1))
+    inode = bench.path.stat().st_ino
+    bench.path.rename(bench.directory / "execaudit.jsonl.1")
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", lambda fd: synced.append(os.fstat(fd).st_ino))
+    write(sink, lines(2, 1))
+    sink.close()
+
+    assert (inode in synced) is (fsync != "none")
+
+
 def test_disk_that_hangs_holds_a_bounded_number_of_descriptors(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
