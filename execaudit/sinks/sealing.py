@@ -110,6 +110,9 @@ class Sealing:
 
     def _note_written(self, data: bytes) -> None:
         self.chain.update(data)
+        self._count(data)
+
+    def _count(self, data: bytes) -> None:
         self._appended = len(data)
         self._size += len(data)
 
@@ -139,13 +142,9 @@ class Sealing:
             return
         fields = self.chain.next_seal(reason, name or self._series.base)
         line = self.encode(fields)
-        file.note_written = None
-        done, _ = file.append(line)
-        file.note_written = self._note_written
+        done, _ = file.append(line, self._count)  # no line that the next seal covers
         if not done:
             return
-        self._size += done
-        self._appended = done
         self.chain.sealed(fields, line)
         self._first_s = None
         self._sealed_s = self._clock.steady_s()
