@@ -19,6 +19,7 @@ from execaudit.evidence.chain import Chain
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.compression import find_compressor
 from execaudit.sinks.disk_space import NO_SPACE, DiskSpace, Room
+from execaudit.sinks.file_tail import find_last_record
 from execaudit.sinks.generations import Generations, remove_at_once
 from execaudit.sinks.line_file import Held, Refused, find_group
 from execaudit.sinks.notices import NOTICE, WARNING
@@ -117,7 +118,8 @@ class FileSink(Sink):
         end_s = self._clock.steady_s() + patience_s
         while True:
             try:
-                return self._file.open()
+                last = self._file.open()
+                return last if self._file.size else find_last_record(self._series)
             except Held:
                 if self._clock.steady_s() >= end_s:
                     raise

@@ -173,6 +173,19 @@ def test_file_is_removed_with_its_compressed_copy(bench: Bench, *, is_urgent: bo
     assert bench.others() == ["execaudit.jsonl.20261122T000000Z"]
 
 
+def test_last_record_is_known_where_a_crash_leaves_nothing_but_compressed_files(
+    bench: Bench,
+) -> None:
+    sink = bench.sink(compress="gzip")
+    write(sink, lines(1, 3))
+    sink.rotate()
+    wait_for(sink)
+    last = bench.sink(compress="gzip").last_record
+
+    assert last is not None
+    assert last["seq"] == 3
+
+
 def test_names_collide_with_compressed_files_too(bench: Bench) -> None:
     sink = bench.sink(compress="gzip")
     for seq in (1, 2):
