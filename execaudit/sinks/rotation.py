@@ -187,7 +187,11 @@ def choose_expired(
         if settings.num_logs:
             expired |= {one.stem for one in all_but_newest(kind, settings.num_logs)}
         if settings.keep_age:
-            expired |= {one.stem for one in kind if one.age_s(wall_s) > settings.keep_age}
+            age_s = float("-inf")
+            for one in reversed(kind):  # each is at least as old as those after it
+                age_s = max(age_s, one.age_s(wall_s))
+                if age_s > settings.keep_age:
+                    expired.add(one.stem)
     if settings.keep_bytes:
         kept = [one for one in generations if one.stem not in expired]
         total = active_bytes + sum(one.size for one in kept)

@@ -150,12 +150,12 @@ def test_members_are_sorted_by_time_then_number_not_by_text(tmp_path: Path) -> N
     ]  # fmt: skip
 
 
-def generation(name: str, size: int = 10) -> Generation:
+def generation(name: str, size: int = 10, written_s: float = float("inf")) -> Generation:
     found = Series(BASE)._match(f"{BASE}.{name}")
     assert found
     torn, stamp, number, suffix = found.groups()
     return Generation(
-        f"{BASE}.{name}", torn is not None, stamp, int(number or 0), suffix or "", size
+        f"{BASE}.{name}", torn is not None, stamp, int(number or 0), suffix or "", size, written_s
     )
 
 
@@ -195,6 +195,23 @@ def test_files_from_the_future_do_not_expire_by_age() -> None:
     assert choose_expired([generation("20991231T000000Z")], settings, START_S, 0) == []
 
 
+def test_file_rotated_by_a_wrong_clock_goes_before_those_after_it() -> None:
+    wrong = generation("20361123T000000Z", written_s=START_S + 10**9)
+    old = generation("20361123T000000Z-1", written_s=START_S - 3 * DAY_S)
+    young = generation("20361123T000000Z-2", written_s=START_S - DAY_S)
+    settings = limits(keep_age=2 * DAY_S)
+
+    assert choose_expired([wrong, old, young], settings, START_S, 0) == [wrong, old]
+    assert choose_expired([wrong, young], settings, START_S, 0) == []
+
+
+def test_torn_piece_that_is_old_makes_no_rotated_file_old() -> None:
+    torn = generation("torn-20361123T000000Z", written_s=START_S - 9 * DAY_S)
+    rotated = generation("20361122T000000Z", written_s=START_S)
+
+    assert choose_expired([rotated, torn], limits(keep_age=DAY_S), START_S, 0) == [torn]
+
+
 def test_stamp_that_is_no_time_does_not_expire_by_age() -> None:
     settings = limits(keep_age=1)
 
@@ -223,7 +240,7 @@ def test_torn_pieces_do_not_push_out_rotated_files() -> None:
 
 
 @given(
-    days=st.lists(st.integers(1, 28), max_size=20),
+    days=st.lists(st.tuples(st.integers(1, 28), st.integers(1, 28)), max_size=20),
     settings=st.builds(
         limits,
         num_logs=st.integers(0, 5),
@@ -233,11 +250,15 @@ def test_torn_pieces_do_not_push_out_rotated_files() -> None:
     active=st.integers(0, 200),
 )
 def test_newer_file_is_never_removed_before_an_older_one(
-    days: list[int], settings: File, active: int
+    days: list[tuple[int, int]], settings: File, active: int
 ) -> None:
+    """Days of names, of which some are in the future, and days of the last write."""
     all_of_them = [
-        generation(f"202611{day:02}T000000Z" + (f"-{n}" if n else ""))
-        for n, day in enumerate(sorted(days))
+        generation(
+            f"202611{day:02}T000000Z" + (f"-{n}" if n else ""),
+            written_s=START_S + (written - 28) * DAY_S,
+        )
+        for n, (day, written) in enumerate(sorted(days))
     ]
     all_of_them.sort(key=lambda one: (one.stamp, one.number))
 
