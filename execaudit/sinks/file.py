@@ -147,7 +147,7 @@ class FileSink(Sink):
         data = b"".join(entries)
         done, now_s = 0, self._clock.steady_s()
         try:
-            self._file.prepare(now_s, len(data))
+            self._prepare(now_s, len(data))
             trouble = self._look_for_room(now_s)
             if trouble is None:
                 done, trouble = self._append(data, now_s)
@@ -159,6 +159,15 @@ class FileSink(Sink):
         self._space.note_written(done)
         self._count_half_lines()
         return written, trouble
+
+    def _prepare(self, now_s: float, size: int) -> None:
+        """Prepare the file, making room for another one if that is configured."""
+        while True:
+            try:
+                return self._file.prepare(now_s, size)
+            except OSError as error:
+                if error.errno not in NO_SPACE or not self._make_room():
+                    raise
 
     def _append(self, data: bytes, now_s: float) -> tuple[int, Trouble | None]:
         """Append, making room if that is configured; return how many bytes got through."""
@@ -199,7 +208,7 @@ class FileSink(Sink):
     def _reopen(self) -> Trouble | None:
         now_s = self._clock.steady_s()
         try:
-            self._file.prepare(now_s, 0)
+            self._prepare(now_s, 0)
             self._file.finish_line()
         except (OSError, Refused) as error:
             return self._trouble_of(error)

@@ -142,6 +142,26 @@ def test_full_disk_makes_room_by_removing_the_oldest(disk: Disk) -> None:
     assert "to make room" in str(sink.notices.take())
 
 
+@pytest.mark.parametrize("is_started", [False, True])
+@in_private_mounts
+def test_full_disk_makes_room_for_a_file_that_must_be_made(disk: Disk, *, is_started: bool) -> None:
+    mount_tmpfs(disk.root, "size=256k,nr_inodes=4")
+    sink = disk.sink(disk_full_action="rotate-oldest")
+    for seq in (1, 2):
+        write(sink, [line(seq)])
+        sink.rotate()
+        disk.clock.advance(1)
+    write(sink, [line(3)])
+    disk.path.rename(disk.root / f"{disk.path.name}.1")
+    if is_started:  # after the first was killed
+        sink = disk.sink(disk_full_action="rotate-oldest")
+        disk.wait(sink)
+    write(sink, [line(4)])
+
+    assert (sink.counters.lost, seqs(disk.path)) == (0, [4])
+    assert disk.others() == [f"{disk.path.name}.1", f"{disk.path.name}.20261123T020407Z"]
+
+
 @in_private_mounts
 def test_full_disk_without_anything_to_remove_drops_and_counts(disk: Disk) -> None:
     mount_tmpfs(disk.root, "size=256k")
