@@ -27,27 +27,28 @@ class Announce(Protocol):
         self,
         expired: list[Generation],
         kept: list[Generation],
-        remove: Callable[[], None],
+        remove: Callable[[bool], None],
         /,
         *,
         is_urgent: bool,
     ) -> bool:
         """Call `remove`: at once if it is urgent, later otherwise. Return False if it never will.
 
-        `kept` are the files that stay, oldest first.
+        `remove` takes False where the announcement failed, and removes nothing then. `kept` are the
+        files that stay, oldest first.
         """
 
 
 def remove_at_once(
     _expired: list[Generation],
     _kept: list[Generation],
-    remove: Callable[[], None],
+    remove: Callable[[bool], None],
     *,
     is_urgent: bool,
 ) -> bool:
     """Remove files without an announcement."""
     del is_urgent
-    remove()
+    remove(True)
     return True
 
 
@@ -140,9 +141,10 @@ class Generations:
     def _stays(self, one: Generation) -> bool:
         return one.name not in self._announced
 
-    def _remove_all(self, expired: list[Generation], why: str) -> None:
+    def _remove_all(self, expired: list[Generation], why: str, is_announced: bool) -> None:
         for one in expired:
-            self._remove(one, why)
+            if is_announced:
+                self._remove(one, why)
             self._announced.discard(one.name)  # one that cannot be removed is tried again
 
     def _remove(self, one: Generation, why: str) -> bool:
@@ -165,7 +167,7 @@ class Generations:
         kept = [one for one in generations if one not in oldest and self._stays(one)]
         removed: list[Generation] = []
 
-        def remove() -> None:
+        def remove(_: bool) -> None:
             removed.extend(one for one in oldest if self._remove(one, "to make room"))
 
         if oldest:

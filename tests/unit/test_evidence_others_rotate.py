@@ -4,7 +4,6 @@
 import gzip
 import os
 import shutil
-import threading
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from tests.sealed_logs import (
     findings,
     running_host,
     verify,
+    wait_for_syncs,
 )
 
 
@@ -133,14 +133,6 @@ def test_file_that_others_moved_is_synced_before_the_key_state_is_written(
     host.stop()
 
     assert moved in synced[: synced.index(state)]
-
-
-def wait_for_syncs(host: SealedHost) -> None:
-    sealing = host.running.sealing
-    assert sealing is not None
-    done = threading.Event()
-    sealing._syncing.submit(done.set)
-    assert done.wait(60)
 
 
 def test_line_that_a_copy_has_half_is_called_unreadable(host: SealedHost) -> None:

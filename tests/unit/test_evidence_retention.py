@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files that wait for their removal: announced once, removed once, tried again if need be."""
 
+import errno
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +12,11 @@ import pytest
 
 from execaudit.background import Background
 from execaudit.evidence.seal import is_seal
+from execaudit.evidence.state import StateFile
 from execaudit.sinks.compression import compress, find_compressor
 from execaudit.sinks.sealing import Sealing
 from execaudit.verify.findings import ALTERED, WHOLE
-from tests.sealed_logs import SealedHost, assert_whole, findings, verify
+from tests.sealed_logs import SealedHost, assert_whole, findings, verify, wait_for_syncs
 
 
 def rotated_host(place: Path, times: int = 3, **settings: Any) -> SealedHost:
@@ -67,6 +70,47 @@ def test_removal_that_cannot_wait_is_tried_again(
             host.running.rotate()
     host.write()
     host.running.rotate()
+    host.stop()
+
+    assert len(host.files()) == 2
+    assert_whole(host)
+
+
+@pytest.mark.parametrize("times", [1, 10])
+def test_file_is_removed_only_after_the_seal_that_names_it_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    failures = iter(range(times))  # the kernel reports one once, also for copies of a descriptor
+
+    def fail(_: int) -> None:
+        if next(failures, None) is not None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    host = rotated_host(tmp_path)
+    wait_for_syncs(host)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", fail)
+        host.running.prune(1)
+        wait_for_syncs(host)
+    assert len(host.files()) == 4
+
+    host.running.prune(1)
+    host.stop()
+    assert len(host.files()) == 2
+    assert "was removed by retention, 2 files at last" in assert_whole(host)
+
+
+def test_key_state_that_cannot_be_written_keeps_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    host = rotated_host(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(StateFile, "write", fail)
+        host.running.prune(1)
+        wait_for_syncs(host)
     host.stop()
 
     assert len(host.files()) == 2
