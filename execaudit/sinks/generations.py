@@ -75,8 +75,9 @@ class Generations:
 
     def configure(self, settings: File) -> None:
         """Use other settings from the next rotation on. Raises as the constructor does."""
-        self._kind = kind = settings.compress
-        self._make_stream = find_compressor(kind) if kind != "none" else None
+        kind = settings.compress
+        # Set as one: the thread that compresses reads it meanwhile.
+        self._compressor = kind, find_compressor(kind) if kind != "none" else None
         self._settings = settings
 
     def clean_up(self) -> None:
@@ -110,7 +111,7 @@ class Generations:
             return
         expired = choose_expired(generations, self._settings, self._clock.wall_s(), active_bytes)
         self._remove_later(generations, expired, "as configured")
-        if self._make_stream is None:
+        if self._compressor[1] is None:
             return
         for one in generations:
             if not one.suffix and not one.is_torn and one not in expired:
@@ -184,18 +185,16 @@ class Generations:
 
     def _compress(self, name: str) -> None:
         """Compress one file, in the background thread."""
+        kind, make = self._compressor
         try:
-            if self._make_stream is not None:
-                compress(
-                    self._series, name, self._kind, self._make_stream,
-                    lambda: self._background.is_stopping,
-                )  # fmt: skip
+            if make is not None:
+                compress(self._series, name, kind, make, lambda: self._background.is_stopping)
         except OSError as error:
             if name not in self._doubled:
                 self._notices.add(
                     WARNING,
-                    f"Failed to compress '{name}' to {SUFFIX[self._kind]}: {error.strerror},"
-                    " keeping it as it is until the next rotation",
+                    f"Failed to compress '{name}' to {SUFFIX[kind]}: {error.strerror}, keeping it"
+                    " as it is until the next rotation",
                 )
             if isinstance(error, FileExistsError):
                 self._doubled.add(name)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """When the file sink rotates, what it names and keeps, and compresses, by a clock of our own."""
 
+import errno
 import gzip
 import os
 import resource
@@ -10,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from execaudit.errors import NotConfigured
-from execaudit.sinks import compression
+from execaudit.sinks import compression, generations
 from execaudit.sinks.file import FileSink
 from execaudit.sinks.rotation import Series
 from tests.clocks import START_S
@@ -184,6 +185,23 @@ def test_last_record_is_known_where_a_crash_leaves_nothing_but_compressed_files(
 
     assert last is not None
     assert last["seq"] == 3
+
+
+def test_reload_that_ends_compression_lets_the_running_one_fail_as_it_would(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = bench.sink(compress="gzip")
+
+    def reload_and_fail(*_: object) -> bool:
+        sink.configure(bench.settings, FinishedEntries(), None)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(generations, "compress", reload_and_fail)
+    write(sink, [line(1)])
+    sink.rotate()
+    wait_for(sink)
+
+    assert f"Failed to compress 'execaudit.jsonl.{STAMP}' to .gz" in bench.notices(sink)
 
 
 def test_names_collide_with_compressed_files_too(bench: Bench) -> None:
