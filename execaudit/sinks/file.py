@@ -77,8 +77,7 @@ class FileSink(Sink):
             if error.errno not in _TRANSIENT:
                 raise failed_call(f"open '{settings.path}'", error) from error
             self._pause(self._trouble_of(error), self._clock.steady_s())
-        else:
-            self._generations.clean_up()
+        self._generations.clean_up()  # what it removes may be what fills the disk
 
     # -- seals ------------------------------------------------------------------------------
 

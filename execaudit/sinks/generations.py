@@ -85,6 +85,8 @@ class Generations:
         try:
             for name in self._series.clean_up():
                 self._notices.add(NOTICE, f"Removed '{name}': compressing it had been cut short")
+        except FileNotFoundError:
+            return  # the directory is made when the file is
         except OSError as error:
             self._complain("clean up in", error)
 

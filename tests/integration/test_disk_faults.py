@@ -128,6 +128,18 @@ def test_full_disk_at_the_start_does_not_keep_the_sink_from_starting(disk: Disk)
 
 
 @in_private_mounts
+def test_full_disk_at_the_start_is_cleaned_of_what_compressing_left(disk: Disk) -> None:
+    mount_tmpfs(disk.root, "size=256k,nr_inodes=2")
+    (disk.root / f".{disk.path.name}.20261123T020406Z.gz.part").write_bytes(b"half")
+    sink = disk.sink()
+    assert disk.others() == []
+
+    disk.wait(sink)
+    write(sink, [line(1)])
+    assert seqs(disk.path) == [1]
+
+
+@in_private_mounts
 def test_full_disk_makes_room_by_removing_the_oldest(disk: Disk) -> None:
     mount_tmpfs(disk.root, "size=256k")
     sink = disk.sink(max_file_bytes=32 * KIB, disk_full_action="rotate-oldest")

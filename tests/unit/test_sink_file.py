@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The file sink by a clock of our own. Failing disks: tests/integration/test_disk_faults.py."""
 
+import errno
 import gzip
 import os
 import threading
@@ -168,6 +169,21 @@ def test_link_at_the_start_is_an_error(bench: Bench) -> None:
 def test_directory_that_cannot_be_made_at_the_start_is_an_error(bench: Bench) -> None:
     with pytest.raises(ExecauditError, match="No such file"):
         bench.sink(path=str(bench.directory / "a" / "b" / "x.jsonl"))
+
+
+def test_full_disk_without_a_directory_at_the_start_is_reported_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "mkdir", fail)
+    sink = bench.sink()
+
+    assert bench.notices(sink) == (
+        f"Failed to write '{bench.path}': No space left on device, dropping records until it can be"
+        " written again"
+    )
 
 
 def test_retries_of_what_does_not_mend_come_ever_more_rarely(bench: Bench) -> None:
