@@ -237,9 +237,10 @@ class Sealing:
         """
         file, failed = self._file, self._failed_syncs
         names = [one.name for one in expired if not one.is_torn]
-        stems = [self._series.full_path(one.stem) for one in kept if not one.is_torn]
-        first = map(first_seal, [*stems, self._series.path])
-        self.chain.note_removed(names, next(filter(None, first), None))
+        if names:  # torn lines are in no seal
+            stems = [self._series.full_path(one.stem) for one in kept if not one.is_torn]
+            first = map(first_seal, [*stems, self._series.path])
+            self.chain.note_removed(names, next(filter(None, first), None))
         if file is None:
             remove(True)
         elif is_urgent:

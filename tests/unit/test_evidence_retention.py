@@ -166,6 +166,27 @@ def test_file_that_nobody_sealed_hides_no_removal(tmp_path: Path) -> None:
     assert "was removed by retention" in logs[0].as_text()
 
 
+@pytest.mark.parametrize("is_by_hand", [False, True])
+def test_removal_of_torn_lines_alone_hides_no_file_removed_by_hand(
+    tmp_path: Path, *, is_by_hand: bool
+) -> None:
+    host = rotated_host(tmp_path)
+    torn = host.folder / "execaudit.jsonl.torn-20200101T000000Z"
+    torn.write_bytes(b"x")
+    if is_by_hand:
+        host.files()[0].unlink()
+    settings = replace(host.settings, keep_age=86_400)
+    host.running.configure(settings, host.encoder, None)
+    host.running.tidy()
+    host.stop()
+    verdict, logs = verify([host.path], [host.key])
+
+    assert not torn.exists()
+    assert (verdict, list(findings(logs))) == (
+        (ALTERED, ["beginning"]) if is_by_hand else (WHOLE, [])
+    )
+
+
 def test_key_that_follows_hides_no_file_removed_by_hand(tmp_path: Path) -> None:
     host = rotated_host(tmp_path, times=12)
     keys = [host.key, host.change_key()]
