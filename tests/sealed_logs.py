@@ -4,6 +4,7 @@
 import importlib.util
 import itertools
 import os
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -227,6 +228,15 @@ def running_host(place: Path) -> SealedHost:
     host.start()
     host.write()
     return host
+
+
+def wait_for_syncs(host: SealedHost) -> None:
+    """Wait for all that the thread of seals has to do."""
+    sealing = host.running.sealing
+    assert sealing is not None
+    done = threading.Event()
+    assert sealing._syncing.submit(done.set)
+    assert done.wait(60)
 
 
 def assert_whole(host: SealedHost) -> str:

@@ -9,6 +9,7 @@ the unit forbids that; zstd is available where Python or python3-zstandard has i
 """
 
 import contextlib
+import errno
 import os
 import zlib
 from collections.abc import Callable
@@ -66,8 +67,10 @@ def compress(
     """Compress one file of the series; return False if it was stopped or there is no such file.
 
     The result has the mode, group and times of the plain file. Raises OSError. After an error or a
-    stop the plain file is as it was.
+    stop the plain file is as it was. It stays so where somebody else has compressed it, or is about
+    to: FileExistsError.
     """
+    _look_for_others(series, name)
     suffix = SUFFIX[kind]
     unfinished = series.unfinished_path(name, suffix)
     try:
@@ -83,6 +86,7 @@ def compress(
             if _copy(plain, target, make(), is_stopping) and _is_at(series, name, plain):
                 _take_over_attributes(plain, target)
                 os.fsync(target)
+                _look_for_others(series, name)
                 Path(unfinished).rename(series.full_path(name + suffix))
                 sync_directory(series.directory)
                 Path(series.full_path(name)).unlink(missing_ok=True)
@@ -95,6 +99,12 @@ def compress(
     finally:
         os.close(plain)
     return False
+
+
+def _look_for_others(series: Series, name: str) -> None:
+    for suffix in SUFFIX.values():
+        if os.path.lexists(series.full_path(name + suffix)):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
 
 
 def _copy(plain: int, target: int, stream: Stream, is_stopping: Callable[[], bool]) -> bool:

@@ -19,6 +19,7 @@ from execaudit.evidence.chain import Chain
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.compression import find_compressor
 from execaudit.sinks.disk_space import NO_SPACE, DiskSpace, Room
+from execaudit.sinks.file_tail import find_last_record
 from execaudit.sinks.generations import Generations, remove_at_once
 from execaudit.sinks.line_file import Held, Refused, find_group
 from execaudit.sinks.notices import NOTICE, WARNING
@@ -76,8 +77,7 @@ class FileSink(Sink):
             if error.errno not in _TRANSIENT:
                 raise failed_call(f"open '{settings.path}'", error) from error
             self._pause(self._trouble_of(error), self._clock.steady_s())
-        else:
-            self._generations.clean_up()
+        self._generations.clean_up()  # what it removes may be what fills the disk
 
     # -- seals ------------------------------------------------------------------------------
 
@@ -117,7 +117,8 @@ class FileSink(Sink):
         end_s = self._clock.steady_s() + patience_s
         while True:
             try:
-                return self._file.open()
+                last = self._file.open()
+                return last if self._file.size else find_last_record(self._series)
             except Held:
                 if self._clock.steady_s() >= end_s:
                     raise
@@ -145,7 +146,7 @@ class FileSink(Sink):
         data = b"".join(entries)
         done, now_s = 0, self._clock.steady_s()
         try:
-            self._file.prepare(now_s, len(data))
+            self._prepare(now_s, len(data))
             trouble = self._look_for_room(now_s)
             if trouble is None:
                 done, trouble = self._append(data, now_s)
@@ -157,6 +158,15 @@ class FileSink(Sink):
         self._space.note_written(done)
         self._count_half_lines()
         return written, trouble
+
+    def _prepare(self, now_s: float, size: int) -> None:
+        """Prepare the file, making room for another one if that is configured."""
+        while True:
+            try:
+                return self._file.prepare(now_s, size)
+            except OSError as error:
+                if error.errno not in NO_SPACE or not self._make_room():
+                    raise
 
     def _append(self, data: bytes, now_s: float) -> tuple[int, Trouble | None]:
         """Append, making room if that is configured; return how many bytes got through."""
@@ -197,7 +207,7 @@ class FileSink(Sink):
     def _reopen(self) -> Trouble | None:
         now_s = self._clock.steady_s()
         try:
-            self._file.prepare(now_s, 0)
+            self._prepare(now_s, 0)
             self._file.finish_line()
         except (OSError, Refused) as error:
             return self._trouble_of(error)

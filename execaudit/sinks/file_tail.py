@@ -5,21 +5,27 @@ Owns the difference between a whole last line and a torn one, and moving a torn 
 power cut a file may also end in zero bytes that were never written; they count as torn.
 """
 
+import contextlib
 import json
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
+from execaudit.errors import ExecauditError
+from execaudit.formats.content import open_content
 from execaudit.formats.event_key import entry_time
 from execaudit.sinks.compression import sync_directory, write_all
 from execaudit.sinks.line_file import LineFile
 from execaudit.sinks.notices import WARNING, Notices
-from execaudit.sinks.rotation import Series
+from execaudit.sinks.rotation import SUFFIXES, Series
 
 # The longest line: 2 MiB of arguments, in base64 beside their text, with escapes.
 _LINE_LIMIT = 16 << 20
 _LINES_TRIED = 64
 _STEP_BYTES = 64 << 10
+_CHUNK_BYTES = 1 << 20
+_MOST_BYTES = 256 << 20  # of content, which takes a second to decompress
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
@@ -109,18 +115,42 @@ def _copy(file: LineFile, begin: int, target: LineFile) -> None:
 
 
 def find_last_record(series: Series) -> dict[str, Any] | None:
-    """Return the last whole record of the newest plain rotated file, if there is one."""
+    """Return the last whole record of the file that was written to before, if there is one.
+
+    If that file is damaged, or compressed and long, it is the newest plain file of ours.
+    """
     try:
-        plain = [one for one in series.members() if not one.suffix and not one.is_torn]
-        if not plain:
-            return None
-        fd = os.open(series.full_path(plain[-1].name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            return find_end(fd)[1]
-        finally:
-            os.close(fd)
+        plain = [one.name for one in series.members() if not one.suffix and not one.is_torn]
+        paths = [series.newest_other(), *map(series.full_path, plain[-1:])]
     except OSError:
         return None
+    for path in filter(None, paths):
+        with contextlib.suppress(OSError, EOFError, zlib.error, ExecauditError):
+            last = _last_compressed(path) if path.endswith(SUFFIXES[1:]) else _last_plain(path)
+            if last is not None:
+                return last
+    return None
+
+
+def _last_plain(path: str) -> dict[str, Any] | None:
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        return find_end(fd)[1]
+    finally:
+        os.close(fd)
+
+
+def _last_compressed(path: str) -> dict[str, Any] | None:
+    """Return the last record within the last 1 MiB at least; all of the file is read for that."""
+    before = last = b""
+    size = 0
+    with open_content(path) as text:
+        while data := text.read(_CHUNK_BYTES):
+            before, last, size = last, data, size + len(data)
+            if size > _MOST_BYTES:
+                return None
+    lines = (before + last).split(b"\n")[:-1]
+    return next(filter(None, map(_parse, lines[: -_LINES_TRIED - 1 : -1])), None)
 
 
 def first_time(fd: int) -> str:

@@ -15,7 +15,7 @@ from execaudit.config.schema import File
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.compression import SUFFIX, compress, find_compressor
 from execaudit.sinks.notices import NOTICE, WARNING, Notices
-from execaudit.sinks.rotation import Generation, Series, choose_expired
+from execaudit.sinks.rotation import Generation, Series, all_but_newest, choose_expired
 
 _STOP_PATIENCE_S = 5.0
 
@@ -27,27 +27,28 @@ class Announce(Protocol):
         self,
         expired: list[Generation],
         kept: list[Generation],
-        remove: Callable[[], None],
+        remove: Callable[[bool], None],
         /,
         *,
         is_urgent: bool,
     ) -> bool:
         """Call `remove`: at once if it is urgent, later otherwise. Return False if it never will.
 
-        `kept` are the files that stay, oldest first.
+        `remove` takes False where the announcement failed, and removes nothing then. `kept` are the
+        files that stay, oldest first.
         """
 
 
 def remove_at_once(
     _expired: list[Generation],
     _kept: list[Generation],
-    remove: Callable[[], None],
+    remove: Callable[[bool], None],
     *,
     is_urgent: bool,
 ) -> bool:
     """Remove files without an announcement."""
     del is_urgent
-    remove()
+    remove(True)
     return True
 
 
@@ -68,13 +69,15 @@ class Generations:
         self.announce_removal: Announce = remove_at_once
         self._background = Background("compress")
         self._queued: set[str] = set()
+        self._doubled: set[str] = set()  # which the log says are compressed by somebody else
         self._announced: set[str] = set()  # to be removed once a seal that says so is on the disk
         self._lock = threading.Lock()
 
     def configure(self, settings: File) -> None:
         """Use other settings from the next rotation on. Raises as the constructor does."""
-        self._kind = kind = settings.compress
-        self._make_stream = find_compressor(kind) if kind != "none" else None
+        kind = settings.compress
+        # Set as one: the thread that compresses reads it meanwhile.
+        self._compressor = kind, find_compressor(kind) if kind != "none" else None
         self._settings = settings
 
     def clean_up(self) -> None:
@@ -82,6 +85,8 @@ class Generations:
         try:
             for name in self._series.clean_up():
                 self._notices.add(NOTICE, f"Removed '{name}': compressing it had been cut short")
+        except FileNotFoundError:
+            return  # the directory is made when the file is
         except OSError as error:
             self._complain("clean up in", error)
 
@@ -108,7 +113,7 @@ class Generations:
             return
         expired = choose_expired(generations, self._settings, self._clock.wall_s(), active_bytes)
         self._remove_later(generations, expired, "as configured")
-        if self._make_stream is None:
+        if self._compressor[1] is None:
             return
         for one in generations:
             if not one.suffix and not one.is_torn and one not in expired:
@@ -121,7 +126,7 @@ class Generations:
         except OSError as error:
             self._complain("list", error)
             return
-        self._remove_later(rotated, rotated[: max(len(rotated) - keep, 0)], "as asked for")
+        self._remove_later(rotated, all_but_newest(rotated, keep), "as asked for")
 
     def _remove_later(
         self, generations: list[Generation], expired: list[Generation], why: str
@@ -139,9 +144,10 @@ class Generations:
     def _stays(self, one: Generation) -> bool:
         return one.name not in self._announced
 
-    def _remove_all(self, expired: list[Generation], why: str) -> None:
+    def _remove_all(self, expired: list[Generation], why: str, is_announced: bool) -> None:
         for one in expired:
-            self._remove(one, why)
+            if is_announced:
+                self._remove(one, why)
             self._announced.discard(one.name)  # one that cannot be removed is tried again
 
     def _remove(self, one: Generation, why: str) -> bool:
@@ -160,10 +166,11 @@ class Generations:
             generations = self._series.members()
         except OSError:
             return False
-        oldest, kept = generations[:1], list(filter(self._stays, generations[1:]))
+        oldest = [one for one in generations if one.stem == generations[0].stem]
+        kept = [one for one in generations if one not in oldest and self._stays(one)]
         removed: list[Generation] = []
 
-        def remove() -> None:
+        def remove(_: bool) -> None:
             removed.extend(one for one in oldest if self._remove(one, "to make room"))
 
         if oldest:
@@ -180,18 +187,19 @@ class Generations:
 
     def _compress(self, name: str) -> None:
         """Compress one file, in the background thread."""
+        kind, make = self._compressor
         try:
-            if self._make_stream is not None:
-                compress(
-                    self._series, name, self._kind, self._make_stream,
-                    lambda: self._background.is_stopping,
-                )  # fmt: skip
+            if make is not None:
+                compress(self._series, name, kind, make, lambda: self._background.is_stopping)
         except OSError as error:
-            self._notices.add(
-                WARNING,
-                f"Failed to compress '{name}' to {SUFFIX[self._kind]}: {error.strerror}, keeping it"
-                " as it is until the next rotation",
-            )
+            if name not in self._doubled:
+                self._notices.add(
+                    WARNING,
+                    f"Failed to compress '{name}' to {SUFFIX[kind]}: {error.strerror}, keeping it"
+                    " as it is until the next rotation",
+                )
+            if isinstance(error, FileExistsError):
+                self._doubled.add(name)
         finally:
             with self._lock:
                 self._queued.discard(name)

@@ -57,6 +57,7 @@ class LineFile:
         self.notes: list[str] = []
         self.note_written: Callable[[bytes], None] | None = None
         self._rest = self._half = b""
+        self._half_note: Callable[[bytes], None] | None = None
         _check_directory(os.path.dirname(path) or ".")  # noqa: PTH120
         flags = _FLAGS | (os.O_EXCL if exclusive else 0)
         try:
@@ -129,11 +130,14 @@ class LineFile:
                     f" at {stat.S_IMODE(status.st_mode):04o}"
                 )
 
-    def append(self, data: bytes) -> tuple[int, OSError | None]:
+    def append(
+        self, data: bytes, note: "Callable[[bytes], None] | None" = None
+    ) -> tuple[int, OSError | None]:
         """Append whole lines; how many bytes of them, in whole lines, the file has, and the error.
 
         A line that was written in part is taken back. Where that is refused (append-only files,
         failing disks) it counts as written, and its rest goes before anything else.
+        `note` is called instead of `note_written`, also when that is done.
         """
         if self._rest:
             try:
@@ -142,11 +146,11 @@ class LineFile:
                 return 0, error
         done, failure = self._write(data)
         whole = done if failure is None else data.rfind(b"\n", 0, done) + 1
-        if self.note_written is not None and whole:
-            self.note_written(data[:whole])
+        if whole:
+            self._note(data[:whole], note)
         if whole != done and not self._take_back(data[whole:done]):
             begin, whole = whole, data.index(b"\n", done) + 1
-            self._rest, self._half = data[done:whole], data[begin:whole]
+            self._rest, self._half, self._half_note = data[done:whole], data[begin:whole], note
         return whole, failure
 
     def finish_line(self) -> None:
@@ -157,8 +161,12 @@ class LineFile:
         self._rest = self._rest[done:]
         if error is not None:
             raise error
-        if self.note_written is not None:
-            self.note_written(self._half)
+        self._note(self._half, self._half_note)
+
+    def _note(self, data: bytes, note: "Callable[[bytes], None] | None") -> None:
+        note = note or self.note_written
+        if note is not None:
+            note(data)
 
     def _write(self, data: bytes) -> tuple[int, OSError | None]:
         done = 0

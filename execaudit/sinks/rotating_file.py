@@ -16,7 +16,7 @@ from execaudit.background import Background
 from execaudit.config.schema import File
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.compression import sync_directory
-from execaudit.sinks.file_tail import find_last_record, first_time, set_torn_end_aside
+from execaudit.sinks.file_tail import first_time, set_torn_end_aside
 from execaudit.sinks.generations import Generations
 from execaudit.sinks.line_file import LineFile, Refused, find_group
 from execaudit.sinks.notices import NOTICE, WARNING, Notices
@@ -71,8 +71,6 @@ class RotatingFile:
         if file.size():
             last = set_torn_end_aside(file, self._series, self._clock.wall_s(), self._notices)
         self.size = file.size()
-        if not self.size:
-            last = find_last_record(self._series)
         self._rotate_ns = self._age_limit_ns(file)
         if self.sealing is not None and before is not None:
             self.sealing.begin_file(file, "moved")
@@ -119,8 +117,12 @@ class RotatingFile:
             self._notices.add(NOTICE, f"Made directory '{directory}'")
 
     def _leave(self, before: LineFile) -> None:
-        """Close a file that others moved, removed or replaced."""
+        """Sync as configured and close a file that others moved, removed or replaced."""
         self._finish_line(before)
+        if self.sealing is not None:
+            self.sealing.sync(before.fd)
+        if self._settings.fsync != "none":
+            self._sync_later(before.fd, with_directory=True)
         before.close()
         self._notices.add(
             NOTICE, f"'{self._settings.path}' was moved, removed or replaced: opened it again"

@@ -87,9 +87,10 @@ class Series:
     def newest_other(self) -> str | None:
         """Return the file written to last that was moved from this one's place. Raises OSError.
 
-        Others may have moved it, under names of their own.
+        Others may have moved it, under names of their own. Of ours the name decides: the clock may
+        have been set. Of a file both plain and compressed the plain one is whole.
         """
-        found: list[tuple[int, str]] = []
+        written: dict[str, int] = {}
         with os.scandir(self.directory or ".") as entries:
             for entry in entries:
                 name = entry.name
@@ -97,8 +98,16 @@ class Series:
                     with contextlib.suppress(FileNotFoundError):  # compressed or removed meanwhile
                         status = entry.stat(follow_symlinks=False)
                         if stat.S_ISREG(status.st_mode):
-                            found.append((status.st_mtime_ns, entry.path))
-        return max(found)[1] if found else None
+                            written[name] = status.st_mtime_ns
+        names = written.keys() - {name + suffix for name in written for suffix in SUFFIXES[1:]}
+        newest = max(names, key=lambda name: (written[name], name), default=None)
+        if newest is not None and self._match(newest):
+            newest = max(filter(self._match, names), key=self._order)
+        return None if newest is None else self.full_path(newest)
+
+    def _order(self, name: str) -> tuple[str, int]:
+        match = self._match(name)
+        return (match[2], int(match[3] or 0)) if match else ("", 0)
 
     def full_path(self, name: str) -> str:
         """Return the path of a file of that name."""
@@ -143,14 +152,15 @@ class Series:
     def clean_up(self) -> list[str]:
         """Remove what a crash during compression left; return the names removed. Raises OSError.
 
-        Of a file both plain and compressed the plain one is removed: the compressed one got its
-        name only when it was whole and on the disk.
+        Of a file both plain and compressed the plain one is removed if their times are the same:
+        ours got its time and its name only when it was whole and on the disk. What gzip(1) has not
+        finished has a time of its own.
         """
         everything = self.members()
-        names = {one.name for one in everything}
+        finished = {(one.stem, one.written_s) for one in everything if one.suffix}
         doomed = [
             one.name for one in everything
-            if not one.suffix and any(one.name + suffix in names for suffix in SUFFIXES[1:])
+            if not one.suffix and (one.name, one.written_s) in finished
         ]  # fmt: skip
         with os.scandir(self.directory or ".") as entries:
             for entry in entries:
@@ -167,23 +177,34 @@ class Series:
 def choose_expired(
     generations: list[Generation], settings: "File", wall_s: float, active_bytes: int
 ) -> list[Generation]:
-    """Return the files to remove, oldest first. Set-aside files are counted on their own."""
-    expired: dict[str, Generation] = {}
+    """Return the files to remove, oldest first. Set-aside files are counted on their own.
+
+    A file that is there plain and compressed stays or goes as one.
+    """
+    expired: set[str] = set()  # without suffixes
     for is_torn in (False, True):
         kind = [one for one in generations if one.is_torn is is_torn]
         if settings.num_logs:
-            stems = list(dict.fromkeys(one.stem for one in kind))
-            old = set(stems[: max(len(stems) - settings.num_logs, 0)])
-            expired |= {one.name: one for one in kind if one.stem in old}
+            expired |= {one.stem for one in all_but_newest(kind, settings.num_logs)}
         if settings.keep_age:
-            old_ones = [one for one in kind if one.age_s(wall_s) > settings.keep_age]
-            expired |= {one.name: one for one in old_ones}
+            age_s = float("-inf")
+            for one in reversed(kind):  # each is at least as old as those after it
+                age_s = max(age_s, one.age_s(wall_s))
+                if age_s > settings.keep_age:
+                    expired.add(one.stem)
     if settings.keep_bytes:
-        kept = [one for one in generations if one.name not in expired]
+        kept = [one for one in generations if one.stem not in expired]
         total = active_bytes + sum(one.size for one in kept)
         for one in kept:
             if total <= settings.keep_bytes:
                 break
-            expired[one.name] = one
+            expired.add(one.stem)
             total -= one.size
-    return [one for one in generations if one.name in expired]
+    return [one for one in generations if one.stem in expired]
+
+
+def all_but_newest(generations: list[Generation], count: int) -> list[Generation]:
+    """Return all files but the newest so many, oldest first."""
+    stems = list(dict.fromkeys(one.stem for one in generations))
+    old = set(stems[: max(len(stems) - count, 0)])
+    return [one for one in generations if one.stem in old]

@@ -62,6 +62,7 @@ class Sealing:
         self._first_s: float | None = None  # when the first line that is not sealed was seen
         self._sealed_s = clock.steady_s()
         self._is_failing = False
+        self._failed_syncs = 0
 
     # -- the file -----------------------------------------------------------------------------
 
@@ -110,6 +111,9 @@ class Sealing:
 
     def _note_written(self, data: bytes) -> None:
         self.chain.update(data)
+        self._count(data)
+
+    def _count(self, data: bytes) -> None:
         self._appended = len(data)
         self._size += len(data)
 
@@ -139,20 +143,16 @@ class Sealing:
             return
         fields = self.chain.next_seal(reason, name or self._series.base)
         line = self.encode(fields)
-        file.note_written = None
-        done, _ = file.append(line)
-        file.note_written = self._note_written
+        done, _ = file.append(line, self._count)  # no line that the next seal covers
         if not done:
             return
-        self._size += done
-        self._appended = done
         self.chain.sealed(fields, line)
         self._first_s = None
         self._sealed_s = self._clock.steady_s()
         self._save(file.fd)
 
     def _save(self, fd: int, then: Callable[[], None] | None = None) -> bool:
-        """Sync the seal, then write the key state, then call `then`; in the background.
+        """Sync the seal, then write the key state; call `then` in any case; in the background.
 
         Return False, and do nothing, where too many syncs wait already.
         """
@@ -160,12 +160,12 @@ class Sealing:
 
         def job() -> None:
             try:
-                os.fdatasync(own)
+                self._sync(own)
                 self.chain.file.write(state)
                 self._is_failing = False
             except OSError as error:
                 self._complain(error)
-            finally:
+            with contextlib.suppress(OSError):  # late writes of some file systems: synced above
                 os.close(own)
             if then is not None:
                 then()
@@ -174,6 +174,32 @@ class Sealing:
             return True
         os.close(own)
         return False
+
+    def sync(self, fd: int) -> None:
+        """Sync a file that is left to others, before the next seal; in the background."""
+        try:
+            own = os.dup(fd)
+        except OSError as error:
+            self._complain(error)
+            return
+
+        def job() -> None:
+            try:
+                self._sync(own)
+            except OSError as error:
+                self._complain(error)
+            finally:
+                os.close(own)
+
+        if not self._syncing.submit(job):
+            os.close(own)
+
+    def _sync(self, fd: int) -> None:
+        try:
+            os.fdatasync(fd)
+        except OSError:
+            self._failed_syncs += 1
+            raise
 
     def _complain(self, error: OSError) -> None:
         """Report that a seal is not on the disk: the key that made it stays until one is."""
@@ -201,7 +227,7 @@ class Sealing:
         self,
         expired: list[Generation],
         kept: list[Generation],
-        remove: Callable[[], None],
+        remove: Callable[[bool], None],
         *,
         is_urgent: bool,
     ) -> bool:
@@ -209,19 +235,21 @@ class Sealing:
 
         Return False, and remove nothing, where too many syncs wait already.
         """
-        file = self._file
+        file, failed = self._file, self._failed_syncs
         names = [one.name for one in expired if not one.is_torn]
-        stems = [self._series.full_path(one.stem) for one in kept if not one.is_torn]
-        first = map(first_seal, [*stems, self._series.path])
-        self.chain.note_removed(names, next(filter(None, first), None))
+        if names:  # torn lines are in no seal
+            stems = [self._series.full_path(one.stem) for one in kept if not one.is_torn]
+            first = map(first_seal, [*stems, self._series.path])
+            self.chain.note_removed(names, next(filter(None, first), None))
         if file is None:
-            remove()
+            remove(True)
         elif is_urgent:
             self._save_now(file.fd)
-            remove()
+            remove(True)
         else:
             self.seal("retention")
-            return self._save(file.fd, remove)
+            # A sync that failed reported what is lost; the next one succeeds without it.
+            return self._save(file.fd, lambda: remove(self._failed_syncs == failed))
         return True
 
     def _save_now(self, fd: int) -> None:

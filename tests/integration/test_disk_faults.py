@@ -128,6 +128,18 @@ def test_full_disk_at_the_start_does_not_keep_the_sink_from_starting(disk: Disk)
 
 
 @in_private_mounts
+def test_full_disk_at_the_start_is_cleaned_of_what_compressing_left(disk: Disk) -> None:
+    mount_tmpfs(disk.root, "size=256k,nr_inodes=2")
+    (disk.root / f".{disk.path.name}.20261123T020406Z.gz.part").write_bytes(b"half")
+    sink = disk.sink()
+    assert disk.others() == []
+
+    disk.wait(sink)
+    write(sink, [line(1)])
+    assert seqs(disk.path) == [1]
+
+
+@in_private_mounts
 def test_full_disk_makes_room_by_removing_the_oldest(disk: Disk) -> None:
     mount_tmpfs(disk.root, "size=256k")
     sink = disk.sink(max_file_bytes=32 * KIB, disk_full_action="rotate-oldest")
@@ -140,6 +152,26 @@ def test_full_disk_makes_room_by_removing_the_oldest(disk: Disk) -> None:
     assert kept == list(range(kept[0], 10_001))
     assert len(kept) > 500
     assert "to make room" in str(sink.notices.take())
+
+
+@pytest.mark.parametrize("is_started", [False, True])
+@in_private_mounts
+def test_full_disk_makes_room_for_a_file_that_must_be_made(disk: Disk, *, is_started: bool) -> None:
+    mount_tmpfs(disk.root, "size=256k,nr_inodes=4")
+    sink = disk.sink(disk_full_action="rotate-oldest")
+    for seq in (1, 2):
+        write(sink, [line(seq)])
+        sink.rotate()
+        disk.clock.advance(1)
+    write(sink, [line(3)])
+    disk.path.rename(disk.root / f"{disk.path.name}.1")
+    if is_started:  # after the first was killed
+        sink = disk.sink(disk_full_action="rotate-oldest")
+        disk.wait(sink)
+    write(sink, [line(4)])
+
+    assert (sink.counters.lost, seqs(disk.path)) == (0, [4])
+    assert disk.others() == [f"{disk.path.name}.1", f"{disk.path.name}.20261123T020407Z"]
 
 
 @in_private_mounts

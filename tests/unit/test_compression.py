@@ -85,6 +85,24 @@ def test_file_that_is_gone_is_no_error(plain: Path) -> None:
     assert not run(plain)
 
 
+@pytest.mark.parametrize("is_late", [False, True])
+def test_compressed_file_of_somebody_else_stays_and_so_does_the_plain_one(
+    plain: Path, *, is_late: bool
+) -> None:
+    other = plain.parent / f"{NAME}.gz"
+    if not is_late:
+        other.write_bytes(b"half")
+
+    def write_other() -> bool:
+        other.write_bytes(b"half")
+        return False
+
+    with pytest.raises(FileExistsError):
+        compress(series(plain), NAME, "gzip", find_compressor("gzip"), write_other)
+    assert (other.read_bytes(), plain.read_bytes()) == (b"half", DATA)
+    assert len(list(plain.parent.iterdir())) == 2
+
+
 def test_link_in_place_of_the_plain_file_is_not_followed(plain: Path) -> None:
     plain.rename(plain.parent / "secret")
     plain.symlink_to("secret")

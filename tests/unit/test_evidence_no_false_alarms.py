@@ -5,6 +5,7 @@ import errno
 import gzip
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,14 +125,14 @@ def test_disk_that_takes_no_lines_leaves_what_is_there_whole(
     assert_whole(host)
 
 
-def test_line_that_could_not_be_taken_back_is_sealed_when_it_is_whole(
-    host: SealedHost, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write, truncate = os.write, os.ftruncate
-    sizes = iter([30, None])
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """An append-only log on a disk that takes 30 bytes more; `undo` ends it."""
+    write = os.write
+    sizes = iter([30])
 
     def fail(fd: int, data: bytes) -> int:
-        size = next(sizes)
+        size = next(sizes, None)
         if size is None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return write(fd, data[:size])
@@ -139,13 +140,37 @@ def test_line_that_could_not_be_taken_back_is_sealed_when_it_is_whole(
     def refuse(*_: object) -> None:
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
-    monkeypatch.setattr(os, "write", fail)
-    monkeypatch.setattr(os, "ftruncate", refuse)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", fail)
+        patch.setattr(os, "ftruncate", refuse)
+        yield patch
+
+
+def test_line_that_could_not_be_taken_back_is_sealed_when_it_is_whole(
+    host: SealedHost, full_disk: pytest.MonkeyPatch
+) -> None:
     host.write(3, seal="")
-    monkeypatch.setattr(os, "write", write)
-    monkeypatch.setattr(os, "ftruncate", truncate)
+    full_disk.undo()
     host.running._retry_s = 0.0
     host.running.on_timer(1.0)
+    host.write()
+    host.stop()
+
+    assert_whole(host)
+
+
+@pytest.mark.parametrize("goes_on", ["write", "seal", "rotate", "move"])
+def test_seal_that_could_not_be_taken_back_is_no_line_of_its_own(
+    host: SealedHost, full_disk: pytest.MonkeyPatch, goes_on: str
+) -> None:
+    host.running.seal("interval")
+    full_disk.undo()
+    if goes_on == "seal":
+        host.running.seal("interval")
+    elif goes_on == "rotate":
+        host.running.rotate()
+    elif goes_on == "move":
+        host.path.rename(host.folder / "execaudit.jsonl.1")
     host.write()
     host.stop()
 

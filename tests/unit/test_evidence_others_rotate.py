@@ -15,6 +15,7 @@ from tests.sealed_logs import (
     findings,
     running_host,
     verify,
+    wait_for_syncs,
 )
 
 
@@ -81,6 +82,57 @@ def test_compressed_file_that_is_damaged_begins_the_seals_apart(host: SealedHost
     host.stop()
 
     assert b'"apart":true' in host.path.read_bytes()
+
+
+def test_file_that_is_being_compressed_at_a_start_loses_no_line(host: SealedHost) -> None:
+    host.running.rotate()
+    host.stop()
+    plain = host.files()[0]
+    half = host.folder / f"{plain.name}.gz"
+    half.write_bytes(gzip.compress(plain.read_bytes())[:-20])
+    os.utime(plain, (1, 1))
+    host.start()
+    host.write()
+    host.stop()
+
+    assert plain.exists()
+    assert_whole(host)
+
+
+def test_file_that_is_being_compressed_is_gone_on_with_after_a_crash(host: SealedHost) -> None:
+    host.write(3, seal="")
+    host.crash()
+    moved = host.path.rename(host.folder / "execaudit.jsonl.1")
+    half = host.folder / "execaudit.jsonl.1.gz"
+    half.write_bytes(gzip.compress(moved.read_bytes())[:-20])
+    os.utime(moved, (1, 1))
+    host.start()
+    host.stop()
+    half.unlink()
+
+    assert_whole(host)
+
+
+def test_file_that_others_moved_is_synced_before_the_key_state_is_written(
+    host: SealedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.running.rotate()
+    host.write(3, seal="")
+    synced: list[int] = []
+    sync = os.fdatasync
+
+    def note(fd: int) -> None:
+        synced.append(os.fstat(fd).st_ino)
+        sync(fd)
+
+    moved, state = host.path.stat().st_ino, host.state.stat().st_ino
+    host.path.rename(host.folder / "execaudit.jsonl.1")
+    wait_for_syncs(host)
+    monkeypatch.setattr(os, "fdatasync", note)
+    host.write(1, seal="")
+    host.stop()
+
+    assert moved in synced[: synced.index(state)]
 
 
 def test_line_that_a_copy_has_half_is_called_unreadable(host: SealedHost) -> None:

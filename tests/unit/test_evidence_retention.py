@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files that wait for their removal: announced once, removed once, tried again if need be."""
 
+import errno
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +12,11 @@ import pytest
 
 from execaudit.background import Background
 from execaudit.evidence.seal import is_seal
+from execaudit.evidence.state import StateFile
 from execaudit.sinks.compression import compress, find_compressor
 from execaudit.sinks.sealing import Sealing
 from execaudit.verify.findings import ALTERED, WHOLE
-from tests.sealed_logs import SealedHost, assert_whole, findings, verify
+from tests.sealed_logs import SealedHost, assert_whole, findings, verify, wait_for_syncs
 
 
 def rotated_host(place: Path, times: int = 3, **settings: Any) -> SealedHost:
@@ -73,6 +76,47 @@ def test_removal_that_cannot_wait_is_tried_again(
     assert_whole(host)
 
 
+@pytest.mark.parametrize("times", [1, 10])
+def test_file_is_removed_only_after_the_seal_that_names_it_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    failures = iter(range(times))  # the kernel reports one once, also for copies of a descriptor
+
+    def fail(_: int) -> None:
+        if next(failures, None) is not None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    host = rotated_host(tmp_path)
+    wait_for_syncs(host)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", fail)
+        host.running.prune(1)
+        wait_for_syncs(host)
+    assert len(host.files()) == 4
+
+    host.running.prune(1)
+    host.stop()
+    assert len(host.files()) == 2
+    assert "was removed by retention, 2 files at last" in assert_whole(host)
+
+
+def test_key_state_that_cannot_be_written_keeps_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    host = rotated_host(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(StateFile, "write", fail)
+        host.running.prune(1)
+        wait_for_syncs(host)
+    host.stop()
+
+    assert len(host.files()) == 2
+    assert_whole(host)
+
+
 def test_files_that_a_start_removes_are_announced(tmp_path: Path) -> None:
     host = rotated_host(tmp_path)
     host.stop()
@@ -120,6 +164,27 @@ def test_file_that_nobody_sealed_hides_no_removal(tmp_path: Path) -> None:
     assert not any(map(is_seal, host.lines(host.files()[0])))
     assert verdict != ALTERED, findings(logs)
     assert "was removed by retention" in logs[0].as_text()
+
+
+@pytest.mark.parametrize("is_by_hand", [False, True])
+def test_removal_of_torn_lines_alone_hides_no_file_removed_by_hand(
+    tmp_path: Path, *, is_by_hand: bool
+) -> None:
+    host = rotated_host(tmp_path)
+    torn = host.folder / "execaudit.jsonl.torn-20200101T000000Z"
+    torn.write_bytes(b"x")
+    if is_by_hand:
+        host.files()[0].unlink()
+    settings = replace(host.settings, keep_age=86_400)
+    host.running.configure(settings, host.encoder, None)
+    host.running.tidy()
+    host.stop()
+    verdict, logs = verify([host.path], [host.key])
+
+    assert not torn.exists()
+    assert (verdict, list(findings(logs))) == (
+        (ALTERED, ["beginning"]) if is_by_hand else (WHOLE, [])
+    )
 
 
 def test_key_that_follows_hides_no_file_removed_by_hand(tmp_path: Path) -> None:

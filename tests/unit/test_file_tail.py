@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The end of a file as a crash left it."""
 
+import gzip
 import os
 import stat
+import tracemalloc
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from execaudit.sinks import file_tail
 from execaudit.sinks.file_tail import (
     find_end,
     find_last_record,
@@ -155,16 +158,55 @@ def test_age_is_that_of_the_first_record(path: Path) -> None:
     os.close(fd)
 
 
-def test_last_record_is_sought_in_the_newest_plain_rotated_file(path: Path) -> None:
+def last_number(path: Path) -> int | None:
+    last = find_last_record(Series(str(path)))
+    return last["seq"] if last else None
+
+
+@pytest.mark.parametrize("suffix", ["1", "1.gz", "20261123T000000Z", "20261123T000000Z.gz"])
+@pytest.mark.parametrize("torn", [b"", line(4)[:40]])
+def test_last_record_is_that_of_the_file_before_whoever_moved_or_compressed_it(
+    path: Path, suffix: str, torn: bytes
+) -> None:
+    older, newest = (path.parent / f"{path.name}.{name}" for name in ("20261122T000000Z", suffix))
+    older.write_bytes(line(1))
+    os.utime(older, (START_S, START_S))
+    text = line(2) + line(3, "x" * 200_000) + torn
+    newest.write_bytes(gzip.compress(text) if suffix.endswith(".gz") else text)
+    os.utime(newest, (START_S + 1, START_S + 1))
+
+    assert last_number(path) == 3
+
+
+def test_last_record_of_a_compressed_file_that_is_long_costs_little_memory(path: Path) -> None:
+    packed = path.parent / f"{path.name}.20261123T000000Z.gz"
+    packed.write_bytes(gzip.compress(line(1, "x" * 1_000_000) * 50 + line(2)))
+    tracemalloc.start()
+    try:
+        assert last_number(path) == 2
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_compressed_file_that_takes_too_long_to_read_is_left_out(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (path.parent / f"{path.name}.20261122T000000Z").write_bytes(line(1))
+    packed = path.parent / f"{path.name}.20261123T000000Z.gz"
+    packed.write_bytes(gzip.compress(line(2) * 100_000))
+    monkeypatch.setattr(file_tail, "_MOST_BYTES", 1 << 20)
+
+    assert last_number(path) == 1
+
+
+def test_last_record_is_sought_in_a_plain_file_where_the_newest_is_damaged(path: Path) -> None:
     for stamp, seq in (("20261121T000000Z", 1), ("20261122T000000Z", 2)):
         (path.parent / f"{path.name}.{stamp}").write_bytes(line(seq))
     (path.parent / f"{path.name}.20261123T000000Z.gz").write_bytes(b"\x1f\x8b")
     (path.parent / f"{path.name}.torn-20261123T000000Z").write_bytes(b"{")
 
-    last = find_last_record(Series(str(path)))
-
-    assert last is not None
-    assert last["seq"] == 2
+    assert last_number(path) == 2
 
 
 def test_there_is_no_last_record_without_rotated_files(path: Path) -> None:

@@ -115,6 +115,27 @@ def test_files_that_vanish_while_they_are_listed_do_not_hide_the_others(
     assert series(tmp_path).newest_other() == str(kept)
 
 
+def test_compressed_copy_that_is_being_made_is_not_the_newest(tmp_path: Path) -> None:
+    make(tmp_path, f"{BASE}.1", f"{BASE}.1.gz")
+    os.utime(tmp_path / f"{BASE}.1", (START_S, START_S))
+
+    assert series(tmp_path).newest_other() == str(tmp_path / f"{BASE}.1")
+
+
+def test_newest_of_our_names_is_the_one_rotated_last_whatever_the_clock_was(
+    tmp_path: Path,
+) -> None:
+    make(tmp_path, f"{BASE}.20361123T000000Z", f"{BASE}.20361123T000000Z-1.gz", f"{BASE}.1")
+    for name, written_s in (
+        ("20361123T000000Z", START_S + 1e9),
+        ("20361123T000000Z-1.gz", START_S),
+        ("1", START_S - 1),
+    ):
+        os.utime(tmp_path / f"{BASE}.{name}", (written_s, written_s))
+
+    assert series(tmp_path).newest_other() == str(tmp_path / f"{BASE}.20361123T000000Z-1.gz")
+
+
 def test_members_are_sorted_by_time_then_number_not_by_text(tmp_path: Path) -> None:
     make(
         tmp_path,
@@ -129,12 +150,12 @@ def test_members_are_sorted_by_time_then_number_not_by_text(tmp_path: Path) -> N
     ]  # fmt: skip
 
 
-def generation(name: str, size: int = 10) -> Generation:
+def generation(name: str, size: int = 10, written_s: float = float("inf")) -> Generation:
     found = Series(BASE)._match(f"{BASE}.{name}")
     assert found
     torn, stamp, number, suffix = found.groups()
     return Generation(
-        f"{BASE}.{name}", torn is not None, stamp, int(number or 0), suffix or "", size
+        f"{BASE}.{name}", torn is not None, stamp, int(number or 0), suffix or "", size, written_s
     )
 
 
@@ -158,6 +179,7 @@ def test_plain_and_compressed_of_one_file_count_once() -> None:
 
     assert choose_expired(both, limits(num_logs=5), START_S, 0) == []
     assert choose_expired(both, limits(num_logs=4), START_S, 0) == both[:2]
+    assert choose_expired(both, limits(keep_bytes=50), START_S, 0) == both[:2]
 
 
 def test_files_expire_by_age_since_rotation() -> None:
@@ -171,6 +193,23 @@ def test_files_from_the_future_do_not_expire_by_age() -> None:
     settings = limits(keep_age=1)
 
     assert choose_expired([generation("20991231T000000Z")], settings, START_S, 0) == []
+
+
+def test_file_rotated_by_a_wrong_clock_goes_before_those_after_it() -> None:
+    wrong = generation("20361123T000000Z", written_s=START_S + 10**9)
+    old = generation("20361123T000000Z-1", written_s=START_S - 3 * DAY_S)
+    young = generation("20361123T000000Z-2", written_s=START_S - DAY_S)
+    settings = limits(keep_age=2 * DAY_S)
+
+    assert choose_expired([wrong, old, young], settings, START_S, 0) == [wrong, old]
+    assert choose_expired([wrong, young], settings, START_S, 0) == []
+
+
+def test_torn_piece_that_is_old_makes_no_rotated_file_old() -> None:
+    torn = generation("torn-20361123T000000Z", written_s=START_S - 9 * DAY_S)
+    rotated = generation("20361122T000000Z", written_s=START_S)
+
+    assert choose_expired([rotated, torn], limits(keep_age=DAY_S), START_S, 0) == [torn]
 
 
 def test_stamp_that_is_no_time_does_not_expire_by_age() -> None:
@@ -201,7 +240,7 @@ def test_torn_pieces_do_not_push_out_rotated_files() -> None:
 
 
 @given(
-    days=st.lists(st.integers(1, 28), max_size=20),
+    days=st.lists(st.tuples(st.integers(1, 28), st.integers(1, 28)), max_size=20),
     settings=st.builds(
         limits,
         num_logs=st.integers(0, 5),
@@ -211,11 +250,15 @@ def test_torn_pieces_do_not_push_out_rotated_files() -> None:
     active=st.integers(0, 200),
 )
 def test_newer_file_is_never_removed_before_an_older_one(
-    days: list[int], settings: File, active: int
+    days: list[tuple[int, int]], settings: File, active: int
 ) -> None:
+    """Days of names, of which some are in the future, and days of the last write."""
     all_of_them = [
-        generation(f"202611{day:02}T000000Z" + (f"-{n}" if n else ""))
-        for n, day in enumerate(sorted(days))
+        generation(
+            f"202611{day:02}T000000Z" + (f"-{n}" if n else ""),
+            written_s=START_S + (written - 28) * DAY_S,
+        )
+        for n, (day, written) in enumerate(sorted(days))
     ]
     all_of_them.sort(key=lambda one: (one.stamp, one.number))
 
@@ -235,9 +278,22 @@ def test_clean_up_removes_what_compressing_left_unfinished(tmp_path: Path) -> No
 
 def test_clean_up_keeps_the_compressed_one_of_two(tmp_path: Path) -> None:
     make(tmp_path, f"{BASE}.{STAMP}", f"{BASE}.{STAMP}.gz", f"{BASE}.{STAMP}-1")
+    os.utime(tmp_path / f"{BASE}.{STAMP}", ns=(10**18, 10**18 + 123456789))
+    os.utime(tmp_path / f"{BASE}.{STAMP}.gz", ns=(10**18, 10**18 + 123456789))
 
     assert series(tmp_path).clean_up() == [f"{BASE}.{STAMP}"]
     assert names(series(tmp_path).members()) == [f"{STAMP}.gz", f"{STAMP}-1"]
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_clean_up_keeps_the_plain_file_that_somebody_else_compresses(
+    tmp_path: Path, suffix: str
+) -> None:
+    make(tmp_path, f"{BASE}.{STAMP}", f"{BASE}.{STAMP}{suffix}")
+    os.utime(tmp_path / f"{BASE}.{STAMP}", (START_S, START_S))
+
+    assert series(tmp_path).clean_up() == []
+    assert names(series(tmp_path).members()) == [STAMP, f"{STAMP}{suffix}"]
 
 
 def test_remove_is_no_error_where_the_file_is_gone_already(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The file sink by a clock of our own. Failing disks: tests/integration/test_disk_faults.py."""
 
+import errno
 import gzip
 import os
 import threading
@@ -170,6 +171,21 @@ def test_directory_that_cannot_be_made_at_the_start_is_an_error(bench: Bench) ->
         bench.sink(path=str(bench.directory / "a" / "b" / "x.jsonl"))
 
 
+def test_full_disk_without_a_directory_at_the_start_is_reported_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "mkdir", fail)
+    sink = bench.sink()
+
+    assert bench.notices(sink) == (
+        f"Failed to write '{bench.path}': No space left on device, dropping records until it can be"
+        " written again"
+    )
+
+
 def test_retries_of_what_does_not_mend_come_ever_more_rarely(bench: Bench) -> None:
     sink = bench.sink()
     bench.path.unlink()
@@ -206,6 +222,22 @@ def test_syncs_as_configured(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> N
     sink.close()
     assert len(synced) == 4  # once by the interval, once at the end
     assert sink.on_timer(bench.clock.now_s) is None
+
+
+@pytest.mark.parametrize("fsync", ["none", "interval", "batch"])
+def test_file_that_others_moved_is_synced_as_configured(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, fsync: str
+) -> None:
+    sink = bench.sink(fsync=fsync)
+    write(sink, lines(1, 1))
+    inode = bench.path.stat().st_ino
+    bench.path.rename(bench.directory / "execaudit.jsonl.1")
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", lambda fd: synced.append(os.fstat(fd).st_ino))
+    write(sink, lines(2, 1))
+    sink.close()
+
+    assert (inode in synced) is (fsync != "none")
 
 
 def test_disk_that_hangs_holds_a_bounded_number_of_descriptors(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """When the file sink rotates, what it names and keeps, and compresses, by a clock of our own."""
 
+import errno
 import gzip
 import os
 import resource
@@ -10,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from execaudit.errors import NotConfigured
-from execaudit.sinks import compression
+from execaudit.sinks import compression, generations
 from execaudit.sinks.file import FileSink
 from execaudit.sinks.rotation import Series
 from tests.clocks import START_S
@@ -129,6 +130,78 @@ def test_rotated_files_are_compressed_in_the_background(bench: Bench) -> None:
     assert bench.others() == [f"execaudit.jsonl.{STAMP}.gz"]
     data = gzip.decompress((bench.directory / bench.others()[0]).read_bytes())
     assert data == b"".join(lines(1, 1000))
+
+
+def test_file_that_somebody_else_compresses_stays_plain_and_the_log_says_so_once(
+    bench: Bench,
+) -> None:
+    bench.directory.mkdir(mode=0o750)
+    plain = bench.directory / f"execaudit.jsonl.{STAMP}"
+    plain.write_bytes(line(1))
+    os.utime(plain, (START_S, START_S))
+    half = bench.directory / f"{plain.name}.gz"
+    half.write_bytes(b"half")
+    sink = bench.sink(compress="gzip")
+    wait_for(sink)
+    sink.tidy()
+    wait_for(sink)
+
+    assert (seqs(plain), half.read_bytes()) == ([1], b"half")
+    assert bench.notices(sink) == (
+        f"Failed to compress '{plain.name}' to .gz: File exists, keeping it as it is until the next"
+        " rotation"
+    )
+    half.unlink()
+    sink.tidy()
+    wait_for(sink)
+    assert bench.others() == [half.name]
+
+
+@pytest.mark.parametrize("is_urgent", [False, True])
+def test_file_is_removed_with_its_compressed_copy(bench: Bench, *, is_urgent: bool) -> None:
+    bench.directory.mkdir(mode=0o750)
+    for name in ("20261121T000000Z", "20261121T000000Z.gz", "20261122T000000Z"):
+        (bench.directory / f"execaudit.jsonl.{name}").write_bytes(line(1))
+    sink = bench.sink()
+    os.utime(bench.directory / "execaudit.jsonl.20261121T000000Z", (START_S, START_S))
+    if is_urgent:
+        assert sink._generations.remove_oldest()
+    else:
+        sink.prune(2)
+        assert len(bench.others()) == 3
+        sink.prune(1)
+
+    assert bench.others() == ["execaudit.jsonl.20261122T000000Z"]
+
+
+def test_last_record_is_known_where_a_crash_leaves_nothing_but_compressed_files(
+    bench: Bench,
+) -> None:
+    sink = bench.sink(compress="gzip")
+    write(sink, lines(1, 3))
+    sink.rotate()
+    wait_for(sink)
+    last = bench.sink(compress="gzip").last_record
+
+    assert last is not None
+    assert last["seq"] == 3
+
+
+def test_reload_that_ends_compression_lets_the_running_one_fail_as_it_would(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = bench.sink(compress="gzip")
+
+    def reload_and_fail(*_: object) -> bool:
+        sink.configure(bench.settings, FinishedEntries(), None)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(generations, "compress", reload_and_fail)
+    write(sink, [line(1)])
+    sink.rotate()
+    wait_for(sink)
+
+    assert f"Failed to compress 'execaudit.jsonl.{STAMP}' to .gz" in bench.notices(sink)
 
 
 def test_names_collide_with_compressed_files_too(bench: Bench) -> None:
