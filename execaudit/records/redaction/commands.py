@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from execaudit.records.redaction import shell
+from execaudit.records.redaction import shell, writers
 from execaudit.records.redaction.any_program import find_login, find_settings, option_text
 from execaudit.records.redaction.arguments import (
     ArgumentFinder,
@@ -23,7 +23,6 @@ from execaudit.records.redaction.finding import Finding
 from execaudit.records.redaction.prefixes import Prefix, command_after, find_prefix, program_name
 from execaudit.records.redaction.usage import Program
 from execaudit.records.redaction.values import is_harmless, looks_random
-from execaudit.records.redaction.writers import find_formatted, written
 
 _PREFIXES = 8  # sudo env nice sh ...
 _SCRIPTS = 4  # a command line in one in one
@@ -46,17 +45,8 @@ _TIMES = re.compile(
     rb"(?:(?:[0*][0*/,-]{0,16}[ \t]{1,4}){5}|@(?:reboot|hourly|daily|weekly|monthly)[ \t]{1,4})"
     rb"(?:root[ \t]{1,4})?(?=\S)"
 )
-# --password-command 'echo X', BORG_PASSCOMMAND='echo X'
-_SECRET_COMMAND = re.compile(
-    rb"(?i)-{0,2}(?:[\w-]{0,40}[_-])?(?:pass(?:word|wd|phrase)?|secret|token)[_-]?(?:cmd|command)"
-    rb"(?:=|$)"
-)
 _NO_SCRIPT = re.compile(rb"(?:[A-Za-z][\w.-]{0,40}=)?[\[{]|-")
 _INTERPRETERS = frozenset(b"python perl ruby node nodejs php lua tclsh rscript java".split())
-_STDIN_OPTION = re.compile(
-    rb"--?[a-z-]*(?:pass(?:word|phrase|wd)?|token|secret|key|pin)-?(?:on-|from-)?(?:stdin|fd)[\w=-]*"
-    rb"|--with-token|--stdin-(?:password|pass|key)|-stdinpass"
-)
 _POWERSHELL = (b"pwsh", b"powershell")
 
 
@@ -222,7 +212,7 @@ class CommandFinder:
         self, index: int, words: Sequence[bytes], running: Sequence[_Running], depth: int
     ) -> list[Finding] | None:
         """Return the secrets of an argument that is a command line; None where it is none."""
-        secret_at = _secret_command_at(index, words)
+        secret_at = writers.secret_command_at(index, words)
         begin, leader = self._script_at(index, words, running) if secret_at < 0 else (secret_at, [])
         if begin < 0:
             return None
@@ -237,7 +227,7 @@ class CommandFinder:
         by_itself = self._arguments.find_in_code(text) if is_shell else self._arguments.find(text)
         found += [Finding(0, *secret) for secret in by_itself]
         if secret_at >= 0:
-            found += _find_written(text)
+            found += writers.find_written(text)
         return [
             secret._replace(argument=index, start=begin + secret.start, end=begin + secret.end)
             for secret in found
@@ -293,7 +283,7 @@ class CommandFinder:
         for writer in command.upstream[-1:]:  # cat <<< text | command
             texts += writer.input
         for writer in command.upstream:
-            texts += written(shell.strip_keywords(writer))[:_INPUT_WORDS]
+            texts += writers.written(shell.strip_keywords(writer))[:_INPUT_WORDS]
         if not texts:
             return
         values = [word.value for word in words]
@@ -301,27 +291,11 @@ class CommandFinder:
         if _runs_lines(running):  # its own input, _find_in_given reads
             yield from self._find_in_piped_commands(texts[len(command.input) :], depth)
         yield from _find_by_readers(values, running, texts, command.upstream)
-        if self._wants_input and any(map(_STDIN_OPTION.fullmatch, values)):
+        if self._wants_input and any(map(writers.STDIN_OPTION.fullmatch, values)):
             for text in texts:
                 value = text.value.removesuffix(b"\\n")
                 if value and not is_harmless(value, b"password"):
                     yield Finding(0, *text.locate(0, len(value)), "input", "what is piped in")
-
-
-def _secret_command_at(index: int, words: Sequence[bytes]) -> int:
-    """Return where in an argument a command begins that gives a secret to a program; or -1."""
-    option = _SECRET_COMMAND.match(words[index])
-    if option:
-        return option.end()
-    return 0 if index and _SECRET_COMMAND.fullmatch(words[index - 1]) else -1
-
-
-def _find_written(text: bytes) -> Iterator[Finding]:
-    """Find what such a command writes: `echo X`."""
-    for command in shell.read_commands(text) or ():
-        for word in written(shell.strip_keywords(command))[:_INPUT_WORDS]:
-            if not is_harmless(word.value, b"password"):
-                yield Finding(0, *word.locate(0, len(word.value)), "input", "what it writes")
 
 
 def _find_by_readers(
@@ -338,7 +312,7 @@ def _find_by_readers(
                 start, end = texts[place.argument].locate(place.start, place.end)
                 yield Finding(0, start, end, entry.program.name, _reason(entry, place.usage))
             if entry.reads_pairs:
-                for start, end in find_formatted(upstream):
+                for start, end in writers.find_formatted(upstream):
                     yield Finding(0, start, end, entry.program.name, "printf USER:%s")
 
 

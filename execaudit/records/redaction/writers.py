@@ -1,16 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `echo`, `printf` and `yes` write, as far as their arguments show it.
 
-Owns these programs. Which readers take a secret, the table of programs has.
+Owns these programs, and options whose value is a command that writes a secret. Which readers take a
+secret, the table of programs has.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 
 from execaudit.records.redaction import shell
+from execaudit.records.redaction.finding import Finding
 from execaudit.records.redaction.prefixes import program_name
 from execaudit.records.redaction.values import is_harmless
 
 _WRITERS = frozenset((b"echo", b"printf", b"yes"))
+STDIN_OPTION = re.compile(
+    rb"--?[a-z-]*(?:pass(?:word|phrase|wd)?|token|secret|key|pin)-?(?:on-|from-)?(?:stdin|fd)[\w=-]*"
+    rb"|--with-token|--stdin-(?:password|pass|key)|-stdinpass"
+)
+"""Options of programs that read a secret from standard input."""
+
+_MOST_WORDS = 64  # of one command
+# --password-command 'echo X', BORG_PASSCOMMAND='echo X'
+_SECRET_COMMAND = re.compile(
+    rb"(?i)-{0,2}(?:[\w-]{0,40}[_-])?(?:pass(?:word|wd|phrase)?|secret|token)[_-]?(?:cmd|command)"
+    rb"(?:=|$)"
+)
 
 
 def written(words: Sequence[shell.Word]) -> Sequence[shell.Word]:
@@ -34,3 +49,19 @@ def find_formatted(writers: Sequence[shell.Command]) -> Iterator[tuple[int, int]
             for before, word in zip(pieces, words[2:], strict=False):
                 if before.endswith(b":") and not is_harmless(word.value, b"password"):
                     yield word.locate(0, len(word.value))
+
+
+def secret_command_at(index: int, words: Sequence[bytes]) -> int:
+    """Return where in an argument a command begins that gives a secret to a program; or -1."""
+    option = _SECRET_COMMAND.match(words[index])
+    if option:
+        return option.end()
+    return 0 if index and _SECRET_COMMAND.fullmatch(words[index - 1]) else -1
+
+
+def find_written(text: bytes) -> Iterator[Finding]:
+    """Find what such a command writes: `echo X`."""
+    for command in shell.read_commands(text) or ():
+        for word in written(shell.strip_keywords(command))[:_MOST_WORDS]:
+            if not is_harmless(word.value, b"password"):
+                yield Finding(0, *word.locate(0, len(word.value)), "input", "what it writes")
