@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 
 from execaudit.evidence.blake2 import blake2b
 from execaudit.evidence.chain import Chain
+from execaudit.evidence.key_state import KeyState
 from execaudit.evidence.seal import MARK, Fields, is_seal, make_mac, read_seal, sealed_text
-from execaudit.evidence.state import KeyState
 
 _STEP_BYTES = 1 << 20
 _MOST_BYTES = 512 << 20  # what an interval of a storm may write, many times over

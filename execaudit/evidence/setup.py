@@ -14,15 +14,10 @@ from pathlib import Path
 from execaudit.config.configuration import load
 from execaudit.config.files import choose_paths
 from execaudit.errors import EXIT_OK, ExecauditError, InvalidArgument
+from execaudit.evidence.key_state import MOST_PERIODS, KeyState
 from execaudit.evidence.keys import KEY_BYTES, VerifyingKey, next_key
 from execaudit.evidence.qr import draw
-from execaudit.evidence.state import (
-    MOST_PERIODS,
-    KeyState,
-    certificates_path,
-    make_folder,
-    new_path,
-)
+from execaudit.evidence.state import certificates_path, make_folder, new_path
 from execaudit.replace_file import replace_file
 
 _USER = "execaudit"

@@ -241,10 +241,8 @@ class Sealing:
             stems = [self._series.full_path(one.stem) for one in kept if not one.is_torn]
             first = map(first_seal, [*stems, self._series.path])
             self.chain.note_removed(names, next(filter(None, first), None))
-        if file is None:
-            remove(True)
-        elif is_urgent:
-            self._save_now(file.fd)
+        if file is None or is_urgent:
+            self._save_now(file)
             remove(True)
         else:
             self.seal("retention")
@@ -252,10 +250,11 @@ class Sealing:
             return self._save(file.fd, lambda: remove(self._failed_syncs == failed))
         return True
 
-    def _save_now(self, fd: int) -> None:
-        """Sync the log and write the key state, which notes a removal; wait for both."""
+    def _save_now(self, file: LineFile | None) -> None:
+        """Sync the log, if it is open, and write the key state, which notes a removal."""
         try:
-            os.fdatasync(fd)
+            if file is not None:
+                os.fdatasync(file.fd)
             self.chain.file.write(self.chain.file.state)
         except OSError as error:
             self._complain(error)

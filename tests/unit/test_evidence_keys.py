@@ -10,9 +10,10 @@ import pytest
 from execaudit.cli import build_parser
 from execaudit.errors import ExecauditError, InvalidArgument, NotConfigured
 from execaudit.evidence import blake2, qr, setup
+from execaudit.evidence.key_state import KeyState, unpack
 from execaudit.evidence.keys import VerifyingKey, chain_of, next_key, read_verifying_key
 from execaudit.evidence.setup import make_state
-from execaudit.evidence.state import KeyState, StateFile, certificates_path, take_new_state, unpack
+from execaudit.evidence.state import StateFile, certificates_path, take_new_state
 from execaudit.verify.ed25519 import verifies, verifies_slowly
 from tests.sealed_logs import SealedHost
 
