@@ -2,6 +2,7 @@
 """Another setup between two batches: nothing is lost, doubled, or judged by half of it."""
 
 import errno
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -9,9 +10,11 @@ import pytest
 
 from execaudit.daemon.limits import Rate
 from execaudit.daemon.replacement import reconfigure
+from execaudit.daemon.setup import build_setup
 from execaudit.records.host import Host
 from tests.flows import make_setup, make_sink, running
 from tests.records import exec_record, make_host
+from tests.unit.config_tree import load_text
 
 DROP_NOISE = {"action": "drop", "comm": "noise"}
 LABEL_ALL = {"action": "label", "labels": ["all"], "uid": 0}
@@ -163,3 +166,38 @@ def test_setup_that_the_kernel_refuses_leaves_nothing_open(host: Host) -> None:
         assert flow.path_search is not None
         assert journal.is_closed
         assert not file.is_closed
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_baseline_that_goes_on_changes_once_the_setup_is_in_force(
+    host: Host, tmp_path: Path, *, is_refused: bool
+) -> None:
+    text = f"""
+        [file]
+        path = "{tmp_path}/execaudit.jsonl"
+        [baseline]
+        enabled = true
+        path = "{tmp_path}/baseline"
+    """
+    one = load_text(tmp_path, f'{text}learning = "1h"\nprograms = false')
+    other = load_text(tmp_path, f'{text}learning = "2h"\nprograms = true')
+    old = build_setup(one, host)
+    baseline = old.baseline
+    assert baseline is not None
+    with running(old, host) as (flow, capture):
+        new = build_setup(other, host, old)
+        assert new.baseline is baseline
+        assert (baseline.learning_s, baseline.reads_programs) == (3600, False)
+        if is_refused:
+            with (
+                patch.object(capture, "set_rules", side_effect=OSError(errno.ENOMEM, "no memory")),
+                pytest.raises(OSError, match="no memory"),
+            ):
+                reconfigure(flow, new)
+            assert (baseline.learning_s, baseline.reads_programs) == (3600, False)
+        else:
+            reconfigure(flow, new)
+            assert (baseline.learning_s, baseline.reads_programs) == (7200, True)
+    baseline.close()
+    for sink in new.sinks:
+        sink.close()
