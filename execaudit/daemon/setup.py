@@ -100,6 +100,7 @@ class Setup:
         self.collapses = loaded.config.capture.failures == "collapsed"
         self.encoders = encoders
         self.sinks = sinks
+        self.closing: list[Sink] = []  # of the setup before, not closed yet
         self.changes = changes
 
     @property
@@ -111,6 +112,13 @@ class Setup:
     def wants_programs(self) -> bool:
         """True if rules ask which programs run above an exec."""
         return self.rules is not None and self.rules.wants_programs
+
+    def undelivered(self) -> dict[str, int]:
+        """Return by sink how many records wait there, or are lost without a record of that."""
+        counts: dict[str, int] = {}
+        for sink in (*self.sinks, *self.closing):
+            counts[sink.name] = counts.get(sink.name, 0) + sink.undelivered
+        return counts
 
     def use_commands(self, commands: ProcessCommands) -> None:
         """Let rules look up commands of processes, and records show them as configured."""

@@ -12,7 +12,7 @@ from execaudit.daemon.limits import Rate
 from execaudit.daemon.replacement import reconfigure
 from execaudit.daemon.setup import build_setup
 from execaudit.records.host import Host
-from tests.flows import make_setup, make_sink, running
+from tests.flows import ListFile, ListSink, make_setup, make_sink, running
 from tests.records import exec_record, make_host
 from tests.unit.config_tree import load_text
 
@@ -166,6 +166,37 @@ def test_setup_that_the_kernel_refuses_leaves_nothing_open(host: Host) -> None:
         assert flow.path_search is not None
         assert journal.is_closed
         assert not file.is_closed
+
+
+def test_checkpoint_counts_what_waits_in_sinks_that_are_being_closed(host: Host) -> None:
+    class Draining(ListSink):
+        """Says what the checkpoint has while it is drained."""
+
+        seen: dict[str, int]
+
+        def _wait_writable(self, seconds: float) -> bool:
+            del seconds
+            self.seen = file.last.undelivered
+            return False
+
+    file, encoder = ListFile(), make_sink(host).encoder
+    before, journal = Draining(encoder), Draining(encoder, "journal")
+    after = make_sink(host)
+    old = make_setup(before, journal, rate=Rate(0.001, 2))
+    with running(old, host) as (flow, capture):
+        flow.use_file(file.as_file())
+        before.is_blocked = journal.is_blocked = after.is_blocked = True
+        capture.write(*[exec_record(b"x", seq=seq, cgroup=b"") for seq in range(1, 4)])
+        flow.drain()
+
+        reconfigure(flow, make_setup(after))
+
+        waiting = after.queue_depth
+        assert before.seen == {"file": 2 + 1, "journal": 2}  # and a summary of the third
+        assert journal.seen["journal"] == 2
+        assert file.last.undelivered == {"file": waiting}
+        flow.keep_up()
+        assert file.last.undelivered == {"file": waiting}
 
 
 @pytest.mark.parametrize("is_refused", [False, True])
