@@ -69,6 +69,11 @@ class Baseline:
         self._known.clear()
         self.period = object()
 
+    def configure(self, learning_s: float, *, reads_programs: bool) -> None:
+        """Go on under other settings."""
+        self.learning_s = learning_s
+        self.reads_programs = reads_programs
+
     @property
     def is_learning(self) -> bool:
         """True while it only learns, and reports nothing."""

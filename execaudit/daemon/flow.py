@@ -223,7 +223,7 @@ class Flow:
 
     def keep_up(self) -> None:
         """Commit what the sinks have delivered by themselves since."""
-        if self.file is not None and self._undelivered != self._count_undelivered():
+        if self.file is not None and self._undelivered != self.setup.undelivered():
             self._commit()
 
     def _commit(self, *, is_stopped: bool = False) -> None:
@@ -234,7 +234,7 @@ class Flow:
             waiting = (self.decoder.waits_from, search.waits_from if search else None)
             position = min([at for at in waiting if at is not None], default=position)
             position = max(position, ring.position - ring.size // _HELD_BACK_PART)
-            self._undelivered = self._count_undelivered()
+            self._undelivered = self.setup.undelivered()
             self._processes.follow(self.setup.rules)
             self.file.commit(
                 Checkpoint(
@@ -250,9 +250,6 @@ class Flow:
                 )
             )
         ring.free(position)
-
-    def _count_undelivered(self) -> dict[str, int]:
-        return {sink.name: sink.undelivered for sink in self.setup.sinks}
 
     def _totals(self, kernel_dropped: int) -> Totals:
         """Return what happened to all events; `kernel_dropped` is what the kernel's rules did."""

@@ -8,11 +8,11 @@ names tried before it, or one failure with all of them.
 
 import errno
 
+from execaudit.daemon.handover.checkpoint import HELD_BACK_MOST
 from execaudit.wire import record
 from execaudit.wire.event import Event
 
 _SEARCH_ERRORS = (-errno.ENOENT, -errno.ENOTDIR, -errno.EACCES)  # execvp(3) goes on after these
-_SEARCHES_LIMIT = 4096
 _SEARCHES_BYTES = 8 << 20
 _SEARCH_BYTES = 128 << 10  # of one: its names make one record
 _TRY_BYTES = 100  # what Python needs for a name
@@ -47,6 +47,7 @@ class PathSearch:
         self.position = 0
         self.pending: dict[int, _Search] = {}
         self._bytes = 0
+        self._marks = 0
 
     @property
     def waits_from(self) -> int | None:
@@ -90,12 +91,13 @@ class PathSearch:
         search.last = event
         search.names.append(event.place.filename)
         search.marks.append((event.cpu << 3 | event.hook, event.seq))
+        self._marks += 1
         grown = len(event.place.filename) + _TRY_BYTES
         search.size += grown
         self._bytes += grown
         if search.size > size + _SEARCH_BYTES:
             certain += self.flush(pid)
-        while len(self.pending) > _SEARCHES_LIMIT or self._bytes > _SEARCHES_BYTES:
+        while self._marks > HELD_BACK_MOST or self._bytes > _SEARCHES_BYTES:
             certain += self.flush(next(iter(self.pending)))
         return certain
 
@@ -103,6 +105,7 @@ class PathSearch:
         search = self.pending.pop(pid, None)
         if search is not None:
             self._bytes -= search.size
+            self._marks -= len(search.marks)
         return search
 
     def flush(self, pid: int) -> list[Event]:

@@ -22,6 +22,7 @@ from execaudit.daemon.setup import Setup, env_names
 from execaudit.engine.choice import open_capture
 from execaudit.errors import ExecauditError
 from execaudit.kernel.capture import Capture
+from execaudit.sinks.sink import Sink
 
 _LAST_EVENTS_S = 1.0
 
@@ -45,6 +46,7 @@ def reconfigure(flow: Flow, setup: Setup) -> None:
         setup.rules.adopt(old.rules)  # with the hits that the kernel had counted until now
     if setup.wants_programs and not old.wants_programs:
         remember_running(flow.commands, setup, flow.capture.engine)
+    setup.closing = [sink for sink in old.sinks if sink not in setup.sinks]
     flow.setup = setup
     setup.use_commands(flow.commands)
     flow.pressure.is_swollen = True  # by both
@@ -59,7 +61,7 @@ def reconfigure(flow: Flow, setup: Setup) -> None:
     flow.decoder.select_env(env_names(setup.config))
     flow.decoder.forget_places()  # their fields hold, what rules and encoders kept does not
     report_suppressed(flow, old.limits)
-    _close_sinks(flow, old)
+    _close_sinks(flow, setup.closing)
     report_config(flow, old.loaded.config_hash)
 
 
@@ -73,14 +75,14 @@ def _discard(setup: Setup, old: Setup) -> None:
             sink.close()
 
 
-def _close_sinks(flow: Flow, old: Setup) -> None:
+def _close_sinks(flow: Flow, closing: list[Sink]) -> None:
     """Close the sinks that are not used any more; the new ones get their counts and records."""
     successors = {sink.name: sink for sink in flow.setup.sinks}
-    closed = [sink for sink in old.sinks if successors.get(sink.name) is not sink]
-    for sink in closed:
-        sink.close(successors.get(sink.name))
-    report_incidents(flow, closed)
-    log_notices(closed)
+    while closing:
+        closing[0].close(successors.get(closing[0].name))
+        closed = [closing.pop(0)]
+        report_incidents(flow, closed)
+        log_notices(closed)
 
 
 def restart_capture(flow: Flow) -> None:

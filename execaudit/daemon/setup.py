@@ -6,6 +6,7 @@ Owns building it. A reload builds a whole setup before anything in use changes.
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,7 @@ class Setup:
         baseline: "Baseline | None" = None,  # None where none is kept
         encoders: list[AnyEncoder],  # of the sinks
         sinks: list[Sink],
-        changes: list[Callable[[], None]],  # of sinks that go on, for when this comes into force
+        changes: list[Callable[[], None]],  # of what goes on, for when this comes into force
     ) -> None:
         self.loaded = loaded
         self.config_error = ""  # what is wrong on disk, where an earlier configuration is used
@@ -99,6 +100,7 @@ class Setup:
         self.collapses = loaded.config.capture.failures == "collapsed"
         self.encoders = encoders
         self.sinks = sinks
+        self.closing: list[Sink] = []  # of the setup before, not closed yet
         self.changes = changes
 
     @property
@@ -110,6 +112,13 @@ class Setup:
     def wants_programs(self) -> bool:
         """True if rules ask which programs run above an exec."""
         return self.rules is not None and self.rules.wants_programs
+
+    def undelivered(self) -> dict[str, int]:
+        """Return by sink how many records wait there, or are lost without a record of that."""
+        counts: dict[str, int] = {}
+        for sink in (*self.sinks, *self.closing):
+            counts[sink.name] = counts.get(sink.name, 0) + sink.undelivered
+        return counts
 
     def use_commands(self, commands: ProcessCommands) -> None:
         """Let rules look up commands of processes, and records show them as configured."""
@@ -154,8 +163,13 @@ def _build_redactor(config: Config) -> Redactor | None:
     return make_redactor(redact, _read_key(redact.hmac_key) if redact.hmac_key else None)
 
 
-def _open_baseline(config: Config, host: Host, old: "Setup | None") -> "Baseline | None":
-    """Return the baseline, None if it is off; `old` lends its own if the path is the same."""
+def _open_baseline(
+    config: Config, host: Host, old: "Setup | None", changes: list[Callable[[], None]]
+) -> "Baseline | None":
+    """Return the baseline, None if it is off; `old` lends its own if the path is the same.
+
+    What that changes is added to `changes`.
+    """
     section = config.baseline
     if not section.enabled:
         return None
@@ -165,8 +179,7 @@ def _open_baseline(config: Config, host: Host, old: "Setup | None") -> "Baseline
 
     before = old.baseline if old is not None else None
     if before is not None and before.path == section.path:
-        before.learning_s = section.learning
-        before.reads_programs = section.programs
+        changes.append(partial(before.configure, section.learning, reads_programs=section.programs))
         return before
     baseline = Baseline(section.path, section.learning, ProgramReader(host))
     baseline.reads_programs = section.programs
@@ -228,7 +241,7 @@ def build_setup(loaded: Loaded, host: Host, old: Setup | None = None) -> Setup:
         rules=rules,
         limits=_build_limits(config),
         redactor=redactor,
-        baseline=_open_baseline(config, host, old),
+        baseline=_open_baseline(config, host, old, changes),
         encoders=list(encoders.values()),
         sinks=sinks,
         changes=changes,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from execaudit.daemon.handover.checkpoint import HELD_BACK_MOST
 from execaudit.daemon.path_search import PathSearch
 from execaudit.wire import record
 from execaudit.wire.event import Event
@@ -142,7 +143,7 @@ def test_checkpoint_knows_from_where_and_which_events_are_held_back() -> None:
 def test_searches_are_bounded_and_the_oldest_goes_first() -> None:
     search = Searching()
     out = [name for pid in range(1, 5001) for name, _ in search.fail(f"/{pid}/x", pid=pid)]
-    assert len(search.pending) <= 4096
+    assert len(search.pending) <= HELD_BACK_MOST
     assert out == [f"/{pid}/x" for pid in range(1, 5001 - len(search.pending))]
 
 
@@ -161,3 +162,15 @@ def test_search_that_does_not_end_becomes_several_records() -> None:
     assert len(out) > 1
     names = [name for _, tried in (*out, *named(search.flush_all())) for name in tried]
     assert names == [f"/{n}/{'d' * 100}/x" for n in range(3000)]
+
+
+@pytest.mark.parametrize("processes", [1, 100, 5000])
+def test_checkpoint_has_room_for_all_that_is_held_back(processes: int) -> None:
+    search = Searching()
+    out: list[tuple[str, list[str]]] = []
+    for seq in range(5000):
+        out += search.fail(f"/{seq}/x", pid=1 + seq % processes, seq=seq)
+        assert len(search.held_back()) <= HELD_BACK_MOST
+    tried = [name for file, names in (*out, *named(search.flush_all())) for name in names or [file]]
+    assert sorted(tried) == sorted(f"/{seq}/x" for seq in range(5000))
+    assert search.fail("/a/x") == []

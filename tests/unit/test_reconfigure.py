@@ -2,6 +2,7 @@
 """Another setup between two batches: nothing is lost, doubled, or judged by half of it."""
 
 import errno
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -9,9 +10,12 @@ import pytest
 
 from execaudit.daemon.limits import Rate
 from execaudit.daemon.replacement import reconfigure
+from execaudit.daemon.setup import build_setup
+from execaudit.formats.encoders import make_encoder
 from execaudit.records.host import Host
-from tests.flows import make_setup, make_sink, running
+from tests.flows import ListFile, ListSink, make_setup, make_sink, running
 from tests.records import exec_record, make_host
+from tests.unit.config_tree import load_text
 
 DROP_NOISE = {"action": "drop", "comm": "noise"}
 LABEL_ALL = {"action": "label", "labels": ["all"], "uid": 0}
@@ -163,3 +167,69 @@ def test_setup_that_the_kernel_refuses_leaves_nothing_open(host: Host) -> None:
         assert flow.path_search is not None
         assert journal.is_closed
         assert not file.is_closed
+
+
+def test_checkpoint_counts_what_waits_in_sinks_that_are_being_closed(host: Host) -> None:
+    class Draining(ListSink):
+        """Says what the checkpoint has while it is drained."""
+
+        seen: dict[str, int]
+
+        def _wait_writable(self, seconds: float) -> bool:
+            del seconds
+            self.seen = file.last.undelivered
+            return False
+
+    file, encoder = ListFile(), make_encoder("execaudit", host, "execaudit")
+    before, journal = Draining(encoder), Draining(encoder, "journal")
+    after = make_sink(host)
+    old = make_setup(before, journal, rate=Rate(0.001, 2))
+    with running(old, host) as (flow, capture):
+        flow.use_file(file.as_file())
+        before.is_blocked = journal.is_blocked = after.is_blocked = True
+        capture.write(*[exec_record(b"x", seq=seq, cgroup=b"") for seq in range(1, 4)])
+        flow.drain()
+
+        reconfigure(flow, make_setup(after))
+
+        waiting = after.queue_depth
+        assert before.seen == {"file": 2 + 1, "journal": 2}  # and a summary of the third
+        assert journal.seen["journal"] == 2
+        assert file.last.undelivered == {"file": waiting}
+        flow.keep_up()
+        assert file.last.undelivered == {"file": waiting}
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_baseline_that_goes_on_changes_once_the_setup_is_in_force(
+    host: Host, tmp_path: Path, *, is_refused: bool
+) -> None:
+    text = f"""
+        [file]
+        path = "{tmp_path}/execaudit.jsonl"
+        [baseline]
+        enabled = true
+        path = "{tmp_path}/baseline"
+    """
+    one = load_text(tmp_path, f'{text}learning = "1h"\nprograms = false')
+    other = load_text(tmp_path, f'{text}learning = "2h"\nprograms = true')
+    old = build_setup(one, host)
+    baseline = old.baseline
+    assert baseline is not None
+    with running(old, host) as (flow, capture):
+        new = build_setup(other, host, old)
+        assert new.baseline is baseline
+        assert (baseline.learning_s, baseline.reads_programs) == (3600, False)
+        if is_refused:
+            with (
+                patch.object(capture, "set_rules", side_effect=OSError(errno.ENOMEM, "no memory")),
+                pytest.raises(OSError, match="no memory"),
+            ):
+                reconfigure(flow, new)
+            assert (baseline.learning_s, baseline.reads_programs) == (3600, False)
+        else:
+            reconfigure(flow, new)
+            assert (baseline.learning_s, baseline.reads_programs) == (7200, True)
+    baseline.close()
+    for sink in new.sinks:
+        sink.close()

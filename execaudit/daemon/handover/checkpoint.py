@@ -23,7 +23,9 @@ _STATE_AT = _TEXT_AT + _TEXT_BYTES
 # Indexes of 8-byte words in the first page.
 _VALID_HALF, _BATCH_END, _HALF_BYTES = 4, 5, 6
 _FIXED_BYTES = 4096
-_HELD_BACK_MOST = 1024
+HELD_BACK_MOST = 1024
+"""How many events can be held back: the next process would leave out any other as a duplicate."""
+
 _HELD_BACK_BYTES, _STREAM_BYTES = 32, 80  # a pair and a stream in JSON, of the largest numbers
 _LENGTH = struct.Struct("@Q").pack
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -57,7 +59,7 @@ class Checkpoint(NamedTuple):
     held_back: Sequence[tuple[int, int]]  # (key, seq) behind `position` that wait for what follows
 
 
-def _to_json(checkpoint: Checkpoint, held_back: Sequence[tuple[int, int]]) -> bytes:
+def _to_json(checkpoint: Checkpoint) -> bytes:
     """Return the JSON array of the members; every turn makes one, so it is formatted by hand."""
     time_ns, is_stopped, position, totals, kernel_dropped, undelivered, misses = checkpoint[:7]
     streams = ",".join(
@@ -65,7 +67,7 @@ def _to_json(checkpoint: Checkpoint, held_back: Sequence[tuple[int, int]]) -> by
     )
     names = ",".join([f'"{name}":{count}' for name, count in undelivered.items()])
     hooks = ",".join([f'"{hook}":{count}' for hook, count in misses.items()])
-    pairs = ",".join([f"[{key},{seq}]" for key, seq in held_back])
+    pairs = ",".join([f"[{key},{seq}]" for key, seq in checkpoint.held_back])
     return (
         f"[{time_ns},{'true' if is_stopped else 'false'},{position},"
         f"[{'%d,%d,%d,%d,%d,%d' % totals}],{kernel_dropped},"  # noqa: UP031 - of a tuple
@@ -118,7 +120,7 @@ class CheckpointFile:
     def create(cls, description: dict[str, Any], streams: int) -> Self:
         """Make a file for at most `streams` streams. Raises ExecauditError."""
         text = _encode(description).encode()
-        size = _FIXED_BYTES + _STREAM_BYTES * streams + _HELD_BACK_BYTES * _HELD_BACK_MOST
+        size = _FIXED_BYTES + _STREAM_BYTES * streams + _HELD_BACK_BYTES * HELD_BACK_MOST
         try:
             fd = os.memfd_create("execaudit-checkpoint", os.MFD_CLOEXEC)
             os.ftruncate(fd, _STATE_AT + 2 * size)
@@ -156,8 +158,7 @@ class CheckpointFile:
 
     def commit(self, checkpoint: Checkpoint) -> None:
         """Make a state the valid one. Raises ValueError if it is too large for its half."""
-        held_back = checkpoint.held_back[:_HELD_BACK_MOST]
-        state = _to_json(checkpoint, held_back)
+        state = _to_json(checkpoint)
         data = _LENGTH(len(state)) + state
         if len(data) > self._size:
             raise ValueError(len(data))
