@@ -50,6 +50,7 @@ class Head(NamedTuple):
         is_own: our encoder has written its lines, so they can be searched for literals.
         time_ns: time of the first exec or exit; None if there is none.
         clock: clock of the first exec that shows it.
+        first: the first line, which no other file has; b"" without a whole one.
 
     """
 
@@ -57,6 +58,7 @@ class Head(NamedTuple):
     is_own: bool = False
     time_ns: int | None = None
     clock: Clock | None = None
+    first: bytes = b""
 
 
 class Part:
@@ -208,8 +210,9 @@ class Part:
 def read_head(lines: list[bytes]) -> Head:
     """Return what the first lines of a file say."""
     formats = [each for each in map(find_format, lines) if each is not None]
+    first = lines[0] if lines else b""
     if not formats:
-        return Head()
+        return Head(first=first)
     line_format = formats[0]
     is_own = True
     time_ns = clock = None
@@ -225,7 +228,7 @@ def read_head(lines: list[bytes]) -> Head:
             clock = read_clock(line)
             if clock is not None:
                 break
-    return Head(line_format, is_own, time_ns, clock)
+    return Head(line_format, is_own, time_ns, clock, first)
 
 
 def _is_own_spelling(line: bytes) -> bool:
