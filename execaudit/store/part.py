@@ -87,6 +87,8 @@ class Part:
             os.close(self.fd)
             raise ExecauditError(f"Failed to read '{path}': it is not a regular file")
         self.identity = status.st_dev, status.st_ino
+        # A half line of the end may be taken back.
+        self._lines_end = self.end_of_lines() if is_growing else status.st_size
 
     @property
     def size(self) -> int:
@@ -105,9 +107,10 @@ class Part:
 
         try:
             if not self.is_compressed:
-                if self.limit is not None:
-                    end = self.limit if end is None else min(end, self.limit)
-                yield from read_range(self.fd, begin, end, note, is_growing=self.is_growing)
+                stop = min((each for each in (end, self.limit) if each is not None), default=None)
+                yield from read_range(self.fd, begin, stop, note, is_growing=self.is_growing)
+                if self.size < self._lines_end and (end is None or self.size < end):
+                    broken.add_file(self.path, "was emptied while it was read")
                 return
             with self._open_text() as stream:
                 for data, offset in read_stream(stream, note):

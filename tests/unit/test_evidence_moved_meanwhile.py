@@ -12,9 +12,10 @@ import pytest
 from execaudit.errors import ExecauditError
 from execaudit.store.broken import Broken
 from execaudit.verify.files import find_logs
+from execaudit.verify.findings import UNKNOWN, WHOLE
 from execaudit.verify.verb import verify_all
 from tests.log_files import compress
-from tests.moments import before_opening
+from tests.moments import before_opening, before_reading
 from tests.sealed_logs import SealedHost, findings
 
 
@@ -153,6 +154,21 @@ def test_copy_in_the_making_is_left_out_whatever_its_end_is(host: SealedHost) ->
     shutil.copy(host.path, copy)
     os.truncate(copy, copy.stat().st_size - 9)
     assert "left out as a copy" in assert_whole(host)
+
+
+def test_log_that_is_emptied_before_it_is_read_is_named(
+    host: SealedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, names = Broken(), [str(host.path)]
+    logs = find_logs(names, broken)
+    shutil.copy(host.path, f"{host.path}.1")
+    before_reading(monkeypatch, lambda: os.truncate(host.path, 0))
+    (verdict,) = verify_all(logs, names, [host.key], [], [])
+    assert (verdict.verdict, list(findings([verdict]))) == (UNKNOWN, ["unreadable"])
+    assert "was emptied while it was read" in findings([verdict])["unreadable"]
+    monkeypatch.undo()
+    (verdict,) = verify_all(find_logs(names, broken), names, [host.key], [], [])
+    assert verdict.verdict == WHOLE
 
 
 def test_named_file_that_is_not_there_is_an_error(host: SealedHost) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from execaudit.cli.command_line import main
 from tests.log_files import compress, exec_fields, lines_of, rotated, time_text
-from tests.moments import before_opening
+from tests.moments import before_opening, before_reading
 
 Change = Callable[[], Any]
 
@@ -149,6 +149,36 @@ def test_log_that_is_being_copied_to_be_emptied_is_read_once(log: Searched) -> N
     shutil.copy(log.path, copy)
     os.truncate(copy, copy.stat().st_size - 9)
     assert log.find(is_folder=True) == ["1", "2", "101", "102"]
+    assert "nothing is missing" in log.err
+
+
+@pytest.mark.parametrize("verb", ["search", "tree", "report", "backtest"])
+def test_log_that_is_emptied_before_it_is_read_is_named(
+    log: Searched,
+    verb: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[rule]]\nname = "one"\naction = "drop"\nuid = 1\n')
+    words = [verb] if verb != "backtest" else ["rules", "backtest", "--rules", str(rules)]
+    # The end of the lines is read when the file is opened.
+    before_reading(monkeypatch, lambda: None, lambda: os.truncate(log.path, 0))
+    assert main([*words, "--file", str(log.path)]) in (1, 2)
+    err = capfd.readouterr().err
+    assert err.count(f"{log.path}: was emptied while it was read") == 1
+    assert "1 file could not be read to the end" in err
+
+
+def test_half_line_that_is_taken_back_is_not_missing(
+    log: Searched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = log.path.stat().st_size
+    with log.path.open("ab") as file:
+        file.write(b'{"time":')
+    before_reading(monkeypatch, lambda: None, lambda: os.truncate(log.path, size))
+    assert log.find() == ["1", "2", "101", "102"]
     assert "nothing is missing" in log.err
 
 
