@@ -75,6 +75,7 @@ class _Run:
         self._journal_searches: list[JournalSearch] = []
         self._total_bytes = 0
         self._found = 0
+        self._said = 0
 
     def run(self) -> int:
         """Search and print; return the exit status. Raises ExecauditError."""
@@ -175,10 +176,20 @@ class _Run:
                 self._found += 1
                 out.write(print_hit(hit, shown))
 
-        for hit in follow_all(self._sources, self._question, self._completeness, first):
+        follow = follow_all(
+            self._sources, self._question, self._completeness, first, self._say_unread
+        )
+        for hit in follow:
             self._found += 1
             out.write(print_hit(hit, shown))
             out.flush()
+
+    def _say_unread(self) -> None:
+        """Say at once what could not be read: who interrupts following reads no account."""
+        named = self._sources.broken.named
+        for text in named[self._said :]:
+            print(f"execaudit: {text}", file=sys.stderr)
+        self._said = len(named)
 
     # -- what is said at the end ----------------------------------------------------------------
 

@@ -7,6 +7,7 @@ their time.
 """
 
 import contextlib
+import copy
 import json
 import os
 import stat
@@ -204,6 +205,12 @@ class Part:
                 break
             at = next_line(self.fd, at)
         return None
+
+    def twin(self) -> "Part":
+        """Return the same file, open a second time, and without a limit."""
+        twin = copy.copy(self)
+        twin.fd, twin.limit = os.dup(self.fd), None
+        return twin
 
     def close(self) -> None:
         """Close the file."""
