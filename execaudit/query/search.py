@@ -175,6 +175,7 @@ class _Run:
             for hit in self._arranged(self._streams()):
                 self._found += 1
                 out.write(print_hit(hit, shown))
+            out.flush()
 
         follow = follow_all(
             self._sources, self._question, self._completeness, first, self._say_unread

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Searches that go on as records are written: those before, those after, each once."""
 
+import os
+import select
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -81,6 +85,18 @@ def test_several_logs_take_turns_across_rotation(tmp_path: Path) -> None:
     before, after = live([one, other], lambda: None, rotate, lambda: append(one, 11))
     assert before == wanted(1, 3)
     assert after == wanted(5, 7, 9, 11)
+
+
+def test_what_was_there_is_shown_before_anything_comes(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    append(path, 1)
+    command = [sys.executable, "-m", "execaudit", "search", "--file", str(path), "--json", "-f"]
+    environment = {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        shown, _, _ = select.select([process.stdout], [], [], 20)
+        process.kill()
+    assert shown
 
 
 def test_what_is_missing_is_said_at_once(
