@@ -15,6 +15,9 @@ from typing import Any
 import pytest
 
 from execaudit.cli.command_line import main
+from execaudit.store import position
+from execaudit.store.log import Log
+from execaudit.store.position import Position
 from tests.log_files import compress, exec_fields, lines_of, rotated, time_text
 from tests.moments import before_opening, before_reading
 
@@ -180,6 +183,61 @@ def test_half_line_that_is_taken_back_is_not_missing(
     before_reading(monkeypatch, lambda: None, lambda: os.truncate(log.path, size))
     assert log.find() == ["1", "2", "101", "102"]
     assert "nothing is missing" in log.err
+
+
+def test_lines_that_come_into_an_empty_log_are_searched_once(
+    log: Searched, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    words = ("--checkpoint", str(tmp_path / "place"))
+    log.path.rename(rotated(log.path, 200))
+    log.path.touch()
+    find_end = position._end_of
+
+    def find_end_and_write(log_: Log) -> Position:
+        end = find_end(log_)
+        write(log.path, 201)
+        return end
+
+    with monkeypatch.context() as patch:
+        patch.setattr(position, "_end_of", find_end_and_write)
+        assert log.find(*words) == ["1", "2", "101", "102"]
+    assert log.find(*words) == ["201"]
+    assert log.find(*words) == []
+
+
+@pytest.mark.parametrize("has_dates", [False, True])
+def test_checkpoint_knows_files_of_a_directory_that_others_renamed(
+    log: Searched, tmp_path: Path, *, has_dates: bool
+) -> None:
+    def further() -> list[str]:
+        found = log.find("--checkpoint", str(tmp_path / "place"), is_folder=True)
+        assert "removed" not in log.err
+        return found
+
+    assert further() == ["1", "2", "101", "102"]
+    for second in (200, 300, 400, 500):
+        write(log.path, second)
+        if has_dates:
+            log.path.rename(f"{log.path}-2026112{second // 100}")
+        else:
+            for number in (3, 2, 1):
+                file = Path(f"{log.path}.{number}.gz")
+                if file.exists():
+                    file.rename(f"{log.path}.{number + 1}.gz")
+            log.path.rename(f"{log.path}.1")
+            compress(Path(f"{log.path}.1"))
+        write(log.path, second + 1)
+        assert further() == [str(second), str(second + 1)]
+        assert further() == []
+
+
+def test_pipe_has_no_checkpoint(log: Searched, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    words = ["--file", f"/dev/fd/{reading}", "--checkpoint", str(tmp_path / "place")]
+    assert log.find(*words) == []
+    os.close(reading)
+    os.close(writing)
+    assert "Failed to use --checkpoint: it goes with files, not with a pipe" in log.err
 
 
 def test_reason_is_of_the_log_that_cannot_be_opened(log: Searched) -> None:
