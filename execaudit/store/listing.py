@@ -6,6 +6,7 @@ opened what was listed before would read a file twice, or not at all.
 """
 
 import os
+import resource
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -74,9 +75,17 @@ def listings(look: Callable[[], Listed]) -> Iterator[Listed]:
 
     The last one counts. It may have changed too: leave out files that it has not.
     """
+    _permit_files()
     listed = look()
     for _ in range(_TRIES):
         yield listed
         before, listed = listed, look()
         if listed == before:
             return
+
+
+def _permit_files() -> None:
+    """Let this process have as many files open as it may: a log can have more than 1,024."""
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit != most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
