@@ -32,7 +32,7 @@ from execaudit.errors import (
     NotConfigured,
     failed_call,
 )
-from execaudit.formats.content import open_content
+from execaudit.formats.content import is_cut, open_content
 from execaudit.formats.redact_lines import redact_line
 from execaudit.formats.redact_recording import RecordingCleaner
 from execaudit.records.quoting import make_printable
@@ -75,6 +75,8 @@ class _Cleaner:
                 while line and not line.endswith(b"\n"):
                     line = _read_line(file, path)
                     yield line
+            if is_cut(file):
+                raise ExecauditError(f"Failed to read '{path}': it was emptied while it was read")
 
     def _clean_line(self, line: bytes, place: str) -> bytes:
         try:
