@@ -20,7 +20,7 @@ from execaudit.errors import (
     NoPermission,
     failed_call,
 )
-from execaudit.formats.content import open_content
+from execaudit.formats.content import is_cut, open_content
 from execaudit.formats.encoders import make_line
 from execaudit.formats.entries import EntryChoice, entry_fields, read_entries
 from execaudit.records.quoting import make_printable
@@ -130,11 +130,15 @@ def _parse(line: bytes) -> object:
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield lines without their newline; of one beyond the limit only its beginning."""
+    """Yield lines; of one beyond the limit only its beginning."""
     while line := file.readline(_LINE_LIMIT):
-        yield line.rstrip(b"\n")
+        yield line
         while line and not line.endswith(b"\n"):
             line = file.readline(_LINE_LIMIT)
+
+
+def _is_half(line: bytes) -> bool:
+    return not line.endswith(b"\n") and len(line) < _LINE_LIMIT
 
 
 def _convert_file(path: str, converter: _Converter) -> None:
@@ -144,11 +148,14 @@ def _convert_file(path: str, converter: _Converter) -> None:
         try:
             for number, line in enumerate(_lines(file), 1):
                 try:
-                    fields = _parse(line)
+                    fields = _parse(line.rstrip(b"\n"))
                 except ValueError as error:
-                    converter.report(f"{path}:{number}", str(error))
+                    if not (_is_half(line) and path.endswith(".jsonl")):  # being written
+                        converter.report(f"{path}:{number}", str(error))
                 else:
                     converter.write(f"{path}:{number}", fields)
+            if is_cut(file):
+                converter.report(path, "was emptied while it was read")
         finally:
             if file is not sys.stdin.buffer:
                 file.close()

@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import errno
 import fcntl
+import io
 import os
 import stat
 import struct
@@ -31,7 +32,7 @@ from execaudit.errors import (
     NotConfigured,
     failed_call,
 )
-from execaudit.formats.content import open_content
+from execaudit.formats.content import is_cut, open_content
 from execaudit.formats.redact_lines import redact_line
 from execaudit.formats.redact_recording import RecordingCleaner
 from execaudit.records.quoting import make_printable
@@ -39,6 +40,7 @@ from execaudit.records.redact import Redactor
 
 _LINE_LIMIT = 16 << 20  # the longest a record can be, as `sinks.file_tail` has it
 _RECORDING = b'{"format": "execaudit recording"'
+_COMPRESSED = (".gz", ".zst")
 _SHOWN = 20  # lines that are no records
 _LOCK = struct.Struct("@hhqqi")  # struct flock
 
@@ -55,7 +57,7 @@ class _Cleaner:
     def clean(self, path: str) -> Iterator[bytes]:
         """Yield the content of a file without secrets. Raises ExecauditError, and OSError."""
         with _opened(path) as file:
-            if file is not sys.stdin.buffer and _is_recording(path):
+            if _is_recording(path, file):
                 recording = RecordingCleaner(self._redactor)
                 yield from recording.clean(path)
                 self.records += recording.records
@@ -73,6 +75,8 @@ class _Cleaner:
                 while line and not line.endswith(b"\n"):
                     line = _read_line(file, path)
                     yield line
+            if is_cut(file):
+                raise ExecauditError(f"Failed to read '{path}': it was emptied while it was read")
 
     def _clean_line(self, line: bytes, place: str) -> bytes:
         try:
@@ -140,9 +144,11 @@ def _opened(path: str) -> Iterator[IO[bytes]]:
         yield file
 
 
-def _is_recording(path: str) -> bool:
-    with Path(path).open("rb") as file:
-        return file.read(len(_RECORDING)) == _RECORDING
+def _is_recording(path: str, file: IO[bytes]) -> bool:
+    """Return True for a file whose first bytes say so; they are not taken from it."""
+    if path == "-" or path.endswith(_COMPRESSED) or not isinstance(file, io.BufferedReader):
+        return False
+    return file.peek(len(_RECORDING)).startswith(_RECORDING)
 
 
 def _clean_in_place(path: str, cleaner: _Cleaner) -> None:
@@ -157,6 +163,7 @@ def _clean_in_place(path: str, cleaner: _Cleaner) -> None:
             raise InvalidArgument(
                 f"Failed to clean '{path}' in place: it is not a regular file with one name"
             )
+        _refuse_compressed(path)
         _lock(fd, path)
         before = cleaner.cleaned
         unfinished = Path(path).with_name(f".{Path(path).name}.redacting")
@@ -166,12 +173,47 @@ def _clean_in_place(path: str, cleaner: _Cleaner) -> None:
         try:
             _write_in_place(path, cleaner, target, found)
             if cleaner.cleaned > before:
+                _refuse_moved(path, found)
                 unfinished.rename(path)
                 _sync_directory(Path(path).parent)
+                _refuse_compressed(path)  # of the file that is no more
         finally:
             unfinished.unlink(missing_ok=True)
     finally:
         os.close(fd)
+
+
+def _refuse_moved(path: str, found: os.stat_result) -> None:
+    """Raise InvalidArgument if the name is another file's by now, or nobody's."""
+    try:
+        is_same = os.path.samestat(os.lstat(path), found)
+    except FileNotFoundError:
+        is_same = False
+    if not is_same:
+        raise InvalidArgument(
+            f"Failed to clean '{path}' in place: it was moved or removed meanwhile"
+        )
+
+
+def _refuse_compressed(path: str) -> None:
+    """Raise InvalidArgument if a compressed file holds the same, or will: the secrets stay there.
+
+    `sinks.compression` removes the plain file once it has made a compressed one, and until then
+    gives that a hidden name.
+    """
+    if path.endswith(".jsonl"):
+        return  # the log itself
+    folder, name = os.path.split(path)
+    for suffix in _COMPRESSED:
+        if os.path.lexists(path + suffix):
+            raise InvalidArgument(
+                f"Failed to clean '{path}' in place: '{path}{suffix}' was made of it; clean that"
+            )
+        if os.path.lexists(os.path.join(folder, f".{name}{suffix}.part")):  # noqa: PTH118
+            raise InvalidArgument(
+                f"Failed to clean '{path}' in place: it is being compressed; clean the compressed"
+                " file when that is done"
+            )
 
 
 def _write_in_place(path: str, cleaner: _Cleaner, target: int, found: os.stat_result) -> None:

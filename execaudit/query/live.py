@@ -19,17 +19,15 @@ def follow_all(
     question: Question,
     completeness: Completeness,
     first: Callable[[], None],
+    looked: Callable[[], None] = lambda: None,
     wait: Callable[[], bool] = pause,
 ) -> Iterator[Hit]:
     """Yield records that are written from now on and match.
 
     `first` is called once the position of "now" is fixed in each source: it reads up to there.
-    Raises ExecauditError.
+    `looked` is called after each look. Raises ExecauditError.
     """
-    followers = [Follower(log.path, sources.broken) for log in sources.logs]
-    for log, follower in zip(sources.logs, followers, strict=True):
-        if log.parts and follower.part and log.parts[-1].identity == follower.part.identity:
-            log.parts[-1].limit = follower.offset
+    followers = [Follower(log, sources.broken) for log in sources.logs]
     scanners = [Scanner(question, sources.broken, completeness) for _ in followers]
     journals = [
         JournalSearch(journal, question, sources.broken, completeness)
@@ -50,6 +48,7 @@ def follow_all(
             for index, search in enumerate(journals):
                 yield from search.hits(after=cursors[index])
                 cursors[index] = search.last_cursor or cursors[index]
+            looked()
             if sources.journals and not followers:
                 sources.journals[0].wait(INTERVAL_S)
             elif not wait():

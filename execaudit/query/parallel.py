@@ -242,7 +242,7 @@ def _backwards(hits: Iterator[Hit], done: Callable[[], None] = lambda: None) -> 
 def account_as_json(broken: Broken, completeness: Completeness) -> dict[str, Any]:
     """Return the account of what was read, in a form for another process."""
     return {
-        "broken": [broken.lines, broken.files, broken.named],
+        "broken": [broken.lines, list(broken.unread), broken.named],
         "records": completeness.records,
         "times": [completeness.first_ns, completeness.last_ns],
         "missing": list(map(list, completeness.missing)),
@@ -253,7 +253,8 @@ def account_as_json(broken: Broken, completeness: Completeness) -> dict[str, Any
 def read_account(account: dict[str, Any], span: Span) -> tuple[Broken, Completeness]:
     """Return the account of another process."""
     broken = Broken()
-    broken.lines, broken.files, broken.named = account["broken"]
+    broken.lines, unread, broken.named = account["broken"]
+    broken.unread = dict.fromkeys(unread)
     completeness = Completeness(span)
     completeness.records = account["records"]
     completeness.first_ns, completeness.last_ns = account["times"]

@@ -35,7 +35,7 @@ from execaudit.store.completeness import Completeness
 from execaudit.store.line_formats import NATIVE, find_format
 from execaudit.store.lines import parse_line
 from execaudit.store.log import Log, Piece
-from execaudit.store.position import read_on
+from execaudit.store.pipe import Pipe
 from execaudit.store.sources import Sources, opened
 from execaudit.table.lines import Table, TableOptions
 
@@ -67,6 +67,8 @@ class _Run:
     def __init__(self, args: argparse.Namespace, sources: Sources) -> None:
         self._args = args
         self._sources = sources
+        if args.checkpoint and any(isinstance(each.parts[-1], Pipe) for each in sources.logs):
+            raise InvalidArgument("Failed to use --checkpoint: it goes with files, not with a pipe")
         span = read_span(args)
         self._question = Question(read_asked(args, sources), span)
         self._completeness = Completeness(span)
@@ -75,6 +77,7 @@ class _Run:
         self._journal_searches: list[JournalSearch] = []
         self._total_bytes = 0
         self._found = 0
+        self._said = 0
 
     def run(self) -> int:
         """Search and print; return the exit status. Raises ExecauditError."""
@@ -137,8 +140,7 @@ class _Run:
         if self._checkpoint is None:
             pieces = log.pieces(self._question.span)
         else:
-            found = read_on(log, self._checkpoint.position(log.path))
-            self._checkpoint.set_position(log.path, found.end)
+            found = self._checkpoint.read_on(log, self._sources.logs)
             pieces = found.pieces
             if found.is_gone:
                 self._sources.broken.named.append(
@@ -174,11 +176,22 @@ class _Run:
             for hit in self._arranged(self._streams()):
                 self._found += 1
                 out.write(print_hit(hit, shown))
+            out.flush()
 
-        for hit in follow_all(self._sources, self._question, self._completeness, first):
+        follow = follow_all(
+            self._sources, self._question, self._completeness, first, self._say_unread
+        )
+        for hit in follow:
             self._found += 1
             out.write(print_hit(hit, shown))
             out.flush()
+
+    def _say_unread(self) -> None:
+        """Say at once what could not be read: who interrupts following reads no account."""
+        named = self._sources.broken.named
+        for text in named[self._said :]:
+            print(f"execaudit: {text}", file=sys.stderr)
+        self._said = len(named)
 
     # -- what is said at the end ----------------------------------------------------------------
 

@@ -40,8 +40,11 @@ class History:
 
     def look(
         self, piece: Piece, matcher: LineMatcher | None, progressed: Callable[[int], None]
-    ) -> dict[str, list[str]]:
-        """Look through a piece of a log; return the values found, which are not wanted any more."""
+    ) -> tuple[dict[str, list[str]], list[str]]:
+        """Look through a piece of a log; return the values found, which are not wanted any more.
+
+        Return also what could not be read to its end.
+        """
         before = {name: set(values) for name, values in self.wanted.items()}
         broken, completeness = Broken(), Completeness(self._span)
         by_bytes = piece.part.head.format is NATIVE and piece.part.head.is_own and matcher is None
@@ -58,7 +61,8 @@ class History:
                     if is_match is None or is_match(begin):
                         self._look_at_line(chunk.data[begin:end], fields)
             progressed(len(chunk.data))
-        return {name: list(before[name] - values) for name, values in self.wanted.items()}
+        found = {name: list(before[name] - values) for name, values in self.wanted.items()}
+        return found, list(broken.unread)
 
     def _look_at_bytes(self, chunk: Chunk) -> None:
         for name, key in _KEYS.items():

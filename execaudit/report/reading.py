@@ -27,6 +27,7 @@ from execaudit.store.log import Piece
 from execaudit.store.sources import Sources
 from execaudit.store.times import EARLIEST_NS, Span
 
+_ENDED_EARLY = "the process that read it ended early"
 _FOR_EXAMPLES = ("argv", "argv_b64", "filename_b64", "script", "ancestors")
 
 
@@ -80,9 +81,7 @@ class Reader:
         with ProgressBar(work.total_bytes, lambda: work.progress.bytes):
             for log_number, done in zip(logs, work.results(), strict=True):
                 if done.result is None:
-                    self.broken.add_file(
-                        done.piece.part.path, "the process that read it ended early"
-                    )
+                    self.broken.add_file(done.piece.part.path, _ENDED_EARLY)
                     continue
                 plain, account = done.result
                 self.summary.merge(plain, log_number)
@@ -165,7 +164,12 @@ class Reader:
         with ProgressBar(work.total_bytes, lambda: work.progress.bytes):
             for done in work.results():
                 is_known = True
-                history.remove(done.result or {})
+                if done.result is None:
+                    self.broken.add_file(done.piece.part.path, _ENDED_EARLY)
+                    continue
+                found, unread = done.result
+                history.remove(found)
+                self.broken.add_unread(unread)
         for journal in self._sources.journals:
             for fields in self._journal_records(journal, before, completeness):
                 is_known = True

@@ -2,24 +2,26 @@
 """Follows a log as it grows, across rotation.
 
 Owns when to look again, and which files came in between. No line is lost or repeated if the file is
-renamed and a new one takes its name. If it is emptied in place (copytruncate), lines written
-between two looks may be lost.
+renamed and a new one takes its name. If it is emptied in place (copytruncate), or removed, lines
+written since the last look may be lost, which is noted.
 """
 
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from execaudit.errors import ExecauditError, failed_call
+from execaudit.errors import ExecauditError
 from execaudit.store.broken import Broken
 from execaudit.store.chunks import Chunk
-from execaudit.store.log import open_log
+from execaudit.store.log import Log, open_log
 from execaudit.store.part import Part
+from execaudit.store.pipe import Pipe
 from execaudit.store.position import fingerprint
 
 INTERVAL_S = 0.2
+_BEGINNING_BYTES = 128  # of a first line, with its time: no other file begins so
 
 
 class Grown(NamedTuple):
@@ -35,40 +37,30 @@ def pause() -> bool:
     return True
 
 
-def follow(
-    path: str, broken: Broken, begin: int | None = None, wait: Callable[[], bool] = pause
-) -> Iterator[Grown]:
-    """Yield lines written to a log from an offset on, by default from its end.
-
-    `wait` is called when there is nothing new; if it returns False, following ends. Raises
-    ExecauditError.
-    """
-    follower = Follower(path, broken, begin)
-    try:
-        while True:
-            yield from follower.poll()
-            if not wait():
-                return
-    finally:
-        follower.close()
-
-
 class Follower:
-    """Follows the live file, by default from its end.
+    """Follows an open log from where it ends now. The log itself is read up to there only.
 
     Attributes:
-        part: the file; None while there is none.
+        part: the file; None for a pipe, which is not followed.
         offset: how far it was read.
 
     """
 
-    def __init__(self, path: str, broken: Broken, begin: int | None = None) -> None:
-        self._path = path
+    def __init__(self, log: Log, broken: Broken) -> None:
+        self._path = log.path
         self._broken = broken
-        self.part = _open(path)
-        self.offset = begin or 0
-        if begin is None and self.part is not None:
-            self.offset = self.part.end_of_lines()
+        self._beginning = b""
+        self._before = _stem_of(log.parts[-2]) if len(log.parts) > 1 else ""
+        self.part: Part | None = None
+        self.offset = 0
+        last = log.parts[-1]
+        if not isinstance(last, Pipe):
+            self.part = last.twin()
+        if not last.is_compressed:
+            self.offset = last.end_of_lines()
+            self._beginning = os.pread(last.fd, _BEGINNING_BYTES, 0)
+        if last.is_growing:
+            last.limit = self.offset
 
     def poll(self) -> Iterator[Grown]:
         """Yield all new lines."""
@@ -84,47 +76,75 @@ class Follower:
     def _take(self) -> Iterator[Grown]:
         """Yield the new lines of the file."""
         part = self.part
-        if part is None:
+        if part is None or part.is_compressed:
             return
-        end = part.end_of_lines()
-        if part.size < self.offset:
-            self.offset = 0  # emptied in place
-        for chunk in part.chunks(self._broken, self.offset, max(end, self.offset)):
+        beginning = os.pread(part.fd, _BEGINNING_BYTES, 0)
+        is_same = part.size >= self.offset and beginning.startswith(self._beginning)
+        if self.offset and not is_same:
+            self.offset = 0
+            self._broken.add_file(
+                part.path, "was emptied while it was followed; its last lines may be missing"
+            )
+        self._beginning = beginning
+        at, end = self.offset, part.end_of_lines()
+        if at >= end:
+            return
+        for chunk in part.chunks(self._broken, at, end):
+            at = chunk.offset + len(chunk.data)
             yield Grown(part, chunk)
-        self.offset = max(end, self.offset)
+        self.offset = end if part.size >= end else at  # emptied while it was read
 
     def _is_rotated(self) -> bool:
         """Return True if another file has the name now."""
+        if self.part is None:
+            return False
         try:
             status = os.stat(self._path)  # noqa: PTH116 - beside the descriptor's own
         except OSError:
             return False  # not there yet
         if not stat.S_ISREG(status.st_mode):
             return False  # a directory or a pipe is no log
-        return self.part is None or (status.st_dev, status.st_ino) != self.part.identity
+        return (status.st_dev, status.st_ino) != self.part.identity
 
     def _move_on(self) -> Iterator[Grown]:
         """Yield the lines of files that were rotated since, and go on with the newest file."""
+        noted, read = Broken(), self.part
         try:
-            parts = open_log(self._path, Broken()).parts
+            parts = open_log(self._path, noted).parts
         except ExecauditError:
             return
-        first = len(parts) - 1
-        if self.part is not None:
-            behind = _index_of(parts, self.part)
-            first = first if behind is None else behind + 1
-            if first == len(parts):  # the new file is gone again
-                for part in parts:
-                    part.close()
-                return
-            self.part.close()
+        first = 0 if read is None else self._first_behind(read, parts)
         for part in parts[:first]:
             part.close()
+        if first == len(parts):
+            return  # the new file is gone again
+        self._broken.merge(noted)
+        self.close()
         for part in parts[first:-1]:
-            for chunk in part.chunks(self._broken):
-                yield Grown(part, chunk)
+            yield from self._whole(part)
             part.close()
-        self.part, self.offset = parts[-1], 0
+        self.part, self.offset, self._beginning = parts[-1], 0, b""
+        self._before = _stem_of(parts[-2]) if len(parts) > 1 else ""
+        if self.part.is_compressed:
+            yield from self._whole(self.part)
+
+    def _whole(self, part: Part) -> Iterator[Grown]:
+        for chunk in part.chunks(self._broken):
+            yield Grown(part, chunk)
+
+    def _first_behind(self, part: Part, parts: list[Part]) -> int:
+        """Return the index of the first file behind the one that was read."""
+        behind = _index_of(parts, part)
+        if behind is not None:
+            return behind + 1
+        stems = [_stem_of(each) for each in parts]
+        if self._before in stems:
+            return stems.index(self._before) + 1  # others have moved or removed it
+        if not os.fstat(part.fd).st_nlink:
+            self._broken.add_file(
+                part.path, "was removed while it was followed; what came next may be missing"
+            )
+        return 0
 
     def close(self) -> None:
         """Close the file."""
@@ -132,13 +152,9 @@ class Follower:
             self.part.close()
 
 
-def _open(path: str) -> Part | None:
-    try:
-        return Part(path, is_growing=True)
-    except FileNotFoundError:
-        return None  # to be made by the daemon
-    except OSError as error:
-        raise failed_call(f"open '{path}'", error) from error
+def _stem_of(part: Part) -> str:
+    """Return the path of a file without the suffix of compression."""
+    return part.path.removesuffix(".gz").removesuffix(".zst")
 
 
 def _index_of(parts: list[Part], part: Part) -> int | None:

@@ -14,10 +14,11 @@ import stat
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from execaudit.errors import ExecauditError, NoPermission, failed_call
-from execaudit.sinks.rotation import Generation, Series
+from execaudit.errors import ExecauditError, NoPermission
+from execaudit.sinks.rotation import Series
 from execaudit.store.broken import Broken
 from execaudit.store.chunks import CHUNK_BYTES, Chunk, hold_memory
+from execaudit.store.listing import Listing, listings
 from execaudit.store.part import Clock, Part
 from execaudit.store.pipe import Pipe
 from execaudit.store.times import LATEST_NS, SECOND_NS, Span
@@ -29,7 +30,6 @@ BEFORE_BYTES = 8 << 20
 """How much is read before a period: the lines of a full ring buffer."""
 
 _SPLIT_BYTES = 48 << 20
-_LISTINGS_TRIED = 5
 _is_rotated = re.compile(r"\.\d{8}T\d{6}Z(?:-\d+)?(?:\.gz|\.zst)?$").search
 
 
@@ -107,8 +107,7 @@ class Log:
 
     def close(self) -> None:
         """Close all files."""
-        for part in self.parts:
-            part.close()
+        _close(self.parts)
 
 
 def open_log(path: str, broken: Broken | None = None) -> Log:
@@ -120,30 +119,37 @@ def open_log(path: str, broken: Broken | None = None) -> Log:
     hold_memory()
     broken = Broken() if broken is None else broken
     series = Series(path)
-    for _ in range(_LISTINGS_TRIED):
-        live = _open_live(path, broken)
+    listed, parts = Listing(), list[Part]()
+    for listed in listings(lambda: _list(series)):
+        _close(parts)
+        live = _open_live(path, listed.broken)
         if isinstance(live, Pipe):
             return Log(path, [live], broken)
-        try:
-            generations = _choose_readable(series.members())
-        except OSError as error:
-            generations = []
-            if live is None:
-                raise failed_call(f"open '{path}'", error) from error
-        parts = _open_generations(series, generations, live, broken)
-        if live is None or _is_at(path, live):
-            break
-        for part in (*parts, live):  # rotated meanwhile: the list is not complete
-            part.close()
-    if live is not None:
-        parts.append(live)
+        parts = _open_generations(listed, path)
+        if live is not None and listed.has(path, live.identity):
+            parts.append(live)
     if not parts:
-        why = _why(path, broken)
-        if broken.is_denied:
+        why = _why(path, listed.broken)
+        if listed.broken.is_denied:
             why = f"{why}; run as root, or as a member of its group"
             raise NoPermission(f"Failed to open '{path}': {why}")
         raise ExecauditError(f"Failed to open '{path}': {why}")
+    broken.merge(listed.broken)
     return Log(path, parts, broken)
+
+
+def _list(series: Series) -> Listing:
+    """List the live file and the rotated ones, without those set aside and compressed copies."""
+    listed = Listing()
+    listed.add(series.path)
+    try:
+        members = [one.name for one in series.members() if not one.is_torn]
+    except OSError as error:
+        listed.broken.add_error(series.directory or ".", error)
+        return listed
+    listed.files |= dict.fromkeys(map(series.full_path, members))
+    listed.leave_out_copies()
+    return listed
 
 
 def _open_live(path: str, broken: Broken) -> Part | None:
@@ -168,43 +174,20 @@ def _is_regular(path: str) -> bool:
     return stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - as the rest here
 
 
-def _is_at(path: str, part: Part) -> bool:
-    try:
-        status = os.stat(path)  # noqa: PTH116 - beside the descriptor's own
-    except OSError:
-        return False
-    return (status.st_dev, status.st_ino) == part.identity
-
-
-def _choose_readable(generations: list[Generation]) -> list[Generation]:
-    """Return the files without those set aside, and without compressed copies of plain ones."""
-    plain = {one.name for one in generations if not one.suffix}
-    return [
-        one
-        for one in generations
-        if not one.is_torn and not (one.suffix and one.stem in plain)
-    ]  # fmt: skip
-
-
-def _open_generations(
-    series: Series, generations: list[Generation], live: Part | None, broken: Broken
-) -> list[Part]:
+def _open_generations(listed: Listing, live: str) -> list[Part]:
     parts: list[Part] = []
-    for one in generations:
-        for name in (one.name, f"{one.stem}.gz", f"{one.stem}.zst"):
+    for path in listed.files:
+        if path != live:
             try:
-                part = Part(series.full_path(name))
-            except FileNotFoundError:
-                continue  # compressed meanwhile
+                parts.append(Part(path))
             except (OSError, ExecauditError) as error:
-                broken.add_error(series.full_path(name), error)
-                break
-            if live is not None and part.identity == live.identity:
-                part.close()  # rotated between opening and listing
-            else:
-                parts.append(part)
-            break
+                listed.broken.add_error(path, error)
     return parts
+
+
+def _close(parts: Iterable[Part]) -> None:
+    for part in parts:
+        part.close()
 
 
 def _pieces_of(part: Part, after: Part | None, span: Span) -> list[Piece]:

@@ -7,6 +7,7 @@ their time.
 """
 
 import contextlib
+import copy
 import json
 import os
 import stat
@@ -50,6 +51,7 @@ class Head(NamedTuple):
         is_own: our encoder has written its lines, so they can be searched for literals.
         time_ns: time of the first exec or exit; None if there is none.
         clock: clock of the first exec that shows it.
+        first: the first line, which no other file has; b"" without a whole one.
 
     """
 
@@ -57,6 +59,7 @@ class Head(NamedTuple):
     is_own: bool = False
     time_ns: int | None = None
     clock: Clock | None = None
+    first: bytes = b""
 
 
 class Part:
@@ -85,6 +88,8 @@ class Part:
             os.close(self.fd)
             raise ExecauditError(f"Failed to read '{path}': it is not a regular file")
         self.identity = status.st_dev, status.st_ino
+        # A half line of the end may be taken back.
+        self._lines_end = self.end_of_lines() if is_growing else status.st_size
 
     @property
     def size(self) -> int:
@@ -103,9 +108,10 @@ class Part:
 
         try:
             if not self.is_compressed:
-                if self.limit is not None:
-                    end = self.limit if end is None else min(end, self.limit)
-                yield from read_range(self.fd, begin, end, note, is_growing=self.is_growing)
+                stop = min((each for each in (end, self.limit) if each is not None), default=None)
+                yield from read_range(self.fd, begin, stop, note, is_growing=self.is_growing)
+                if self.size < self._lines_end and (end is None or self.size < end):
+                    broken.add_file(self.path, "was emptied while it was read")
                 return
             with self._open_text() as stream:
                 for data, offset in read_stream(stream, note):
@@ -200,6 +206,12 @@ class Part:
             at = next_line(self.fd, at)
         return None
 
+    def twin(self) -> "Part":
+        """Return the same file, open a second time, and without a limit."""
+        twin = copy.copy(self)
+        twin.fd, twin.limit = os.dup(self.fd), None
+        return twin
+
     def close(self) -> None:
         """Close the file."""
         os.close(self.fd)
@@ -208,8 +220,9 @@ class Part:
 def read_head(lines: list[bytes]) -> Head:
     """Return what the first lines of a file say."""
     formats = [each for each in map(find_format, lines) if each is not None]
+    first = lines[0] if lines else b""
     if not formats:
-        return Head()
+        return Head(first=first)
     line_format = formats[0]
     is_own = True
     time_ns = clock = None
@@ -225,7 +238,7 @@ def read_head(lines: list[bytes]) -> Head:
             clock = read_clock(line)
             if clock is not None:
                 break
-    return Head(line_format, is_own, time_ns, clock)
+    return Head(line_format, is_own, time_ns, clock, first)
 
 
 def _is_own_spelling(line: bytes) -> bool:

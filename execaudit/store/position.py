@@ -86,4 +86,5 @@ def _end_of(log: Log) -> Position:
 
 def _until(part: Part, begin: int, end: Position, log: Log) -> Piece:
     is_last = part is log.parts[-1] and part.is_growing and not part.is_compressed
-    return Piece(part, begin, max(end.offset, begin) if is_last and end.offset >= 0 else None)
+    # Without a whole line it is not what the end is in: what comes by then is read the next time.
+    return Piece(part, begin, max(end.offset, begin) if is_last else None)

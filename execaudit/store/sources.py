@@ -8,13 +8,14 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from execaudit.errors import ExecauditError, InvalidArgument, NoPermission
 from execaudit.store.broken import Broken
 from execaudit.store.choice import SourceChoice
 from execaudit.store.journal import Journal, has_journal_files
+from execaudit.store.listing import Listing, identify, listings
 from execaudit.store.log import Log, open_log
 
 _ROTATED = r"\.(?:torn-)?\d{8}T\d{6}Z(?:-\d+)?(?:\.gz|\.zst)?"
@@ -80,42 +81,87 @@ def _open_directory(choice: SourceChoice, sources: Sources) -> None:
     folder = choice.directory
     if not Path(folder).is_dir():
         raise InvalidArgument(f"Failed to read '{folder}': it is not a directory")
-    journals, paths = _look_through(folder, sources.broken)
+    listed = _Folder()
     failure: ExecauditError | None = None
-    if sources.broken.is_denied:
-        failure = NoPermission(f"Failed to read '{folder}': {sources.broken.named[-1]}")
-    for each in journals:
+    for listed in listings(lambda: _look_through(folder)):
+        _close(sources.logs)
+        failure = None
+        if listed.broken.is_denied:
+            failure = NoPermission(f"Failed to read '{folder}': {listed.broken.named[-1]}")
+        for path in () if choice.journal else listed.files:
+            failure = _open_listed(path, listed, sources.logs) or failure
+    sources.broken.merge(listed.broken)
+    _leave_out_copies(sources.logs)
+    for each in listed.journals:
         sources.journals.append(Journal(directory=each, untrusted=choice.untrusted))
-    for path in () if choice.journal else paths:
-        try:
-            sources.logs.append(open_log(path, sources.broken))
-        except ExecauditError as error:
-            failure = error
-            sources.broken.add_file(path, str(error).rpartition(": ")[2])
     if failure is not None and not sources.journals and not sources.logs:
         raise failure
     if not sources.journals and not sources.logs:
         raise ExecauditError(f"Failed to read '{folder}': it has no journal and no .jsonl file")
 
 
-def _look_through(folder: str, broken: Broken) -> tuple[list[str], list[str]]:
-    """Return directories of journals, and paths of logs, below a directory."""
-    journals: list[str] = []
-    logs: dict[str, None] = {}
+def _open_listed(path: str, listed: Listing, logs: list[Log]) -> ExecauditError | None:
+    """Open a log of a directory, or a single file; return what prevents it."""
+    try:
+        log = open_log(path, listed.broken)
+    except ExecauditError as error:
+        listed.broken.add_file(path, str(error).rpartition(": ")[2])
+        return error
+    if listed.has(path, log.parts[-1].identity):
+        logs.append(log)
+    else:
+        log.close()
+    return None
+
+
+def _leave_out_copies(logs: list[Log]) -> None:
+    """Leave out files that are a copy of another one of their log, or will be, by the first line.
+
+    logrotate(8) copies a log before it empties it.
+    """
+    seen: set[tuple[str, bytes]] = set()
+    for log in list(logs):
+        stem = log.path.partition(".jsonl")[0]
+        firsts = {(stem, part.head.first) for part in log.parts if part.head.first}
+        if firsts & seen:
+            logs.remove(log)
+            log.close()
+        seen |= firsts
+
+
+def _close(logs: list[Log]) -> None:
+    while logs:
+        logs.pop().close()
+
+
+@dataclass
+class _Folder(Listing):
+    """A directory: its journals, and its logs; single files of theirs have an identity."""
+
+    journals: list[str] = field(default_factory=list, compare=False)
+
+
+def _look_through(folder: str) -> _Folder:
+    """Find directories of journals, and logs, below a directory."""
+    found = _Folder()
     base = folder.rstrip("/").count("/")
-    for where, folders, names in os.walk(folder, onerror=broken.add_folder):
+    for where, folders, names in os.walk(folder, onerror=found.broken.add_folder):
         folders.sort()
         if where.count("/") - base >= _DEPTH:
             folders.clear()
         if has_journal_files(where):
-            journals.append(where)
+            found.journals.append(where)
         for name in sorted(names):
-            found = _find_log(name)
-            if found and not name.startswith("."):
-                stem, _, other = found.groups()
-                logs[os.path.join(where, stem + (other or ""))] = None  # noqa: PTH118
+            match = _find_log(name)
+            if match and not name.startswith("."):
+                stem, _, other = match.groups()
+                path = os.path.join(where, stem + (other or ""))  # noqa: PTH118
+                found.files[path] = identify(path) if other else None
+    found.leave_out_copies()
     # sd_journal_open_directory(3) looks into directories named by a machine itself.
-    return [each for each in journals if os.path.dirname(each) not in journals], list(logs)  # noqa: PTH120
+    journals = set(found.journals)
+    found.journals = [each for each in found.journals if os.path.dirname(each) not in journals]  # noqa: PTH120
+    return found
 
 
 def _open_configured(choice: SourceChoice, sources: Sources) -> None:

@@ -36,7 +36,7 @@ class Feed:
         self._sources = sources
         self._matcher = None if node is None else LineMatcher(node, ALWAYS)
         self._window = window
-        self._followers = [Follower(log.path, Broken()) for log in sources.logs]
+        self._followers = [Follower(log, Broken()) for log in sources.logs]
         self._tails = [journal.tail() for journal in sources.journals]
         self._cursors = [cursor for cursor, _ in self._tails]
         # This verb does not show what is missing; `execaudit status` does.
@@ -50,9 +50,7 @@ class Feed:
     def start(self, now_ns: int) -> None:
         """Read the records of the last hour, up to `now_ns`. Raises ExecauditError."""
         span = Span(now_ns - _BEFORE_S * SECOND_NS)
-        for log, follower in zip(self._sources.logs, self._followers, strict=True):
-            if log.parts and follower.part and log.parts[-1].identity == follower.part.identity:
-                log.parts[-1].limit = follower.offset
+        for log in self._sources.logs:
             for piece in log.pieces(span):
                 for chunk in piece.chunks(Broken()):
                     self._take_chunk(chunk, piece.part, span)

@@ -100,12 +100,11 @@ class _Run:
     def _collect_above(self, forest: Forest) -> None:
         above = Above(forest, self._targets)
         self._visit(self._first_pass(above.find, above.is_looked_up))
-        # What cannot be read was noted in the first pass.
-        again = Visit(
-            ALWAYS, NOTHING, above.fill, above.is_unwanted, Broken(), Completeness(ALWAYS)
-        )
+        broken = Broken()  # its lines were noted in the first pass, or are not of the period
+        again = Visit(ALWAYS, NOTHING, above.fill, above.is_unwanted, broken, Completeness(ALWAYS))
         while above.has_more():
             self._visit(again)
+        self._sources.broken.add_unread(broken.unread)
 
     def _first_pass(self, take: Take, is_outside: IsOutside) -> Visit:
         for log in self._sources.logs:

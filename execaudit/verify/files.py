@@ -5,8 +5,9 @@ Owns the choice of files and their order. Names say little: others rename, copy 
 a file has a seal, its first one decides.
 """
 
+import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from execaudit.errors import ExecauditError
 from execaudit.evidence.seal import MARK, read_seal
 from execaudit.sinks.rotation import Series
 from execaudit.store.broken import Broken
+from execaudit.store.listing import Listing, listings
 from execaudit.store.log import open_log
 from execaudit.store.part import Part
 
@@ -47,38 +49,42 @@ def find_logs(paths: Iterable[str], broken: Broken) -> list[LogFiles]:
     torn: list[str] = []
     for path in paths:
         for part in _open(path, torn, broken):
-            if part.identity == (0, 0) or part.identity not in parts:
-                parts[part.identity if part.identity != (0, 0) else (0, len(parts))] = part
+            identity = part.identity if part.identity != (0, 0) else (0, len(parts))
+            if identity in parts:
+                part.close()
+            else:
+                parts[identity] = part
     if not parts:
         raise ExecauditError(f"Failed to verify '{' '.join(paths)}': there are no records")
-    return list(_group(list(parts.values()), torn, broken))
+    return list(_group(list(parts.values()), torn))
 
 
 def _open(path: str, torn: list[str], broken: Broken) -> Iterator[Part]:
     if Path(path).is_dir():
-        found = sorted(_find_below(path, broken))
-        torn += [each for each in found if ".torn-" in each]
-        yield from _open_all([each for each in found if ".torn-" not in each], broken)
+        yield from _open_listed(lambda: _find_below(path), torn, broken)
         return
     yield from open_log(path, broken).parts
     if path == "-":
         return
-    series = Series(path)
-    try:
-        names = sorted(os.listdir(series.directory or "."))  # noqa: PTH208
-    except OSError:
-        return
-    others = [
-        series.full_path(name) for name in names
-        if name.startswith((f"{series.base}.", f"{series.base}-"))
-        and not name.endswith(_UNFINISHED)
-    ]  # fmt: skip
-    torn += [each for each in others if ".torn-" in each]
-    for part in _open_all([each for each in others if ".torn-" not in each], broken):
+    for part in _open_listed(lambda: _find_beside(path), torn, broken):
         if first_seal(part, broken):  # by logrotate(8), and by hand
             yield part
         else:
             part.close()
+
+
+def _open_listed(look: Callable[[], Listing], torn: list[str], broken: Broken) -> list[Part]:
+    """Open all that is listed but torn lines, whose names are added to `torn`."""
+    listed, parts = Listing(), list[Part]()
+    for listed in listings(look):
+        for part in parts:
+            part.close()
+        names = [each for each in listed.files if ".torn-" not in each]
+        parts = list(_open_all(names, listed.broken))
+    torn += [each for each in listed.files if ".torn-" in each]
+    kept = [part for part in parts if listed.has(part.path, part.identity)]
+    broken.merge(listed.broken)
+    return kept
 
 
 def _open_all(paths: Iterable[str], broken: Broken) -> Iterator[Part]:
@@ -89,16 +95,32 @@ def _open_all(paths: Iterable[str], broken: Broken) -> Iterator[Part]:
             broken.add_error(path, error)
 
 
-def _find_below(folder: str, broken: Broken) -> Iterator[str]:
+def _find_beside(path: str) -> Listing:
+    """List what has the name of a log, with something behind it, but the files of open_log()."""
+    found, series = Listing(), Series(path)
+    with contextlib.suppress(OSError):  # open_log() notes it
+        own = {one.name for one in series.members() if not one.is_torn}
+        for name in sorted(os.listdir(series.directory or ".")):  # noqa: PTH208
+            is_its = name.startswith((f"{series.base}.", f"{series.base}-"))
+            if is_its and name not in own and not name.endswith(_UNFINISHED):
+                found.add(series.full_path(name))
+    found.leave_out_copies()
+    return found
+
+
+def _find_below(folder: str) -> Listing:
+    """List all files of logs below a folder."""
+    found = Listing()
     base = folder.rstrip("/").count("/")
-    for where, folders, names in os.walk(folder, onerror=broken.add_folder):
+    for where, folders, names in os.walk(folder, onerror=found.broken.add_folder):
         folders.sort()
         if where.count("/") - base >= _DEPTH:
             folders.clear()
-        for name in names:
-            path = os.path.join(where, name)  # noqa: PTH118
-            if ".jsonl" in name and not name.startswith(".") and Path(path).is_file():
-                yield path
+        for name in sorted(names):
+            if ".jsonl" in name and not name.startswith("."):
+                found.add(os.path.join(where, name))  # noqa: PTH118
+    found.leave_out_copies()
+    return found
 
 
 def first_seal(part: Part, broken: Broken) -> tuple[dict[str, Any], bytes] | None:
@@ -126,7 +148,7 @@ class _Head(NamedTuple):
         return str(self.seal.get("chain", ""))
 
 
-def _group(parts: list[Part], torn: list[str], broken: Broken) -> Iterator[LogFiles]:
+def _group(parts: list[Part], torn: list[str]) -> Iterator[LogFiles]:
     """Sort files into logs: files of one chain, or of one name, belong together."""
     logs: list[tuple[set[str], list[_Head]]] = []
     for part in parts:
@@ -139,10 +161,10 @@ def _group(parts: list[Part], torn: list[str], broken: Broken) -> Iterator[LogFi
             members = log[1] + members
         logs.append((names, members))
     for names, members in logs:
-        yield _order(members, [each for each in torn if _stem(each) in names], broken)
+        yield _order(members, [each for each in torn if _stem(each) in names])
 
 
-def _order(heads: list[_Head], torn: list[str], broken: Broken) -> LogFiles:
+def _order(heads: list[_Head], torn: list[str]) -> LogFiles:
     sealed = [head for head in heads if head.seal]
     begins: dict[str, str] = {}
     for head in sealed:
@@ -155,7 +177,7 @@ def _order(heads: list[_Head], torn: list[str], broken: Broken) -> LogFiles:
         other = kept.setdefault(head.line, head.part)
         if other is head.part:
             continue
-        if _length(head.part, broken) > _length(other, broken):
+        if _length(head.part) > _length(other):
             kept[head.line] = head.part
             copies.append((other.path, head.part.path))
         else:
@@ -170,5 +192,5 @@ def _stem(path: str) -> str:
     return path[: at + len(".jsonl")] if at >= 0 else path
 
 
-def _length(part: Part, broken: Broken) -> int:
-    return sum(len(chunk.data) for chunk in part.chunks(broken))
+def _length(part: Part) -> int:
+    return sum(len(chunk.data) for chunk in part.chunks(Broken()))  # whatever is read is judged

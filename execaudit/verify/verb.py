@@ -66,7 +66,9 @@ def verify_all(
     progress: Callable[[int], None] = _ignore,
 ) -> list[LogVerdict]:
     """Return the verdicts on logs, which were found at `paths`."""
-    is_part = all(not path.endswith(".jsonl") and Path(path).is_file() for path in paths)
+    is_part = not any(
+        path == "-" or path.endswith(".jsonl") or Path(path).is_dir() for path in paths
+    )
     verdicts = [
         _verify_log(log, keys, expected, elsewhere, progress, is_part=is_part) for log in logs
     ]

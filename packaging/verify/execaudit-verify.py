@@ -8,7 +8,7 @@ Give all files of one log, compressed with gzip or not, in any order, by any nam
 verifying key, or a file with it. Exit status: 0 whole, 1 altered, 2 cannot tell (docs/evidence.md).
 """
 
-import collections, gzip, hashlib, json, os, re, sys, zlib
+import collections, functools, gzip, hashlib, json, os, re, sys, zlib
 from datetime import datetime
 
 WHOLE, ALTERED, UNKNOWN = 0, 1, 2
@@ -28,8 +28,7 @@ def moment(time):
         return datetime.fromisoformat(time[:26].rstrip("Z") + "Z").timestamp()
     except MALFORMED:
         return 0
-def show(text):
-    """A log and its names are made by others: no control characters, no second line."""
+def show(text):  # a log and its names are made by others: no control characters, no second line
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 def stop(text):
     sys.exit(print(text, file=sys.stderr) or UNKNOWN)
@@ -57,10 +56,13 @@ def read_seal(line):
         return doc if is_sound else None
     except MALFORMED:
         return None
+live = functools.cache(lambda path: os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)))
 def lines_of(path):
     """Whole lines, and a last one that lacks only its newline; half a line is left out."""
-    try:
-        with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
+    try:  # all is read twice, and the log itself may be rotated in between
+        source = os.dup(live(path)) if path.endswith(".jsonl") else path
+        with (gzip.open if path.endswith(".gz") else open)(source, "rb") as file:
+            file.seek(0)
             for line in file:
                 if not line.endswith(b"\n"):
                     json.loads(line)
@@ -77,8 +79,7 @@ def in_order(paths):
     return sorted(heads, key=lambda path: (begins[heads[path]["chain"]], heads[path]["chain"],
                                            heads[path]["epoch"]) if heads[path] else ("", "", 0))
 
-class Key:
-    """A verifying key, and how far it was followed."""
+class Key:  # a verifying key, and how far it was followed
     def __init__(self, text):
         found = re.match(r"(secret|public):([0-9a-f]{64})$", re.sub(r"[\s-]", "", text).lower())
         if not found:
@@ -161,8 +162,7 @@ def ed25519(public, signature, message):
     b = add(decode(raw[:32]), multiply(int.from_bytes(digest, "little") % L, decode(public)))
     return not ((a[0] * b[2] - b[0] * a[2]) % P or (a[1] * b[2] - b[1] * a[2]) % P)
 
-class Log:
-    """Judges the seals of a log one after the other; `found` has the findings."""
+class Log:  # judges the seals of a log one after the other; `found` has the findings
     def __init__(self, keys):
         self.keys, self.seen, self.seal_line, self.place = keys, {}, b"", ""
         self.found, self.lines, self.gaps, self.forged, self.unproved = [], [], [], [], []

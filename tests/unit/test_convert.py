@@ -157,6 +157,36 @@ def test_member_that_cannot_be_converted_is_named(
     assert f"x.jsonl:1: is not a record: '{member}' has a value that no record has\n" in said
 
 
+@pytest.mark.parametrize("verb", [["convert", "--to", "ecs"], ["redact"]])
+def test_file_that_is_emptied_while_it_is_read_is_reported(
+    verb: list[str], tmp_path: Path, capsysbinary: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_bytes((FOLDER / "arguments.jsonl").read_bytes() * 50)
+
+    def load(text: Any, **options: Any) -> Any:
+        path.write_bytes(b"")
+        return loads(text, **options)
+
+    loads = json.loads
+    monkeypatch.setattr(json, "loads", load)
+
+    assert main([*verb, str(path)]) == 1
+
+    assert b"was emptied while it was read" in capsysbinary.readouterr().err
+
+
+def test_half_line_that_is_being_written_is_no_mistake(
+    tmp_path: Path, capsysbinary: Capture
+) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_bytes((FOLDER / "arguments.jsonl").read_bytes() + b'{"time":"2026')
+
+    assert main(["convert", "--to", "ecs", str(path)]) == 0
+
+    assert capsysbinary.readouterr().err == b""
+
+
 def test_file_that_ends_too_early_is_reported(tmp_path: Path, capsysbinary: Capture) -> None:
     path = tmp_path / "x.jsonl.gz"
     path.write_bytes(gzip.compress((FOLDER / "arguments.jsonl").read_bytes() * 50)[:-20])

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,90 @@ def test_file_is_replaced_over_what_a_killed_process_left(tmp_path: Path) -> Non
     assert main(["redact", "--in-place", str(path)]) == 0
     assert b"hunter2" not in path.read_bytes()
     assert list(tmp_path.iterdir()) == [path]
+
+
+def change_meanwhile(monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]) -> None:
+    """Have something happen while the first line is cleaned."""
+    changes = [change]
+
+    def clean(line: bytes, redactor: Redactor) -> bytes | None:
+        if changes:
+            changes.pop()()
+        return redact_line(line, redactor)
+
+    monkeypatch.setattr(redact_files, "redact_line", clean)
+
+
+@pytest.mark.parametrize("stop", ["", ".gz.part", ".gz"])
+@pytest.mark.parametrize("is_early", [True, False])
+def test_file_that_is_compressed_is_not_called_clean(
+    tmp_path: Path,
+    capsysbinary: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+    stop: str,
+    *,
+    is_early: bool,
+) -> None:
+    path = tmp_path / "x.jsonl.20261123T020406Z"
+    path.write_bytes(make_line(DIRTY, "execaudit"))
+
+    def compress() -> None:
+        data = gzip.compress(path.read_bytes())
+        if stop == ".gz.part":
+            (tmp_path / f".{path.name}.gz.part").write_bytes(data[:30])
+        else:
+            Path(f"{path}.gz").write_bytes(data)
+            if not stop:
+                path.unlink()
+
+    if is_early:
+        compress()
+    else:
+        change_meanwhile(monkeypatch, compress)
+    assert main(["redact", "--in-place", str(path)]) != 0
+    said = capsysbinary.readouterr().err.decode()
+    if stop:
+        assert ("is being compressed" if "part" in stop else ".gz' was made of it") in said
+    else:
+        assert ("No such file" if is_early else "was moved or removed") in said
+        assert not path.exists()
+    assert not list(tmp_path.glob("*.redacting"))
+
+
+def test_compression_that_ends_behind_the_clean_file_is_noticed(
+    tmp_path: Path, capsysbinary: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.jsonl.20261123T020406Z"
+    path.write_bytes(make_line(DIRTY, "execaudit"))
+    sync = redact_files._sync_directory
+
+    def remove(folder: Path) -> None:
+        sync(folder)
+        Path(f"{path}.gz").write_bytes(b"")
+        path.unlink()
+
+    monkeypatch.setattr(redact_files, "_sync_directory", remove)
+    assert main(["redact", "--in-place", str(path)]) != 0
+    assert b".gz' was made of it; clean that" in capsysbinary.readouterr().err
+
+
+def test_file_that_retention_removed_meanwhile_does_not_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.jsonl.20261123T020406Z"
+    path.write_bytes(make_line(DIRTY, "execaudit"))
+    change_meanwhile(monkeypatch, path.unlink)
+    assert main(["redact", "--in-place", str(path)]) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_lines_of_a_pipe_are_all_cleaned(capsysbinary: Capture) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, make_line(DIRTY, "execaudit") + make_line(PLAIN, "execaudit"))
+    os.close(writing)
+    _, out = run(capsysbinary, f"/dev/fd/{reading}")
+    os.close(reading)
+    assert [json.loads(line) for line in out.splitlines()] == [CLEAN, PLAIN]
 
 
 @pytest.mark.parametrize("name", ["link", "second"])

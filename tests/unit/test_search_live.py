@@ -1,9 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Searches that go on as records are written: those before, those after, each once."""
 
+import os
+import select
+import subprocess
+import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import pytest
+
+from execaudit.cli.command_line import main
 from execaudit.query.live import follow_all
 from execaudit.query.matches import read_matches
 from execaudit.query.scan import Question, Scanner
@@ -46,7 +54,8 @@ def live(paths: list[Path], *steps: Callable[[], object]) -> tuple[list[bytes], 
                 for piece in log.pieces(ALWAYS):
                     before.extend(hit.line for hit in scanner.hits(piece))
 
-        after = [hit.line for hit in follow_all(sources, question, completeness, first, wait)]
+        hits = follow_all(sources, question, completeness, first, wait=wait)
+        after = [hit.line for hit in hits]
     return before, after
 
 
@@ -76,3 +85,37 @@ def test_several_logs_take_turns_across_rotation(tmp_path: Path) -> None:
     before, after = live([one, other], lambda: None, rotate, lambda: append(one, 11))
     assert before == wanted(1, 3)
     assert after == wanted(5, 7, 9, 11)
+
+
+def test_what_was_there_is_shown_before_anything_comes(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    append(path, 1)
+    command = [sys.executable, "-m", "execaudit", "search", "--file", str(path), "--json", "-f"]
+    environment = {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        shown, _, _ = select.select([process.stdout], [], [], 20)
+        process.kill()
+    assert shown
+
+
+def test_what_is_missing_is_said_at_once(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.jsonl"
+    append(path, 1, 2)
+    out, err = [""], [""]
+
+    def wait() -> bool:
+        now = capfd.readouterr()
+        out.append(now.out)
+        err.append(now.err)
+        path.write_bytes(b"")
+        append(path, len(out))
+        return len(out) < 5
+
+    follow = partial(follow_all, wait=wait)
+    monkeypatch.setattr("execaudit.query.search.follow_all", follow)
+    main(["search", "--file", str(path), "--json", "-f"])
+    assert [text.count("\n") for text in out] == [0, 2, 1, 1, 1]
+    assert [text.count("was emptied while it was followed") for text in err] == [0, 0, 1, 0, 0]

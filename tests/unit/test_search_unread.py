@@ -2,6 +2,7 @@
 """The account after an answer says what could not be read, and promises nothing about that."""
 
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,22 @@ def test_folder_in_place_of_a_log_is_named(
     words = ["-b", "-n", "1"] if verb == "top" else []
     assert main([verb, "--file", str(tmp_path), *words]) != 0
     assert f"Failed to open '{tmp_path}': Is a directory" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("report",), ("tree", "--up", "uid=1")])
+def test_file_before_the_period_that_could_not_be_read_is_named(
+    words: tuple[str, ...], capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    log = tmp_path / "a.jsonl"
+    chance = random.Random(1)  # noqa: S311
+    old = [exec_fields(s, argv=[chance.randbytes(9).hex()], exe="/a") for s in range(900)]
+    rotated(log, 1000).write_bytes(lines_of(*old))
+    file = compress(rotated(log, 1000))
+    file.write_bytes(file.read_bytes()[:-2000])
+    rotated(log, 3000).write_bytes(lines_of(*(exec_fields(s) for s in range(2000, 3000))))
+    log.write_bytes(lines_of(*(exec_fields(s, uid=1, exe="/b") for s in range(5000, 5010))))
+    main([*words, "--file", str(log), "--since", f"@{BEGIN_S + 4000}"])
+    assert f"{file}: ends in the middle" in capfd.readouterr().err
 
 
 def test_backtest_tries_every_record_and_names_what_is_none(

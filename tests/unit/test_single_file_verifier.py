@@ -142,3 +142,22 @@ def test_forged_seals_of_far_epochs_cost_the_way_there_once(
         for epoch in (200_000 - number, 1):
             assert key.check(seal(epoch=epoch, mac="0")) is False
     assert steps < 200_000 + 20 * 65_536
+
+
+def test_log_that_is_rotated_between_two_readings_is_whole(
+    host: SealedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.start()
+    single = load_single_file()
+    in_order = single.in_order
+
+    def rotate(paths: list[str]) -> list[str]:
+        ordered: list[str] = in_order(paths)
+        host.running.rotate()
+        host.write()
+        return ordered
+
+    monkeypatch.setattr(single, "in_order", rotate)
+    log, worst = single.judge(list(map(str, host.files())), [single.Key(str(host.key))], [])
+    host.stop()
+    assert (worst, log.found) == (0, [])

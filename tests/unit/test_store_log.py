@@ -4,6 +4,7 @@
 import gzip
 import os
 import random
+import resource
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,21 @@ def test_file_both_plain_and_compressed_is_read_once(tmp_path: Path) -> None:
     log = open_log(str(path))
     assert read(log) == data.splitlines()
     log.close()
+
+
+def test_log_of_more_files_than_a_shell_permits_is_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    records = [exec_fields(second) for second in range(100)]
+    for second, record in enumerate(records):
+        rotated(path, second).write_bytes(lines_of(record))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, limits[1]))
+    try:
+        log = open_log(str(path))
+        assert read(log) == lines_of(*records).splitlines()
+        log.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_missing_log_is_an_error(tmp_path: Path) -> None:
