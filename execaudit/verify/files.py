@@ -182,8 +182,12 @@ def _order(heads: list[_Head], torn: list[str]) -> LogFiles:
             copies.append((other.path, head.part.path))
         else:
             copies.append((head.part.path, other.path))
-    before = [head.part for head in heads if not head.seal]
-    return LogFiles(sealed[0].chain if sealed else "", [*before, *kept.values()], copies, torn)
+    unsealed = [head.part for head in heads if not head.seal]
+    # Of a log that was just rotated the first seal may be there when it is read.
+    behind = [part for part in unsealed if part.path.endswith(".jsonl")]
+    before = [part for part in unsealed if part not in behind]
+    chain = sealed[0].chain if sealed else ""
+    return LogFiles(chain, [*before, *kept.values(), *behind], copies, torn)
 
 
 def _stem(path: str) -> str:

@@ -71,13 +71,13 @@ def lines_of(path):
         if not (isinstance(error, MALFORMED) and path.endswith(".jsonl")):  # being written
             TROUBLE[path] = str(error)
 def in_order(paths):
-    """Files in the order of their first seals; those without stand first."""
+    """Files in the order of their first seals; rotated ones without stand first, the log last."""
     heads = {path: next(filter(None, map(read_seal, lines_of(path))), None) for path in paths}
     begins = {}
     for seal in filter(None, heads.values()):
         begins[seal["chain"]] = min(begins.get(seal["chain"], "~"), seal["time"])
-    return sorted(heads, key=lambda path: (begins[heads[path]["chain"]], heads[path]["chain"],
-                                           heads[path]["epoch"]) if heads[path] else ("", "", 0))
+    return sorted(heads, key=lambda path: (begins[seal["chain"]], seal["chain"], seal["epoch"])
+                  if (seal := heads[path]) else ("~" * path.endswith(".jsonl"), "", 0))
 
 class Key:  # a verifying key, and how far it was followed
     def __init__(self, text):

@@ -16,7 +16,7 @@ from execaudit.verify.findings import UNKNOWN, WHOLE
 from execaudit.verify.verb import verify_all
 from tests.log_files import compress
 from tests.moments import before_opening, before_reading
-from tests.sealed_logs import SealedHost, findings
+from tests.sealed_logs import SealedHost, findings, load_single_file
 
 
 @pytest.fixture
@@ -169,6 +169,22 @@ def test_log_that_is_emptied_before_it_is_read_is_named(
     monkeypatch.undo()
     (verdict,) = verify_all(find_logs(names, broken), names, [host.key], [], [])
     assert verdict.verdict == WHOLE
+
+
+def test_log_that_has_no_seal_until_its_files_are_in_order(
+    host: SealedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = host.path.read_bytes()
+    host.path.write_bytes(b"")
+    names = [str(host.path)]
+    logs = find_logs(names, Broken())
+    single = load_single_file()
+    ordered = single.in_order(list(map(str, host.files())))
+    host.path.write_bytes(lines)
+    assert findings(verify_all(logs, names, [host.key], [], [])) == {}
+    monkeypatch.setattr(single, "in_order", lambda _: ordered)
+    log, verdict = single.judge(ordered, [single.Key(str(host.key))], [])
+    assert (verdict, log.found) == (WHOLE, [])
 
 
 def test_named_file_that_is_not_there_is_an_error(host: SealedHost) -> None:
