@@ -8,13 +8,16 @@ opened what was listed before would read a file twice, or not at all.
 import os
 import resource
 import stat
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from execaudit.store.broken import Broken
 
-_TRIES = 5
+_PAUSES_S = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0)
+"""After each try: logrotate(8) renames one file after the other."""
+
 _COMPRESSED = (".gz", ".zst")
 
 Identity = tuple[int, int]
@@ -76,12 +79,12 @@ def listings(look: Callable[[], Listed]) -> Iterator[Listed]:
     The last one counts. It may have changed too: leave out files that it has not.
     """
     _permit_files()
-    listed = look()
-    for _ in range(_TRIES):
+    for pause_s in _PAUSES_S:
+        listed = look()
         yield listed
-        before, listed = listed, look()
-        if listed == before:
+        if look() == listed:
             return
+        time.sleep(pause_s)
 
 
 def _permit_files() -> None:
