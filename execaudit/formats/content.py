@@ -8,6 +8,9 @@ from typing import IO, cast
 
 from execaudit.formats.zstd_file import open_zstd
 
+COMPRESSED = (".gz", ".zst")
+"""Suffixes of compressed files."""
+
 
 def open_content(path: str) -> IO[bytes]:
     """Open the content of a file: plain, .gz or .zst, as the daemon leaves it.

@@ -32,7 +32,7 @@ from execaudit.errors import (
     NotConfigured,
     failed_call,
 )
-from execaudit.formats.content import is_cut, open_content
+from execaudit.formats.content import COMPRESSED, is_cut, open_content
 from execaudit.formats.redact_lines import redact_line
 from execaudit.formats.redact_recording import RecordingCleaner
 from execaudit.records.quoting import make_printable
@@ -40,7 +40,6 @@ from execaudit.records.redact import Redactor
 
 _LINE_LIMIT = 16 << 20  # the longest a record can be, as `sinks.file_tail` has it
 _RECORDING = b'{"format": "execaudit recording"'
-_COMPRESSED = (".gz", ".zst")
 _SHOWN = 20  # lines that are no records
 _LOCK = struct.Struct("@hhqqi")  # struct flock
 
@@ -146,7 +145,7 @@ def _opened(path: str) -> Iterator[IO[bytes]]:
 
 def _is_recording(path: str, file: IO[bytes]) -> bool:
     """Return True for a file whose first bytes say so; they are not taken from it."""
-    if path == "-" or path.endswith(_COMPRESSED) or not isinstance(file, io.BufferedReader):
+    if path == "-" or path.endswith(COMPRESSED) or not isinstance(file, io.BufferedReader):
         return False
     return file.peek(len(_RECORDING)).startswith(_RECORDING)
 
@@ -204,7 +203,7 @@ def _refuse_compressed(path: str) -> None:
     if path.endswith(".jsonl"):
         return  # the log itself
     folder, name = os.path.split(path)
-    for suffix in _COMPRESSED:
+    for suffix in COMPRESSED:
         if os.path.lexists(path + suffix):
             raise InvalidArgument(
                 f"Failed to clean '{path}' in place: '{path}{suffix}' was made of it; clean that"

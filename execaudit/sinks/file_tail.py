@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from execaudit.errors import ExecauditError
-from execaudit.formats.content import open_content
+from execaudit.formats.content import COMPRESSED, open_content
 from execaudit.formats.event_key import entry_time
 from execaudit.sinks.compression import sync_directory, write_all
 from execaudit.sinks.line_file import LineFile
 from execaudit.sinks.notices import WARNING, Notices
-from execaudit.sinks.rotation import SUFFIXES, Series
+from execaudit.sinks.rotation import Series
 
 # The longest line: 2 MiB of arguments, in base64 beside their text, with escapes.
 _LINE_LIMIT = 16 << 20
@@ -126,7 +126,7 @@ def find_last_record(series: Series) -> dict[str, Any] | None:
         return None
     for path in filter(None, paths):
         with contextlib.suppress(OSError, EOFError, zlib.error, ExecauditError):
-            last = _last_compressed(path) if path.endswith(SUFFIXES[1:]) else _last_plain(path)
+            last = _last_compressed(path) if path.endswith(COMPRESSED) else _last_plain(path)
             if last is not None:
                 return last
     return None

@@ -16,10 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from execaudit.formats.content import COMPRESSED
+
 if TYPE_CHECKING:  # readers of logs need the names of files, and no configuration
     from execaudit.config.schema import File
 
-SUFFIXES = ("", ".gz", ".zst")
+SUFFIXES = ("", *COMPRESSED)
 _STAMP = "%Y%m%dT%H%M%SZ"
 _NAME = r"\.(torn-)?(\d{8}T\d{6}Z)(?:-([1-9]\d{0,8}))?(\.gz|\.zst)?"
 _UNFINISHED = ".part"
@@ -99,7 +101,7 @@ class Series:
                         status = entry.stat(follow_symlinks=False)
                         if stat.S_ISREG(status.st_mode):
                             written[name] = status.st_mtime_ns
-        names = written.keys() - {name + suffix for name in written for suffix in SUFFIXES[1:]}
+        names = written.keys() - {name + suffix for name in written for suffix in COMPRESSED}
         newest = max(names, key=lambda name: (written[name], name), default=None)
         if newest is not None and self._match(newest):
             newest = max(filter(self._match, names), key=self._order)

@@ -16,9 +16,10 @@ from execaudit.background import Background
 from execaudit.config.seal import Seal
 from execaudit.errors import ExecauditError
 from execaudit.evidence.chain import Chain
+from execaudit.evidence.key_state import KeyState
 from execaudit.evidence.resume import resume
 from execaudit.evidence.seal import Fields, read_seal
-from execaudit.formats.content import open_content
+from execaudit.formats.content import COMPRESSED, open_content
 from execaudit.formats.zstd_file import open_zstd
 from execaudit.sinks.clock import Clock
 from execaudit.sinks.line_file import LineFile
@@ -85,7 +86,7 @@ class Sealing:
         before = self._series.newest_other()
         if before is None:
             return None
-        if not before.endswith((".gz", ".zst")):
+        if not before.endswith(COMPRESSED):
             return stack.enter_context(open(before, "rb")).fileno()
         import shutil  # noqa: PLC0415 - once after a crash, if ever
         import tempfile  # noqa: PLC0415
@@ -156,13 +157,26 @@ class Sealing:
 
         Return False, and do nothing, where too many syncs wait already.
         """
-        own, state = os.dup(fd), self.chain.file.state.copy()
+        return self._sync_later(fd, self.chain.file.state.copy(), then)
+
+    def sync(self, fd: int) -> None:
+        """Sync a file that is left to others, before the next seal; in the background."""
+        try:
+            self._sync_later(fd)
+        except OSError as error:
+            self._complain(error)
+
+    def _sync_later(
+        self, fd: int, state: KeyState | None = None, then: Callable[[], None] | None = None
+    ) -> bool:
+        own = os.dup(fd)
 
         def job() -> None:
             try:
                 self._sync(own)
-                self.chain.file.write(state)
-                self._is_failing = False
+                if state is not None:
+                    self.chain.file.write(state)
+                    self._is_failing = False
             except OSError as error:
                 self._complain(error)
             with contextlib.suppress(OSError):  # late writes of some file systems: synced above
@@ -174,25 +188,6 @@ class Sealing:
             return True
         os.close(own)
         return False
-
-    def sync(self, fd: int) -> None:
-        """Sync a file that is left to others, before the next seal; in the background."""
-        try:
-            own = os.dup(fd)
-        except OSError as error:
-            self._complain(error)
-            return
-
-        def job() -> None:
-            try:
-                self._sync(own)
-            except OSError as error:
-                self._complain(error)
-            finally:
-                os.close(own)
-
-        if not self._syncing.submit(job):
-            os.close(own)
 
     def _sync(self, fd: int) -> None:
         try:

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from execaudit.formats.content import COMPRESSED
 from execaudit.store.broken import Broken
+from execaudit.store.part import Part
 
 _PAUSES_S = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0)
 """After each try: logrotate(8) renames one file after the other."""
-
-_COMPRESSED = (".gz", ".zst")
 
 Identity = tuple[int, int]
 """Device and inode."""
@@ -48,10 +48,18 @@ class Listing:
 
         The log itself is another file than what was compressed under its name.
         """
-        for path in [each for each in self.files if each.endswith(_COMPRESSED)]:
+        for path in [each for each in self.files if each.endswith(COMPRESSED)]:
             plain = os.path.splitext(path)[0]  # noqa: PTH122 - a text
             if plain in self.files and not plain.endswith(".jsonl"):
                 del self.files[path]
+
+    def keep(self, parts: list[Part]) -> list[Part]:
+        """Return the files that are those listed; close and note the others."""
+        kept = [part for part in parts if self.has(part.path, part.identity)]
+        for part in parts:
+            if part not in kept:
+                part.close()
+        return kept
 
     def has(self, path: str, identity: Identity) -> bool:
         """Return True if a file that was opened is the one that was listed; note it otherwise."""

@@ -126,8 +126,7 @@ def open_log(path: str, broken: Broken | None = None) -> Log:
         if isinstance(live, Pipe):
             return Log(path, [live], broken)
         parts = _open_generations(listed, path)
-        if live is not None and listed.has(path, live.identity):
-            parts.append(live)
+        parts += listed.keep([] if live is None else [live])
     if not parts:
         why = _why(path, listed.broken)
         if listed.broken.is_denied:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from execaudit.errors import ExecauditError
+from execaudit.formats.content import COMPRESSED
 from execaudit.records.text import dumps
 from execaudit.store.broken import Broken
 from execaudit.store.chunks import Chunk, next_line, read_range, read_stream
@@ -25,7 +26,6 @@ from execaudit.store.times import SECOND_NS, read_time
 _STEP_BYTES = 8 << 10
 _HEAD_BYTES = 256 << 10
 _HEAD_LINES = 64
-_COMPRESSED = (".gz", ".zst")
 
 
 class Clock(NamedTuple):
@@ -78,7 +78,7 @@ class Part:
     def __init__(self, path: str, *, is_growing: bool = False) -> None:
         self.path = path
         self.is_growing = is_growing
-        self.is_compressed = path.endswith(_COMPRESSED)
+        self.is_compressed = path.endswith(COMPRESSED)
         self.limit: int | None = None
         self._head: Head | None = None
         # O_NONBLOCK: a FIFO must not block us. fstat tells if it is one.

@@ -82,7 +82,7 @@ def _open_listed(look: Callable[[], Listing], torn: list[str], broken: Broken) -
         names = [each for each in listed.files if ".torn-" not in each]
         parts = list(_open_all(names, listed.broken))
     torn += [each for each in listed.files if ".torn-" in each]
-    kept = [part for part in parts if listed.has(part.path, part.identity)]
+    kept = listed.keep(parts)
     broken.merge(listed.broken)
     return kept
 

@@ -15,7 +15,7 @@ from execaudit.config.quantities import Rate
 from execaudit.config.schema import SECTIONS, Capture
 from execaudit.config.source import Problem
 from execaudit.kernel import hooks
-from tests.unit.config_tree import load_system, load_text, write_file
+from tests.unit.config_tree import load_system, load_text, shown_problems, write_file
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SAMPLE = CHECKOUT / "packaging/config/execaudit.toml"
@@ -114,6 +114,16 @@ def test_problems_found_later_name_the_place_that_counts(tmp_path: Path) -> None
         f"{folder}/execaudit.toml:4:17: redact.disable[1]: is unknown"
     )
     assert str(loaded.problem(("file", "path"), "is odd")) == "default: file.path: is odd"
+
+
+def test_mistake_of_a_page_is_cut_in_the_middle(tmp_path: Path) -> None:
+    write_file(tmp_path, "rules.d/10-x.toml", f"[{'a' * 20_000}]\n")
+
+    (shown,) = shown_problems(load_text(tmp_path, ""), tmp_path)
+
+    assert shown.startswith("rules.d/10-x.toml:1:2: aaa")
+    assert shown.endswith(", expected [[rule]] and below it the keys of a rule")
+    assert len(shown) < 1100
 
 
 def test_rules_are_handed_on_in_order_with_their_places(tmp_path: Path) -> None:

@@ -368,16 +368,6 @@ def test_mistake_in_a_rules_file_is_told(text: str, expected: str, tmp_path: Pat
     assert shown_problems(loaded, tmp_path) == [f"rules.d/10-x.toml:{expected}"]
 
 
-def test_mistake_of_a_page_is_cut_in_the_middle(tmp_path: Path) -> None:
-    write_file(tmp_path, "rules.d/10-x.toml", f"[{'a' * 20_000}]\n")
-
-    (shown,) = shown_problems(load_text(tmp_path, ""), tmp_path)
-
-    assert shown.startswith("rules.d/10-x.toml:1:2: aaa")
-    assert shown.endswith(", expected [[rule]] and below it the keys of a rule")
-    assert len(shown) < 1100
-
-
 def test_name_of_a_rule_that_is_no_text_is_told(tmp_path: Path) -> None:
     text = "[[rule]]\naction = 'drop'\nuid = 0\nname = ['a']\n[[rule]]\nname = {}\n"
     write_file(tmp_path, "rules.d/10-x.toml", "disable = ['', 'b']\n" + text)

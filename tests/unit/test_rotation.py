@@ -252,7 +252,7 @@ def test_torn_pieces_do_not_push_out_rotated_files() -> None:
 def test_newer_file_is_never_removed_before_an_older_one(
     days: list[tuple[int, int]], settings: File, active: int
 ) -> None:
-    """Days of names, of which some are in the future, and days of the last write."""
+    """Try days in names, some of them in the future, with days of the last write."""
     all_of_them = [
         generation(
             f"202611{day:02}T000000Z" + (f"-{n}" if n else ""),
