@@ -239,6 +239,17 @@ def wait_for_syncs(host: SealedHost) -> None:
     assert done.wait(60)
 
 
+def rotated_host(place: Path, times: int = 3, **settings: Any) -> SealedHost:
+    """Return a running host whose log was rotated that often."""
+    host = SealedHost(place, **settings)
+    host.start()
+    for _ in range(times):
+        host.write()
+        host.running.rotate()
+    host.write()
+    return host
+
+
 def assert_whole(host: SealedHost) -> str:
     """Return the verdict in words."""
     verdict, logs = verify([host.path], [host.key])

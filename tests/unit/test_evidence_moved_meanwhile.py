@@ -16,17 +16,13 @@ from execaudit.verify.findings import UNKNOWN, WHOLE
 from execaudit.verify.verb import verify_all
 from tests.log_files import compress
 from tests.moments import before_opening, before_reading
-from tests.sealed_logs import SealedHost, findings, load_single_file
+from tests.sealed_logs import SealedHost, findings, load_single_file, rotated_host
 
 
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[SealedHost]:
     """Return a host whose log was rotated once, running."""
-    host = SealedHost(tmp_path)
-    host.start()
-    host.write()
-    host.running.rotate()
-    host.write()
+    host = rotated_host(tmp_path, times=1)
     yield host
     host.stop()
 

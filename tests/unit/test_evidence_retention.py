@@ -16,18 +16,14 @@ from execaudit.evidence.state import StateFile
 from execaudit.sinks.compression import compress, find_compressor
 from execaudit.sinks.sealing import Sealing
 from execaudit.verify.findings import ALTERED, WHOLE
-from tests.sealed_logs import SealedHost, assert_whole, findings, verify, wait_for_syncs
-
-
-def rotated_host(place: Path, times: int = 3, **settings: Any) -> SealedHost:
-    """Return a running host whose log was rotated that often."""
-    host = SealedHost(place, **settings)
-    host.start()
-    for _ in range(times):
-        host.write()
-        host.running.rotate()
-    host.write()
-    return host
+from tests.sealed_logs import (
+    SealedHost,
+    assert_whole,
+    findings,
+    rotated_host,
+    verify,
+    wait_for_syncs,
+)
 
 
 def test_file_that_waits_for_its_removal_is_announced_and_reported_once(
